@@ -1,0 +1,107 @@
+# tempoftp: `make help` lists what there is to do here.
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_HOME := $(CURDIR)/var/ansible
+export PYTHONDONTWRITEBYTECODE :=
+LAB := $(BIN)/python molecule/shared/lab
+COLLECTION := collections/ansible_collections/lanot/tempoftp
+
+# What the lab's hosts, the demo and the tests need of the machine itself.
+APT_PACKAGES := mmdebstrap systemd-container iptables iproute2 openssh-client rsync lftp curl \
+	python3-venv mariadb-server-core
+
+.PHONY: help
+help: ## List these targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
+
+## ---- what is needed first ----
+
+.PHONY: system
+system: ## Install the Debian packages that the lab and the tests need (root)
+	@missing=$$(for p in $(APT_PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	  [ $$(id -u) = 0 ] || { echo "make: these Debian packages are missing and only root can install them: $$missing" >&2; exit 1; }; \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
+	fi
+
+.PHONY: venv
+venv: $(VENV)/.complete ## Create .venv with the locked dependencies
+
+$(VENV)/.complete: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tempoftp needs Python 3.11 or newer; set PYTHON=…")'
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { $(MAKE) --no-print-directory system && $(PYTHON) -m venv --clear $(VENV); }
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: lock
+lock: ## Resolve pyproject.toml into requirements.lock and requirements-dev.lock (needs uv)
+	uv pip compile -q --python-version 3.11 --universal --no-emit-index-url --no-header --no-annotate --generate-hashes \
+	  --upgrade pyproject.toml -o requirements.lock
+	uv pip compile -q --python-version 3.11 --universal --no-emit-index-url --no-header --no-annotate --generate-hashes \
+	  --upgrade --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+## ---- the lab: real systemd hosts on this machine ----
+
+.PHONY: lab-up
+lab-up: system venv ## Bring up the lab's hosts (ftp1, source1)
+	$(LAB) up
+
+.PHONY: lab-down
+lab-down: ## Stop the demo's API and worker and take the lab's hosts down; leaves nothing
+	@[ ! -x $(BIN)/python ] || $(BIN)/python molecule/shared/control stop
+	@[ ! -x $(BIN)/python ] || $(LAB) down
+
+.PHONY: lab-status
+lab-status: venv ## Show the lab's hosts
+	$(LAB) status
+
+.PHONY: lab-ssh
+lab-ssh: venv ## Root shell on a lab host, or run one command: make lab-ssh HOST=source1 [CMD='…']
+	@[ -n "$(HOST)" ] || { echo "make: say which host: make lab-ssh HOST=ftp1 [CMD='…']" >&2; exit 2; }
+	@$(LAB) ssh $(HOST) $(if $(CMD),-- $(CMD))
+
+.PHONY: demo
+demo: system venv ## From a bare checkout to one delivered share, on real hosts
+	@$(BIN)/python molecule/shared/demo
+
+## ---- checks and tests ----
+
+.PHONY: unit
+unit: venv ## Unit and contract tests: no root, no hosts, under two minutes
+	$(BIN)/python -m pytest -q -m "not lab" tests $(COLLECTION)/tests/unit
+
+.PHONY: check
+check: venv ## Linters, types, import rules, collection sanity
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/yamllint --strict .
+	$(BIN)/ansible-lint --profile production --offline
+	$(BIN)/python tests/collection/ansible_test.py
+
+.PHONY: molecule
+molecule: system venv ## Molecule scenarios on real hosts (default, single_host)
+	$(BIN)/python molecule/shared/run_scenarios.py default single_host
+
+.PHONY: e2e
+e2e: system venv ## End to end on the lab's test network: request, copy, account, FTPS download
+	$(BIN)/python -m pytest -q -m lab tests
+
+.PHONY: test
+test: system venv check molecule ## Everything CI runs: check, Molecule, then every pytest test
+	$(BIN)/python -m pytest -q tests $(COLLECTION)/tests/unit
+
+.PHONY: bench
+bench: system venv ## Ratios against bare commands, measured alternately on the lab
+	$(BIN)/python tests/bench
+
+.PHONY: clean
+clean: lab-down ## Remove what was built here (keeps nothing of var/)
+	rm -rf var $(VENV) build .mypy_cache .ruff_cache .pytest_cache
