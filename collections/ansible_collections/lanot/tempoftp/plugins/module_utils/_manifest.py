@@ -1,0 +1,300 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Manifests, tombstones and account records: what an FTP host knows of itself, in files.
+
+Every function takes a ``Tree``. Callers that write hold the host's lock (``_lock.hold_lock(tree.lock)``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+from ._errors import InvalidValueError, TempoftpError
+from ._names import parse_ftpuser, parse_id
+from ._tree import Tree
+
+SCHEMA = 1
+LIVE_STATES = ("copying", "delivered")
+MANIFEST_STATES = (*LIVE_STATES, "absent")
+ORIGINS = ("created", "adopted")
+
+
+class Manifest(NamedTuple):
+    """One share as the FTP host knows it. Times are ISO 8601 UTC with ``Z``, ``lifetime_days`` days.
+
+    ``state`` ``absent`` means: being taken away; once it is, a tombstone stands instead of the manifest.
+    ``origin`` says who made the home: ``created`` by tempoftp, or ``adopted`` (it was there before).
+    """
+
+    id: str
+    generation: int
+    ftpuser: str
+    source: str
+    origin: str = "created"
+    source_root: Optional[str] = None
+    ssh_user: str = "lanotadm"
+    ssh_key_file: Optional[str] = None
+    ssh_config_file: Optional[str] = None
+    ssh_known_hosts_file: Optional[str] = None
+    size_probe: str = "rsync"
+    method: str = "auto"
+    lifetime_days: int = 10
+    writable: bool = False
+    owner: str = "root"
+    group: str = "pureftpd"
+    uid: int = 0
+    gid: int = 0
+    state: str = "copying"
+    path: str = ""
+    bytes_total: Optional[int] = None
+    files_total: Optional[int] = None
+    created_at: str = ""
+    delivered_at: Optional[str] = None
+    ready_at: Optional[str] = None
+    expires: Optional[str] = None
+    boot_id: str = ""
+    skipped: tuple[str, ...] = ()
+    skipped_total: int = 0
+    reserve_bytes: int = 0
+    reserve_inodes: int = 0
+    bwlimit: Optional[str] = None
+
+    @property
+    def live(self) -> bool:
+        """Whether the share is wanted: on its way or delivered."""
+        return self.state in LIVE_STATES
+
+
+class Tombstone(NamedTuple):
+    """What is left of a share that ended."""
+
+    id: str
+    generation: int
+    ended_at: str
+
+
+class Account(NamedTuple):
+    """Whether tempoftp ``created`` an account or ``adopted`` one that was there."""
+
+    name: str
+    origin: str
+    created_at: str
+
+
+def format_time(seconds: float) -> str:
+    """Return *seconds* since the epoch as ISO 8601 UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def format_now() -> str:
+    """Return the present time as ISO 8601 UTC."""
+    return format_time(time.time())
+
+
+def read_manifest(tree: Tree, share_id: str) -> Optional[Manifest]:
+    """Return the manifest of a share, or None; raise TempoftpError when it is damaged."""
+    path = tree.manifest(share_id)
+    content = read_json(path)
+    return None if content is None else parse_manifest(content, share_id, path)
+
+
+def write_manifest(tree: Tree, manifest: Manifest) -> None:
+    """Write a manifest so that after a crash either the old or the new one is there, whole."""
+    write_json(tree.manifest(manifest.id), {"schema": SCHEMA, **manifest._asdict()})
+
+
+def delete_manifest(tree: Tree, share_id: str) -> None:
+    """Remove a manifest; one that is gone already is fine."""
+    _delete_file(tree.manifest(share_id))
+
+
+def list_manifests(tree: Tree) -> tuple[list[Manifest], list[str]]:
+    """Return all readable manifests, and the names of damaged files: one of them must not stop the others."""
+    manifests: list[Manifest] = []
+    damaged: list[str] = []
+    for name in _list_names(tree.manifest("x").parent):
+        share_id = name[: -len(".json")]
+        try:
+            manifest = read_manifest(tree, parse_id(share_id))
+        except TempoftpError:
+            damaged.append(name)
+            continue
+        if manifest is not None:
+            manifests.append(manifest)
+    return manifests, damaged
+
+
+def list_account_manifests(tree: Tree, ftpuser: str) -> list[Manifest]:
+    """Return the live manifests (on their way or delivered) of one account."""
+    return [manifest for manifest in list_manifests(tree)[0] if manifest.live and manifest.ftpuser == ftpuser]
+
+
+def read_tombstone(tree: Tree, share_id: str) -> Optional[Tombstone]:
+    """Return the tombstone of a share, or None; raise TempoftpError when it is damaged."""
+    path = tree.tombstone(share_id)
+    content = read_json(path)
+    if content is None:
+        return None
+    _check_schema(content, path)
+    generation, ended_at = content.get("generation"), content.get("ended_at")
+    if content.get("id") != share_id or not _is_generation(generation) or not isinstance(ended_at, str):
+        raise _damaged(path)
+    return Tombstone(share_id, int(str(generation)), ended_at)
+
+
+def write_tombstone(tree: Tree, tombstone: Tombstone) -> None:
+    """Write a tombstone, durably."""
+    write_json(tree.tombstone(tombstone.id), {"schema": SCHEMA, **tombstone._asdict()})
+
+
+def delete_tombstone(tree: Tree, share_id: str) -> None:
+    """Remove a tombstone: a newer generation is wanted."""
+    _delete_file(tree.tombstone(share_id))
+
+
+def read_account(tree: Tree, name: str) -> Optional[Account]:
+    """Return the record of an account, or None; raise TempoftpError when it is damaged."""
+    path = tree.account(name)
+    content = read_json(path)
+    if content is None:
+        return None
+    _check_schema(content, path)
+    origin, created_at = content.get("origin"), content.get("created_at")
+    if content.get("name") != name or origin not in ORIGINS or not isinstance(created_at, str):
+        raise _damaged(path)
+    return Account(name, str(origin), created_at)
+
+
+def write_account(tree: Tree, account: Account) -> None:
+    """Write the record of an account, durably."""
+    write_json(tree.account(account.name), {"schema": SCHEMA, **account._asdict()})
+
+
+def delete_account(tree: Tree, name: str) -> None:
+    """Remove the record of an account; one that is gone already is fine."""
+    _delete_file(tree.account(name))
+
+
+def parse_manifest(content: dict[str, Any], share_id: str, path: Path) -> Manifest:
+    """Check what was read against the schema. Unknown keys are ignored: a newer release may write them."""
+    _check_schema(content, path)
+    values = {key: content[key] for key in Manifest._fields if key in content}
+    skipped = values.get("skipped", ())
+    try:
+        manifest = Manifest(**{**values, "skipped": tuple(skipped)})
+        wrong = [key for key, value in manifest._asdict().items() if not _fits(key, value)]
+        parse_ftpuser(manifest.ftpuser)
+    except (TypeError, InvalidValueError):
+        raise _damaged(path) from None
+    if wrong or manifest.id != share_id or not _is_generation(manifest.generation):
+        raise _damaged(path)
+    if manifest.state not in MANIFEST_STATES or manifest.origin not in ORIGINS:
+        raise _damaged(path)
+    return manifest
+
+
+_REQUIRED = frozenset({"id", "ftpuser", "source"})
+_COUNTS = frozenset(
+    {
+        "bytes_total",
+        "files_total",
+        "skipped_total",
+        "lifetime_days",
+        "uid",
+        "gid",
+        "reserve_bytes",
+        "reserve_inodes",
+    }
+)
+
+
+def _fits(key: str, value: Any) -> bool:
+    default = Manifest._field_defaults.get(key)
+    if key in ("bytes_total", "files_total") and value is None:
+        return True
+    if key in _COUNTS or key == "generation":
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if key == "skipped":
+        return all(isinstance(line, str) for line in value)
+    if key == "writable":
+        return isinstance(value, bool)
+    if default is None and key not in _REQUIRED and value is None:
+        return True
+    return isinstance(value, str)
+
+
+def _is_generation(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _check_schema(content: dict[str, Any], path: Path) -> None:
+    if content.get("schema") != SCHEMA:
+        raise TempoftpError(
+            f"{path} has schema {content.get('schema')!r}, this release knows {SCHEMA}: upgrade it"
+        )
+
+
+def _damaged(path: Path) -> TempoftpError:
+    return TempoftpError(f"{path} is damaged: look at it, then move it away")
+
+
+def read_json(path: Path) -> Optional[dict[str, Any]]:
+    """Return the object in a file of ours, or None when there is none; raise TempoftpError when damaged."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        content = json.loads(text)
+    except ValueError:
+        raise _damaged(path) from None
+    if not isinstance(content, dict):
+        raise _damaged(path)
+    return content
+
+
+def write_json(path: Path, content: dict[str, Any], durable: bool = True) -> None:
+    """Replace a file in one step, 0600. *durable*: it also survives a power loss (costs two fsyncs)."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+    )
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        json.dump(content, stream, sort_keys=True)
+        stream.flush()
+        if durable:
+            os.fsync(stream.fileno())
+    temporary.replace(path)
+    if durable:
+        sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory survive a power loss."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _list_names(directory: Path) -> list[str]:
+    try:
+        names = [path.name for path in directory.iterdir()]
+    except FileNotFoundError:
+        return []
+    return sorted(name for name in names if name.endswith(".json") and name[0] != ".")
+
+
+def _delete_file(path: Path) -> None:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    sync_directory(path.parent)
