@@ -1,0 +1,57 @@
+"""The application factory."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from flask import Flask, Response
+from flask.json.provider import DefaultJSONProvider
+from flask_openapi3 import Info, OpenAPI
+
+from tempoftp.api import delete_share, get_health, get_openapi, get_root, get_share, list_shares, post_share
+from tempoftp.api.body import init_body_limit
+from tempoftp.api.context import ApiContext, init_context
+from tempoftp.api.problems import build_validation_problem, init_problems
+from tempoftp.api.request_id import init_request_id
+from tempoftp.settings import Settings
+from tempoftp.shares.database import open_database
+
+ENDPOINTS = (get_root, get_health, get_openapi, post_share, get_share, list_shares, delete_share)
+
+
+class ReadableJson(DefaultJSONProvider):
+    """JSON in UTF-8, keys in the order the contract lists them."""
+
+    ensure_ascii = False
+    sort_keys = False
+
+
+def create_app(settings: Settings) -> Flask:
+    """Build the API for these settings. Call it after a fork: it opens the database.
+
+    The database's schema must have been brought up to date before (`tempoftp db upgrade`).
+    """
+    app = OpenAPI(
+        "tempoftp",
+        info=Info(title="tempoftp", version=version("tempoftp")),
+        doc_ui=False,
+        validation_error_callback=build_validation_problem,
+        static_folder=None,
+    )
+    app.json = ReadableJson(app)
+    # A redirect to a tidier path would answer a share's id with something that is not one.
+    app.url_map.merge_slashes = False
+    init_context(app, ApiContext(settings=settings, database=open_database(settings)))
+    init_request_id(app)
+    init_problems(app)
+    init_body_limit(app, settings.max_body_bytes)
+    app.after_request(_forbid_caching)
+    for endpoint in ENDPOINTS:
+        app.register_api(endpoint.api)
+    return app
+
+
+def _forbid_caching(response: Response) -> Response:
+    # Answers carry credentials and states that change by the second.
+    response.headers["Cache-Control"] = "no-store"
+    return response

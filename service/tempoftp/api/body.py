@@ -1,0 +1,36 @@
+"""What is checked of a request's body before any schema looks at it: size, type, JSON, an object."""
+
+from __future__ import annotations
+
+from flask import Flask, current_app, request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+
+from tempoftp.api.problems import Problem
+
+
+def require_json_object() -> None:
+    """Refuse a body that is not JSON (415 by its type, 400 by its content) or not an object (422).
+
+    The schema library reads JSON silently: without this, malformed JSON would pass for a missing body, and a JSON
+    string that holds JSON would be unpacked.
+    """
+    if not request.is_json:
+        raise UnsupportedMediaType
+    try:
+        body = request.get_json()
+    except RecursionError as error:  # thousands of nested brackets
+        raise BadRequest from error
+    if not isinstance(body, dict):
+        raise Problem(422, "Datos no válidos", "El cuerpo debe ser un objeto JSON.")
+
+
+def _refuse_large_body() -> None:
+    limit = current_app.config["MAX_CONTENT_LENGTH"]
+    if limit is not None and (request.content_length or 0) > limit:
+        raise RequestEntityTooLarge
+
+
+def init_body_limit(app: Flask, max_bytes: int) -> None:
+    """Answer 413 to a larger body on every route, also on those that would not read it."""
+    app.config["MAX_CONTENT_LENGTH"] = max_bytes
+    app.before_request(_refuse_large_body)

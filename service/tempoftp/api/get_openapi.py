@@ -1,0 +1,17 @@
+"""`GET /openapi.json`: the machine-readable description of this API."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from flask import current_app
+from flask_openapi3 import APIBlueprint, OpenAPI
+
+api = APIBlueprint("get_openapi", __name__)
+
+
+@api.get("/openapi.json", summary="Descripción OpenAPI")
+def get_openapi() -> dict[str, Any]:
+    """Answer the OpenAPI 3.1 document of the routes that this service has."""
+    document: dict[str, Any] = cast(OpenAPI, current_app).api_doc
+    return document

@@ -1,0 +1,175 @@
+"""Every refusal of the API as `application/problem+json` (RFC 9457): `title`, `detail`, sometimes `errores`.
+
+The integer member `status` of the RFC is left out on purpose: clients of this API read a share's state in `status`.
+Texts are Spanish, as the people who read them. Nothing here repeats what the client sent, nor an exception's text.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+
+from flask import Flask, Response
+from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from tempoftp.api.request_id import get_request_id
+
+PROBLEM_JSON = "application/problem+json"
+DATABASE_RETRY_SECONDS = 5
+
+logger = logging.getLogger(__name__)
+
+_HTTP_TEXTS: dict[int, tuple[str, str]] = {
+    400: ("Petición mal formada", "El cuerpo no es JSON válido. Envíe un objeto JSON en UTF-8."),
+    404: ("No encontrado", "No existe ese recurso. Las rutas de la API están en /openapi.json."),
+    405: ("Método no permitido", "Esta ruta no admite ese método; la cabecera Allow dice cuáles admite."),
+    408: ("Tiempo agotado", "La petición no llegó completa a tiempo. Envíela de nuevo."),
+    413: ("Cuerpo demasiado grande", "El cuerpo de la petición supera el tamaño que acepta el servicio."),
+    414: ("Dirección demasiado larga", "La dirección (URL) de la petición es demasiado larga."),
+    415: ("Tipo de contenido no admitido", "Envíe el cuerpo con la cabecera Content-Type: application/json."),
+    431: ("Cabeceras demasiado grandes", "Las cabeceras de la petición superan lo que acepta el servicio."),
+}
+_OTHER_REFUSAL = ("Petición rechazada", "El servicio no pudo aceptar la petición.")
+
+# pydantic's error types, in the words of the person who has to correct the body.
+_FIELD_TEXTS: dict[str, str] = {
+    "missing": "falta este campo",
+    "extra_forbidden": "campo desconocido",
+    "string_type": "debe ser un texto",
+    "string_unicode": "no es texto Unicode válido",
+    "string_too_short": "demasiado corto: al menos {min_length} caracteres",
+    "string_too_long": "demasiado largo: como mucho {max_length} caracteres",
+    "string_pattern_mismatch": "no tiene la forma esperada",
+    "int_type": "debe ser un número entero",
+    "int_parsing": "debe ser un número entero",
+    "int_from_float": "debe ser un número entero",
+    "int_parsing_size": "número fuera de rango",
+    "greater_than_equal": "debe ser al menos {ge}",
+    "less_than_equal": "debe ser como mucho {le}",
+    "enum": "debe ser uno de {expected}",
+    "literal_error": "debe ser uno de {expected}",
+    "model_type": "el cuerpo debe ser un objeto JSON",
+    "model_attributes_type": "el cuerpo debe ser un objeto JSON",
+}
+
+
+class Problem(Exception):  # noqa: N818 - the RFC's word
+    """A refusal that an endpoint raises; answered as problem details with this HTTP status."""
+
+    def __init__(
+        self,
+        http_status: int,
+        title: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(title)
+        self.http_status = http_status
+        self.title = title
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.members = dict(members or {})
+
+
+def build_problem(problem: Problem) -> Response:
+    """Translate a `Problem` into its answer."""
+    body = {"title": problem.title, "detail": problem.detail, **problem.members}
+    response = Response(
+        json.dumps(body, ensure_ascii=False), status=problem.http_status, content_type=PROBLEM_JSON
+    )
+    response.headers.update(problem.headers)
+    return response
+
+
+def build_not_found() -> Problem:
+    """The answer for a share that is unknown or already deleted: the two are not told apart."""
+    return Problem(404, "Solicitud no encontrada", "No existe una solicitud con ese id, o ya fue eliminada.")
+
+
+def describe_field_errors(error: ValidationError) -> list[dict[str, str]]:
+    """One `{campo, mensaje}` for each thing wrong, without the values the client sent."""
+    described = []
+    for item in error.errors(include_url=False, include_input=False):
+        field = ".".join(str(part) for part in item["loc"]) or "cuerpo"
+        described.append({"campo": _clip_field(field), "mensaje": _describe_error(item)})
+    return described
+
+
+def _describe_error(item: Mapping[str, object]) -> str:
+    context = item.get("ctx")
+    values = dict(context) if isinstance(context, Mapping) else {}
+    if item["type"] == "value_error":
+        return str(values.get("error", "valor no válido"))
+    text = _FIELD_TEXTS.get(str(item["type"]), "valor no válido")
+    return text.format_map(values)
+
+
+def _clip_field(name: str) -> str:
+    """An unknown key is the client's own text: kept short, and free of control characters and surrogates."""
+    readable = "".join(character if character.isprintable() else "?" for character in name)
+    return readable if len(readable) <= 64 else readable[:63] + "…"
+
+
+def build_validation_problem(error: ValidationError) -> Response:
+    """422 that names every wrong field at once, so that one correction is enough."""
+    errors = describe_field_errors(error)
+    detail = "; ".join(f"{entry['campo']}: {entry['mensaje']}" for entry in errors[:10])
+    return build_problem(Problem(422, "Datos no válidos", detail, members={"errores": errors[:50]}))
+
+
+def _answer_http_exception(error: HTTPException) -> Response:
+    if error.response is not None or error.code is None or error.code < 400:
+        return Response.force_type(error.get_response())
+    title, detail = _HTTP_TEXTS.get(error.code, _OTHER_REFUSAL)
+    if error.code >= 500:
+        title, detail = _describe_failure()
+    headers = {}
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        headers["Allow"] = _join_methods(error.valid_methods)
+    return build_problem(Problem(error.code, title, detail, headers=headers))
+
+
+def _join_methods(methods: Iterable[str]) -> str:
+    return ", ".join(sorted(methods))
+
+
+def _describe_failure() -> tuple[str, str]:
+    return (
+        "Error interno",
+        "El servicio falló al atender la petición. El detalle está en su bitácora con el identificador "
+        f"{get_request_id()}.",
+    )
+
+
+def _answer_database_error(error: Exception) -> Response:
+    # The statement and its values stay out of the answer; the log has the class and the driver's words.
+    logger.error("the service's database did not answer: %s", type(error).__name__, exc_info=error)
+    return build_problem(
+        Problem(
+            503,
+            "Base de datos no disponible",
+            "La base de datos del servicio no responde. Repita la petición en unos segundos.",
+            headers={"Retry-After": str(DATABASE_RETRY_SECONDS)},
+        )
+    )
+
+
+def _answer_failure(error: Exception) -> Response:
+    logger.error("unhandled %s", type(error).__name__, exc_info=error)
+    title, detail = _describe_failure()
+    return build_problem(Problem(500, title, detail))
+
+
+def init_problems(app: Flask) -> None:
+    """Make every error of `app`, expected or not, a problem answer."""
+    app.register_error_handler(Problem, build_problem)
+    app.register_error_handler(HTTPException, _answer_http_exception)
+    app.register_error_handler(OperationalError, _answer_database_error)
+    app.register_error_handler(PoolTimeoutError, _answer_database_error)
+    app.register_error_handler(Exception, _answer_failure)

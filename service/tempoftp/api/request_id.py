@@ -1,0 +1,60 @@
+"""`X-Request-ID`: on every answer and in every log line written while the request is handled.
+
+A well-formed identifier of the client is kept, so that a call can be followed across systems; anything else is
+replaced, because the value goes into log lines and into the history of a share.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from contextvars import ContextVar
+
+from flask import Flask, Response, request
+
+HEADER = "X-Request-ID"
+NO_REQUEST = "-"
+_WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_current: ContextVar[str] = ContextVar("tempoftp_request_id", default=NO_REQUEST)
+
+
+def parse_request_id(offered: str | None) -> str | None:
+    """Return the offered identifier if it is safe to log (1 to 64 of `A-Za-z0-9._-`), else None."""
+    if offered is None or not _WELL_FORMED.fullmatch(offered):
+        return None
+    return offered
+
+
+def get_request_id() -> str:
+    """Return the identifier of the request being handled, or `-` outside of one."""
+    return _current.get()
+
+
+class RequestIdFilter(logging.Filter):
+    """Give every record a `request_id`, for the formats of the service's handlers."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = get_request_id()
+        return True
+
+
+def _take_request_id() -> None:
+    _current.set(parse_request_id(request.headers.get(HEADER)) or uuid.uuid4().hex)
+
+
+def _add_header(response: Response) -> Response:
+    response.headers[HEADER] = get_request_id()
+    return response
+
+
+def _forget_request_id(_error: BaseException | None) -> None:
+    # gthread reuses its threads: without this, a later line of the thread would carry a finished request's id.
+    _current.set(NO_REQUEST)
+
+
+def init_request_id(app: Flask) -> None:
+    """Take, answer and forget the identifier of each request of `app`."""
+    app.before_request(_take_request_id)
+    app.after_request(_add_header)
+    app.teardown_request(_forget_request_id)

@@ -1,0 +1,86 @@
+"""gunicorn around the application: threads, time limits and logs. The command line calls `run_server`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from tempoftp.api.app import create_app
+from tempoftp.settings import Settings
+
+# A worker process whose threads are all stuck for so long is killed and replaced.
+STUCK_SECONDS = 60
+STOP_SECONDS = 20
+KEEPALIVE_SECONDS = 5
+# `r` is the request line as it came, still percent-encoded: a decoded path could forge log lines.
+ACCESS_LINE = '%(h)s "%(r)s" %(s)s %(B)s %(M)sms [%({x-request-id}o)s]'
+
+
+class Server(BaseApplication):
+    """gunicorn with its options from `Settings`; each process builds its own application after the fork."""
+
+    def __init__(self, settings: Settings, options: dict[str, Any]) -> None:
+        self._settings = settings
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Take our options only: neither a command line nor GUNICORN_CMD_ARGS is read."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Build the application in a worker process."""
+        return create_app(self._settings)
+
+
+def build_options(settings: Settings, *, workers: int, pidfile: Path | None) -> dict[str, Any]:
+    """Return gunicorn's options for these settings."""
+    host = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
+    return {
+        "bind": f"{host}:{settings.port}",
+        "worker_class": "gthread",
+        "workers": workers,
+        "threads": settings.api_threads,
+        # DELETE holds a thread for its bounded wait; the limit must not cut that.
+        "timeout": STUCK_SECONDS + int(settings.deletion_wait_seconds),
+        "graceful_timeout": STOP_SECONDS + int(settings.deletion_wait_seconds),
+        "keepalive": KEEPALIVE_SECONDS,
+        "pidfile": str(pidfile) if pidfile else None,
+        "proc_name": "tempoftp-api",
+        "control_socket_disable": True,
+        "access_log_format": ACCESS_LINE,
+        "logconfig_dict": build_log_config(settings.log_level),
+        "forwarded_allow_ips": "127.0.0.1,::1",
+    }
+
+
+def build_log_config(level: str) -> dict[str, Any]:
+    """Return a logging configuration: everything to standard error (the journal), each line with its request id."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"request_id": {"()": "tempoftp.api.request_id.RequestIdFilter"}},
+        "formatters": {
+            "line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"},
+            # The access line brings its own identifier: it is written when the request is already forgotten.
+            "access": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        },
+        "handlers": {
+            "line": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]},
+            "access": {"class": "logging.StreamHandler", "formatter": "access"},
+        },
+        "root": {"level": level, "handlers": ["line"]},
+        "loggers": {
+            "gunicorn.error": {"level": level, "handlers": ["line"], "propagate": False},
+            "gunicorn.access": {"level": "INFO", "handlers": ["access"], "propagate": False},
+        },
+    }
+
+
+def run_server(settings: Settings, *, workers: int, pidfile: Path | None) -> None:
+    """Serve until stopped. Returns only by ending the process, as gunicorn does."""
+    Server(settings, build_options(settings, workers=workers, pidfile=pidfile)).run()

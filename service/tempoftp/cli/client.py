@@ -1,0 +1,130 @@
+"""The one place that speaks HTTP to the service: time limits, and every failure as one of our exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import click
+import httpx
+
+from tempoftp.cli.exits import BadSetting, ServiceFailed, ServiceRefused, ServiceUnreachable
+from tempoftp.cli.loopback import is_loopback
+
+DEFAULT_URL = "http://127.0.0.1:9043"
+CONNECT_SECONDS = 5.0
+# A DELETE waits on the service's side until data and access are gone, within its own bound.
+ANSWER_SECONDS = 60.0
+PROBLEM_JSON = "application/problem+json"
+
+
+class ServiceClient:
+    """Calls the API at one address. Every method returns the decoded JSON object, or raises a `ClickException`."""
+
+    def __init__(self, url: str, *, token: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
+        self.url = parse_service_url(url)
+        headers = {"Accept": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self._http = httpx.Client(
+            base_url=self.url,
+            headers=headers,
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            transport=transport,
+            # A proxy of the environment cannot reach this machine's own loopback.
+            trust_env=not is_loopback(httpx.URL(self.url).host),
+        )
+
+    def __enter__(self) -> ServiceClient:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._http.close()
+
+    def post_share(self, body: Mapping[str, object]) -> dict[str, Any]:
+        """Ask for a share."""
+        return self._call("POST", "/tmpftp", body=body)
+
+    def get_share(self, share_id: str) -> dict[str, Any]:
+        """Read one share's present state."""
+        return self._call("GET", _share_path(share_id))
+
+    def list_shares(self, filters: Mapping[str, str]) -> dict[str, Any]:
+        """Read one page of the shares."""
+        return self._call("GET", "/tmpftp", params=filters)
+
+    def delete_share(self, share_id: str) -> dict[str, Any]:
+        """Ask for a share's end."""
+        return self._call("DELETE", _share_path(share_id))
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, object] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        try:
+            response = self._http.request(method, path, json=body, params=params)
+        except httpx.ConnectError as error:
+            raise ServiceUnreachable(
+                f"cannot connect to {self.url} ({error}). Is the service up (systemctl status tempoftp), "
+                "and is TEMPOFTP_URL right?"
+            ) from error
+        except httpx.TimeoutException as error:
+            raise ServiceUnreachable(
+                f"{self.url} gave no answer in time ({type(error).__name__}). What was asked may still have been "
+                "taken: look with `tempoftp status ID` before asking again."
+            ) from error
+        except httpx.HTTPError as error:
+            raise ServiceUnreachable(f"the connection to {self.url} broke: {error}") from error
+        return self._read(response)
+
+    def _read(self, response: httpx.Response) -> dict[str, Any]:
+        body = _decode_object(response)
+        if response.is_success and body is not None:
+            return body
+        if body is None or not response.is_error:
+            raise ServiceFailed(
+                f"what answers at {self.url} is not tempoftp (HTTP {response.status_code}, "
+                f"{response.headers.get('Content-Type', 'no content type')}). Check TEMPOFTP_URL."
+            )
+        message = f"{body.get('title', 'refused')}: {body.get('detail', '')}"
+        request_id = response.headers.get("X-Request-ID", "-")
+        if response.status_code >= 500:
+            raise ServiceFailed(f"{message} (HTTP {response.status_code}, request {request_id})")
+        raise ServiceRefused(f"{message} (HTTP {response.status_code})")
+
+
+def parse_service_url(url: str) -> str:
+    """Return the address without a trailing slash; `BadSetting` if it is not an http(s) URL."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise BadSetting(f"TEMPOFTP_URL is not a URL: {error}") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise BadSetting(f"TEMPOFTP_URL must look like {DEFAULT_URL}, not {url!r}")
+    return url.rstrip("/")
+
+
+def _share_path(share_id: str) -> str:
+    if share_id in ("", ".", ".."):
+        raise click.UsageError(f"{share_id!r} is not an id")
+    return f"/tmpftp/{quote(share_id, safe='')}"
+
+
+def _decode_object(response: httpx.Response) -> dict[str, Any] | None:
+    try:
+        body = json.loads(response.content)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def connect() -> ServiceClient:
+    """A client for the service that the environment names."""
+    return ServiceClient(os.environ.get("TEMPOFTP_URL") or DEFAULT_URL, token=os.environ.get("TEMPOFTP_TOKEN"))

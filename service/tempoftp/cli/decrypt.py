@@ -1,0 +1,59 @@
+"""`tempoftp decrypt`: the clear password behind the Fernet token that the API answers."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from tempoftp.cli.client import connect
+from tempoftp.cli.exits import BadSetting, Undecryptable
+
+KEY_VARIABLE = "TEMPOFTP_ENCRYPTION_KEY"
+
+
+@click.command
+@click.argument("token", required=False)
+@click.option("--id", "id_", help="Take the token from this share.")
+def decrypt(token: str | None, id_: str | None) -> None:
+    """Show the clear password of a share.
+
+    Give the TOKEN (`password` in the service's answer), or --id ID to fetch it. The key is read from
+    TEMPOFTP_ENCRYPTION_KEY; the first of several keys that fits is used.
+    """
+    if (token is None) == (id_ is None):
+        raise click.UsageError("give either a TOKEN or --id ID")
+    click.echo(decrypt_token(token or fetch_token(str(id_)), os.environ.get(KEY_VARIABLE, "")))
+
+
+def fetch_token(share_id: str) -> str:
+    """Read the token of a share that is ready; `Undecryptable` if it has none."""
+    with connect() as client:
+        share = client.get_share(share_id)
+    if share.get("password_tipo") == "hash":
+        raise Undecryptable(
+            f"{share_id}: the account existed before this share; the answer carries its password's hash, which cannot "
+            "be turned back. The password given with the account's first share still works."
+        )
+    if share.get("password_tipo") != "fernet" or not share.get("password"):
+        raise Undecryptable(f"{share_id} has no password yet (it is {share.get('status')}). Wait until it is listo.")
+    return str(share["password"])
+
+
+def decrypt_token(token: str, keys: str) -> str:
+    """Return the clear text; `BadSetting` for a missing or malformed key, `Undecryptable` if none fits."""
+    from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+    given = [key.strip() for key in keys.split(",") if key.strip()]
+    if not given:
+        raise BadSetting(f"{KEY_VARIABLE} is not set; it must hold the key that the service encrypts with.")
+    try:
+        fernet = MultiFernet([Fernet(key) for key in given])
+    except ValueError as error:
+        raise BadSetting(f"{KEY_VARIABLE} is not a Fernet key; `tempoftp key new` makes one.") from error
+    try:
+        return fernet.decrypt(token.encode()).decode()
+    except (InvalidToken, UnicodeDecodeError) as error:
+        raise Undecryptable(
+            f"the token does not fit the key in {KEY_VARIABLE}: another key, or a token cut short."
+        ) from error

@@ -1,0 +1,61 @@
+"""The exit codes of `tempoftp`, and the errors that end a command with them.
+
+| code | meaning |
+|---|---|
+| 0 | done |
+| 1 | the share ended otherwise than asked: `error`, `bloqueado` or `expirado` |
+| 2 | the command line or a setting is wrong |
+| 3 | the service cannot be reached |
+| 4 | the service refused the request (HTTP 4xx), or has no such share |
+| 5 | the service failed (HTTP 5xx), or what answers is not tempoftp |
+| 6 | the password cannot be decrypted: no key, wrong key, or it is a hash |
+| 130 | interrupted from the keyboard |
+"""
+
+from __future__ import annotations
+
+import click
+
+OK = 0
+SHARE_FAILED = 1
+USAGE = 2
+UNREACHABLE = 3
+REFUSED = 4
+SERVICE_FAILED = 5
+UNDECRYPTABLE = 6
+
+
+class ShareFailed(click.ClickException):
+    """The share will not become `listo` without somebody doing something."""
+
+    exit_code = SHARE_FAILED
+
+
+class BadSetting(click.ClickException):
+    """An environment variable or setting is missing or wrong."""
+
+    exit_code = USAGE
+
+
+class ServiceUnreachable(click.ClickException):
+    """No connection, or no answer in time."""
+
+    exit_code = UNREACHABLE
+
+
+class ServiceRefused(click.ClickException):
+    """A 4xx answer; the message is the service's own title and detail."""
+
+    exit_code = REFUSED
+
+
+class ServiceFailed(click.ClickException):
+    """A 5xx answer, or one that no tempoftp gives."""
+
+    exit_code = SERVICE_FAILED
+
+
+class Undecryptable(click.ClickException):
+    """There is no clear password to be had from what was given."""
+
+    exit_code = UNDECRYPTABLE

@@ -1,0 +1,62 @@
+"""The entry point: a table of the subcommands, each imported when it is asked for.
+
+Exit codes are listed in `tempoftp.cli.exits` and in `tempoftp --help`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+
+# name → (module, attribute, one line for --help: so that listing the commands imports none of them)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "request": ("tempoftp.cli.request", "request", "Ask for a share."),
+    "status": ("tempoftp.cli.status", "status", "Show a share, or watch it until it is ready."),
+    "list": ("tempoftp.cli.list_shares", "list_shares", "List shares."),
+    "delete": ("tempoftp.cli.delete", "delete", "End a share: access and data."),
+    "decrypt": ("tempoftp.cli.decrypt", "decrypt", "Show the clear password of a share."),
+    "serve": ("tempoftp.cli.serve", "serve", "Run the HTTP API."),
+    "worker": ("tempoftp.cli.worker", "worker", "Run the worker that carries out what was asked."),
+    "key": ("tempoftp.cli.key", "key", "Make keys for the passwords at rest."),
+    "db": ("tempoftp.cli.db", "db", "Bring the service's database up to date."),
+}
+
+EPILOG = """\b
+Exit codes: 0 done; 1 the share is in error, blocked or expired; 2 wrong usage or setting;
+3 the service cannot be reached; 4 the service refused; 5 the service failed;
+6 the password cannot be decrypted; 130 interrupted.
+
+\b
+Environment of the client commands:
+  TEMPOFTP_URL             where the service is (default http://127.0.0.1:9043)
+  TEMPOFTP_TOKEN           bearer token, when the service asks for one
+  TEMPOFTP_ENCRYPTION_KEY  Fernet key or keys (comma separated), for decrypt
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand's module when that subcommand is used, not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _summary = COMMANDS[cmd_name]
+        command = getattr(import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module}.{attribute} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_module, _attribute, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("tempoftp"), prog_name="tempoftp")
+def main() -> None:
+    """Temporary FTP accounts with a copy of just the data somebody asked for."""

@@ -1,0 +1,108 @@
+"""How a share is shown at a terminal: one function a view, from the JSON that the API answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+UNDER_WAY = frozenset({"recibido", "preparando", "traslado"})
+ENDING = frozenset({"expirando", "eliminando"})
+LIST_COLUMNS = ("id", "estado", "email", "ruta", "created_at", "expira")
+STATE_COLOURS = {"listo": "green", "error": "red", "bloqueado": "yellow", "expirado": "yellow"}
+
+
+def print_json(value: object) -> None:
+    """One JSON document on one line of standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def format_bytes(count: float | None) -> str:
+    """`1536` → `1.5 KiB`."""
+    if count is None:
+        return "?"
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def format_seconds(seconds: float | None) -> str:
+    """`75` → `0:01:15`; unknown → `-:--:--`."""
+    if seconds is None:
+        return "-:--:--"
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def format_progress_line(share: Mapping[str, Any]) -> str:
+    """One plain line: state, percentage, bytes, rate and time left, and the service's message."""
+    parts = [str(share.get("status", "?"))]
+    progress = share.get("progreso") or {}
+    if progress.get("total"):
+        parts.append(f"{_percentage(progress):.0f}%")
+        parts.append(f"{format_bytes(progress.get('bytes') or 0)} of {format_bytes(progress['total'])}")
+        if share.get("status") in UNDER_WAY and progress.get("velocidad"):
+            parts.append(f"{format_bytes(progress['velocidad'])}/s")
+            parts.append(f"eta {format_seconds(progress.get('eta'))}")
+    if share.get("mensaje"):
+        parts.append(str(share["mensaje"]))
+    return "  ".join(parts)
+
+
+def _percentage(progress: Mapping[str, Any]) -> float:
+    if progress.get("porcentaje") is not None:
+        return float(progress["porcentaje"])
+    return 100.0 * float(progress.get("bytes") or 0) / float(progress["total"])
+
+
+def print_share(share: Mapping[str, Any], console: Console) -> None:
+    """The whole of one share: what it is, and how to fetch it once it is ready."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in _describe_share(share):
+        colour = STATE_COLOURS.get(str(share.get("status")), "") if label == "status" else ""
+        table.add_row(label, Text(value, style=colour))
+    console.print(table)
+    if share.get("password_tipo") == "fernet":
+        console.print(f"clear password: tempoftp decrypt --id {share.get('id')}", style="dim", markup=False)
+
+
+def _describe_share(share: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = [("id", str(share.get("id"))), ("status", str(share.get("status")))]
+    if share.get("mensaje"):
+        rows.append(("mensaje", str(share["mensaje"])))
+    progress = share.get("progreso") or {}
+    if progress.get("total") is not None:
+        done = f"{format_bytes(progress.get('bytes') or 0)} of {format_bytes(progress['total'])}"
+        files = progress.get("archivos")
+        rows.append(("progreso", f"{done}, {files} files" if isinstance(files, int) else done))
+    rows.extend((key, str(share[key])) for key in ("usuario", "password", "password_tipo") if share.get(key))
+    server = share.get("servidor") or {}
+    if server:
+        tls = "TLS" if server.get("tls") else "no TLS"
+        rows.append(("servidor", f"{server.get('host')}:{server.get('puerto')} ({tls})"))
+        if server.get("huella"):
+            rows.append(("huella", str(server["huella"])))
+    rows.extend((key, str(share[key])) for key in ("homedir", "directorio", "vigencia", "expira") if share.get(key))
+    return rows
+
+
+def print_share_table(shares: Iterable[Mapping[str, Any]], console: Console) -> None:
+    """One line a share."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in LIST_COLUMNS:
+        table.add_column(column, overflow="fold", no_wrap=column in ("id", "estado"))
+    for share in shares:
+        # Text, not str: a cell given as a string would be read as rich markup.
+        table.add_row(*(Text(str(share.get(column) or "")) for column in LIST_COLUMNS))
+    console.print(table)

@@ -1,0 +1,34 @@
+"""`tempoftp serve`: the HTTP API under gunicorn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from tempoftp.settings import Settings
+
+
+@click.command
+@click.option("--bind", help="Address to listen on (TEMPOFTP_BIND); loopback only while there are no tokens.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on (TEMPOFTP_PORT).")
+@click.option("--threads", type=click.IntRange(1, 256), help="Requests answered at once (TEMPOFTP_API_THREADS).")
+@click.option("--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="Processes.")
+@click.option("--pidfile", type=click.Path(dir_okay=False, path_type=Path), help="Write the process id here.")
+def serve(
+    bind: str | None, port: int | None, threads: int | None, workers: int, pidfile: Path | None
+) -> None:
+    """Run the HTTP API.
+
+    It accepts and answers requests; what they ask for is carried out by `tempoftp worker`. The database is brought up
+    to date first.
+    """
+    from tempoftp.api.server import run_server
+    from tempoftp.cli.service import read_settings, upgrade
+
+    given = {"bind": bind, "port": port, "api_threads": threads}
+    settings: Settings = read_settings(**{name: value for name, value in given.items() if value is not None})
+    upgrade(settings)
+    run_server(settings, workers=workers, pidfile=pidfile)

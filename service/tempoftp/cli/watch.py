@@ -1,0 +1,164 @@
+"""Follow a share until it settles: a live bar at a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Protocol
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from tempoftp.cli.client import ServiceClient
+from tempoftp.cli.exits import ServiceFailed, ServiceUnreachable
+from tempoftp.cli.output import ENDING, UNDER_WAY, format_bytes, format_progress_line, format_seconds
+
+POLL_SECONDS = 1.0
+# How long a service that stopped answering is waited for: a restart must not end somebody's watch.
+PATIENCE_SECONDS = 60.0
+
+ShareView = Mapping[str, Any]
+
+
+class Display(AbstractContextManager["Display"], Protocol):
+    """What shows the states one after the other."""
+
+    def show(self, share: ShareView) -> None: ...
+    def show_trouble(self, message: str) -> None: ...
+
+
+def iterate_states(
+    client: ServiceClient,
+    share_id: str,
+    *,
+    on_trouble: Callable[[str], None],
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[dict[str, Any]]:
+    """Yield the share as the service tells it, until it is neither under way nor ending.
+
+    A service that cannot be reached is asked again for `PATIENCE_SECONDS`; then its error is raised.
+    """
+    silent_since: float | None = None
+    while True:
+        try:
+            share = client.get_share(share_id)
+        except (ServiceUnreachable, ServiceFailed) as error:
+            silent_since = clock() if silent_since is None else silent_since
+            if clock() - silent_since > PATIENCE_SECONDS:
+                raise
+            on_trouble(error.message)
+        else:
+            silent_since = None
+            yield share
+            if share.get("status") not in UNDER_WAY | ENDING:
+                return
+        sleep(POLL_SECONDS)
+
+
+def watch_share(client: ServiceClient, share_id: str, console: Console) -> dict[str, Any]:
+    """Show the share's progress on `console` until it settles; return its last state."""
+    display: Display = BarDisplay(share_id, console) if console.is_terminal else LineDisplay(console)
+    share: dict[str, Any] = {}
+    with display:
+        for share in iterate_states(client, share_id, on_trouble=display.show_trouble):
+            display.show(share)
+    return share
+
+
+class BarDisplay:
+    """A live bar: state, bar, percentage, bytes, rate and time left as the service measured them."""
+
+    def __init__(self, share_id: str, console: Console) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.fields[state]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[percent]}"),
+            TextColumn("{task.fields[volume]}"),
+            TextColumn("{task.fields[pace]}"),
+            TimeElapsedColumn(),
+            console=console,
+            expand=True,
+        )
+        blank = {"state": "", "percent": "", "volume": "", "pace": ""}
+        self._task = self._progress.add_task(escape(share_id), total=None, **blank)
+        self._last_message = ""
+
+    def __enter__(self) -> BarDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, share: ShareView) -> None:
+        """Move the bar to what the service says."""
+        progress = share.get("progreso") or {}
+        total, done = progress.get("total"), progress.get("bytes") or 0
+        if share.get("status") == "listo":
+            total, done = total or 1, total or 1
+        under_way = share.get("status") in UNDER_WAY
+        self._progress.update(
+            self._task,
+            total=total,
+            completed=min(done, total) if total else 0,
+            state=escape(str(share.get("status", "?"))),
+            percent=f"{100 * min(done, total) // total:3d}%" if total else "",
+            volume=f"{format_bytes(done)}/{format_bytes(progress['total'])}" if progress.get("total") else "",
+            pace=_format_pace(progress) if under_way else "",
+        )
+        self._note(str(share.get("mensaje") or ""))
+
+    def show_trouble(self, message: str) -> None:
+        """Say above the bar that the service does not answer just now."""
+        self._note(message)
+
+    def _note(self, message: str) -> None:
+        if message and message != self._last_message:
+            self._progress.console.print(message, style="dim", markup=False, highlight=False)
+        self._last_message = message
+
+
+def _format_pace(progress: Mapping[str, Any]) -> str:
+    if not progress.get("velocidad"):
+        return ""
+    return f"{format_bytes(progress['velocidad'])}/s eta {format_seconds(progress.get('eta'))}"
+
+
+class LineDisplay:
+    """One line when the state, the message or the tenth of the progress changes: for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last: tuple[object, ...] = ()
+
+    def __enter__(self) -> LineDisplay:
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        return None
+
+    def show(self, share: ShareView) -> None:
+        """Print a line if there is news."""
+        percent = (share.get("progreso") or {}).get("porcentaje")
+        tenth = int(percent) // 10 if percent is not None else None
+        self._print_news((share.get("status"), share.get("mensaje"), tenth), format_progress_line(share))
+
+    def show_trouble(self, message: str) -> None:
+        """Print a failure to reach the service, once."""
+        self._print_news((message,), message)
+
+    def _print_news(self, news: tuple[object, ...], line: str) -> None:
+        if news != self._last:
+            click.echo(f"{time.strftime('%H:%M:%S')}  {line}", file=self._console.file)
+        self._last = news
