@@ -1,0 +1,159 @@
+"""The API and the worker of one control host, with state under `var/control/<net>/`.
+
+    Control("demo").start()      # idempotent; writes tempoftp.env (0600), migrates, starts serve and worker
+    Control("demo").stop()
+
+What production gets from the role `service` and systemd, the lab gets from here; the same settings, the same commands.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from . import processes
+
+PROJECT = Path(__file__).resolve().parents[3]
+PROGRAMS = ("serve", "worker")
+
+
+class ControlError(RuntimeError):
+    """The control host could not be started or stopped; the message says what to look at."""
+
+
+class Control:
+    """One API and one worker for the lab net `net`, listening on 127.0.0.1:`port`."""
+
+    def __init__(self, net: str, *, port: int = 9043) -> None:
+        self.net = net
+        self.port = port
+        self.home = PROJECT / "var" / "control" / net
+        self.url = f"http://127.0.0.1:{port}"
+        self.env_file = self.home / "tempoftp.env"
+        self.command = str(Path(sys.executable).parent / "tempoftp")
+
+    # -- settings ---------------------------------------------------------------------------------------------
+
+    def read_settings(self) -> dict[str, str]:
+        """The settings in `tempoftp.env`, as `NAME: value`."""
+        lines = self.env_file.read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+    def prepare(self) -> None:
+        """Write the settings once; what is there is kept, above all the encryption key."""
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        settings = self.read_settings() if self.env_file.exists() else {}
+        settings.setdefault("TEMPOFTP_ENCRYPTION_KEY", self._run_cli("key", "new").strip())
+        settings |= {
+            "TEMPOFTP_STATE_DIR": str(self.home / "state"),
+            "TEMPOFTP_PROJECT_DIR": str(PROJECT),
+            "TEMPOFTP_INVENTORY": str(PROJECT / "inventories" / "lab"),
+            "TEMPOFTP_FTP_HOSTS": "ftp1",
+            "TEMPOFTP_SOURCES_FILE": str(self.home / "sources.yml"),
+            "TEMPOFTP_PORT": str(self.port),
+        }
+        temporary = self.env_file.with_suffix(".new")
+        temporary.touch(mode=0o600)
+        temporary.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        temporary.replace(self.env_file)
+        self._render_sources()
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment of the API and the worker."""
+        kept = {name: os.environ[name] for name in ("HOME", "LANG", "LC_ALL", "TERM") if name in os.environ}
+        return {
+            **kept,
+            "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "TEMPOFTP_LAB_NET": self.net,
+            **self.read_settings(),
+        }
+
+    def _render_sources(self) -> None:
+        """The allow-list, from the inventory's `tempoftp_sources` through the template of the role `service`."""
+        subprocess.run(
+            [
+                str(Path(sys.executable).parent / "ansible-playbook"),
+                "-i",
+                str(PROJECT / "inventories" / "lab"),
+                str(Path(__file__).with_name("render_sources.yml")),
+                "-e",
+                json.dumps({"sources_dest": str(self.home / "sources.yml")}),
+            ],
+            cwd=PROJECT,
+            env={**os.environ, "TEMPOFTP_LAB_NET": self.net, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg")},
+            check=True,
+            stdout=subprocess.DEVNULL,
+            timeout=120,
+        )
+
+    def _run_cli(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [self.command, *arguments], check=True, capture_output=True, text=True, timeout=60, cwd=PROJECT
+        )
+        return done.stdout
+
+    # -- processes --------------------------------------------------------------------------------------------
+
+    def pid_file(self, program: str) -> Path:
+        return self.home / f"{program}.pid"
+
+    def log_file(self, program: str) -> Path:
+        return self.home / f"{program}.log"
+
+    def pid(self, program: str) -> int | None:
+        """The pid of `serve` or `worker`, or None when it is not running."""
+        return processes.find_running(self.pid_file(program), f"tempoftp\0{program}")
+
+    def start_program(self, program: str) -> None:
+        if self.pid(program) is None:
+            processes.start_detached(
+                [self.command, program],
+                pid_file=self.pid_file(program),
+                log_file=self.log_file(program),
+                environment=self.environment(),
+                cwd=self.home,
+            )
+
+    def start(self) -> None:
+        """Bring API and worker up, or leave them as they are when they run; returns when the API answers."""
+        self.prepare()
+        subprocess.run(
+            [self.command, "db", "upgrade"], check=True, env=self.environment(), cwd=self.home, timeout=120
+        )
+        for program in PROGRAMS:
+            self.start_program(program)
+        self._wait_until_active(30.0)
+
+    def stop(self) -> bool:
+        """End worker and API; True if any of them ran."""
+        return any([processes.stop_process(self.pid_file(p), f"tempoftp\0{p}") for p in reversed(PROGRAMS)])
+
+    def forget(self) -> None:
+        """Remove the control host's state: rows, key and logs."""
+        self.stop()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def _wait_until_active(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/", timeout=2) as answer:
+                    if json.load(answer).get("status") == "active":
+                        return
+            except (urllib.error.URLError, OSError, ValueError):
+                pass
+            dead = [p for p in PROGRAMS if self.pid(p) is None]
+            if dead or time.monotonic() > deadline:
+                what = (
+                    f"{' and '.join(dead)} ended" if dead else f"no answer from {self.url} in {seconds:.0f} s"
+                )
+                logs = ", ".join(str(self.log_file(p)) for p in dead or PROGRAMS)
+                raise ControlError(f"The control host did not come up: {what}. Look at {logs}.")
+            time.sleep(0.1)

@@ -1,0 +1,53 @@
+"""A plain application that uses the REST API: requests, polls, and nothing of our own code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+ON_ITS_WAY = {"recibido", "preparando", "traslado", "eliminando"}
+
+
+class ApiClient:
+    """The `/tmpftp` API at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.http = httpx.Client(base_url=url, timeout=20)
+
+    def post(self, usuario: str, share_id: str, ruta: str, vigencia: int | None = None) -> httpx.Response:
+        body: dict[str, Any] = {"usuario": usuario, "id": share_id, "ruta": ruta}
+        if vigencia is not None:
+            body["vigencia"] = vigencia
+        return self.http.post("/tmpftp", json=body)
+
+    def get(self, share_id: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self.http.get(f"/tmpftp/{share_id}").json()
+        return answer
+
+    def wait_for(
+        self, share_id: str, reached: Callable[[dict[str, Any]], bool], *, seconds: float = 90
+    ) -> dict[str, Any]:
+        """Poll until `reached(answer)`; fails with the last answer after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not reached(answer := self.get(share_id)):
+            assert time.monotonic() < deadline, f"{share_id} did not get there in {seconds} s: {answer}"
+            time.sleep(0.1)
+        return answer
+
+    def wait_ready(self, share_id: str, *, seconds: float = 90) -> dict[str, Any]:
+        """Poll until `listo`; fails at once on `error`."""
+        answer = self.wait_for(share_id, lambda a: a.get("status") not in ON_ITS_WAY, seconds=seconds)
+        assert answer.get("status") == "listo", answer
+        return answer
+
+    def delete(self, share_id: str, *, seconds: float = 60) -> None:
+        """Delete and wait until it is gone (404)."""
+        answer = self.http.delete(f"/tmpftp/{share_id}")
+        assert answer.status_code in (200, 202, 404), answer.text
+        deadline = time.monotonic() + seconds
+        while self.http.get(f"/tmpftp/{share_id}").status_code != 404:
+            assert time.monotonic() < deadline, f"{share_id} is still there: {self.get(share_id)}"
+            time.sleep(0.1)

@@ -1,0 +1,120 @@
+"""The stage of an end-to-end test: lab hosts, a control host, and what a test needs to look at on both."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(PROJECT / "molecule" / "shared"))
+
+from control import Control  # noqa: E402 - molecule/shared must be on the path first
+
+BIN = Path(sys.executable).parent
+LAB_TIMEOUT = 600
+
+
+class Stage:
+    """One lab net with its control host."""
+
+    ftp_host = "ftp1"
+    source_host = "source1"
+
+    def __init__(self, net: str, *, subnet: str, port: int) -> None:
+        self.net = net
+        self.ftp_address = f"{subnet}.11"
+        self.source_address = f"{subnet}.21"
+        self.control = Control(net, port=port)
+
+    # -- hosts --------------------------------------------------------------------------------------------------
+
+    def lab(self, *arguments: str, timeout: float = LAB_TIMEOUT) -> str:
+        """Run the lab's command for this net; its output on failure is the error."""
+        return self._run(
+            [sys.executable, str(PROJECT / "molecule/shared/lab"), "--net", self.net, *arguments], timeout
+        )
+
+    def run_playbook(self, *arguments: str, timeout: float = LAB_TIMEOUT) -> str:
+        """`ansible-playbook -i inventories/lab …` as an operator runs it."""
+        return self._run([str(BIN / "ansible-playbook"), "-i", "inventories/lab", *arguments], timeout)
+
+    def ftp(self, command: str) -> str:
+        """Run `command` in a root shell on the FTP host; its output."""
+        return self.lab("exec", self.ftp_host, "--", command, timeout=120)
+
+    def source(self, command: str) -> str:
+        """Run `command` in a root shell on the source host; its output."""
+        return self.lab("exec", self.source_host, "--", command, timeout=300)
+
+    def _run(self, argv: list[str], timeout: float) -> str:
+        environment = {
+            **os.environ,
+            "TEMPOFTP_LAB_NET": self.net,
+            "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+            "ANSIBLE_HOME": str(PROJECT / "var" / "ansible"),
+            "ANSIBLE_NOCOLOR": "1",
+        }
+        done = subprocess.run(
+            argv, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=timeout
+        )
+        if done.returncode:
+            raise AssertionError(
+                f"{shlex.join(argv)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+            )
+        return done.stdout
+
+    # -- source data --------------------------------------------------------------------------------------------
+
+    def make_tree(self, name: str, *, files: int, kib: int = 16) -> str:
+        """Make a folder of random files under the allowed root of the source; its path there."""
+        path = f"/srv/datos/e2e/{name}"
+        self.source(
+            f"rm -rf {path} && mkdir -p '{path}/sub carpeta' && cd {path} && "
+            f"for n in $(seq {files}); do head -c $(({kib} * 1024 + n)) /dev/urandom > archivo_$n.bin; done && "
+            f"head -c 777 /dev/urandom > 'sub carpeta/año ñandú.nc' && chmod -R a+rX /srv/datos/e2e"
+        )
+        return path
+
+    def digest_source(self, path: str) -> dict[str, str]:
+        """`{relative path: sha256}` of every file below `path` on the source."""
+        lines = self.source(f"cd {path} && find . -type f -exec sha256sum {{}} +").splitlines()
+        return {line[66:].removeprefix("./"): line[:64] for line in lines}
+
+    # -- what a test looks at -----------------------------------------------------------------------------------
+
+    @property
+    def encryption_key(self) -> str:
+        return self.control.read_settings()["TEMPOFTP_ENCRYPTION_KEY"]
+
+    def decrypt(self, token: str) -> str:
+        """The password in a Fernet token, as an application reads it."""
+        return Fernet(self.encryption_key).decrypt(token.encode()).decode()
+
+    @property
+    def certificate(self) -> str:
+        """pure-ftpd's certificate (PEM, without its key)."""
+        pem = self.ftp(
+            'cat $(python3 -c \'import json; print(json.load(open("/etc/tempoftp/server.json"))["certificate"])\')'
+        )
+        found = re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", pem, re.DOTALL)
+        assert found, "server.json names a certificate"
+        return found.group()
+
+    def query(self, sql: str) -> str:
+        """The rows of `sql` on the FTP host's pure-ftpd database, tab separated."""
+        return self.ftp(f"mariadb --batch --skip-column-names pureftpd -e {shlex.quote(sql)}")
+
+    def read_password_hash(self, user: str) -> str:
+        return self.query(f"SELECT Password FROM users WHERE User = '{user}'").strip()
+
+    def list_host_state(self) -> str:
+        """Everything of ours on the FTP host: accounts, homes, manifests, staging."""
+        return self.query("SELECT User FROM users ORDER BY 1") + self.ftp(
+            "find /data -maxdepth 3 -not -path '*/lib/*' -not -name lock | sort"
+        )

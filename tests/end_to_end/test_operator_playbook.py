@@ -1,0 +1,74 @@
+"""`playbooks/share.yml`: shares from a file, with no service at all."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from ftps import log_in, read_tree
+from stage import PROJECT, Stage
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture
+def shares_file(stage: Stage, tmp_path: Path) -> Path:
+    stage.make_tree("operador", files=3)
+    path = tmp_path / "shares.yml"
+    path.write_text(
+        "shares:\n"
+        "  - id: operador_1\n"
+        "    ftpuser: ftp_operador_lab\n"
+        "    source: source1:/srv/datos/e2e/operador\n"
+        "    lifetime_days: 2\n"
+        "  - id: operador_malo\n"
+        "    ftpuser: ftp_operador_lab\n"
+        "    source: source1:/srv/datos/e2e/{{ lookup('pipe', 'touch /tmp/tempoftp_pwned') }}\n"
+    )
+    return path
+
+
+def _count_changed(output: str) -> int:
+    return sum(int(n) for n in re.findall(r"changed=(\d+)", output))
+
+
+def test_check_then_deliver_then_idempotent(stage: Stage, tmp_path: Path) -> None:
+    source = stage.make_tree("operador2", files=3)
+    shares = tmp_path / "shares.yml"
+    shares.write_text(
+        f"shares:\n  - {{id: operador_2, ftpuser: ftp_operador2_lab, source: 'source1:{source}', lifetime_days: 2}}\n"
+    )
+    arguments = ("playbooks/share.yml", "-e", f"shares_file={shares}")
+    before = stage.list_host_state()
+    checked = stage.run_playbook(*arguments, "--check", "--diff")
+    assert "operador_2" in checked
+    assert _count_changed(checked) > 0
+    assert stage.list_host_state() == before, "--check does nothing"
+    passwords = PROJECT / "var" / "credentials"
+    assert not list(passwords.glob("**/ftp_operador2_lab")), "--check makes no password"
+
+    delivered = stage.run_playbook(*arguments)
+    assert _count_changed(delivered) > 0
+    password_file = next(passwords.glob("**/ftp_operador2_lab"))
+    try:
+        assert password_file.stat().st_mode & 0o077 == 0
+        password = password_file.read_text().strip()
+        assert password not in delivered
+        assert str(password_file.relative_to(PROJECT)) in delivered
+        with log_in(stage.ftp_address, "ftp_operador2_lab", password) as client:
+            assert read_tree(client, "/operador_2") == stage.digest_source(source)
+        assert _count_changed(stage.run_playbook(*arguments)) == 0
+    finally:
+        password_file.unlink()
+
+
+def test_one_bad_share_harms_no_other_and_is_never_a_template(stage: Stage, shares_file: Path) -> None:
+    witness = Path("/tmp/tempoftp_pwned")
+    witness.unlink(missing_ok=True)
+    with pytest.raises(AssertionError, match="operador_malo"):
+        stage.run_playbook("playbooks/share.yml", "-e", f"shares_file={shares_file}")
+    assert not witness.exists()
+    assert stage.ftp("ls -d /data/ftp_operador_lab/operador_1").strip()
+    for left in (PROJECT / "var" / "credentials").glob("**/ftp_operador_lab"):
+        left.unlink()

@@ -1,0 +1,106 @@
+"""The smoke test of the seed's section 5, to the letter, on real hosts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ftplib
+
+import pytest
+from api_client import ON_ITS_WAY, ApiClient
+from cryptography.fernet import Fernet
+from ftps import log_in, read_tree, try_upload
+from stage import Stage
+
+pytestmark = pytest.mark.lab
+
+
+def test_seed_section_5(api: ApiClient, stage: Stage) -> None:
+    source = stage.make_tree("proyecto_real", files=25)
+    answer = api.post("alguien@dominio.example", "proyecto_real_1", f"lanotadm@source1:{source}", 3)
+    assert (answer.status_code, answer.json()) == (202, {"id": "proyecto_real_1", "status": "recibido"})
+    assert answer.headers["Location"].endswith("/tmpftp/proyecto_real_1")
+    assert int(answer.headers["Retry-After"]) >= 1
+
+    seen: list[str] = []
+
+    def record(state: dict[str, str]) -> bool:
+        if not seen or seen[-1] != state["status"]:
+            seen.append(state["status"])
+        return state["status"] not in ON_ITS_WAY
+
+    ready = api.wait_for("proyecto_real_1", record)
+    assert ready["status"] == "listo", ready
+    order = ["recibido", "preparando", "traslado", "listo"]
+    assert seen == sorted(seen, key=order.index), "states only go forward"
+
+    user = ready["usuario"]
+    assert ready["ftpuser"] == user
+    assert ready["password_tipo"] == "fernet"
+    assert ready["homedir"] == f"/data/{user}"
+    assert ready["vigencia"] == 3
+    expires = dt.datetime.fromisoformat(ready["expira"])
+    assert abs(expires - dt.datetime.now(dt.UTC) - dt.timedelta(days=3)) < dt.timedelta(minutes=5)
+
+    password = Fernet(stage.encryption_key).decrypt(ready["password"].encode()).decode()
+    with log_in(stage.ftp_address, user, password, certificate=stage.certificate) as client:
+        assert read_tree(client, "/proyecto_real_1") == stage.digest_source(source)
+        with pytest.raises(ftplib.error_perm):
+            try_upload(client, "/proyecto_real_1/intruso")
+        with pytest.raises(ftplib.error_perm):
+            client.delete("/proyecto_real_1/" + next(iter(stage.digest_source(source))))
+
+
+def test_wrong_password_and_clear_text_are_refused(api: ApiClient, stage: Stage) -> None:
+    source = stage.make_tree("claro", files=2)
+    assert api.post("claro@dominio.example", "claro_1", f"source1:{source}").status_code == 202
+    ready = api.wait_ready("claro_1")
+    with pytest.raises(ftplib.error_perm, match="530"):
+        log_in(stage.ftp_address, ready["usuario"], "no-es-esta")
+    password = stage.decrypt(ready["password"])
+    with ftplib.FTP(stage.ftp_address, timeout=20) as plain, pytest.raises(ftplib.error_perm):
+        plain.login(ready["usuario"], password)
+
+
+def test_deleted_share_is_out_of_reach(api: ApiClient, stage: Stage) -> None:
+    source = stage.make_tree("borrar", files=3)
+    api.post("borrar@dominio.example", "borrar_1", f"source1:{source}")
+    ready = api.wait_ready("borrar_1")
+    password = stage.decrypt(ready["password"])
+    session = log_in(stage.ftp_address, ready["usuario"], password)
+    api.delete("borrar_1")
+    with pytest.raises((ftplib.Error, EOFError, OSError)):
+        read_tree(session, "/borrar_1")
+    with pytest.raises(ftplib.error_perm, match="530"):
+        log_in(stage.ftp_address, ready["usuario"], password)
+    assert (
+        stage.ftp("ls -A /data/.tempoftp/trash /data/.tempoftp/staging | grep -c borrar_1 || true").strip()
+        == "0"
+    )
+    assert stage.ftp(f"ls -d /data/{ready['usuario']} 2>/dev/null || true") == ""
+    assert stage.digest_source(source), "the source is untouched"
+
+
+def test_asked_again_after_delete_is_a_new_share(api: ApiClient, stage: Stage) -> None:
+    source = stage.make_tree("otravez", files=2)
+    api.post("otravez@dominio.example", "otravez_1", f"source1:{source}")
+    api.wait_ready("otravez_1")
+    api.delete("otravez_1")
+    assert api.post("otravez@dominio.example", "otravez_1", f"source1:{source}").status_code == 202
+    ready = api.wait_ready("otravez_1")
+    with log_in(stage.ftp_address, ready["usuario"], stage.decrypt(ready["password"])) as client:
+        assert read_tree(client, "/otravez_1") == stage.digest_source(source)
+
+
+def test_second_share_of_the_same_person(api: ApiClient, stage: Stage) -> None:
+    source = stage.make_tree("dos", files=2)
+    api.post("dos@dominio.example", "dos_1", f"source1:{source}")
+    first = api.wait_ready("dos_1")
+    password = stage.decrypt(first["password"])
+    api.post("dos@dominio.example", "dos_2", f"source1:{source}")
+    second = api.wait_ready("dos_2")
+    assert second["usuario"] == first["usuario"]
+    assert second["password_tipo"] == "hash"
+    assert second["password"] == stage.read_password_hash(first["usuario"])
+    with log_in(stage.ftp_address, first["usuario"], password) as client:
+        assert read_tree(client, "/dos_1") == read_tree(client, "/dos_2") == stage.digest_source(source)
+    assert api.get("dos_1")["password"] == first["password"], "the first answer stays as it was"
