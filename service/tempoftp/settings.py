@@ -1,0 +1,249 @@
+"""Every setting of the service, read once from the environment into one typed object.
+
+The descriptions below are the documentation: the README's table and `deploy/tempoftp.env.example` are made
+from them. A variable that starts with `TEMPOFTP_` and is not known here is refused, so that a typo never
+silently leaves a default in force.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from cryptography.fernet import Fernet, MultiFernet
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "TEMPOFTP_"
+CLIENT_VARIABLES = frozenset({"TEMPOFTP_URL", "TEMPOFTP_TOKEN", "TEMPOFTP_DEMO_SOURCE"})
+"""Read by clients (the `tempoftp` command, the demo), not by the service; the service lets them stand."""
+
+SIMULATED_FTP_HOST = "simulado"
+
+
+class SettingsError(Exception):
+    """The environment does not make a valid configuration; the message names every variable to correct."""
+
+
+class Settings(BaseSettings):
+    """The configuration of API, worker and command line."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", populate_by_name=True, frozen=True, env_ignore_empty=True
+    )
+
+    encryption_key: SecretStr = Field(
+        description="Fernet key that protects generated passwords (make one with `tempoftp key new`); "
+        "several, separated by commas, for rotation: the first encrypts, all decrypt. Required."
+    )
+    simulacro: bool = Field(
+        default=False,
+        description="1: simulate the FTP hosts instead of running Ansible, for work without hosts.",
+    )
+    state_dir: Path = Field(
+        default=Path("/var/lib/tempoftp"),
+        description="Folder for the database, the queue, run directories and per-share logs.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the database. Default: SQLite, in the state folder.",
+    )
+    inventory: Path | None = Field(
+        default=None, description="Ansible inventory (file or folder) that has the group `ftp_hosts`."
+    )
+    ftp_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Inventory names of the FTP hosts, separated by commas. Required unless simulated.",
+    )
+    project_dir: Path = Field(
+        default=Path("/opt/tempoftp"),
+        description="Folder with `playbooks/`, `collections/` and `ansible.cfg`.",
+    )
+    sources_file: Path = Field(
+        default=Path("/etc/tempoftp/sources.yml"),
+        description="YAML file with the sources that may be asked for; anything else is refused.",
+    )
+    lifetime_default: int = Field(
+        default=10, ge=1, description="Days a share lives when the request does not say (`vigencia`)."
+    )
+    lifetime_min: int = Field(default=1, ge=1, description="Least days a request may ask for.")
+    lifetime_max: int = Field(default=90, ge=1, description="Most days a request may ask for.")
+    reuse_password: bool = Field(
+        default=False,
+        description="1: a later share of the same account also answers with the token, not the hash.",
+    )
+    batch_size: int = Field(default=50, ge=1, le=500, description="Most shares that one run carries.")
+    worker_threads: int = Field(
+        default=4, ge=1, le=64, description="Runs at the same time in one worker, each for another FTP host."
+    )
+    hash_threads: int = Field(
+        default=2, ge=1, le=64, description="Threads that hash passwords before a run, about one per core."
+    )
+    lease_seconds: float = Field(
+        default=30,
+        gt=0,
+        description="Seconds after which another worker may take over a share of a dead one.",
+    )
+    heartbeat_seconds: float = Field(
+        default=10, gt=0, description="Seconds between two extensions of the lease of a running run."
+    )
+    reconcile_seconds: float = Field(
+        default=1, gt=0, description="Seconds between two looks for shares that are due but were not woken."
+    )
+    facts_max_age_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="Age in seconds after which the facts about an FTP host are asked for again.",
+    )
+    retry_until_hours: float = Field(
+        default=24,
+        gt=0,
+        description="Hours for which a transient error is retried before the share is in `error`.",
+    )
+    run_wait_seconds: float = Field(
+        default=3, ge=0, description="Seconds that one run waits on the FTP host for copies to finish."
+    )
+    run_timeout_seconds: float = Field(
+        default=300, gt=0, description="Seconds after which a run is stopped and classified as `run_timeout`."
+    )
+    stop_seconds: float = Field(
+        default=20, gt=0, description="Seconds that a stopping worker gives its runs to finish."
+    )
+    deletion_wait_seconds: float = Field(
+        default=10,
+        ge=0,
+        description="Seconds that DELETE waits for access and data to be gone before it answers 202.",
+    )
+    bind: str = Field(default="127.0.0.1", description="Address the API listens on; loopback only for now.")
+    port: int = Field(default=9043, ge=1, le=65535, description="Port the API listens on.")
+    api_threads: int = Field(default=8, ge=1, le=256, description="Threads that answer HTTP requests.")
+    max_body_bytes: int = Field(
+        default=16384, ge=256, description="Most bytes of a request body; more is 413."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least level of what goes to the journal: DEBUG, INFO, WARNING or ERROR."
+    )
+    rsync_ssh_user: str = Field(
+        default="lanotadm",
+        validation_alias=AliasChoices("RSYNC_SSH_USER"),
+        pattern=r"^[a-z_][a-z0-9_-]{0,31}$",
+        description="ssh user for sources of the sources file that name none.",
+    )
+    ftp_db_host: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("FTP_DB_HOST"),
+        description="MariaDB/MySQL of pure-ftpd as seen from the FTP host. Default: "
+        "`/etc/tempoftp/mysql.cnf` there; that file keeps the password off the wire and is the better place.",
+    )
+    ftp_db_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        validation_alias=AliasChoices("FTP_DB_PORT"),
+        description="Its port.",
+    )
+    ftp_db_user: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("FTP_DB_USER"),
+        description="Its login for tempoftp's modules.",
+    )
+    ftp_db_pass: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("FTP_DB_PASS"), description="The password of that login."
+    )
+    ftp_db_name: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("FTP_DB_NAME"),
+        description="The database with the users table.",
+    )
+
+    @field_validator("ftp_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("encryption_key")
+    @classmethod
+    def _check_keys(cls, value: SecretStr) -> SecretStr:
+        keys = [key.strip() for key in value.get_secret_value().split(",") if key.strip()]
+        if not keys:
+            raise ValueError("is empty; make a key with `tempoftp key new`")
+        for key in keys:
+            try:
+                Fernet(key)
+            except ValueError:
+                raise ValueError("is not a Fernet key; make one with `tempoftp key new`") from None
+        return value
+
+    @field_validator("bind")
+    @classmethod
+    def _check_loopback(cls, value: str) -> str:
+        # Without tokens whoever reaches the port may act for everybody.
+        if value != "localhost" and not ipaddress.ip_address(value).is_loopback:
+            raise ValueError(
+                "must be a loopback address: the API has no tokens yet; put a proxy in front of it"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> Self:
+        if not self.lifetime_min <= self.lifetime_default <= self.lifetime_max:
+            raise ValueError("TEMPOFTP_LIFETIME_MIN <= LIFETIME_DEFAULT <= LIFETIME_MAX does not hold")
+        if self.heartbeat_seconds >= self.lease_seconds:
+            raise ValueError("TEMPOFTP_HEARTBEAT_SECONDS must be less than TEMPOFTP_LEASE_SECONDS")
+        if not self.simulacro and not self.ftp_hosts:
+            raise ValueError("TEMPOFTP_FTP_HOSTS is required (or TEMPOFTP_SIMULACRO=1)")
+        return self
+
+    @property
+    def ftp_host_names(self) -> tuple[str, ...]:
+        """The FTP hosts to deliver to; in a simulation without names, one simulated host."""
+        return self.ftp_hosts or (SIMULATED_FTP_HOST,)
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The URL of the database."""
+        return self.database_url or f"sqlite:///{self.state_dir / 'tempoftp.sqlite3'}"
+
+    def build_fernet(self) -> MultiFernet:
+        """Return what encrypts with the first key and decrypts with all of them."""
+        keys = self.encryption_key.get_secret_value().split(",")
+        return MultiFernet([Fernet(key.strip()) for key in keys if key.strip()])
+
+
+def variable_of(field_name: str) -> str:
+    """Return the environment variable of a field of `Settings`."""
+    alias = Settings.model_fields[field_name].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return PREFIX + field_name.upper()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment, once per process.
+
+    `overrides` (by field name) win over the environment; the command line uses them for its options.
+
+    Raises SettingsError, whose message names every variable that is wrong or unknown.
+    """
+    known = {variable_of(name) for name in Settings.model_fields} | CLIENT_VARIABLES
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(f"unknown setting(s) {', '.join(unknown)}: correct the name or remove it")
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_explain(part) for part in error.errors(include_input=False))) from None
+
+
+def _explain(part: Any) -> str:
+    name = str(part["loc"][0]) if part["loc"] else ""
+    message = str(part["msg"]).removeprefix("Value error, ")
+    if part["type"] == "missing":
+        message = "is required"
+    by_variable = {variable_of(field): field for field in Settings.model_fields}
+    field = by_variable.get(name, name)
+    return f"{variable_of(field)} {message}" if field in Settings.model_fields else message

@@ -1,0 +1,90 @@
+"""The database: one engine, short transactions, and the clock that leases are measured by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from tempoftp.settings import Settings
+from tempoftp.shares.models import utc_now
+
+BUSY_SECONDS = 15
+
+
+class Database:
+    """Sessions on one engine. Make one per process (never share it over a fork)."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _create_engine(url)
+        self._write_engine = self.engine.execution_options(tempoftp_begin="BEGIN IMMEDIATE")
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session that only reads; nothing is committed."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a write transaction: committed at the end, rolled back when the block raises.
+
+        On SQLite it takes the write lock at once: a transaction that reads first and then wants to write
+        fails immediately, whatever the busy timeout, when another one wrote in between.
+        """
+        with Session(self._write_engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def open_database(settings: Settings) -> Database:
+    """Return the database of these settings; its schema must have been brought up to date before."""
+    return Database(settings.sqlalchemy_url)
+
+
+def database_now(session: Session) -> datetime:
+    """Return the time by the database's clock, so that workers with different clocks agree about leases.
+
+    SQLite has no clock of its own: its database is on this machine, and so is its time.
+    """
+    dialect = session.get_bind().dialect.name
+    if dialect == "sqlite":
+        return utc_now()
+    query = "SELECT UTC_TIMESTAMP(6)" if dialect in ("mysql", "mariadb") else "SELECT clock_timestamp()"
+    now: datetime = session.execute(text(query)).scalar_one()
+    return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
+
+
+def _create_engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    if parsed.database and parsed.database != ":memory:":
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions by itself
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # FULL: an accepted request must survive a power cut, and WAL with NORMAL may lose the last commits.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("tempoftp_begin", "BEGIN"))

@@ -1,0 +1,176 @@
+"""The tables. Times are UTC; identifiers compare byte by byte in every database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.dialects.mysql import DATETIME as MYSQL_DATETIME
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+def utc_now() -> datetime:
+    """Return the present time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, stored without zone in UTC with microseconds."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """MySQL's DATETIME drops microseconds unless told."""
+        if dialect.name in ("mysql", "mariadb"):
+            return dialect.type_descriptor(MYSQL_DATETIME(fsp=6))
+        return dialect.type_descriptor(DateTime())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times: they were read off a local clock."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without zone was about to be stored")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return the stored time as aware UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+def identifier(length: int) -> TypeEngine[str]:
+    """Return a string type that compares byte by byte (`A` is not `a`) in every database."""
+    return (
+        String(length, collation="BINARY")
+        .with_variant(String(length, collation="utf8mb4_bin"), "mysql", "mariadb")
+        .with_variant(String(length, collation="C"), "postgresql")
+    )
+
+
+class Base(DeclarativeBase):
+    """Base of the tables."""
+
+
+class Account(Base):
+    """A pure-ftpd account. Its name belongs for ever to the e-mail that took it first."""
+
+    __tablename__ = "accounts"
+
+    name: Mapped[str] = mapped_column(identifier(32), primary_key=True)
+    email: Mapped[str] = mapped_column(identifier(254), unique=True)
+    ftp_host: Mapped[str] = mapped_column(identifier(64))
+    token: Mapped[str | None] = mapped_column(Text)
+    """Fernet token of the generated password; None when the account was there before us."""
+    password_hash: Mapped[str | None] = mapped_column(Text)
+    origin: Mapped[str | None] = mapped_column(String(16))
+    """`created` or `adopted`, as the FTP host reports it; None until it did."""
+    exists_since: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """When the account was first seen in pure-ftpd's table; None while it is not there."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    lease_run_id: Mapped[str | None] = mapped_column(identifier(40))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+class Share(Base):
+    """One temporary share: what is wanted (upper half) and what is known of it (lower half)."""
+
+    __tablename__ = "shares"
+    __table_args__ = (Index("shares_due", "ftp_host", "due_at"), Index("shares_created", "created_at", "id"))
+
+    id: Mapped[str] = mapped_column(identifier(64), primary_key=True)
+    generation: Mapped[int] = mapped_column(Integer)
+    email: Mapped[str] = mapped_column(identifier(254), index=True)
+    ftpuser: Mapped[str] = mapped_column(identifier(32), ForeignKey("accounts.name"), index=True)
+    ftp_host: Mapped[str] = mapped_column(identifier(64))
+    source: Mapped[str] = mapped_column(Text)
+    source_root: Mapped[str] = mapped_column(Text)
+    ssh_user: Mapped[str] = mapped_column(String(32))
+    ssh_key_file: Mapped[str | None] = mapped_column(Text)
+    size_probe: Mapped[str] = mapped_column(String(8))
+    lifetime_days: Mapped[int] = mapped_column(Integer)
+    writable: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    """When this generation was asked for."""
+    author: Mapped[str] = mapped_column(String(254))
+    request_id: Mapped[str] = mapped_column(identifier(64))
+
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    state_changed_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    message: Mapped[str] = mapped_column(Text, default="")
+    error_class: Mapped[str | None] = mapped_column(String(32))
+    bytes_total: Mapped[int | None] = mapped_column(BigInteger)
+    bytes_done: Mapped[int | None] = mapped_column(BigInteger)
+    files_total: Mapped[int | None] = mapped_column(BigInteger)
+    files_done: Mapped[int | None] = mapped_column(BigInteger)
+    percent: Mapped[float | None] = mapped_column(Float)
+    rate: Mapped[float | None] = mapped_column(Float)
+    """Bytes per second."""
+    eta: Mapped[float | None] = mapped_column(Float)
+    """Seconds until the copy is expected to be done."""
+    path: Mapped[str | None] = mapped_column(Text)
+    skipped: Mapped[list[str] | None] = mapped_column(JSON)
+    skipped_total: Mapped[int | None] = mapped_column(BigInteger)
+    ready_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    expires: Mapped[datetime | None] = mapped_column(UtcDateTime(), index=True)
+
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """When a worker has to look at it; None when there is nothing to do."""
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    """Transient failures in a row."""
+    retry_until: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """Set at the first transient failure in a row; after it the share is in `error`."""
+    lease_run_id: Mapped[str | None] = mapped_column(identifier(40), index=True)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+class HistoryEntry(Base):
+    """One transition of a share: from, to, who, why, when."""
+
+    __tablename__ = "history"
+
+    number: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    share_id: Mapped[str] = mapped_column(identifier(64), ForeignKey("shares.id"), index=True)
+    generation: Mapped[int] = mapped_column(Integer)
+    from_state: Mapped[str | None] = mapped_column(String(16))
+    to_state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(String(254))
+    run_id: Mapped[str | None] = mapped_column(identifier(40))
+    request_id: Mapped[str | None] = mapped_column(identifier(64))
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+
+
+class FtpHost(Base):
+    """What the last runs learned about an FTP host."""
+
+    __tablename__ = "ftp_hosts"
+
+    name: Mapped[str] = mapped_column(identifier(64), primary_key=True)
+    facts: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """`host` of the last outcome file: space, ftpd's banner, the server file."""
+    database_facts: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """`database` of the last outcome file: reachable, password schemes."""
+    facts_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    error_class: Mapped[str | None] = mapped_column(String(32))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    error_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    paused: Mapped[bool] = mapped_column(default=False)
+
+
+class Run(Base):
+    """One playbook execution."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(identifier(40), primary_key=True)
+    ftp_host: Mapped[str] = mapped_column(identifier(64), index=True)
+    shares: Mapped[int] = mapped_column(Integer)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    error_class: Mapped[str | None] = mapped_column(String(32))
+    error_message: Mapped[str | None] = mapped_column(Text)

@@ -1,0 +1,186 @@
+"""The allow-list of sources: which hosts and roots may be asked for, and as which ssh user.
+
+Everything a client writes in `ruta` is checked here, before any process starts: what is returned is a
+canonical spelling of an entry of the operator's file, with a plain absolute path below one of its roots.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+
+from tempoftp.settings import Settings, SettingsError
+from tempoftp.shares.errors import InvalidSource, SourceNotAllowed
+
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+_RUTA = re.compile(rf"(?:(?P<user>[A-Za-z_][A-Za-z0-9_-]{{0,31}})@)?(?P<host>{_HOST}):(?P<path>/[^\n]*)")
+_GLOB = re.compile(r"[*?\[\]{}\\]")
+MAX_PATH_BYTES = 4095
+MAX_COMPONENT_BYTES = 255
+
+HostName = Annotated[str, StringConstraints(pattern=rf"^{_HOST}$")]
+UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
+
+
+class SourceRoot(BaseModel):
+    """A folder of a source below which shares may be asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+    path: str
+    restricted: bool = True
+    ssh_key_file: str | None = None
+
+    @field_validator("path")
+    @classmethod
+    def _check_path(cls, value: str) -> str:
+        if not value.startswith("/") or _normalise_path(value) != value.rstrip("/"):
+            raise ValueError("must be a normalised absolute path that is not /")
+        return value.rstrip("/")
+
+
+class Source(BaseModel):
+    """One source host of the allow-list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    aliases: list[HostName] = Field(default_factory=list)
+    ssh_user: UserName | None = None
+    local: bool = False
+    size_probe: Literal["rsync", "du"] = "rsync"
+    roots: Annotated[list[SourceRoot], Field(min_length=1)]
+
+
+class SourcesFile(BaseModel):
+    """The sources file (`TEMPOFTP_SOURCES_FILE`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sources: dict[HostName, Source]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedSource:
+    """A `ruta` that passed: `canonical` (`user@name:/path`) is the only spelling that is stored."""
+
+    canonical: str
+    name: str
+    path: str
+    root: str
+    ssh_user: str
+    ssh_key_file: str | None
+    size_probe: str
+
+
+class SourceCatalogue:
+    """The sources file, ready to be asked."""
+
+    def __init__(self, content: SourcesFile, default_ssh_user: str) -> None:
+        self._default_ssh_user = default_ssh_user
+        self._by_host: dict[str, tuple[str, Source]] = {}
+        for name, source in content.sources.items():
+            for host in (name, *source.aliases):
+                taken = self._by_host.setdefault(host.lower(), (name, source))
+                if taken[0] != name:
+                    raise SettingsError(f"sources file: {host} names both {taken[0]} and {name}")
+
+    def resolve_source(self, ruta: str) -> ResolvedSource:
+        """Return the canonical source of a `ruta`.
+
+        Raises InvalidSource when it is malformed, SourceNotAllowed when it is off the allow-list.
+        """
+        user, host, path = parse_ruta(ruta)
+        if host.lower() not in self._by_host:
+            raise SourceNotAllowed(
+                f"source {host!r} is not on the allow-list; ask the operator which ones are"
+            )
+        name, source = self._by_host[host.lower()]
+        if source.local:
+            raise SourceNotAllowed(f"source {name!r} is on the FTP host itself, which is not offered yet")
+        ssh_user = source.ssh_user or self._default_ssh_user
+        if user is not None and user != ssh_user:
+            raise SourceNotAllowed(
+                f"source {name!r} is read as user {ssh_user!r} only; write it or leave it out"
+            )
+        root = _find_root(source, path)
+        if root is None:
+            allowed = ", ".join(entry.path for entry in source.roots)
+            raise SourceNotAllowed(f"{path} is not below an allowed folder of {name!r} ({allowed})")
+        return ResolvedSource(
+            canonical=f"{ssh_user}@{name}:{path}",
+            name=name,
+            path=path,
+            root=root.path,
+            ssh_user=ssh_user,
+            ssh_key_file=root.ssh_key_file,
+            size_probe=source.size_probe,
+        )
+
+
+def parse_ruta(ruta: str) -> tuple[str | None, str, str]:
+    """Split a `ruta` into user (or None), host and normalised path. Raises InvalidSource."""
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in ruta):
+        raise InvalidSource("ruta has control characters; write host:/path or user@host:/path")
+    found = _RUTA.fullmatch(ruta)
+    if found is None or ".." in found["host"]:
+        raise InvalidSource("ruta must be host:/path or user@host:/path with an absolute path")
+    path = found["path"]
+    if _GLOB.search(path):
+        raise InvalidSource("ruta has one of * ? [ ] { } \\, which are not allowed; name one folder or file")
+    if ".." in path.split("/"):
+        raise InvalidSource("ruta must not contain '..'; write the path itself")
+    path = unicodedata.normalize("NFC", path)
+    parts = path.split("/")
+    if len(path.encode()) > MAX_PATH_BYTES or any(len(part.encode()) > MAX_COMPONENT_BYTES for part in parts):
+        raise InvalidSource("ruta is longer than a path can be")
+    normal = _normalise_path(path)
+    if not normal:
+        raise InvalidSource("ruta names the whole source; name a folder below an allowed root")
+    return found["user"], found["host"], normal
+
+
+def read_sources(settings: Settings) -> SourceCatalogue:
+    """Return the catalogue of the sources file, read again when the file has changed.
+
+    Raises SettingsError when it cannot be read or is not valid.
+    """
+    path = settings.sources_file
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise SettingsError(f"sources file {path}: {error.strerror}; set TEMPOFTP_SOURCES_FILE") from None
+    return _read_catalogue(path, status.st_mtime_ns, status.st_size, settings.rsync_ssh_user)
+
+
+@lru_cache(maxsize=4)
+def _read_catalogue(path: Path, _mtime_ns: int, _size: int, default_ssh_user: str) -> SourceCatalogue:
+    try:
+        content = SourcesFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"sources file {path} cannot be read: {error}") from None
+    except ValidationError as error:
+        places = "; ".join(
+            f"{'.'.join(str(step) for step in part['loc'])}: {part['msg']}" for part in error.errors()
+        )
+        raise SettingsError(f"sources file {path}: {places}") from None
+    return SourceCatalogue(content, default_ssh_user)
+
+
+def _normalise_path(path: str) -> str:
+    """Return the path without doubled or trailing slashes and `.`; empty for the root itself."""
+    return "/" + posixpath.normpath(path).lstrip("/") if posixpath.normpath(path).strip("/") else ""
+
+
+def _find_root(source: Source, path: str) -> SourceRoot | None:
+    """Return the deepest root that the path is, or lies below."""
+    fitting = [root for root in source.roots if path == root.path or path.startswith(root.path + "/")]
+    return max(fitting, key=lambda root: len(root.path), default=None)

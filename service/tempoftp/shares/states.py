@@ -1,0 +1,112 @@
+"""The states of a share, the one table of legal transitions, and the one function that performs them."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from tempoftp.shares.errors import IllegalTransition
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from tempoftp.shares.models import Share
+
+
+class State(enum.StrEnum):
+    """A state as it goes over the wire (the seed's Spanish names)."""
+
+    RECIBIDO = "recibido"
+    PREPARANDO = "preparando"
+    TRASLADO = "traslado"
+    LISTO = "listo"
+    BLOQUEADO = "bloqueado"
+    EXPIRANDO = "expirando"
+    EXPIRADO = "expirado"
+    ELIMINANDO = "eliminando"
+    ELIMINADO = "eliminado"
+    ERROR = "error"
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    # A run may see several steps done at once, so the way to `listo` may skip forward, never back.
+    State.RECIBIDO: frozenset({State.PREPARANDO, State.TRASLADO, State.LISTO, State.ERROR, State.ELIMINANDO}),
+    State.PREPARANDO: frozenset({State.TRASLADO, State.LISTO, State.ERROR, State.ELIMINANDO}),
+    State.TRASLADO: frozenset({State.LISTO, State.ERROR, State.ELIMINANDO}),
+    State.LISTO: frozenset({State.BLOQUEADO, State.EXPIRANDO, State.ERROR, State.ELIMINANDO}),
+    State.BLOQUEADO: frozenset({State.LISTO, State.EXPIRANDO, State.ELIMINANDO}),
+    State.EXPIRANDO: frozenset({State.EXPIRADO, State.ELIMINANDO}),
+    State.ERROR: frozenset({State.RECIBIDO, State.ELIMINANDO}),
+    State.ELIMINANDO: frozenset({State.ELIMINADO}),
+    # A terminal share whose id is asked for again starts a new generation.
+    State.EXPIRADO: frozenset({State.RECIBIDO}),
+    State.ELIMINADO: frozenset({State.RECIBIDO}),
+}
+
+ON_ITS_WAY = frozenset({State.RECIBIDO, State.PREPARANDO, State.TRASLADO})
+"""The share is being made: GET answers 202."""
+
+ENDING = frozenset({State.EXPIRANDO, State.ELIMINANDO})
+"""Access and data are being taken away; retried for ever."""
+
+TERMINAL = frozenset({State.EXPIRADO, State.ELIMINADO})
+"""Account, sessions and data are verified gone."""
+
+UNFINISHED = ON_ITS_WAY | ENDING
+"""What a worker has to work on."""
+
+
+def transition(
+    session: Session,
+    share: Share,
+    to: State,
+    *,
+    reason: str,
+    author: str,
+    run_id: str | None = None,
+    request_id: str | None = None,
+) -> None:
+    """Move a share to another state and write who, why and when to its history, in the caller's transaction.
+
+    Nothing else writes `share.state`. Raises IllegalTransition when the table does not have it.
+    """
+    from tempoftp.shares.models import HistoryEntry, utc_now
+
+    origin = State(share.state)
+    if to not in TRANSITIONS[origin]:
+        raise IllegalTransition(f"share {share.id} cannot go from {origin} to {to}")
+    now = utc_now()
+    share.state = to
+    share.state_changed_at = now
+    session.add(
+        HistoryEntry(
+            share_id=share.id,
+            generation=share.generation,
+            from_state=origin,
+            to_state=to,
+            reason=reason,
+            author=author,
+            run_id=run_id,
+            request_id=request_id or share.request_id,
+            at=now,
+        )
+    )
+
+
+def record_birth(session: Session, share: Share, *, reason: str, author: str) -> None:
+    """Write the first history row of a share that was just made in `recibido`."""
+    from tempoftp.shares.models import HistoryEntry
+
+    session.add(
+        HistoryEntry(
+            share_id=share.id,
+            generation=share.generation,
+            from_state=None,
+            to_state=State.RECIBIDO,
+            reason=reason,
+            author=author,
+            run_id=None,
+            request_id=share.request_id,
+            at=share.created_at,
+        )
+    )
