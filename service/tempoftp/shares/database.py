@@ -41,6 +41,12 @@ class Database:
         with Session(self._write_engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @contextmanager
+    def begin_exclusive(self) -> Iterator[Connection]:
+        """Open a bare connection in a write transaction, for migrations."""
+        with self._write_engine.begin() as connection:
+            yield connection
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()

@@ -1,0 +1,105 @@
+"""How the system is: what the last runs saw on the FTP hosts, and whether work is being done."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tempoftp.settings import Settings
+from tempoftp.shares.database import database_now
+from tempoftp.shares.models import FtpHost, Share
+from tempoftp.shares.views import write_time
+
+GIGABYTE = 10**9
+STALE_FACTOR = 3
+"""Facts older than this many times `facts_max_age_seconds` say nothing about now."""
+QUEUE_AGE_LIMIT = 60.0
+"""Seconds a due share may wait before something is wrong with the workers."""
+
+
+def read_health(session: Session, settings: Settings) -> dict[str, Any]:
+    """Return `GET /health`: `status` is `ok` or `degraded`; `problemas` says what is wrong and where.
+
+    Space is summed over the FTP hosts; `ftpd` and `database` are `ok`, `error` or `unknown` (no fresh word from
+    the host), the worst of all hosts.
+    """
+    now = database_now(session)
+    rows = {row.name: row for row in session.scalars(select(FtpHost))}
+    hosts = {name: _describe_host(rows.get(name), settings, now) for name in settings.ftp_host_names}
+    problems = [f"{name}: {text}" for name, host in hosts.items() for text in host["problemas"]]
+    waiting, age = _read_queue(session, now)
+    if age > QUEUE_AGE_LIMIT:
+        problems.append(f"a share has waited {age:.0f} s for a worker; is tempoftp-worker.service running?")
+    total = sum(host["space_total"] or 0 for host in hosts.values())
+    free = sum(host["space_free"] or 0 for host in hosts.values())
+    return {
+        "status": "degraded" if problems else "ok",
+        "space_free_gb": round(free / GIGABYTE, 3) if total else None,
+        "space_total_gb": round(total / GIGABYTE, 3) if total else None,
+        "space_used_pct": round(100 * (total - free) / total, 1) if total else None,
+        "ftpd": _worst(host["ftpd"] for host in hosts.values()),
+        "database": _worst(host["database"] for host in hosts.values()),
+        "cola": {"pendientes": waiting, "edad_segundos": round(age, 1)},
+        "hosts": hosts,
+        "problemas": problems,
+        "simulacro": settings.simulacro,
+    }
+
+
+def _describe_host(row: FtpHost | None, settings: Settings, now: datetime) -> dict[str, Any]:
+    if row is None or row.facts_at is None:
+        reason = row.error_message if row is not None and row.error_message else "no run has reached it yet"
+        return _build_host(None, None, None, [reason])
+    problems: list[str] = []
+    if row.error_class is not None:
+        problems.append(f"{row.error_class}: {row.error_message}")
+    age = (now - row.facts_at).total_seconds()
+    if age > STALE_FACTOR * settings.facts_max_age_seconds:
+        problems.append(f"last heard of {age:.0f} s ago")
+        return _build_host(row.facts, None, row.facts_at, problems)
+    facts, database = row.facts or {}, row.database_facts or {}
+    if not (facts.get("ftpd") or {}).get("ok"):
+        problems.append("pure-ftpd does not greet on its port")
+    if not database.get("ok"):
+        error = database.get("error") or {}
+        problems.append(str(error.get("message") or "the database of pure-ftpd does not answer"))
+    return _build_host(facts, database, row.facts_at, problems)
+
+
+def _build_host(
+    facts: dict[str, Any] | None, database: dict[str, Any] | None, seen: datetime | None, problems: list[str]
+) -> dict[str, Any]:
+    known = facts or {}
+    fresh = database is not None
+    return {
+        "space_total": known.get("space_total"),
+        "space_free": known.get("space_free"),
+        "inodes_free": known.get("inodes_free"),
+        "ftpd": _word((known.get("ftpd") or {}).get("ok")) if fresh else "unknown",
+        "database": _word((database or {}).get("ok")) if fresh else "unknown",
+        "visto": write_time(seen),
+        "problemas": problems,
+    }
+
+
+def _word(ok: object) -> str:
+    return "ok" if ok else "error"
+
+
+def _worst(words: Any) -> str:
+    found = set(words)
+    return next((word for word in ("error", "unknown") if word in found), "ok")
+
+
+def _read_queue(session: Session, now: datetime) -> tuple[int, float]:
+    """Return how many due shares wait unleased, and for how many seconds the oldest has."""
+    row = session.execute(
+        select(func.count(), func.min(Share.due_at)).where(
+            Share.due_at <= now, (Share.lease_until.is_(None)) | (Share.lease_until <= now)
+        )
+    ).one()
+    oldest: datetime | None = row[1]
+    return int(row[0]), (now - oldest).total_seconds() if oldest is not None else 0.0

@@ -1,0 +1,35 @@
+"""Bring the database's schema up to date."""
+
+from __future__ import annotations
+
+from alembic import command
+from alembic.config import Config
+
+from tempoftp.settings import Settings
+from tempoftp.shares.database import Database, open_database
+
+
+def build_config() -> Config:
+    """Return Alembic's configuration for the packaged migrations."""
+    config = Config()
+    config.set_main_option("script_location", "tempoftp:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def upgrade_database(settings: Settings) -> None:
+    """Apply the migrations that are missing. Safe to call from API and worker at once: one waits for the other."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+    database = open_database(settings)
+    try:
+        upgrade_schema(database)
+    finally:
+        database.close()
+
+
+def upgrade_schema(database: Database) -> None:
+    """Apply the missing migrations over one connection, in one transaction where the database can."""
+    config = build_config()
+    with database.begin_exclusive() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

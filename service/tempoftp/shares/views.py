@@ -1,0 +1,205 @@
+"""Step 9 of the flow: rows as they go over the wire (the seed's field names), and nothing that is secret in lists."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from tempoftp.settings import Settings
+from tempoftp.shares.errors import InvalidRequest, ShareNotFound
+from tempoftp.shares.models import Account, FtpHost, Share
+from tempoftp.shares.states import State
+
+LIST_DEFAULT = 100
+LIST_MAX = 1000
+
+_MESSAGES = {
+    State.RECIBIDO: "accepted; waiting for its turn",
+    State.PREPARANDO: "looking at the source and at the space on the FTP host",
+    State.TRASLADO: "copying to the FTP host",
+    State.LISTO: "ready; log in with the FTP account",
+    State.BLOQUEADO: "blocked by an operator",
+    State.EXPIRANDO: "expired; access and data are being removed",
+    State.EXPIRADO: "expired; access and data are gone",
+    State.ELIMINANDO: "access and data are being removed",
+    State.ELIMINADO: "access and data are gone",
+    State.ERROR: "failed",
+}
+
+
+def find_share(session: Session, share_id: str) -> Share:
+    """Return a share that is not deleted. Raises ShareNotFound."""
+    share = session.get(Share, share_id)
+    if share is None or share.state == State.ELIMINADO:
+        raise ShareNotFound(f"there is no share {share_id!r}")
+    return share
+
+
+def describe_share(session: Session, settings: Settings, share: Share) -> dict[str, Any]:
+    """Return a share as `GET /tmpftp/{id}` shows it; with the credentials once it is `listo`."""
+    state = State(share.state)
+    answer: dict[str, Any] = {
+        "id": share.id,
+        "status": state.value,
+        "mensaje": share.message or _MESSAGES[state],
+        "error": share.error_class,
+        "ruta": share.source,
+        "email": share.email,
+        "vigencia": share.lifetime_days,
+        "created_at": write_time(share.created_at),
+        "progreso": describe_progress(share),
+        "omitidos": {"total": share.skipped_total or 0, "lista": list(share.skipped or [])},
+    }
+    if state is State.LISTO:
+        answer |= _describe_access(session, settings, share)
+    elif share.expires is not None:
+        answer["expira"] = write_time(share.expires)
+    return answer
+
+
+def describe_progress(share: Share) -> dict[str, Any]:
+    """Return how far the copy is: bytes, files, percent, bytes per second, seconds to go."""
+    return {
+        "bytes": share.bytes_done,
+        "total": share.bytes_total,
+        "archivos": share.files_done,
+        "archivos_total": share.files_total,
+        "porcentaje": share.percent,
+        "velocidad": share.rate,
+        "eta": share.eta,
+    }
+
+
+def _describe_access(session: Session, settings: Settings, share: Share) -> dict[str, Any]:
+    account = session.get_one(Account, share.ftpuser)
+    password, kind = show_password(account, share, reuse_password=settings.reuse_password)
+    host = session.get(FtpHost, share.ftp_host)
+    server: dict[str, Any] = ((host.facts or {}).get("server") or {}) if host is not None else {}
+    answer: dict[str, Any] = {
+        "usuario": share.ftpuser,
+        "ftpuser": share.ftpuser,
+        "password": password,
+        "password_tipo": kind,
+        "expira": write_time(share.expires),
+        "servidor": {
+            "host": server.get("host"),
+            "puerto": server.get("port"),
+            "tls": server.get("tls"),
+            "huella": server.get("fingerprint"),
+        },
+        "homedir": share.path.rsplit("/", 1)[0] if share.path else None,
+        "directorio": share.path,
+        # Counting downloads comes with the transfer log: until then they are not known, which is not zero.
+        "descargas": {"total_descargas": None, "ultima_descarga": None},
+    }
+    if kind == "hash":
+        answer["mensaje"] = (
+            share.message or "ready; the account was there before: its earlier password still works"
+        )
+    return answer
+
+
+def show_password(account: Account, share: Share, *, reuse_password: bool) -> tuple[str | None, str]:
+    """Return what a requester is shown as password, and its kind, `fernet` or `hash`.
+
+    The token is for every share that was asked for before the account existed; a later one gets the stored hash.
+    """
+    is_first = account.exists_since is None or share.created_at <= account.exists_since
+    if account.token is not None and (is_first or reuse_password):
+        return account.token, "fernet"
+    return account.password_hash, "hash"
+
+
+def list_shares(
+    session: Session,
+    *,
+    estado: str | None = None,
+    usuario: str | None = None,
+    limite: int = LIST_DEFAULT,
+    cursor: str | None = None,
+    emails: frozenset[str] | None = None,
+) -> dict[str, Any]:
+    """Return `GET /tmpftp`: newest first, filtered by state and by e-mail or FTP user, never a password.
+
+    Deleted shares show only when `estado` asks for them. `siguiente` is the cursor of the next page, or None.
+    With `emails` only the shares of these. Raises InvalidRequest for a value that is none.
+    """
+    conditions = _build_conditions(estado, usuario, emails)
+    total = session.scalar(select(func.count()).select_from(Share).where(*conditions)) or 0
+    if not 1 <= limite <= LIST_MAX:
+        raise InvalidRequest("limite", f"limite must be 1 to {LIST_MAX}")
+    if cursor is not None:
+        created_at, share_id = _read_cursor(cursor)
+        conditions.append(
+            or_(Share.created_at < created_at, and_(Share.created_at == created_at, Share.id > share_id))
+        )
+    query = select(Share).where(*conditions).order_by(Share.created_at.desc(), Share.id).limit(limite + 1)
+    rows = list(session.scalars(query))
+    page = rows[:limite]
+    return {
+        "total": total,
+        "sin_created_at": 0,  # the column may not be empty; the seed's clients read the field
+        "solicitudes": [_describe_row(share) for share in page],
+        "siguiente": _write_cursor(page[-1]) if len(rows) > limite else None,
+    }
+
+
+def _build_conditions(
+    estado: str | None, usuario: str | None, emails: frozenset[str] | None
+) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if estado is None:
+        conditions.append(Share.state != State.ELIMINADO)
+    elif estado in set(State):
+        conditions.append(Share.state == estado)
+    else:
+        raise InvalidRequest("estado", f"estado must be one of {', '.join(State)}")
+    if usuario is not None:
+        conditions.append(or_(Share.email == usuario.lower(), Share.ftpuser == usuario))
+    if emails is not None:
+        conditions.append(Share.email.in_(emails))
+    return conditions
+
+
+def _describe_row(share: Share) -> dict[str, Any]:
+    return {
+        "id": share.id,
+        "email": share.email,
+        "ftpuser": share.ftpuser,
+        "ruta": share.source,
+        "estado": share.state,
+        "mensaje": share.message or _MESSAGES[State(share.state)],
+        "error": share.error_class,
+        "created_at": write_time(share.created_at),
+        "vigencia": share.lifetime_days,
+        "listo_at": write_time(share.ready_at),
+        "expira": write_time(share.expires),
+        "bytes": share.bytes_total,
+        "porcentaje": share.percent,
+    }
+
+
+def write_time(value: datetime | None) -> str | None:
+    """Return a time as ISO 8601 in UTC with `Z`, to the second."""
+    return None if value is None else value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _write_cursor(share: Share) -> str:
+    return base64.urlsafe_b64encode(json.dumps([share.created_at.isoformat(), share.id]).encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        moment, share_id = json.loads(base64.b64decode(cursor.encode(), altchars=b"-_", validate=True))
+        created_at = datetime.fromisoformat(moment)
+        if created_at.tzinfo is None or not isinstance(share_id, str):
+            raise ValueError("not a cursor of ours")
+    except (ValueError, TypeError, binascii.Error):
+        raise InvalidRequest("cursor", "cursor must be the `siguiente` of an earlier answer") from None
+    return created_at, share_id
