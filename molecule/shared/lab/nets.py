@@ -1,0 +1,141 @@
+"""What there is: nets (one isolated lab each), the hosts of each, and where their state lives.
+
+Pure: nothing here touches the machine. A net has its own subnet 10.117.<number>.0/24, so that a developer's lab, a test
+run and Molecule may be up at the same time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.run import LabError
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+LAB_DIR = REPOSITORY / "var" / "lab"
+SUITES = ("bookworm", "trixie")
+DEFAULT_NET = "demo"
+# An interface name has 15 characters, "vb-" + tag (4) + "-" leaves 7.
+HOST_NAME = re.compile(r"[a-z][a-z0-9]{0,6}")
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host: `address` is the last octet; `data_mb` > 0 puts /data on an ext4 of its own of that many MiB."""
+
+    name: str
+    address: int
+    suite: str = "bookworm"
+    data_mb: int = 0
+
+    def __post_init__(self) -> None:
+        if not HOST_NAME.fullmatch(self.name):
+            raise LabError(f"host name {self.name!r}: use 1 to 7 characters a-z 0-9, starting with a letter")
+        if not 2 <= self.address <= 254:
+            raise LabError(f"host {self.name}: the address is the last octet, 2 to 254, not {self.address}")
+        if self.suite not in SUITES:
+            raise LabError(f"host {self.name}: suite {self.suite!r} is not one of {', '.join(SUITES)}")
+        if self.data_mb != 0 and not 8 <= self.data_mb <= 65536:
+            raise LabError(f"host {self.name}: data_mb must be 0 (no own disk) or 8 to 65536 MiB")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `Host(**…)` takes, for the state file."""
+        return asdict(self)
+
+
+FTP1 = Host("ftp1", 11)
+# a disk of its own, small enough to be filled: what "more than the disk holds" means can be tried for real
+FTP1_OWN_DISK = Host("ftp1", 11, data_mb=3072)
+SOURCE1 = Host("source1", 21)
+SEED12 = Host("seed12", 31)
+SEED13 = Host("seed13", 32, suite="trixie")
+
+
+@dataclass(frozen=True)
+class Net:
+    """One isolated lab. `tag` (≤4 characters, unique) names its interfaces; `hosts` come up when none is named."""
+
+    name: str
+    tag: str
+    number: int
+    hosts: tuple[Host, ...] = (FTP1, SOURCE1)
+    extra_hosts: tuple[Host, ...] = ()
+
+    @property
+    def subnet(self) -> str:
+        return f"10.117.{self.number}.0/24"
+
+    @property
+    def gateway(self) -> str:
+        return f"10.117.{self.number}.1"
+
+    @property
+    def bridge(self) -> str:
+        return f"tftp-{self.name}"[:15]
+
+    @property
+    def folder(self) -> Path:
+        return LAB_DIR / self.name
+
+    @property
+    def control_folder(self) -> Path:
+        """Where ssh keeps its shared connections: short (sockets have 108 characters) and gone after a reboot."""
+        return Path("/run/tempoftp-lab") / self.name
+
+    def ip(self, host: Host) -> str:
+        return f"10.117.{self.number}.{host.address}"
+
+    def machine(self, host_name: str) -> str:
+        """Return nspawn's machine name; `vb-<it>` is the host's interface on this side."""
+        return f"{self.tag}-{host_name}"
+
+    def find(self, name: str) -> Host:
+        for host in (*self.hosts, *self.extra_hosts):
+            if host.name == name:
+                return host
+        known = ", ".join(host.name for host in (*self.hosts, *self.extra_hosts))
+        raise LabError(
+            f"net {self.name} knows no host {name!r}; it knows {known}, or give NAME=OCTET[,data_mb=N]"
+        )
+
+
+NETS = {
+    net.name: net
+    for net in (
+        Net("demo", "demo", 1),
+        Net("test", "test", 2, hosts=(FTP1_OWN_DISK, SOURCE1)),
+        Net("molecule", "mole", 3, extra_hosts=(SEED12, SEED13)),
+        Net("bench", "benc", 4),
+        Net("labtest", "labt", 9, hosts=(FTP1,)),
+    )
+}
+
+
+def find_net(name: str | None) -> Net:
+    """Return the net of that name, else of TEMPOFTP_LAB_NET, else the developer's."""
+    wanted = name or os.environ.get("TEMPOFTP_LAB_NET") or DEFAULT_NET
+    if wanted not in NETS:
+        raise LabError(f"there is no lab net {wanted!r}; choose one of {', '.join(NETS)}")
+    return NETS[wanted]
+
+
+def parse_host(net: Net, text: str) -> Host:
+    """Read `NAME` (a known host) or `NAME=OCTET[,suite=S][,data_mb=N]` (any host)."""
+    name, equals, rest = text.partition("=")
+    if not equals:
+        return net.find(name)
+    octet, *options = rest.split(",")
+    values: dict[str, Any] = {"name": name}
+    try:
+        values["address"] = int(octet)
+        for option in options:
+            key, _, value = option.partition("=")
+            if key not in ("suite", "data_mb"):
+                raise LabError(f"host {text!r}: option {key!r} is not suite or data_mb")
+            values[key] = int(value) if key == "data_mb" else value
+    except ValueError:
+        raise LabError(f"host {text!r}: write NAME=OCTET[,suite=SUITE][,data_mb=MIB]") from None
+    return Host(**values)
