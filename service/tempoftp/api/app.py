@@ -6,7 +6,8 @@ from importlib.metadata import version
 
 from flask import Flask, Response
 from flask.json.provider import DefaultJSONProvider
-from flask_openapi3 import Info, OpenAPI
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
 
 from tempoftp.api import delete_share, get_health, get_openapi, get_root, get_share, list_shares, post_share
 from tempoftp.api.body import init_body_limit

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from flask import current_app
-from flask_openapi3 import APIBlueprint, OpenAPI
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.openapi import OpenAPI
 
 api = APIBlueprint("get_openapi", __name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from flask_openapi3 import APIBlueprint
+from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel
 
 api = APIBlueprint("get_root", __name__)

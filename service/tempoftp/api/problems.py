@@ -9,14 +9,25 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from flask import Flask, Response
 from pydantic import ValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from tempoftp.api.request_id import get_request_id
+from tempoftp.settings import SettingsError
+from tempoftp.shares.errors import (
+    IdInUse,
+    IllegalTransition,
+    InvalidRequest,
+    InvalidSource,
+    ShareNotFound,
+    ShareRefused,
+    SourceNotAllowed,
+)
 
 PROBLEM_JSON = "application/problem+json"
 DATABASE_RETRY_SECONDS = 5
@@ -25,13 +36,17 @@ logger = logging.getLogger(__name__)
 
 _HTTP_TEXTS: dict[int, tuple[str, str]] = {
     400: ("Petición mal formada", "El cuerpo no es JSON válido. Envíe un objeto JSON en UTF-8."),
+    403: ("No permitido", "El servicio no permite esta petición."),
     404: ("No encontrado", "No existe ese recurso. Las rutas de la API están en /openapi.json."),
     405: ("Método no permitido", "Esta ruta no admite ese método; la cabecera Allow dice cuáles admite."),
     408: ("Tiempo agotado", "La petición no llegó completa a tiempo. Envíela de nuevo."),
+    409: ("En conflicto", "El estado actual no permite esta petición."),
     413: ("Cuerpo demasiado grande", "El cuerpo de la petición supera el tamaño que acepta el servicio."),
     414: ("Dirección demasiado larga", "La dirección (URL) de la petición es demasiado larga."),
     415: ("Tipo de contenido no admitido", "Envíe el cuerpo con la cabecera Content-Type: application/json."),
+    422: ("Datos no válidos", "El servicio no acepta estos datos."),
     431: ("Cabeceras demasiado grandes", "Las cabeceras de la petición superan lo que acepta el servicio."),
+    503: ("No disponible", "El servicio no puede atender la petición ahora."),
 }
 _OTHER_REFUSAL = ("Petición rechazada", "El servicio no pudo aceptar la petición.")
 
@@ -55,6 +70,16 @@ _FIELD_TEXTS: dict[str, str] = {
     "model_type": "el cuerpo debe ser un objeto JSON",
     "model_attributes_type": "el cuerpo debe ser un objeto JSON",
 }
+
+
+# The domain's refusals: the first class that fits. Its `detail` says what was wrong and what to do.
+_SHARE_REFUSALS: tuple[tuple[type[ShareRefused], tuple[int, str]], ...] = (
+    (InvalidSource, (422, "Ruta no válida")),
+    (InvalidRequest, (422, "Datos no válidos")),
+    (SourceNotAllowed, (403, "Origen no permitido")),
+    (IdInUse, (409, "Id en uso")),
+    (IllegalTransition, (409, "El estado no lo permite")),
+)
 
 
 class Problem(Exception):  # noqa: N818 - the RFC's word
@@ -147,8 +172,32 @@ def _describe_failure() -> tuple[str, str]:
     )
 
 
+def _answer_share_refused(error: ShareRefused) -> Response:
+    if isinstance(error, ShareNotFound):
+        return build_problem(build_not_found())
+    http_status, title = next(
+        (answer for kind, answer in _SHARE_REFUSALS if isinstance(error, kind)), (409, "Petición rechazada")
+    )
+    members = {}
+    if isinstance(error, InvalidRequest):
+        members["errores"] = [{"campo": error.field, "mensaje": error.detail}]
+    return build_problem(Problem(http_status, title, error.detail, members=members))
+
+
+def _answer_settings_error(error: SettingsError) -> Response:
+    logger.error("a setting of the service is wrong: %s", error)
+    return build_problem(
+        Problem(
+            503,
+            "Servicio mal configurado",
+            "Falta una configuración del servicio o es errónea; avise al operador. El detalle está en la bitácora "
+            f"con el identificador {get_request_id()}.",
+        )
+    )
+
+
 def _answer_database_error(error: Exception) -> Response:
-    # The statement and its values stay out of the answer; the log has the class and the driver's words.
+    _hide_values(error)
     logger.error("the service's database did not answer: %s", type(error).__name__, exc_info=error)
     return build_problem(
         Problem(
@@ -160,7 +209,14 @@ def _answer_database_error(error: Exception) -> Response:
     )
 
 
+def _hide_values(error: Exception) -> None:
+    # A statement's values are tokens, hashes and e-mails: not for the journal.
+    if isinstance(error, StatementError):
+        error.hide_parameters = True
+
+
 def _answer_failure(error: Exception) -> Response:
+    _hide_values(error)
     logger.error("unhandled %s", type(error).__name__, exc_info=error)
     title, detail = _describe_failure()
     return build_problem(Problem(500, title, detail))
@@ -169,7 +225,25 @@ def _answer_failure(error: Exception) -> Response:
 def init_problems(app: Flask) -> None:
     """Make every error of `app`, expected or not, a problem answer."""
     app.register_error_handler(Problem, build_problem)
+    app.register_error_handler(ShareRefused, _answer_share_refused)
+    app.register_error_handler(SettingsError, _answer_settings_error)
     app.register_error_handler(HTTPException, _answer_http_exception)
     app.register_error_handler(OperationalError, _answer_database_error)
     app.register_error_handler(PoolTimeoutError, _answer_database_error)
     app.register_error_handler(Exception, _answer_failure)
+
+
+def document_refusals(*http_statuses: int) -> dict[str | int, Any]:
+    """The OpenAPI descriptions of an endpoint's refusals."""
+    schema = {
+        "type": "object",
+        "required": ["title", "detail"],
+        "properties": {"title": {"type": "string"}, "detail": {"type": "string"}},
+    }
+    return {
+        http_status: {
+            "description": _HTTP_TEXTS.get(http_status, _OTHER_REFUSAL)[0],
+            "content": {PROBLEM_JSON: {"schema": schema}},
+        }
+        for http_status in http_statuses
+    }

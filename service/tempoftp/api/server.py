@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from gunicorn.app.base import BaseApplication
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from tempoftp.api.app import create_app
 from tempoftp.settings import Settings
@@ -19,7 +19,7 @@ KEEPALIVE_SECONDS = 5
 ACCESS_LINE = '%(h)s "%(r)s" %(s)s %(B)s %(M)sms [%({x-request-id}o)s]'
 
 
-class Server(BaseApplication):
+class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn with its options from `Settings`; each process builds its own application after the fork."""
 
     def __init__(self, settings: Settings, options: dict[str, Any]) -> None:

@@ -18,13 +18,15 @@ DEFAULT_URL = "http://127.0.0.1:9043"
 CONNECT_SECONDS = 5.0
 # A DELETE waits on the service's side until data and access are gone, within its own bound.
 ANSWER_SECONDS = 60.0
-PROBLEM_JSON = "application/problem+json"
+SHARES_PATH = "/tmpftp"  # noqa: S108 - a route, not a folder
 
 
 class ServiceClient:
     """Calls the API at one address. Every method returns the decoded JSON object, or raises a `ClickException`."""
 
-    def __init__(self, url: str, *, token: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, url: str, *, token: str | None = None, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self.url = parse_service_url(url)
         headers = {"Accept": "application/json"}
         if token:
@@ -46,7 +48,7 @@ class ServiceClient:
 
     def post_share(self, body: Mapping[str, object]) -> dict[str, Any]:
         """Ask for a share."""
-        return self._call("POST", "/tmpftp", body=body)
+        return self._call("POST", SHARES_PATH, body=body)
 
     def get_share(self, share_id: str) -> dict[str, Any]:
         """Read one share's present state."""
@@ -54,7 +56,7 @@ class ServiceClient:
 
     def list_shares(self, filters: Mapping[str, str]) -> dict[str, Any]:
         """Read one page of the shares."""
-        return self._call("GET", "/tmpftp", params=filters)
+        return self._call("GET", SHARES_PATH, params=filters)
 
     def delete_share(self, share_id: str) -> dict[str, Any]:
         """Ask for a share's end."""
@@ -114,7 +116,7 @@ def parse_service_url(url: str) -> str:
 def _share_path(share_id: str) -> str:
     if share_id in ("", ".", ".."):
         raise click.UsageError(f"{share_id!r} is not an id")
-    return f"/tmpftp/{quote(share_id, safe='')}"
+    return f"{SHARES_PATH}/{quote(share_id, safe='')}"
 
 
 def _decode_object(response: httpx.Response) -> dict[str, Any] | None:
@@ -127,4 +129,6 @@ def _decode_object(response: httpx.Response) -> dict[str, Any] | None:
 
 def connect() -> ServiceClient:
     """A client for the service that the environment names."""
-    return ServiceClient(os.environ.get("TEMPOFTP_URL") or DEFAULT_URL, token=os.environ.get("TEMPOFTP_TOKEN"))
+    return ServiceClient(
+        os.environ.get("TEMPOFTP_URL") or DEFAULT_URL, token=os.environ.get("TEMPOFTP_TOKEN")
+    )

@@ -36,7 +36,9 @@ def fetch_token(share_id: str) -> str:
             "be turned back. The password given with the account's first share still works."
         )
     if share.get("password_tipo") != "fernet" or not share.get("password"):
-        raise Undecryptable(f"{share_id} has no password yet (it is {share.get('status')}). Wait until it is listo.")
+        raise Undecryptable(
+            f"{share_id} has no password yet (it is {share.get('status')}). Wait until it is listo."
+        )
     return str(share["password"])
 
 

@@ -15,7 +15,8 @@ from tempoftp.cli.output import print_json
 def delete(id_: str, as_json: bool) -> None:
     """End a share: access and data.
 
-    The service answers `deleted` once both are out of reach, or `eliminando` when that takes longer: it goes on by itself.
+    The service answers `deleted` once both are out of reach, or `eliminando` when that takes longer;
+    it goes on by itself.
     """
     with connect() as client:
         answer = client.delete_share(id_)

@@ -7,7 +7,7 @@
 | 2 | the command line or a setting is wrong |
 | 3 | the service cannot be reached |
 | 4 | the service refused the request (HTTP 4xx), or has no such share |
-| 5 | the service failed (HTTP 5xx), or what answers is not tempoftp |
+| 5 | the service failed (HTTP 5xx), what answers is not tempoftp, or the service's database cannot be used |
 | 6 | the password cannot be decrypted: no key, wrong key, or it is a hash |
 | 130 | interrupted from the keyboard |
 """
@@ -51,6 +51,12 @@ class ServiceRefused(click.ClickException):
 
 class ServiceFailed(click.ClickException):
     """A 5xx answer, or one that no tempoftp gives."""
+
+    exit_code = SERVICE_FAILED
+
+
+class DatabaseFailed(click.ClickException):
+    """`serve`, `worker` or `db` cannot use the service's own database."""
 
     exit_code = SERVICE_FAILED
 

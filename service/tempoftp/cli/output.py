@@ -93,7 +93,9 @@ def _describe_share(share: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("servidor", f"{server.get('host')}:{server.get('puerto')} ({tls})"))
         if server.get("huella"):
             rows.append(("huella", str(server["huella"])))
-    rows.extend((key, str(share[key])) for key in ("homedir", "directorio", "vigencia", "expira") if share.get(key))
+    rows.extend(
+        (key, str(share[key])) for key in ("homedir", "directorio", "vigencia", "expira") if share.get(key)
+    )
     return rows
 
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 @click.command
 @click.option("--bind", help="Address to listen on (TEMPOFTP_BIND); loopback only while there are no tokens.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on (TEMPOFTP_PORT).")
-@click.option("--threads", type=click.IntRange(1, 256), help="Requests answered at once (TEMPOFTP_API_THREADS).")
+@click.option(
+    "--threads", type=click.IntRange(1, 256), help="Requests answered at once (TEMPOFTP_API_THREADS)."
+)
 @click.option("--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="Processes.")
 @click.option("--pidfile", type=click.Path(dir_okay=False, path_type=Path), help="Write the process id here.")
 def serve(

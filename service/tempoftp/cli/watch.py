@@ -86,8 +86,9 @@ class BarDisplay:
             console=console,
             expand=True,
         )
-        blank = {"state": "", "percent": "", "volume": "", "pace": ""}
-        self._task = self._progress.add_task(escape(share_id), total=None, **blank)
+        self._task = self._progress.add_task(
+            escape(share_id), total=None, state="", percent="", volume="", pace=""
+        )
         self._last_message = ""
 
     def __enter__(self) -> BarDisplay:

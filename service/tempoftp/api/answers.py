@@ -1,0 +1,93 @@
+"""The answer about one share, shared by the endpoints that give it: its schema, its HTTP status, when to ask again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, jsonify
+from pydantic import BaseModel, Field
+
+from tempoftp.shares.states import ENDING, ON_ITS_WAY, State
+
+RETRY_AFTER_SECONDS = 3
+RETRY_AFTER_LEAST = 2
+RETRY_AFTER_MOST = 30
+
+UNDER_WAY = ON_ITS_WAY | ENDING
+
+
+class Progress(BaseModel):
+    """How far the copy is. What is not known yet is null."""
+
+    bytes: int | None = Field(description="Bytes copied.")
+    total: int | None = Field(description="Bytes to copy.")
+    archivos: int | None = Field(description="Files copied.")
+    archivos_total: int | None = Field(description="Files to copy.")
+    porcentaje: float | None = Field(description="0 to 100.")
+    velocidad: float | None = Field(description="Bytes per second.")
+    eta: float | None = Field(description="Seconds until the copy is expected to be done.")
+
+
+class Skipped(BaseModel):
+    """What of the source is left out: unsafe links, devices, sockets."""
+
+    total: int
+    lista: list[str]
+
+
+class Server(BaseModel):
+    """Where the FTP account logs in."""
+
+    host: str | None
+    puerto: int | None
+    tls: bool | None
+    huella: str | None = Field(description="SHA-256 fingerprint of the TLS certificate.")
+
+
+class Downloads(BaseModel):
+    """What the requester fetched; null while it is not counted."""
+
+    total_descargas: int | None
+    ultima_descarga: str | None
+
+
+class ShareAnswer(BaseModel):
+    """One share. The lower half is there only when it is `listo`."""
+
+    id: str
+    status: State
+    mensaje: str = Field(description="The state in words; for a failure what, where and what to do.")
+    error: str | None = Field(description="Class of the present failure, transient or not.")
+    ruta: str
+    email: str
+    vigencia: int = Field(description="Days, counted from `listo`.")
+    created_at: str = Field(description="ISO 8601, UTC.")
+    progreso: Progress
+    omitidos: Skipped
+    usuario: str | None = Field(default=None, description="The FTP account.")
+    ftpuser: str | None = Field(default=None, description="The same as `usuario`.")
+    password: str | None = Field(
+        default=None, description="A Fernet token or the stored hash: see `password_tipo`."
+    )
+    password_tipo: str | None = Field(default=None, description="`fernet` or `hash`.")
+    expira: str | None = Field(default=None, description="When access and data end: ISO 8601, UTC.")
+    servidor: Server | None = None
+    homedir: str | None = None
+    directorio: str | None = None
+    descargas: Downloads | None = None
+
+
+def choose_retry_after(eta: float | None) -> int:
+    """Return after how many seconds it is worth asking again: a tenth of what is left, within 2 and 30 s."""
+    if eta is None:
+        return RETRY_AFTER_SECONDS
+    return round(min(max(eta / 10, RETRY_AFTER_LEAST), RETRY_AFTER_MOST))
+
+
+def answer_state(body: dict[str, Any], state: State, *, eta: float | None = None) -> Response:
+    """Answer 202 with `Retry-After` while work goes on for the share, 200 once it has settled."""
+    response: Response = jsonify(body)
+    if state in UNDER_WAY:
+        response.status_code = 202
+        response.headers["Retry-After"] = str(choose_retry_after(eta))
+    return response

@@ -1,0 +1,65 @@
+"""`GET /health`: real checks: what the last runs saw on the FTP hosts, and whether anybody works on what is due."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from flask import Response, jsonify
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import BaseModel, Field
+
+from tempoftp.api.context import get_context
+from tempoftp.api.problems import Problem, build_problem, document_refusals
+from tempoftp.shares.health import read_health
+
+api = APIBlueprint("get_health", __name__)
+
+Word = Literal["ok", "error", "unknown"]
+
+
+class Queue(BaseModel):
+    """What waits for a worker."""
+
+    pendientes: int
+    edad_segundos: float
+
+
+class HostHealth(BaseModel):
+    """One FTP host as the last run saw it."""
+
+    space_total: int | None
+    space_free: int | None
+    inodes_free: int | None
+    ftpd: Word
+    database: Word
+    visto: str | None = Field(description="When: ISO 8601, UTC.")
+    problemas: list[str]
+
+
+class HealthAnswer(BaseModel):
+    """The system's state; 503 with the same keys and `title`, `detail` when something is wrong."""
+
+    status: Literal["ok", "degraded"]
+    space_free_gb: float | None
+    space_total_gb: float | None
+    space_used_pct: float | None
+    ftpd: Word
+    database: Word = Field(description="MariaDB/MySQL of pure-ftpd.")
+    cola: Queue
+    hosts: dict[str, HostHealth]
+    problemas: list[str]
+    simulacro: bool
+
+
+@api.get("/health", summary="Estado del sistema", responses={200: HealthAnswer, **document_refusals(503)})
+def get_health() -> Response:
+    """Answer 200 when everything works, else 503 that says what does not and where."""
+    context = get_context()
+    with context.database.read() as session:
+        health: dict[str, Any] = read_health(session, context.settings)
+    if health["status"] == "ok":
+        response: Response = jsonify(health)
+        return response
+    return build_problem(
+        Problem(503, "El sistema no está del todo bien", "; ".join(health["problemas"]), members=health)
+    )

@@ -1,0 +1,86 @@
+"""`GET /tmpftp`: the shares, newest first, a page at a time; never a password."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from flask import Response, jsonify
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import StatementError
+
+from tempoftp.api.context import get_context
+from tempoftp.api.problems import document_refusals
+from tempoftp.api.share_path import SHARES_ROUTE
+from tempoftp.shares.errors import InvalidRequest
+from tempoftp.shares.states import State
+from tempoftp.shares.views import LIST_DEFAULT, LIST_MAX, list_shares
+
+api = APIBlueprint("list_shares", __name__)
+
+
+class ListQuery(BaseModel):
+    """Which shares, and which page of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    estado: State | None = Field(
+        default=None, description="Only in this state; `eliminado` shows only when asked for."
+    )
+    usuario: Annotated[str, Field(max_length=254)] | None = Field(
+        default=None, description="Only of this e-mail or FTP user."
+    )
+    limite: int = Field(default=LIST_DEFAULT, ge=1, le=LIST_MAX, description="At most so many.")
+    cursor: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="The `siguiente` of the page before."
+    )
+
+
+class ListedShare(BaseModel):
+    """One share in a list."""
+
+    id: str
+    email: str
+    ftpuser: str
+    ruta: str
+    estado: State
+    mensaje: str
+    error: str | None
+    created_at: str
+    vigencia: int
+    listo_at: str | None
+    expira: str | None
+    bytes: int | None
+    porcentaje: float | None
+
+
+class ListAnswer(BaseModel):
+    """One page. `total` counts what fits the filters, not the page."""
+
+    total: int
+    sin_created_at: int
+    solicitudes: list[ListedShare]
+    siguiente: str | None = Field(description="`cursor` of the next page, or null on the last.")
+
+
+@api.get(
+    SHARES_ROUTE,
+    summary="Lista de solicitudes",
+    responses={200: ListAnswer, **document_refusals(422, 503)},
+)
+def get_shares(query: ListQuery) -> Response:
+    """Answer one page of the shares that fit the filters."""
+    try:
+        with get_context().database.read() as session:
+            page = list_shares(
+                session, estado=query.estado, usuario=query.usuario, limite=query.limite, cursor=query.cursor
+            )
+    except (StatementError, UnicodeError, RecursionError) as error:
+        # A cursor of nobody's making can decode to a time or a text that no database takes.
+        if isinstance(error, StatementError) and not isinstance(error.orig, OverflowError):
+            raise
+        raise InvalidRequest(
+            "cursor", "el cursor debe ser el `siguiente` de una respuesta anterior"
+        ) from error
+    response: Response = jsonify(page)
+    return response

@@ -1,0 +1,59 @@
+"""`POST /tmpftp`: steps 1 to 3 of the flow: validate, write down what is wanted, wake a worker."""
+
+from __future__ import annotations
+
+from flask import Response, url_for
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import BaseModel, Field
+
+from tempoftp.api.answers import answer_state
+from tempoftp.api.author import get_author
+from tempoftp.api.body import require_json_object
+from tempoftp.api.context import get_context
+from tempoftp.api.problems import document_refusals
+from tempoftp.api.request_id import get_request_id
+from tempoftp.api.share_path import SHARES_ROUTE
+from tempoftp.api.wake import wake_host
+from tempoftp.shares.accept import accept_request
+from tempoftp.shares.requests import ShareRequest
+from tempoftp.shares.states import State
+
+api = APIBlueprint("post_share", __name__)
+api.before_request(require_json_object)
+
+
+class AcceptedAnswer(BaseModel):
+    """The request is written down; its progress is at `Location`."""
+
+    id: str
+    status: State = Field(
+        description="`recibido`; for a body that was accepted before, the share's present state."
+    )
+
+
+@api.post(
+    SHARES_ROUTE,
+    summary="Pedir un acceso temporal",
+    responses={
+        202: AcceptedAnswer,
+        200: AcceptedAnswer,
+        **document_refusals(400, 403, 409, 413, 415, 422, 503),
+    },
+)
+def post_share(body: ShareRequest) -> Response:
+    """Write the request down and answer at once; a worker does the rest.
+
+    The same body again is answered with the share's present state, and nothing is done twice.
+    """
+    context = get_context()
+    with context.database.write() as session:
+        accepted = accept_request(
+            session, context.settings, body, author=get_author(), request_id=get_request_id()
+        )
+        share = accepted.share
+        share_id, state, ftp_host = share.id, State(share.state), share.ftp_host
+    if accepted.created:
+        wake_host(context.settings, ftp_host)
+    response = answer_state({"id": share_id, "status": state.value}, state)
+    response.headers["Location"] = url_for("get_share.get_share", id=share_id)
+    return response

@@ -1,0 +1,26 @@
+"""The routes of shares, and the `{id}` in them. Anything that cannot be an id is simply not found."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import BaseModel, Field
+
+from tempoftp.api.problems import build_not_found
+from tempoftp.shares.requests import ID_PATTERN, RESERVED_IDS
+
+SHARES_ROUTE = "/tmpftp"  # noqa: S108 - a route, not a folder
+SHARE_ROUTE = f"{SHARES_ROUTE}/<id>"
+_ID = re.compile(ID_PATTERN)
+
+
+class SharePath(BaseModel):
+    """The path of one share."""
+
+    id: str = Field(description="The id that the share was asked for with.")
+
+    def read_id(self) -> str:
+        """Return the id; a 404 problem for a text that no share can have as its id (odd characters, reserved)."""
+        if not _ID.fullmatch(self.id) or self.id in RESERVED_IDS:
+            raise build_not_found()
+        return self.id

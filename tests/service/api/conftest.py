@@ -1,0 +1,99 @@
+"""The real application on a temporary database; nothing works on what is asked, unless a test runs the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from tempoftp.api.app import create_app
+from tempoftp.api.context import ApiContext
+from tempoftp.settings import Settings, load_settings
+from tempoftp.shares.models import HistoryEntry, Share
+from tempoftp.shares.schema import upgrade_database
+from tempoftp.shares.states import State, transition
+
+SOURCES = """\
+sources:
+  source1:
+    aliases: [datos.example.org]
+    ssh_user: lanotadm
+    roots:
+      - {name: datos, path: /srv/datos, ssh_key_file: /etc/tempoftp/ssh/source1-datos}
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    sources = tmp_path / "sources.yml"
+    sources.write_text(SOURCES)
+    return load_settings(
+        simulacro=True,
+        encryption_key=Fernet.generate_key().decode(),
+        state_dir=tmp_path / "state",
+        sources_file=sources,
+        deletion_wait_seconds=0.2,
+    )
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    upgrade_database(settings)
+    app = create_app(settings)
+    yield app
+    app.extensions["tempoftp"].database.close()
+
+
+@pytest.fixture
+def context(app: Flask) -> ApiContext:
+    return app.extensions["tempoftp"]
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def body() -> dict[str, Any]:
+    """The seed's request of §5, against a source that these settings allow."""
+    return {
+        "usuario": "alguien@dominio",
+        "id": "proyecto_real_1",
+        "ruta": "lanotadm@source1:/srv/datos/goes",
+        "vigencia": 3,
+    }
+
+
+@pytest.fixture
+def count_rows(context: ApiContext) -> Callable[[], tuple[int, int]]:
+    """How many shares and history rows there are."""
+
+    def count() -> tuple[int, int]:
+        with context.database.read() as session:
+            shares = session.scalar(select(func.count()).select_from(Share)) or 0
+            history = session.scalar(select(func.count()).select_from(HistoryEntry)) or 0
+        return shares, history
+
+    return count
+
+
+@pytest.fixture
+def move_share(context: ApiContext) -> Callable[..., None]:
+    """Bring a share into a state by legal transitions, with what a run would have learned."""
+
+    def move(share_id: str, *states: State, **columns: object) -> None:
+        with context.database.write() as session:
+            share = session.get_one(Share, share_id)
+            for state in states:
+                transition(session, share, state, reason="test", author="test")
+            for name, value in columns.items():
+                setattr(share, name, value)
+
+    return move
