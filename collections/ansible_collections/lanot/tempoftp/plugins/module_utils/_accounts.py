@@ -1,0 +1,393 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What to do about one account: a pure plan, the same for check mode, diff and apply. Step 7 of docs/dataflow.md.
+
+Without ``shares_root`` the wish alone counts. With it, the manifests of the account's shares count too, and an
+account that tempoftp did not create is never written.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from calendar import timegm
+from collections.abc import Sequence
+from typing import NamedTuple, Optional
+
+from ._errors import AccountConflictError, InvalidValueError, TempoftpError
+from ._manifest import Account, Manifest, format_time
+from ._names import parse_ftpuser
+from ._passwords import check_hash, require_scheme
+from ._users_table import ACTIVE, BLOCKED, UserRow
+
+STATES = ("present", "absent", "blocked")
+ALWAYS = "always"
+CREATED = "created"
+ADOPTED = "adopted"
+NO_DELIVERED_SHARE = "no_delivered_share"
+LIVE_SHARES = "live_shares"
+DEFAULT_HOMES = "/data"
+# Narrower than what may be adopted: lower case only, so that no collation confuses two of ours.
+NEW_NAME_PATTERN = r"[a-z][a-z0-9_]{0,31}"
+_DAY = 86400
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class AccountWish(NamedTuple):
+    """What the caller wants of one account; None leaves a value of an existing row alone."""
+
+    name: str
+    state: str = "present"
+    password_hash: Optional[str] = None
+    password: Optional[str] = None
+    update_password: str = "on_create"  # noqa: S105 - a policy
+    uid: Optional[int] = None
+    gid: Optional[int] = None
+    home: Optional[str] = None
+    expires: Optional[str] = None
+    end_sessions: bool = True
+
+
+class AccountSite(NamedTuple):
+    """What is the same for all accounts of an execution. ``now``: seconds since the epoch; widths in characters."""
+
+    now: float
+    shares_root: Optional[str] = None
+    default_uid: int = 2001
+    default_gid: int = 2001
+    min_uid: int = 1000
+    has_expires: bool = False
+    mysql_crypt: Optional[str] = None
+    mysql_conf: str = "the pure-ftpd MySQL configuration"
+    name_width: int = 64
+    password_width: int = 64
+    home_width: int = 255
+
+
+class SeenAccount(NamedTuple):
+    """What there is. ``shares``: the account's live manifests; ``damaged``: manifests nobody can read.
+
+    ``password_verified``: whether a plain password of the wish opens the row; None when unknown.
+    """
+
+    rows: tuple[UserRow, ...] = ()
+    lookalikes: tuple[str, ...] = ()
+    record: Optional[Account] = None
+    shares: tuple[Manifest, ...] = ()
+    damaged: tuple[str, ...] = ()
+    password_verified: Optional[bool] = None
+
+    @property
+    def row(self) -> Optional[UserRow]:
+        """The account's row, or None."""
+        return self.rows[0] if self.rows else None
+
+
+class ShareTimes(NamedTuple):
+    """When a share became ready and when it ends. ``fixed``: by this plan, so the manifest has yet to be written."""
+
+    id: str
+    generation: int
+    ready_at: str
+    expires: str
+    fixed: bool
+
+
+class AccountPlan(NamedTuple):
+    """What will be. ``hash_with``: the scheme with which a plain password is yet to be hashed into ``row``."""
+
+    before: Optional[UserRow]
+    row: Optional[UserRow]
+    record_before: Optional[Account] = None
+    record: Optional[Account] = None
+    origin: Optional[str] = None
+    times: tuple[ShareTimes, ...] = ()
+    hash_with: Optional[str] = None
+    end_sessions: bool = False
+    skipped_reason: Optional[str] = None
+    kept_reason: Optional[str] = None
+
+    @property
+    def writes_row(self) -> bool:
+        """Whether the users table is written."""
+        return self.before != self.row or self.hash_with is not None
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is written."""
+        return self.writes_row or self.record_before != self.record or any(t.fixed for t in self.times)
+
+    @property
+    def state(self) -> str:
+        """The account's state once the plan is applied."""
+        if self.row is None:
+            return "absent"
+        return "present" if self.row.status == ACTIVE else "blocked"
+
+
+def plan_account(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> AccountPlan:
+    """Return what to do; raise TempoftpError when the wish is refused or what is there does not fit."""
+    check_wish(wish, site)
+    if len(seen.rows) > 1:
+        raise AccountConflictError(
+            f"account {wish.name} stands {len(seen.rows)} times in the users table: remove all but one"
+        )
+    if wish.state == "absent":
+        return _plan_absent(seen, site, wish)
+    if wish.state == "blocked":
+        return _plan_blocked(seen, site, wish)
+    if seen.lookalikes:
+        raise AccountConflictError(
+            f"account {wish.name} cannot be told from {', '.join(map(ascii, seen.lookalikes))} in the users table: "
+            "rename that account, or choose another name"
+        )
+    if site.shares_root is None:
+        return _plan_present(wish, seen, site)
+    return _plan_present_for_shares(wish, seen, site)
+
+
+def check_wish(wish: AccountWish, site: AccountSite) -> None:
+    """Raise InvalidValueError for values that no account may have."""
+    parse_ftpuser(wish.name)
+    if wish.state not in STATES:
+        raise InvalidValueError(f"state {wish.state!r} is refused: one of {', '.join(STATES)}")
+    if wish.password is not None and wish.password_hash is not None:
+        raise InvalidValueError(f"account {wish.name}: give password or password_hash, not both")
+    for field, value in (("uid", wish.uid), ("gid", wish.gid)):
+        if value is not None and not site.min_uid <= value < 2**31:
+            raise InvalidValueError(
+                f"account {wish.name}: {field} {value} is refused: below min_uid {site.min_uid} is the system's"
+            )
+    if wish.home is not None:
+        _check_home(wish.home, wish.name, site)
+    if wish.expires is not None:
+        if site.shares_root is not None:
+            raise InvalidValueError(
+                f"account {wish.name}: expires is refused with shares_root: it comes from the account's shares"
+            )
+        if not site.has_expires and wish.state == "present":
+            raise InvalidValueError(
+                f"account {wish.name}: the users table has no Expires column: add it, or leave expires out"
+            )
+        parse_time(wish.expires)
+
+
+def parse_time(value: str) -> int:
+    """Return the seconds since the epoch of ``2030-01-31T12:00:00Z``; raise InvalidValueError for another form."""
+    try:
+        parsed = time.strptime(value, _TIME_FORMAT)
+    except ValueError:
+        parsed = None
+    if parsed is None or time.strftime(_TIME_FORMAT, parsed) != value:
+        raise InvalidValueError(f"time {value!r} is refused: write it in UTC like 2030-01-31T12:00:00Z")
+    return timegm(parsed)
+
+
+def plan_times(shares: Sequence[Manifest], now: float) -> tuple[ShareTimes, ...]:
+    """Return the times of the delivered, unexpired shares: those once fixed, else from *now* on."""
+    times = []
+    for share in shares:
+        if share.state != "delivered" or _is_over(share, now):
+            continue
+        if share.ready_at is not None and share.expires is not None:
+            times.append(ShareTimes(share.id, share.generation, share.ready_at, share.expires, False))
+        else:
+            ends = format_time(int(now) + share.lifetime_days * _DAY)
+            times.append(ShareTimes(share.id, share.generation, format_time(now), ends, True))
+    return tuple(times)
+
+
+def build_home(name: str, site: AccountSite) -> str:
+    """Return the only home an account may have under ``shares_root``, or the usual one."""
+    return f"{(site.shares_root or DEFAULT_HOMES).rstrip('/')}/{name}"
+
+
+def _plan_absent(seen: SeenAccount, site: AccountSite, wish: AccountWish) -> AccountPlan:
+    plan = _keep(seen, site)
+    if site.shares_root is not None and seen.row is not None:
+        if plan.origin == ADOPTED:
+            return plan._replace(kept_reason=ADOPTED)
+        if any(share.live and not _is_over(share, site.now) for share in seen.shares):
+            return plan._replace(kept_reason=LIVE_SHARES)
+        if seen.damaged:
+            raise TempoftpError(
+                f"account {wish.name} is kept: {', '.join(seen.damaged)} under {site.shares_root}/.tempoftp/shares "
+                "cannot be read and may belong to it: look at it, then move it away"
+            )
+    return plan._replace(row=None, record=None, end_sessions=wish.end_sessions)
+
+
+def _plan_blocked(seen: SeenAccount, site: AccountSite, wish: AccountWish) -> AccountPlan:
+    plan = _keep(seen, site)
+    if seen.row is None:
+        return plan
+    if plan.origin == ADOPTED:
+        return plan._replace(kept_reason=ADOPTED)
+    return plan._replace(row=seen.row._replace(status=BLOCKED), end_sessions=wish.end_sessions)
+
+
+def _plan_present(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> AccountPlan:
+    if seen.row is None:
+        row, hash_with = _build_new_row(wish, site)
+    else:
+        row, hash_with = _build_kept_row(wish, seen, site)
+        row = row._replace(
+            uid=row.uid if wish.uid is None else wish.uid,
+            gid=row.gid if wish.gid is None else wish.gid,
+            home=row.home if wish.home is None else wish.home,
+            status=ACTIVE,
+        )
+    if wish.expires is not None:
+        row = row._replace(expires=wish.expires)
+    _check_row(row, site)
+    return _keep(seen, site)._replace(row=row, hash_with=hash_with)
+
+
+def _plan_present_for_shares(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> AccountPlan:
+    plan = _keep(seen, site)
+    if plan.origin == ADOPTED:
+        _check_adopted(wish, seen, site)
+    elif seen.row is None:
+        # Said before anything is copied for an account that can never be.
+        _check_new_name(wish.name)
+    times = plan_times(seen.shares, site.now)
+    if not times:
+        return plan._replace(skipped_reason=NO_DELIVERED_SHARE)
+    record = seen.record or Account(wish.name, plan.origin or CREATED, format_time(site.now))
+    plan = plan._replace(origin=record.origin, record=record, times=times)
+    if plan.origin == ADOPTED:
+        return plan
+    if seen.row is None:
+        row, hash_with = _build_new_row(wish, site)
+    else:
+        row, hash_with = _build_kept_row(wish, seen, site)
+        if hash_with is None:
+            # A MYSQLCrypt changed behind us would make the hash itself the password, or lock the account out.
+            check_hash(row.password, site.mysql_crypt, site.password_width, site.mysql_conf)
+    row = row._replace(
+        uid=site.default_uid if wish.uid is None else wish.uid,
+        gid=site.default_gid if wish.gid is None else wish.gid,
+        home=build_home(wish.name, site),
+        status=ACTIVE,
+        expires=max(entry.expires for entry in times) if site.has_expires else None,
+    )
+    _check_row(row, site)
+    return plan._replace(row=row, hash_with=hash_with)
+
+
+def _keep(seen: SeenAccount, site: AccountSite) -> AccountPlan:
+    """Return the plan that writes nothing."""
+    origin = None
+    if site.shares_root is not None:
+        if seen.record is not None:
+            origin = seen.record.origin
+        elif seen.row is not None:
+            origin = ADOPTED
+    return AccountPlan(seen.row, seen.row, seen.record, seen.record, origin)
+
+
+def _build_new_row(wish: AccountWish, site: AccountSite) -> tuple[UserRow, Optional[str]]:
+    _check_new_name(wish.name)
+    password, hash_with = _choose_password(wish, site)
+    if password is None and hash_with is None:
+        raise InvalidValueError(
+            f"account {wish.name} does not exist: give password_hash or password to create it"
+        )
+    row = UserRow(
+        name=wish.name,
+        password=password or "",
+        uid=site.default_uid if wish.uid is None else wish.uid,
+        gid=site.default_gid if wish.gid is None else wish.gid,
+        home=wish.home or build_home(wish.name, site),
+        status=ACTIVE,
+    )
+    return row, hash_with
+
+
+def _check_new_name(name: str) -> None:
+    if not re.fullmatch(NEW_NAME_PATTERN, name):
+        raise InvalidValueError(
+            f"account name {name!r} is refused: a new one must match ^{NEW_NAME_PATTERN}$"
+        )
+
+
+def _build_kept_row(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> tuple[UserRow, Optional[str]]:
+    """Return the present row, its password changed only when that is asked for and it differs."""
+    row = seen.rows[0]
+    if wish.update_password != ALWAYS or seen.password_verified or wish.password_hash == row.password:
+        return row, None
+    password, hash_with = _choose_password(wish, site)
+    return (row if password is None else row._replace(password=password)), hash_with
+
+
+def _choose_password(wish: AccountWish, site: AccountSite) -> tuple[Optional[str], Optional[str]]:
+    if wish.password_hash is not None:
+        check_hash(wish.password_hash, site.mysql_crypt, site.password_width, site.mysql_conf)
+        return wish.password_hash, None
+    if wish.password is not None:
+        return None, require_scheme(site.mysql_crypt, site.password_width, site.mysql_conf)
+    return None, None
+
+
+def _check_adopted(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> None:
+    row = seen.row
+    if row is None:
+        raise AccountConflictError(
+            f"account {wish.name} was there before tempoftp and is gone now: make it again, or remove "
+            f"{site.shares_root}/.tempoftp/accounts/{wish.name}.json to let tempoftp create it"
+        )
+    wanted = {
+        "home": build_home(wish.name, site),
+        "uid": site.default_uid if wish.uid is None else wish.uid,
+        "gid": site.default_gid if wish.gid is None else wish.gid,
+        "status": ACTIVE,
+    }
+    wrong = [
+        f"{key} {getattr(row, key)!r}, not {value!r}"
+        for key, value in wanted.items()
+        if getattr(row, key) != value
+    ]
+    if row.expires is not None and row.expires <= format_time(site.now):
+        wrong.append(f"expired at {row.expires}")
+    if wrong:
+        raise AccountConflictError(
+            f"account {wish.name} was there before tempoftp and does not fit: {'; '.join(wrong)}. It is left as it is: "
+            "change it by hand, or choose another name"
+        )
+
+
+def _check_home(home: str, name: str, site: AccountSite) -> None:
+    if site.shares_root is not None and home != build_home(name, site):
+        raise InvalidValueError(
+            f"account {name}: home {home!r} is refused: with shares_root it must be {build_home(name, site)}"
+        )
+    # A parent below / and the account's own folder in it: never /, never a system directory, never another's home.
+    parts = home.split("/")
+    if len(parts) < 3 or parts[0] or parts[-1] != name or any(part in ("", ".", "..") for part in parts[1:]):
+        raise InvalidValueError(
+            f"account {name}: home {home!r} is refused: it must be absolute, normal and end in /<folder>/{name}"
+        )
+
+
+def _check_row(row: UserRow, site: AccountSite) -> None:
+    """Refuse to write or to confirm a row that gives more than a share."""
+    try:
+        _check_home(row.home, row.name, site)
+    except InvalidValueError as error:
+        raise AccountConflictError(error.message) from None
+    for field, value in (("uid", row.uid), ("gid", row.gid)):
+        if value < site.min_uid:
+            raise AccountConflictError(
+                f"account {row.name} has {field} {value}, less than min_uid {site.min_uid}: change it by hand"
+            )
+    for field, width in (("name", site.name_width), ("home", site.home_width)):
+        if len(getattr(row, field)) > width:
+            raise InvalidValueError(
+                f"account {row.name}: its {field} is longer than the column's {width} characters"
+            )
+
+
+def _is_over(share: Manifest, now: float) -> bool:
+    return share.expires is not None and share.expires <= format_time(now)
