@@ -55,8 +55,8 @@ class LabHost:
     def is_running(self) -> bool:
         return self.group.is_populated()
 
-    def create(self, host: Host, image_folder: Path) -> None:
-        """Make the host's folder; one that is there must have the same definition."""
+    def create(self, host: Host) -> None:
+        """Make the host's folder, and its image if need be; a host that is there must have the same definition."""
         if self.exists():
             if self.read_definition()[0] != host:
                 raise LabError(
@@ -64,6 +64,7 @@ class LabHost:
                     f"({self.read_definition()[0]}); run `lab --net {self.net.name} down` first"
                 )
             return
+        image_folder = image.ensure_image(host.suite)
         self.group.kill()
         remove_tree(self.folder)
         for part in ("upper", "work", "root", "data"):

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lab.nets import LAB_DIR
@@ -88,18 +88,26 @@ def ensure_image(suite: str) -> Path:
 
 def read_apt_sources(suite: str) -> str:
     """Return this machine's own Debian package sources, for `suite`; empty (mmdebstrap's default) when it has none."""
-    codename = _read_codename()
-    parts = []
-    for path in _list_source_files():
-        text = path.read_text(encoding="utf-8")
+    files = {path: path.read_text(encoding="utf-8") for path in _list_source_files()}
+    return select_sources(files, codename=_read_codename(), suite=suite)
+
+
+def select_sources(files: Mapping[Path, str], *, codename: str, suite: str) -> str:
+    """Pick what concerns release `codename` from apt source files (both formats), and make it say `suite`."""
+    if not codename:
+        return ""
+    lines, stanzas = [], []
+    for path, text in files.items():
         if path.suffix == ".sources":
-            parts += [stanza for stanza in text.split("\n\n") if _is_debian_stanza(stanza, codename)]
+            stanzas += [
+                stanza.strip() for stanza in text.split("\n\n") if _is_debian_stanza(stanza, codename)
+            ]
         else:
-            parts += [
+            lines += [
                 line for line in text.splitlines() if line.startswith("deb ") and f" {codename}" in line
             ]
-    text = "\n\n".join(part.strip() for part in parts)
-    return text.replace(codename, suite) + "\n" if codename and parts else ""
+    chosen = "\n\n".join(stanzas) if stanzas else "\n".join(lines)  # one file of the image holds one format
+    return chosen.replace(codename, suite) + "\n" if chosen else ""
 
 
 def read_apt_settings() -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from lab import network
 from lab.host import LabHost
-from lab.image import CACHE
 from lab.nets import find_net
 from lab.run import LabError, run_command
 
@@ -51,8 +50,6 @@ def mount_layers(machine: LabHost, image_folder: Path) -> None:
 
 def build_nspawn_argv(machine: LabHost, *, with_disk: bool) -> list[str]:
     """Return nspawn's command line."""
-    pip_cache = CACHE / "pip"
-    pip_cache.mkdir(parents=True, exist_ok=True)
     return [
         *(
             "systemd-nspawn",
@@ -67,6 +64,6 @@ def build_nspawn_argv(machine: LabHost, *, with_disk: bool) -> list[str]:
             f"--hostname={machine.name}",
             f"--network-bridge={machine.net.bridge}",
         ),
-        *("--resolv-conf=off", "--timezone=off", "--link-journal=no", f"--bind={pip_cache}:/root/.cache/pip"),
+        *("--resolv-conf=off", "--timezone=off", "--link-journal=no"),
         *([f"--bind={machine.folder}/data:/data"] if with_disk else []),
     ]

@@ -42,12 +42,8 @@ def bring_up(net: Net, hosts: Sequence[Host]) -> None:
         network.bring_up(net)
         machines = [LabHost(net, host.name) for host in hosts]
         for machine, host in zip(machines, hosts, strict=True):
-            if not machine.exists():
-                with hold_lock("images"):
-                    folder = image.ensure_image(host.suite)
-            else:
-                folder = machine.read_definition()[1]
-            machine.create(host, folder)
+            with hold_lock("images"):  # so that nobody destroys the image before the host names it
+                machine.create(host)
             machine.start()
         for machine in machines:
             machine.wait_until_ready()
@@ -56,7 +52,7 @@ def bring_up(net: Net, hosts: Sequence[Host]) -> None:
 
 def take_down(net: Net) -> None:
     """Remove all there is of a net: processes, groups, interfaces, rules, mounts, folders. Images and packages stay."""
-    with hold_lock(net.name) as lock:
+    with hold_lock(net.name):
         network.check_owner(net)
         machines = list_hosts(net)
         steps: list[Callable[[], None]] = [machine.remove for machine in machines]
@@ -71,7 +67,6 @@ def take_down(net: Net) -> None:
                 step()
             except (LabError, OSError) as error:  # go on: what can be removed, is
                 problems.append(str(error))
-        lock.unlink(missing_ok=True)
     remove_if_empty(RUNTIME)
     if problems:
         raise LabError(f"net {net.name} is not wholly down: " + "; ".join(problems))
@@ -134,7 +129,7 @@ def end_connections(net: Net) -> None:
 
 
 @contextmanager
-def hold_lock(name: str) -> Iterator[Path]:
+def hold_lock(name: str) -> Iterator[None]:
     """Hold a lock of this machine (all checkouts share one kernel); wait for whoever has it."""
     path = RUNTIME / f"{name}.lock"
     descriptor = -1
@@ -155,8 +150,9 @@ def hold_lock(name: str) -> Iterator[Path]:
     if not wait_until(take, timeout=LOCK_SECONDS, interval=0.1):
         raise LabError(f"another lab command has held {path} for {LOCK_SECONDS} s; see `fuser {path}`")
     try:
-        yield path
+        yield
     finally:
+        path.unlink(missing_ok=True)  # while it is ours; who waits for it notices
         os.close(descriptor)
 
 
