@@ -23,6 +23,7 @@ UNREACHABLE = 3
 REFUSED = 4
 SERVICE_FAILED = 5
 UNDECRYPTABLE = 6
+INTERRUPTED = 130
 
 
 class ShareFailed(click.ClickException):

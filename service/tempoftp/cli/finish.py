@@ -26,7 +26,7 @@ def finish_watch(client: ServiceClient, share_id: str, *, as_json: bool) -> None
     if as_json:
         print_json(share)
     else:
-        print_share(share, Console())
+        print_share(share)
     exit_for_state(share)
 
 

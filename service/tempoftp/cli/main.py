@@ -10,6 +10,8 @@ from importlib.metadata import version
 
 import click
 
+from tempoftp.cli.exits import INTERRUPTED
+
 # name → (module, attribute, one line for --help: so that listing the commands imports none of them)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "request": ("tempoftp.cli.request", "request", "Ask for a share."),
@@ -50,6 +52,13 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{module}.{attribute} is not a command")
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # click would say 1, which here means that the share failed.
+            ctx.exit(INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -64,17 +64,18 @@ def _percentage(progress: Mapping[str, Any]) -> float:
     return 100.0 * float(progress.get("bytes") or 0) / float(progress["total"])
 
 
-def print_share(share: Mapping[str, Any], console: Console) -> None:
-    """The whole of one share: what it is, and how to fetch it once it is ready."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for label, value in _describe_share(share):
-        colour = STATE_COLOURS.get(str(share.get("status")), "") if label == "status" else ""
-        table.add_row(label, Text(value, style=colour))
-    console.print(table)
+def print_share(share: Mapping[str, Any]) -> None:
+    """The whole of one share: what it is, and how to fetch it once it is ready.
+
+    Values are never wrapped: tokens and paths are there to be copied.
+    """
+    rows = _describe_share(share)
+    width = max(len(label) for label, _value in rows)
+    for label, value in rows:
+        colour = STATE_COLOURS.get(str(share.get("status"))) if label == "status" else None
+        click.echo(f"{click.style(label.ljust(width), bold=True)}  {click.style(value, fg=colour)}")
     if share.get("password_tipo") == "fernet":
-        console.print(f"clear password: tempoftp decrypt --id {share.get('id')}", style="dim", markup=False)
+        click.echo(click.style(f"clear password: tempoftp decrypt --id {share.get('id')}", dim=True))
 
 
 def _describe_share(share: Mapping[str, Any]) -> list[tuple[str, str]]:

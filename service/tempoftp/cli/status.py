@@ -18,8 +18,6 @@ def status(id_: str, watch: bool, as_json: bool) -> None:
 
     Exit code 1 when the share is in error, blocked or expired.
     """
-    from rich.console import Console
-
     with connect() as client:
         if watch:
             finish_watch(client, id_, as_json=as_json)
@@ -28,5 +26,5 @@ def status(id_: str, watch: bool, as_json: bool) -> None:
     if as_json:
         print_json(share)
     else:
-        print_share(share, Console())
+        print_share(share)
     exit_for_state(share)

@@ -11,10 +11,15 @@ def worker() -> None:
 
     Several may run; each share is worked on by one of them at a time. The database is brought up to date first.
     """
-    from tempoftp.cli.service import configure_logging, read_settings, upgrade
+    import logging
+
+    from tempoftp.cli.service import read_settings, upgrade
     from tempoftp.runs.queue import run_worker
 
     settings = read_settings()
-    configure_logging(settings)
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     upgrade(settings)
     run_worker(settings)
