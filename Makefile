@@ -64,7 +64,7 @@ lab-status: venv ## Show the lab's hosts
 .PHONY: lab-ssh
 lab-ssh: venv ## Root shell on a lab host, or run one command: make lab-ssh HOST=source1 [CMD='…']
 	@[ -n "$(HOST)" ] || { echo "make: say which host: make lab-ssh HOST=ftp1 [CMD='…']" >&2; exit 2; }
-	@$(LAB) ssh $(HOST) $(if $(CMD),-- $(CMD))
+	@$(LAB) ssh "$(HOST)" $${CMD:+-- "$$CMD"}
 
 .PHONY: demo
 demo: system venv ## From a bare checkout to one delivered share, on real hosts

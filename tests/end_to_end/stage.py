@@ -46,11 +46,11 @@ class Stage:
 
     def ftp(self, command: str) -> str:
         """Run `command` in a root shell on the FTP host; its output."""
-        return self.lab("exec", self.ftp_host, "--", command, timeout=120)
+        return self.lab("exec", self.ftp_host, "--", "bash", "-c", command, timeout=120)
 
     def source(self, command: str) -> str:
         """Run `command` in a root shell on the source host; its output."""
-        return self.lab("exec", self.source_host, "--", command, timeout=300)
+        return self.lab("exec", self.source_host, "--", "bash", "-c", command, timeout=300)
 
     def _run(self, argv: list[str], timeout: float) -> str:
         environment = {
