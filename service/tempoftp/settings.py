@@ -20,6 +20,9 @@ PREFIX = "TEMPOFTP_"
 CLIENT_VARIABLES = frozenset({"TEMPOFTP_URL", "TEMPOFTP_TOKEN", "TEMPOFTP_DEMO_SOURCE"})
 """Read by clients (the `tempoftp` command, the demo), not by the service; the service lets them stand."""
 
+INVENTORY_VARIABLES = frozenset({"TEMPOFTP_LAB_NET", "TEMPOFTP_LAB_DIR"})
+"""Read by the lab's inventory; the worker hands them on to its runs."""
+
 SIMULATED_FTP_HOST = "simulado"
 
 
@@ -229,7 +232,7 @@ def load_settings(**overrides: Any) -> Settings:
 
     Raises SettingsError, whose message names every variable that is wrong or unknown.
     """
-    known = {variable_of(name) for name in Settings.model_fields} | CLIENT_VARIABLES
+    known = {variable_of(name) for name in Settings.model_fields} | CLIENT_VARIABLES | INVENTORY_VARIABLES
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
     if unknown:
         raise SettingsError(f"unknown setting(s) {', '.join(unknown)}: correct the name or remove it")

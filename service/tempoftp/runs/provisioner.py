@@ -1,0 +1,47 @@
+"""What carries out a run: Ansible, or its simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from tempoftp.runs.request_file import RunRequest
+from tempoftp.settings import Settings
+from tempoftp.shares.errors import ShareError
+from tempoftp.shares.results import Outcome
+
+
+class RunFailed(Exception):  # noqa: N818 - the opposite of an outcome, not a programming error
+    """A run ended without an outcome, for this reason."""
+
+    def __init__(self, error: ShareError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class RunAbandoned(Exception):  # noqa: N818
+    """A run was stopped because the worker is stopping; nobody failed and the shares stay due."""
+
+
+class Provisioner(Protocol):
+    """Brings the shares and accounts of a request one step nearer to what is wanted."""
+
+    def run(self, request: RunRequest, should_stop: Callable[[], bool]) -> Outcome:
+        """Carry out one run and return what it reports; polls `should_stop` at least every second.
+
+        Raises RunFailed or RunAbandoned.
+        """
+
+    def sweep(self) -> None:
+        """Remove what killed workers left over. Called when a worker starts."""
+
+
+def build_provisioner(settings: Settings) -> Provisioner:
+    """Return the provisioner that the settings ask for."""
+    if settings.simulacro:
+        from tempoftp.runs.simulated import SimulatedProvisioner
+
+        return SimulatedProvisioner(settings.state_dir)
+    from tempoftp.runs.ansible import AnsibleProvisioner
+
+    return AnsibleProvisioner(settings)

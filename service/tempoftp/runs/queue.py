@@ -1,0 +1,276 @@
+"""Step 3 of the flow: wake-ups. They carry a host name and no truth; a lost one only costs a second or so.
+
+Huey stands behind `wake` and `run_worker` alone, so that another engine can take its place. Two queues, each in its
+own file: wake-ups, and the periodic look for what is due, so that a backlog of the first never delays the second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from huey import SqliteHuey
+from huey.consumer import Consumer, Scheduler
+from huey.serializer import SignedSerializer
+
+from tempoftp.settings import INVENTORY_VARIABLES, Settings
+from tempoftp.shares.database import Database, open_database
+from tempoftp.shares.leases import find_due_hosts, find_stale_hosts
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.1
+POLL_SECONDS_IDLE = 0.2
+REQUEST_VALID_SECONDS = 10.0
+"""After this a wake-up that was sent and seen by no run of this worker is sent again."""
+ABANDON_SECONDS = 10.0
+KEPT_VARIABLES = INVENTORY_VARIABLES | {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"}
+"""All that a run's processes inherit: ansible-runner writes the whole environment into its artifacts."""
+
+
+def wake(settings: Settings, ftp_host: str) -> None:
+    """Tell the workers that something of this FTP host is due. Call it after the commit."""
+    queue = _open_sender(settings.state_dir, _derive_secret(settings))
+    queue.send(ftp_host)
+
+
+@dataclass(slots=True)
+class WakeUps:
+    """The queue of wake-ups, on one side `send`, on the other a consumer that calls `receive` for each."""
+
+    huey: SqliteHuey
+    send: Callable[[str], object]
+
+
+def open_wake_ups(state_dir: Path, secret: str, receive: Callable[[str], None]) -> WakeUps:
+    """Open the queue of wake-ups; `receive` is called with the host name, in the consumer's threads."""
+    huey = _open_huey("wakeups", state_dir, secret, fsync=True)
+
+    @huey.task(name="wake")  # type: ignore[untyped-decorator]
+    def wake_task(ftp_host: str) -> None:
+        receive(ftp_host)
+
+    return WakeUps(huey=huey, send=wake_task)
+
+
+@lru_cache(maxsize=4)
+def _open_sender(state_dir: Path, secret: str) -> WakeUps:
+    def refuse(ftp_host: str) -> None:
+        raise RuntimeError(f"this process only sends wake-ups, it cannot work on {ftp_host}")
+
+    return open_wake_ups(state_dir, secret, refuse)
+
+
+def _open_huey(name: str, state_dir: Path, secret: str, *, fsync: bool) -> SqliteHuey:
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+    return SqliteHuey(
+        f"tempoftp-{name}",
+        filename=str(state_dir / f"{name}.sqlite3"),
+        fsync=fsync,
+        results=False,
+        # Huey unpickles what it reads: only what was signed with our key.
+        serializer=SignedSerializer(secret=secret),
+    )
+
+
+def _derive_secret(settings: Settings) -> str:
+    key = settings.encryption_key.get_secret_value()
+    return hashlib.sha256(b"tempoftp wake-ups\0" + key.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class HostRounds:
+    """Sees to it that one FTP host has one run at a time in this process; a wake-up meanwhile means another round."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _running: set[str] = field(default_factory=set)
+    _again: set[str] = field(default_factory=set)
+    _requested: dict[str, float] = field(default_factory=dict)
+
+    def enter(self, ftp_host: str) -> bool:
+        """Begin to work on a host; False when somebody does already, who will then make another round."""
+        with self._lock:
+            self._requested.pop(ftp_host, None)
+            if ftp_host in self._running:
+                self._again.add(ftp_host)
+                return False
+            self._running.add(ftp_host)
+            return True
+
+    def leave(self, ftp_host: str) -> bool:
+        """Stop working on a host; False when another round is due instead."""
+        with self._lock:
+            if ftp_host in self._again:
+                self._again.discard(ftp_host)
+                return False
+            self._running.discard(ftp_host)
+            return True
+
+    def abort(self, ftp_host: str) -> None:
+        """Stop working on a host whatever was asked meanwhile."""
+        with self._lock:
+            self._running.discard(ftp_host)
+            self._again.discard(ftp_host)
+
+    def request(self, ftp_host: str, *, again: bool) -> bool:
+        """Return whether a wake-up has to be sent; for a host that is being worked on, note another round."""
+        now = time.monotonic()
+        with self._lock:
+            if ftp_host in self._running:
+                if again:
+                    self._again.add(ftp_host)
+                return False
+            if now - self._requested.get(ftp_host, -REQUEST_VALID_SECONDS) < REQUEST_VALID_SECONDS:
+                return False
+            self._requested[ftp_host] = now
+            return True
+
+
+class _PeriodicScheduler(Scheduler):  # type: ignore[misc]
+    """Huey's scheduler looks for periodic tasks once a minute; ours as often as it is told."""
+
+    def __init__(self, *args: Any, seconds: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.interval: float = min(1.0, seconds)
+        self.periodic_task_seconds = seconds
+
+
+class _Consumer(Consumer):  # type: ignore[misc]
+    """A consumer among others in one process: the signals are the worker's, not its own."""
+
+    def __init__(self, huey: SqliteHuey, workers: int, seconds: float) -> None:
+        self._seconds = seconds
+        super().__init__(
+            huey,
+            workers=workers,
+            initial_delay=POLL_SECONDS,
+            max_delay=POLL_SECONDS_IDLE,
+            scheduler_interval=1,
+        )
+
+    def _create_scheduler(self) -> Scheduler:
+        return _PeriodicScheduler(
+            huey=self.huey,
+            stop_flag=self.stop_flag,
+            interval=self.scheduler_interval,
+            periodic=self.periodic,
+            seconds=self._seconds,
+        )
+
+    def _set_signal_handlers(self) -> None:
+        return
+
+    def threads(self) -> list[threading.Thread]:
+        """Return every thread of this consumer."""
+        return [thread for _, thread in self.worker_threads] + [self.scheduler]
+
+
+class Worker:
+    """The worker process: consumers of both queues around one `run_host`."""
+
+    def __init__(self, settings: Settings, run_host: Callable[[str], int], database: Database) -> None:
+        self._settings = settings
+        self._run_host = run_host
+        self._database = database
+        self._rounds = HostRounds()
+        self._stopping = threading.Event()
+        secret = _derive_secret(settings)
+        self._wake_ups = open_wake_ups(settings.state_dir, secret, self.work_on)
+        periodic = _open_huey("periodic", settings.state_dir, secret, fsync=False)
+        periodic.periodic_task(lambda _now: periodic.pending_count() == 0, name="reconcile")(self.reconcile)
+        self._consumers = (
+            _Consumer(self._wake_ups.huey, settings.worker_threads, 60),
+            _Consumer(periodic, 1, settings.reconcile_seconds),
+        )
+
+    def work_on(self, ftp_host: str) -> None:
+        """Make runs for a host until nothing of it is due."""
+        if self._stopping.is_set() or not self._rounds.enter(ftp_host):
+            return
+        try:
+            while True:
+                carried = self._run_host(ftp_host)
+                if self._stopping.is_set():
+                    self._rounds.abort(ftp_host)
+                    return
+                if carried < self._settings.batch_size and self._rounds.leave(ftp_host):
+                    return
+        except BaseException:
+            self._rounds.abort(ftp_host)
+            raise
+
+    def reconcile(self) -> None:
+        """Wake what is due by the rows, whatever became of its wake-up, and hosts not heard of for a while."""
+        with self._database.read() as session:
+            due = find_due_hosts(session)
+            stale = find_stale_hosts(session, self._settings)
+        for ftp_host in due | stale:
+            if self._rounds.request(ftp_host, again=ftp_host in due):
+                self._wake_ups.send(ftp_host)
+
+    def start(self) -> None:
+        """Start both consumers."""
+        for consumer in self._consumers:
+            consumer.start()
+
+    def stop(self, abandon: Callable[[], None]) -> None:
+        """Claim nothing any more, give running runs `stop_seconds`, then have them abandoned."""
+        self._stopping.set()
+        for consumer in self._consumers:
+            consumer.stop_flag.set()
+        if not self._join(self._settings.stop_seconds):
+            logger.warning("runs are still running after %g s: abandoning them", self._settings.stop_seconds)
+            abandon()
+            self._join(ABANDON_SECONDS)
+
+    def _join(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        threads = [thread for consumer in self._consumers for thread in consumer.threads()]
+        for thread in threads:
+            thread.join(max(deadline - time.monotonic(), 0))
+        return not any(thread.is_alive() for thread in threads)
+
+
+def run_worker(settings: Settings) -> None:
+    """Run the worker until SIGTERM or SIGINT. The database must have been brought up to date before."""
+    from tempoftp.runs.provisioner import build_provisioner
+    from tempoftp.runs.run_host import HostRunner
+
+    scrub_environment()
+    # What Huey says about every single task is said better by ourselves.
+    logging.getLogger("huey").setLevel(logging.WARNING)
+    stop, abandoned = threading.Event(), threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: stop.set())
+    database = open_database(settings)
+    provisioner = build_provisioner(settings)
+    provisioner.sweep()
+    runner = HostRunner(settings, database, provisioner, abandoned.is_set)
+    worker = Worker(settings, runner.run_host, database)
+    worker.start()
+    logger.info(
+        "worker started: hosts=%s simulated=%s", ",".join(settings.ftp_host_names), settings.simulacro
+    )
+    try:
+        while not stop.wait(60):
+            pass
+    finally:
+        worker.stop(abandoned.set)
+        runner.close()
+        database.close()
+        logger.info("worker stopped")
+
+
+def scrub_environment() -> None:
+    """Take everything out of this process's environment that its children need not know, keys above all."""
+    for name in set(os.environ) - KEPT_VARIABLES:
+        del os.environ[name]

@@ -1,0 +1,261 @@
+"""Steps 4 to 8 for one FTP host: claim what is due, build the request, carry it out, apply the outcome."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cryptography.fernet import InvalidToken
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tempoftp.runs.provisioner import Provisioner, RunAbandoned, RunFailed
+from tempoftp.runs.request_file import RunRequest, build_request
+from tempoftp.runs.share_log import ShareLog
+from tempoftp.settings import Settings
+from tempoftp.shares.accounts import choose_scheme, ensure_password, hash_password, scheme_of
+from tempoftp.shares.database import Database
+from tempoftp.shares.errors import ShareError
+from tempoftp.shares.leases import (
+    claim_shares,
+    extend_leases,
+    find_stale_hosts,
+    lock_accounts,
+    release_leases,
+)
+from tempoftp.shares.models import Account, FtpHost, Run, Share, utc_now
+from tempoftp.shares.outcomes import Applied, Claim, apply_failure, apply_outcome
+from tempoftp.shares.results import Outcome
+from tempoftp.shares.states import ON_ITS_WAY, State
+
+logger = logging.getLogger(__name__)
+
+_NEEDS_ACCOUNT = ON_ITS_WAY | {State.LISTO, State.BLOQUEADO}
+
+
+@dataclass(slots=True)
+class HostRunner:
+    """Carries out runs. One per worker process; `should_stop` tells that a running run must be cut short."""
+
+    settings: Settings
+    database: Database
+    provisioner: Provisioner
+    should_stop: Callable[[], bool] = field(default=lambda: False)
+    hashers: ThreadPoolExecutor = field(init=False)
+    log: ShareLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hashers = ThreadPoolExecutor(self.settings.hash_threads, thread_name_prefix="hash")
+        self.log = ShareLog(self.settings.state_dir)
+
+    def close(self) -> None:
+        """Give the threads back."""
+        self.hashers.shutdown(wait=True, cancel_futures=True)
+
+    def run_host(self, ftp_host: str) -> int:
+        """Make one run for an FTP host; returns how many shares it carried.
+
+        With nothing due there is no run, unless nothing has been heard of the host for a while: then an empty run
+        fetches its facts.
+        """
+        run_id = new_run_id()
+        with self.database.write() as session:
+            shares = claim_shares(
+                session, ftp_host, run_id, self.settings.batch_size, self.settings.lease_seconds
+            )
+            if not shares and ftp_host not in find_stale_hosts(session, self.settings):
+                return 0
+            accounts = self._collect_accounts(session, shares)
+            schemes = _read_schemes(session, ftp_host)
+            if shares:
+                session.add(Run(id=run_id, ftp_host=ftp_host, shares=len(shares), started_at=utc_now()))
+        claim = Claim(
+            run_id=run_id,
+            ftp_host=ftp_host,
+            generations={share.id: share.generation for share in shares},
+            absent_accounts=frozenset(account.name for account, wanted in accounts if not wanted),
+        )
+        logger.info(
+            "run starts: run=%s host=%s shares=%d requests=%s",
+            run_id,
+            ftp_host,
+            len(shares),
+            ",".join(sorted({share.request_id for share in shares})) or "-",
+        )
+        with self._keep_lease(run_id):
+            try:
+                self._carry_out(claim, shares, accounts, schemes)
+            except BaseException:
+                with self.database.write() as session:
+                    release_leases(session, run_id)
+                raise
+        return len(shares)
+
+    def _collect_accounts(self, session: Session, shares: list[Share]) -> list[tuple[Account, bool]]:
+        """Return the accounts of the claimed shares, each with whether any share still needs it."""
+        names = {share.ftpuser for share in shares}
+        needed = set(
+            session.scalars(
+                select(Share.ftpuser)
+                .where(Share.ftpuser.in_(names), Share.state.in_(_NEEDS_ACCOUNT))
+                .distinct()
+            )
+        )
+        fernet = self.settings.build_fernet()
+        accounts = []
+        query = select(Account).where(Account.name.in_(names)).order_by(Account.name)
+        for account in session.scalars(query.execution_options(populate_existing=True)):
+            if account.name in needed:
+                # An account that was given up and is wanted again gets a new password.
+                ensure_password(account, fernet)
+            accounts.append((account, account.name in needed))
+        return accounts
+
+    def _carry_out(
+        self,
+        claim: Claim,
+        shares: list[Share],
+        accounts: list[tuple[Account, bool]],
+        schemes: list[str] | None,
+    ) -> None:
+        try:
+            self._hash_passwords(claim.run_id, [account for account, wanted in accounts if wanted], schemes)
+            request = build_request(
+                claim.run_id,
+                claim.ftp_host,
+                plan_wait(shares, self.settings.run_wait_seconds),
+                shares,
+                accounts,
+            )
+            outcome = self._run(request)
+        except RunFailed as failure:
+            self._write_failure(claim, failure.error)
+            return
+        except RunAbandoned:
+            logger.info("run abandoned: run=%s host=%s; its shares stay due", claim.run_id, claim.ftp_host)
+            with self.database.write() as session:
+                release_leases(session, claim.run_id)
+                _end_run(session, claim.run_id, None)
+            return
+        with self.database.write() as session:
+            applied = apply_outcome(session, self.settings, claim, outcome)
+            _end_run(session, claim.run_id, None)
+        self._report(claim, applied, outcome)
+
+    def _run(self, request: RunRequest) -> Outcome:
+        outcome = self.provisioner.run(request, self.should_stop)
+        if outcome.run_id != request.run_id:
+            text = f"the outcome file is of run {outcome.run_id}, not of {request.run_id}"
+            raise RunFailed(ShareError.of("run_failed", text))
+        return outcome
+
+    def _hash_passwords(self, run_id: str, accounts: list[Account], schemes: list[str] | None) -> None:
+        """Hash what has no usable hash yet and commit it before the run: a crash after it loses no password."""
+        scheme = choose_scheme(schemes)
+        todo = [account for account in accounts if _needs_hash(account, schemes)]
+        if not todo:
+            return
+        fernet = self.settings.build_fernet()
+        try:
+            passwords = [fernet.decrypt((account.token or "").encode()).decode() for account in todo]
+        except InvalidToken:
+            text = "a stored password cannot be decrypted: TEMPOFTP_ENCRYPTION_KEY lacks the key it was stored with"
+            raise RunFailed(ShareError.of("run_failed", text)) from None
+        hashes = self.hashers.map(lambda password: hash_password(password, scheme), passwords)
+        found = {account.name: value for account, value in zip(todo, hashes, strict=True)}
+        with self.database.write() as session:
+            for name, row in lock_accounts(session, run_id).items():
+                if name in found:
+                    row.password_hash = found[name]
+        for account in todo:
+            account.password_hash = found[account.name]
+
+    def _write_failure(self, claim: Claim, error: ShareError) -> None:
+        logger.warning(
+            "run failed: run=%s host=%s class=%s %s",
+            claim.run_id,
+            claim.ftp_host,
+            error.error_class,
+            error.message,
+        )
+        with self.database.write() as session:
+            applied = apply_failure(session, self.settings, claim, error)
+            _end_run(session, claim.run_id, error)
+        self._report(claim, applied, None)
+
+    def _report(self, claim: Claim, applied: Applied, outcome: Outcome | None) -> None:
+        results = {result.id: result for result in outcome.shares} if outcome is not None else {}
+        for share in applied.written:
+            logger.info(
+                "share moved on: run=%s request=%s share=%s state=%s class=%s",
+                claim.run_id,
+                share.request_id,
+                share.id,
+                share.state,
+                share.error_class or "-",
+            )
+            self.log.write(share, claim.run_id, results.get(share.id))
+        for share_id in applied.late:
+            logger.warning("outcome came late and is thrown away: run=%s share=%s", claim.run_id, share_id)
+            self.log.write_late(share_id, claim.run_id)
+        logger.info("run ends: run=%s host=%s", claim.run_id, claim.ftp_host)
+
+    @contextmanager
+    def _keep_lease(self, run_id: str) -> Iterator[None]:
+        """Extend the lease from a thread of its own while the block runs."""
+        done = threading.Event()
+
+        def beat() -> None:
+            while not done.wait(self.settings.heartbeat_seconds):
+                try:
+                    with self.database.write() as session:
+                        extend_leases(session, run_id, self.settings.lease_seconds)
+                except Exception:  # the next beat may reach the database again; else the lease runs out
+                    logger.exception("heartbeat failed: run=%s", run_id)
+
+        thread = threading.Thread(target=beat, name=f"heartbeat-{run_id}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+
+def new_run_id() -> str:
+    """Return an id that sorts by time and is short enough for a path."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
+def plan_wait(shares: list[Share], longest: float) -> float:
+    """Return the seconds a run waits on the host: none when every copy it carries is known to take longer."""
+    for share in shares:
+        if share.state != State.TRASLADO or share.eta is None or share.eta <= longest:
+            return longest
+    return 0.0
+
+
+def _needs_hash(account: Account, schemes: list[str] | None) -> bool:
+    if account.exists_since is not None or account.token is None:
+        return False
+    return account.password_hash is None or bool(schemes and scheme_of(account.password_hash) not in schemes)
+
+
+def _read_schemes(session: Session, ftp_host: str) -> list[str] | None:
+    host = session.get(FtpHost, ftp_host)
+    schemes = (host.database_facts or {}).get("password_schemes") if host is not None else None
+    return [str(scheme) for scheme in schemes] if schemes else None
+
+
+def _end_run(session: Session, run_id: str, error: ShareError | None) -> None:
+    run = session.get(Run, run_id)
+    if run is not None:
+        run.ended_at = utc_now()
+        if error is not None:
+            run.error_class, run.error_message = error.error_class, error.message
