@@ -1,0 +1,62 @@
+#!/usr/bin/python
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the action plugin of the same name: step 6 of docs/dataflow.md."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: write_outcome
+short_description: Write the results of a run on the control host
+version_added: 0.1.0
+description:
+  - Writes a dictionary as JSON into a file on the control host, in one step, readable by its owner only.
+  - Runs on the control host without shipping anything to the managed host, which may be gone by then.
+  - The task's result never shows what was written.
+author:
+  - LANOT (@lanot)
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed
+      on the controller.
+    support: full
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed, or possibly needs changing in C(check_mode), when in
+      diff mode.
+    support: none
+options:
+  path:
+    description: Absolute path of the file on the control host. Its directory must exist.
+    type: path
+    required: true
+  content:
+    description: What to write.
+    type: dict
+    required: true
+seealso:
+  - module: lanot.tempoftp.tempoftp_ftpuser
+  - module: lanot.tempoftp.tempoftp_share
+"""
+
+EXAMPLES = r"""
+- name: Hand the results back
+  lanot.tempoftp.write_outcome:
+    path: "{{ outcome_file }}"
+    content:
+      schema: 1
+      users: "{{ accounts.users }}"
+  no_log: true
+"""
+
+RETURN = r"""
+path:
+  description: The file.
+  returned: always
+  type: str
+  sample: /var/lib/tempoftp/runs/01J8/outcome.json
+"""
