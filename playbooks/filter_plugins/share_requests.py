@@ -1,0 +1,240 @@
+"""Filters of `share.yml`: an operator's list of shares → options of the modules, and their answers → what is printed.
+
+What the file says may have come from anybody, so it is parsed as strictly as a request over HTTP; one item that is
+refused takes no other along.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._names import (
+    parse_id,
+    parse_source,
+    relativize_path,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._passwords import verify_password
+
+STATES = ("present", "absent")
+KEYS = frozenset({"id", "ftpuser", "source", "lifetime_days", "state", "writable"})
+LIFETIME_DEFAULT = 10
+LIFETIME_MAX = 3650
+SSH_USER_DEFAULT = "lanotadm"
+# The name becomes a file name here and an account there; the module makes only accounts with such names.
+_FTPUSER = re.compile(r"[a-z][a-z0-9_]{0,31}")
+
+
+class RefusedError(Exception):
+    """One item of the list cannot be taken; the message says which and what to correct."""
+
+
+def plan_shares(requests: Any, sources: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the `shares` and `users` options of the modules, and `refused` with an id and a message each.
+
+    `requests` is the parsed file, `{"shares": [{id, ftpuser, source, lifetime_days, state, writable}]}`; `sources`
+    is the inventory's `tempoftp_sources`.
+    """
+    items = requests.get("shares") if isinstance(requests, Mapping) else None
+    if not isinstance(items, list):
+        return _build_plan([], [{"id": "(the file)", "message": "it must have a list named shares"}])
+    known = list(sources)
+    planned: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
+    for number, item in enumerate(items, start=1):
+        try:
+            planned.append(_plan_share(item, known, {share["id"] for share in planned}))
+        except (RefusedError, TempoftpError) as error:
+            name = item.get("id") if isinstance(item, Mapping) else None
+            refused.append({"id": str(name or f"number {number}"), "message": str(error)})
+    return _build_plan(planned, refused)
+
+
+def locate_passwords(users: Iterable[Mapping[str, Any]], folder: str, check_mode: bool) -> list[str]:
+    """Return the password file of each user; in check mode /dev/null, which keeps nothing, for one not made yet."""
+    paths = [Path(folder) / user["name"] for user in users]
+    return ["/dev/null" if check_mode and not path.exists() else str(path) for path in paths]
+
+
+def build_accounts(
+    users: Iterable[Mapping[str, Any]], hashes: Mapping[str, str], root: str
+) -> list[dict[str, Any]]:
+    """Return the `users` option of tempoftp_ftpuser: each with its home and, where it has one, its hash."""
+    return [
+        {**user, "home": f"{root}/{user['name']}"}
+        | ({"password_hash": hashes[user["name"]]} if user["name"] in hashes else {})
+        for user in users
+    ]
+
+
+def list_unfit_passwords(answers: Iterable[Mapping[str, Any]], passwords: Mapping[str, str]) -> list[str]:
+    """Return the names of the accounts that exist with another password than the one kept here."""
+    return [
+        answer["name"]
+        for answer in answers
+        if answer["name"] in passwords
+        and answer.get("password_hash")
+        and not verify_password(passwords[answer["name"]], answer["password_hash"])
+    ]
+
+
+def describe_delivery(
+    plan: Mapping[str, Any],
+    shares: Iterable[Mapping[str, Any]],
+    users: Iterable[Mapping[str, Any]],
+    unfit: Iterable[str],
+    server: Mapping[str, Any],
+    folder: str,
+) -> dict[str, list[str]]:
+    """Return `lines` for the operator and `failures`, from the plan and the answers of the two modules."""
+    accounts = {user["name"]: user for user in users}
+    unknown_passwords = set(unfit)
+    lines: list[str] = []
+    failures = [f"{refusal['id']}: {refusal['message']}" for refusal in plan["refused"]]
+    for share in shares:
+        account = accounts.get(share["ftpuser"], {})
+        error = share.get("error") or account.get("error")
+        if error:
+            failures.append(f"{share['id']}: {error['message']}")
+        elif share["state"] != "delivered":
+            lines.append(f"{share['id']}: {share['state']}")
+        else:
+            lines += _describe_ready(share, account, server, share["ftpuser"] in unknown_passwords, folder)
+    return {"lines": lines, "failures": failures}
+
+
+def _build_plan(
+    shares: list[dict[str, Any]], refused: list[dict[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
+    wanted = {share["ftpuser"]: "absent" for share in shares}
+    wanted |= {share["ftpuser"]: "present" for share in shares if share["state"] == "present"}
+    users = [{"name": name, "state": state} for name, state in wanted.items()]
+    return {"shares": shares, "users": users, "refused": refused}
+
+
+def _plan_share(item: Any, sources: list[Mapping[str, Any]], taken: set[str]) -> dict[str, Any]:
+    if not isinstance(item, Mapping):
+        raise RefusedError("it must be a mapping with id, ftpuser and source")
+    unknown = sorted(str(key) for key in set(item) - KEYS)
+    if unknown:
+        raise RefusedError(f"unknown key {', '.join(unknown)}: known are {', '.join(sorted(KEYS))}")
+    share_id = parse_id(item.get("id", ""))
+    if share_id in taken:
+        raise RefusedError("this id stands twice in the list: say once what it should be")
+    share = {
+        "id": share_id,
+        "ftpuser": _parse_ftpuser(item.get("ftpuser")),
+        "state": _parse_choice(item.get("state", "present")),
+        "lifetime_days": _parse_lifetime(item.get("lifetime_days", LIFETIME_DEFAULT)),
+        "writable": _parse_flag(item.get("writable", False)),
+    }
+    return share | _resolve_source(item.get("source", ""), sources)
+
+
+def _parse_ftpuser(value: Any) -> str:
+    if not isinstance(value, str) or not _FTPUSER.fullmatch(value):
+        raise RefusedError(f"ftpuser {value!r} is refused: it must match ^{_FTPUSER.pattern}$")
+    return str(value)
+
+
+def _parse_choice(value: Any) -> str:
+    if value not in STATES:
+        raise RefusedError(f"state {value!r} is refused: choose one of {', '.join(STATES)}")
+    return str(value)
+
+
+def _parse_lifetime(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LIFETIME_MAX:
+        raise RefusedError(f"lifetime_days {value!r} is refused: it is a number of days, 1 to {LIFETIME_MAX}")
+    return int(value)
+
+
+def _parse_flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise RefusedError(f"writable {value!r} is refused: it is true or false")
+    return value
+
+
+def _resolve_source(text: Any, sources: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the options about the source, as `tempoftp_sources` fixes them."""
+    wanted = parse_source(text)
+    source = _find_source(wanted.host, sources)
+    ssh_user = source.get("ssh_user") or SSH_USER_DEFAULT
+    if wanted.user not in ("", ssh_user):
+        raise RefusedError(f"source {text!r} is refused: {source['name']} is read as {ssh_user}")
+    root = _find_root(wanted.path, source)
+    return {
+        "source": f"{ssh_user}@{source['name']}:{wanted.path}",
+        "source_root": root["path"],
+        "ssh_user": ssh_user,
+        "ssh_key_file": f"/etc/tempoftp/ssh/{source['name']}-{root['name']}",
+        "size_probe": source.get("size_probe") or "rsync",
+    }
+
+
+def _find_source(host: str, sources: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+    for source in sources:
+        if host in (source["name"], *(source.get("aliases") or ())):
+            if source.get("local"):
+                raise RefusedError(
+                    f"source {host} is on the FTP host itself, which this version cannot deliver"
+                )
+            return source
+    names = ", ".join(str(source["name"]) for source in sources) or "none"
+    raise RefusedError(f"source host {host!r} is not one of tempoftp_sources ({names})")
+
+
+def _find_root(path: str, source: Mapping[str, Any]) -> Mapping[str, Any]:
+    for root in sorted(source["roots"], key=lambda root: len(root["path"]), reverse=True):
+        try:
+            relativize_path(path, root["path"])
+        except TempoftpError:
+            continue
+        chosen: Mapping[str, Any] = root
+        return chosen
+    allowed = ", ".join(str(root["path"]) for root in source["roots"])
+    raise RefusedError(f"path {path!r} is not below a root of {source['name']} ({allowed})")
+
+
+def _describe_ready(
+    share: Mapping[str, Any],
+    account: Mapping[str, Any],
+    server: Mapping[str, Any],
+    unknown_password: bool,
+    folder: str,
+) -> list[str]:
+    times = {entry["id"]: entry["expires"] for entry in account.get("shares") or ()}
+    name, host, port = share["ftpuser"], server.get("host", "?"), server.get("port", 21)
+    lines = [
+        f"{share['id']}: {share['files_total']} files, {share['bytes_total']} bytes, until {times.get(share['id'])}",
+        *(f"  left out: {entry}" for entry in share.get("skipped") or ()),
+    ]
+    if unknown_password:
+        return [
+            *lines,
+            f"  account {name} was there before: its earlier password still works, it is not known here",
+        ]
+    trust = "set ftp:ssl-force true; set ssl:verify-certificate no"  # the fingerprint stands beside it
+    return [
+        *lines,
+        f"  password of {name}: in {folder}/{name}",
+        f"  lftp -u {name},\"$(cat '{folder}/{name}')\" -e '{trust}; mirror {share['id']}; quit' ftp://{host}:{port}",
+        *([f"  certificate: {server['fingerprint']}"] if server.get("fingerprint") else []),
+    ]
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters of this file."""
+        return {
+            "plan_shares": plan_shares,
+            "locate_passwords": locate_passwords,
+            "build_accounts": build_accounts,
+            "list_unfit_passwords": list_unfit_passwords,
+            "describe_delivery": describe_delivery,
+        }
