@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from tempoftp.api.request_id import get_request_id
 from tempoftp.settings import SettingsError
@@ -148,9 +149,9 @@ def build_validation_problem(error: ValidationError) -> Response:
     return build_problem(Problem(422, "Datos no válidos", detail, members={"errores": errors[:50]}))
 
 
-def _answer_http_exception(error: HTTPException) -> Response:
+def _answer_http_exception(error: HTTPException) -> WerkzeugResponse:
     if error.response is not None or error.code is None or error.code < 400:
-        return Response.force_type(error.get_response())
+        return error.get_response()
     title, detail = _HTTP_TEXTS.get(error.code, _OTHER_REFUSAL)
     if error.code >= 500:
         title, detail = _describe_failure()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from tempoftp.runs import queue
+from tempoftp.runs.queue import wake
 from tempoftp.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -17,6 +17,6 @@ def wake_host(settings: Settings, ftp_host: str) -> None:
     whose row is already committed.
     """
     try:
-        queue.wake(settings, ftp_host)
+        wake(settings, ftp_host)
     except Exception as error:
         logger.warning("wake-up for %s was lost (%s); the worker will find the row itself", ftp_host, error)

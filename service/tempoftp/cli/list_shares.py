@@ -29,6 +29,6 @@ def list_shares(
         return
     shares = page.get("solicitudes") or []
     print_share_table(shares, Console())
-    click.echo(f"{len(shares)} of {page.get('total')}")
+    click.echo(f"{len(shares)} of {page.get('total')}", err=True)
     if page.get("siguiente"):
-        click.echo(f"more: tempoftp list --cursor {page['siguiente']}")
+        click.echo(f"more: tempoftp list --cursor {page['siguiente']}", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -13,7 +13,7 @@ from rich.text import Text
 
 UNDER_WAY = frozenset({"recibido", "preparando", "traslado"})
 ENDING = frozenset({"expirando", "eliminando"})
-LIST_COLUMNS = ("id", "estado", "email", "ruta", "created_at", "expira")
+LIST_COLUMNS = ("id", "estado", "expira", "email", "ruta")
 STATE_COLOURS = {"listo": "green", "error": "red", "bloqueado": "yellow", "expirado": "yellow"}
 
 
@@ -100,11 +100,15 @@ def _describe_share(share: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def print_share_table(shares: Iterable[Mapping[str, Any]], console: Console) -> None:
-    """One line a share."""
+def print_share_table(shares: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """One line a share: a table at a terminal, else tab-separated values for `cut` and `grep`."""
+    if not console.is_terminal:
+        for share in shares:
+            click.echo("\t".join(str(share.get(column) or "") for column in LIST_COLUMNS))
+        return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in LIST_COLUMNS:
-        table.add_column(column, overflow="fold", no_wrap=column in ("id", "estado"))
+        table.add_column(column, overflow="fold", no_wrap=column in ("estado", "expira"), min_width=8)
     for share in shares:
         # Text, not str: a cell given as a string would be read as rich markup.
         table.add_row(*(Text(str(share.get(column) or "")) for column in LIST_COLUMNS))

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import click
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Column
 
 from tempoftp.cli.client import ServiceClient
 from tempoftp.cli.exits import ServiceFailed, ServiceUnreachable
@@ -71,24 +71,24 @@ def watch_share(client: ServiceClient, share_id: str, console: Console) -> dict[
 
 
 class BarDisplay:
-    """A live bar: state, bar, percentage, bytes, rate and time left as the service measured them."""
+    """A live bar: state, bar, percentage, bytes, rate and time left as the service measured them.
+
+    It fits 80 columns: the id, which may be 64 long, stands above it.
+    """
 
     def __init__(self, share_id: str, console: Console) -> None:
+        console.print(share_id, style="bold", markup=False, highlight=False)
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("[bold]{task.description}"),
-            TextColumn("{task.fields[state]}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[percent]}"),
-            TextColumn("{task.fields[volume]}"),
-            TextColumn("{task.fields[pace]}"),
-            TimeElapsedColumn(),
+            _build_fixed_column("state"),
+            BarColumn(bar_width=None, table_column=Column(ratio=1)),
+            _build_fixed_column("percent"),
+            _build_fixed_column("volume"),
+            _build_fixed_column("pace"),
             console=console,
             expand=True,
         )
-        self._task = self._progress.add_task(
-            escape(share_id), total=None, state="", percent="", volume="", pace=""
-        )
+        self._task = self._progress.add_task(share_id, total=None, state="", percent="", volume="", pace="")
         self._last_message = ""
 
     def __enter__(self) -> BarDisplay:
@@ -111,7 +111,7 @@ class BarDisplay:
             self._task,
             total=total,
             completed=min(done, total) if total else 0,
-            state=escape(str(share.get("status", "?"))),
+            state=str(share.get("status", "?")),
             percent=f"{100 * min(done, total) // total:3d}%" if total else "",
             volume=f"{format_bytes(done)}/{format_bytes(progress['total'])}" if progress.get("total") else "",
             pace=_format_pace(progress) if under_way else "",
@@ -126,6 +126,10 @@ class BarDisplay:
         if message and message != self._last_message:
             self._progress.console.print(message, style="dim", markup=False, highlight=False)
         self._last_message = message
+
+
+def _build_fixed_column(field: str) -> TextColumn:
+    return TextColumn(f"{{task.fields[{field}]}}", markup=False, table_column=Column(no_wrap=True))
 
 
 def _format_pace(progress: Mapping[str, Any]) -> str:
