@@ -43,9 +43,10 @@ class SourceRoot(BaseModel):
     @field_validator("path")
     @classmethod
     def _check_path(cls, value: str) -> str:
-        if not value.startswith("/") or _normalise_path(value) != value.rstrip("/"):
+        plain = value.rstrip("/")
+        if not plain.startswith("/") or _normalise_path(plain) != plain:
             raise ValueError("must be a normalised absolute path that is not /")
-        return value.rstrip("/")
+        return plain
 
 
 class Source(BaseModel):

@@ -1,0 +1,183 @@
+"""`ruta` against the allow-list: what passes is canonical, what does not is refused before anything happens."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tempoftp.settings import Settings, SettingsError
+from tempoftp.shares.errors import InvalidSource, ShareRefused, SourceNotAllowed
+from tempoftp.shares.sources import SourceCatalogue, SourcesFile, parse_ruta, read_sources
+
+CATALOGUE = SourceCatalogue(
+    SourcesFile.model_validate(
+        {
+            "sources": {
+                "source1": {
+                    "aliases": ["datos.example.org"],
+                    "ssh_user": "lanotadm",
+                    "roots": [
+                        {"name": "datos", "path": "/srv/datos", "ssh_key_file": "/etc/k1"},
+                        {"name": "goes", "path": "/srv/datos/goes", "ssh_key_file": "/etc/k2"},
+                    ],
+                },
+                "plain": {"size_probe": "du", "roots": [{"name": "todo", "path": "/archivo"}]},
+                "here": {"local": True, "roots": [{"name": "todo", "path": "/archivo"}]},
+            }
+        }
+    ),
+    "defecto",
+)
+
+
+@pytest.mark.parametrize(
+    ("ruta", "canonical", "root"),
+    [
+        ("source1:/srv/datos/a", "lanotadm@source1:/srv/datos/a", "/srv/datos"),
+        ("lanotadm@source1:/srv/datos/a", "lanotadm@source1:/srv/datos/a", "/srv/datos"),
+        ("lanotadm@datos.example.org:/srv/datos/a/", "lanotadm@source1:/srv/datos/a", "/srv/datos"),
+        ("Source1:/srv//datos/./a", "lanotadm@source1:/srv/datos/a", "/srv/datos"),
+        ("source1:/srv/datos", "lanotadm@source1:/srv/datos", "/srv/datos"),
+        ("source1:/srv/datos/goes/x", "lanotadm@source1:/srv/datos/goes/x", "/srv/datos/goes"),
+        ("source1:/srv/datos/con espacio", "lanotadm@source1:/srv/datos/con espacio", "/srv/datos"),
+        ("source1:/srv/datos/%h$x", "lanotadm@source1:/srv/datos/%h$x", "/srv/datos"),
+        ("source1:/srv/datos/n\u0303", "lanotadm@source1:/srv/datos/\u00f1", "/srv/datos"),
+        ("plain:/archivo/x", "defecto@plain:/archivo/x", "/archivo"),
+    ],
+)
+def test_resolves(ruta: str, canonical: str, root: str) -> None:
+    found = CATALOGUE.resolve_source(ruta)
+    assert (found.canonical, found.root) == (canonical, root)
+
+
+def test_carries_what_the_run_needs() -> None:
+    found = CATALOGUE.resolve_source("source1:/srv/datos/goes/x")
+    assert (found.ssh_user, found.ssh_key_file, found.size_probe) == ("lanotadm", "/etc/k2", "rsync")
+    assert CATALOGUE.resolve_source("plain:/archivo/x").size_probe == "du"
+
+
+@pytest.mark.parametrize(
+    "ruta",
+    [
+        "-oProxyCommand=touch /tmp/P:/x",
+        "lanotadm@-oX:/x",
+        "--rsh=x :/x",
+        "h::module",
+        "source1::/srv/datos",
+        "rsync://",
+        "/a:b",
+        "source1",
+        "source1:",
+        "source1:srv/datos",
+        ":/srv/datos",
+        "@source1:/srv/datos",
+        "source1:/",
+        "source1:///",
+        "source1:/srv/datos/../etc",
+        "source1:/srv/datos/..",
+        "source1:/srv/datos/g*",
+        "source1:/srv/datos/[a]",
+        "source1:/srv/datos/{a,b}",
+        "source1:/srv/datos/{{ lookup('pipe','id') }}",
+        "source1:/srv/datos/${X}",
+        "source1:/srv/datos/a\\b",
+        "source1:/srv/datos/a\n",
+        "source1:/srv/datos/a\x00b",
+        "source1:/srv/datos/a\x7f",
+        "source1:/srv/datos/a\u202eb",
+        "sou rce1:/srv/datos",
+        "source1:/srv/datos/" + "a" * 256,
+        "source1:/" + "a/" * 2100,
+    ],
+)
+def test_refuses_malformed(ruta: str) -> None:
+    with pytest.raises(InvalidSource):
+        CATALOGUE.resolve_source(ruta)
+
+
+@pytest.mark.parametrize(
+    "ruta",
+    [
+        "rsync://source1/srv/datos",
+        "localhost:/etc",
+        "127.0.0.1:/etc",
+        "root@source1:/srv/datos/a",
+        "LANOTADM@source1:/srv/datos/a",
+        "source1:/etc/shadow",
+        "source1:/srv/datosx",
+        "source1:/srv",
+        "otro:/srv/datos",
+        "source1.example.org:/srv/datos",
+        "here:/archivo/x",
+    ],
+)
+def test_refuses_off_the_list(ruta: str) -> None:
+    with pytest.raises(SourceNotAllowed):
+        CATALOGUE.resolve_source(ruta)
+
+
+@given(
+    st.text(alphabet=st.sampled_from("source1:/@.-datosrv *$\n{}\\ñ~"), max_size=40) | st.text(max_size=60)
+)
+def test_whatever_passes_is_under_its_root(ruta: str) -> None:
+    for attempt in (ruta, f"source1:/srv/datos/{ruta}", f"lanotadm@source1:/srv/datos{ruta}"):
+        try:
+            found = CATALOGUE.resolve_source(attempt)
+        except ShareRefused:
+            continue
+        assert found.path == posixpath.normpath(found.path)
+        assert found.path == found.root or found.path.startswith(found.root + "/")
+        assert not set(found.canonical) & set("*?[]{}\\\n\r\0")
+        assert CATALOGUE.resolve_source(found.canonical) == found
+
+
+@given(st.text(max_size=80))
+def test_parser_returns_or_refuses(ruta: str) -> None:
+    try:
+        user, host, path = parse_ruta(ruta)
+    except InvalidSource:
+        return
+    assert path.startswith("/")
+    assert ".." not in path.split("/")
+    assert not host.startswith("-")
+    assert user is None or not user.startswith("-")
+
+
+def test_file_is_read_again_when_it_changes(settings: Settings) -> None:
+    read_sources(settings).resolve_source("source1:/srv/datos/a")
+    settings.sources_file.write_text("sources: {otro: {roots: [{name: x, path: /x}]}}")
+    os.utime(settings.sources_file, ns=(1, 1))
+    with pytest.raises(SourceNotAllowed):
+        read_sources(settings).resolve_source("source1:/srv/datos/a")
+    assert read_sources(settings).resolve_source("otro:/x/y").canonical == "lanotadm@otro:/x/y"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[",
+        "sources: []",
+        "sources: {a: {roots: []}}",
+        "sources: {a: {roots: [{name: x, path: relative}]}}",
+        "sources: {a: {roots: [{name: x, path: /}]}}",
+        "sources: {a: {roots: [{name: x, path: /a/../b}]}}",
+        "sources: {a: {typo: 1, roots: [{name: x, path: /a}]}}",
+        "sources: {-a: {roots: [{name: x, path: /a}]}}",
+        "sources: {a: {ssh_user: '-l', roots: [{name: x, path: /a}]}}",
+        "sources: {a: {aliases: [c], roots: [{name: x, path: /a}]}, b: {aliases: [C], roots: [{name: x, path: /a}]}}",
+    ],
+)
+def test_refuses_a_bad_file(settings: Settings, content: str) -> None:
+    settings.sources_file.write_text(content)
+    with pytest.raises(SettingsError, match="sources file"):
+        read_sources(settings)
+
+
+def test_says_when_the_file_is_missing(settings: Settings) -> None:
+    settings.sources_file.unlink()
+    with pytest.raises(SettingsError, match="TEMPOFTP_SOURCES_FILE"):
+        read_sources(settings)

@@ -1,0 +1,66 @@
+"""The table of transitions, and the one function that performs them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select
+
+from tempoftp.shares.database import Database
+from tempoftp.shares.errors import IllegalTransition
+from tempoftp.shares.models import HistoryEntry, Share
+from tempoftp.shares.states import ENDING, ON_ITS_WAY, TERMINAL, TRANSITIONS, UNFINISHED, State, transition
+
+
+@pytest.mark.parametrize(("origin", "to"), list(itertools.product(State, State)))
+def test_full_table(database: Database, accept_share: Callable[..., Share], origin: State, to: State) -> None:
+    accept_share("p1")
+    with database.write() as session:
+        share = session.get_one(Share, "p1")
+        share.state = origin
+        session.flush()
+        if to in TRANSITIONS[origin]:
+            transition(session, share, to, reason="why", author="who", run_id="run", request_id="req")
+        else:
+            with pytest.raises(IllegalTransition, match=f"from {origin} to {to}"):
+                transition(session, share, to, reason="why", author="who")
+    with database.read() as session:
+        share = session.get_one(Share, "p1")
+        entries = session.scalars(
+            select(HistoryEntry).where(HistoryEntry.share_id == "p1").order_by(HistoryEntry.number)
+        ).all()
+        if to not in TRANSITIONS[origin]:
+            assert share.state == origin
+            assert len(entries) == 1
+            return
+        assert share.state == to
+        assert share.state_changed_at == entries[-1].at
+        last = entries[-1]
+        assert (last.from_state, last.to_state, last.reason, last.author) == (origin, to, "why", "who")
+        assert (last.run_id, last.request_id) == ("run", "req")
+
+
+def test_groups_cover_every_state_once() -> None:
+    settled = {State.LISTO, State.BLOQUEADO, State.ERROR}
+    groups = [ON_ITS_WAY, ENDING, TERMINAL, settled]
+    assert sorted(itertools.chain.from_iterable(groups)) == sorted(State)
+    assert UNFINISHED == ON_ITS_WAY | ENDING
+
+
+def test_every_state_can_end() -> None:
+    """From anywhere a share can reach a state in which access and data are verified gone."""
+    for state in State:
+        reached, frontier = {state}, {state}
+        while frontier:
+            frontier = set().union(*(TRANSITIONS[step] for step in frontier)) - reached
+            reached |= frontier
+        assert reached & TERMINAL, state
+
+
+def test_the_way_to_ready_never_goes_back() -> None:
+    order = [State.RECIBIDO, State.PREPARANDO, State.TRASLADO, State.LISTO]
+    for earlier, later in itertools.combinations(order, 2):
+        assert later in TRANSITIONS[earlier]
+        assert earlier not in TRANSITIONS[later]

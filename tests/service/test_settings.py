@@ -1,0 +1,106 @@
+"""Every setting comes from the environment once, and nothing is taken that is not known."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.fernet import Fernet
+
+from tempoftp.settings import CLIENT_VARIABLES, Settings, SettingsError, load_settings, variable_of
+
+KEY = Fernet.generate_key().decode()
+
+
+@pytest.fixture(autouse=True)
+def minimal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPOFTP_ENCRYPTION_KEY", KEY)
+    monkeypatch.setenv("TEMPOFTP_FTP_HOSTS", "ftp1")
+
+
+def test_reads_prefixed_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPOFTP_FTP_HOSTS", " ftp1, ftp2 ,")
+    monkeypatch.setenv("TEMPOFTP_LIFETIME_DEFAULT", "7")
+    settings = load_settings()
+    assert settings.ftp_host_names == ("ftp1", "ftp2")
+    assert settings.lifetime_default == 7
+
+
+def test_reads_the_seeds_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "TEMPOFTP_SIMULACRO": "1",
+        "FTP_DB_HOST": "127.0.0.1",
+        "FTP_DB_PORT": "3307",
+        "FTP_DB_USER": "ftp",
+        "FTP_DB_PASS": "clave",
+        "FTP_DB_NAME": "pureftpd",
+        "RSYNC_SSH_USER": "otro",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert settings.simulacro
+    assert (settings.ftp_db_host, settings.ftp_db_port, settings.ftp_db_user) == ("127.0.0.1", 3307, "ftp")
+    assert settings.ftp_db_pass is not None
+    assert settings.ftp_db_pass.get_secret_value() == "clave"
+    assert (settings.ftp_db_name, settings.rsync_ssh_user) == ("pureftpd", "otro")
+
+
+def test_overrides_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPOFTP_PORT", "9044")
+    assert load_settings(port=9045).port == 9045
+
+
+def test_several_keys_decrypt_what_any_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
+    older = Fernet.generate_key().decode()
+    monkeypatch.setenv("TEMPOFTP_ENCRYPTION_KEY", f"{KEY},{older}")
+    fernet = load_settings().build_fernet()
+    assert fernet.decrypt(Fernet(older).encrypt(b"x")) == b"x"
+    assert Fernet(KEY).decrypt(fernet.encrypt(b"y")) == b"y"
+
+
+def test_client_variables_may_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in CLIENT_VARIABLES:
+        monkeypatch.setenv(name, "http://127.0.0.1:9043")
+    assert load_settings().port == 9043
+
+
+def test_secrets_do_not_show() -> None:
+    shown = repr(load_settings(ftp_db_pass="clave"))
+    assert KEY not in shown
+    assert "clave" not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "part"),
+    [
+        ("TEMPOFTP_LIFETIME_DEFALT", "3", "TEMPOFTP_LIFETIME_DEFALT"),
+        ("TEMPOFTP_ENCRYPTION_KEY", "abc", "tempoftp key new"),
+        ("TEMPOFTP_ENCRYPTION_KEY", " , ", "TEMPOFTP_ENCRYPTION_KEY"),
+        ("TEMPOFTP_BIND", "0.0.0.0", "TEMPOFTP_BIND"),
+        ("TEMPOFTP_BIND", "example.org", "TEMPOFTP_BIND"),
+        ("TEMPOFTP_PORT", "0", "TEMPOFTP_PORT"),
+        ("TEMPOFTP_LIFETIME_MAX", "5", "LIFETIME_MAX"),
+        ("TEMPOFTP_HEARTBEAT_SECONDS", "30", "TEMPOFTP_HEARTBEAT_SECONDS"),
+        ("TEMPOFTP_LOG_LEVEL", "LOUD", "TEMPOFTP_LOG_LEVEL"),
+        ("FTP_DB_PORT", "mysql", "FTP_DB_PORT"),
+        ("RSYNC_SSH_USER", "-oProxyCommand=x", "RSYNC_SSH_USER"),
+        ("TEMPOFTP_FTP_HOSTS", ",", "TEMPOFTP_FTP_HOSTS"),
+    ],
+)
+def test_refuses_and_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, part: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=part):
+        load_settings()
+
+
+def test_requires_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TEMPOFTP_ENCRYPTION_KEY")
+    with pytest.raises(SettingsError, match="TEMPOFTP_ENCRYPTION_KEY is required"):
+        load_settings()
+
+
+def test_every_setting_says_what_it_is() -> None:
+    undocumented = [name for name, field in Settings.model_fields.items() if not field.description]
+    assert undocumented == []
+    variables = [variable_of(name) for name in Settings.model_fields]
+    assert len(set(variables)) == len(variables)
