@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Optional
 
 from ._errors import LockTimeoutError
 
@@ -33,6 +34,32 @@ def hold_lock(path: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def take_lock(path: Path, timeout: float) -> Optional[int]:
+    """Take a lock for as long as this process lives; None when it is still another's after *timeout* seconds."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        _acquire_lock(descriptor, path, timeout)
+    except LockTimeoutError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock. It is touched for a moment, so who takes it must try for a moment."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _acquire_lock(descriptor: int, path: Path, timeout: float) -> None:

@@ -26,7 +26,7 @@ ORIGINS = ("created", "adopted")
 
 
 class Manifest(NamedTuple):
-    """One share as the FTP host knows it. Times are ISO 8601 UTC with ``Z``, ``lifetime_days`` days.
+    """One share as the FTP host knows it. Times are ISO 8601 UTC with ``Z``, ``durations`` are in seconds.
 
     ``state`` ``absent`` means: being taken away; once it is, a tombstone stands instead of the manifest.
     ``origin`` says who made the home: ``created`` by tempoftp, or ``adopted`` (it was there before).
@@ -64,6 +64,7 @@ class Manifest(NamedTuple):
     reserve_bytes: int = 0
     reserve_inodes: int = 0
     bwlimit: Optional[str] = None
+    durations: dict[str, float] = {}  # never changed in place
 
     @property
     def live(self) -> bool:
@@ -222,6 +223,10 @@ def _fits(key: str, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if key == "skipped":
         return all(isinstance(line, str) for line in value)
+    if key == "durations":
+        return isinstance(value, dict) and all(
+            isinstance(seconds, (int, float)) for seconds in value.values()
+        )
     if key == "writable":
         return isinstance(value, bool)
     if default is None and key not in _REQUIRED and value is None:

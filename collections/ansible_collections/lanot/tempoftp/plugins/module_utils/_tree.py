@@ -71,6 +71,10 @@ class Tree(NamedTuple):
         """rsync's target."""
         return self.staging(share_id) / "data"
 
+    def alive(self, share_id: str) -> Path:
+        """Locked by the copier of this share while it lives."""
+        return self.staging(share_id) / "alive"
+
     def status(self, share_id: str) -> Path:
         """The copier's last word."""
         return self.staging(share_id) / "status.json"

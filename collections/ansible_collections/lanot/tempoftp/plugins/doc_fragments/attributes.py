@@ -1,0 +1,26 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every module of this collection supports."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The ``attributes`` section."""
+
+    DOCUMENTATION = r"""
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
+  diff_mode:
+    support: full
+    description: Returns details on what has changed (or would change in check mode).
+  platform:
+    support: full
+    platforms: posix
+    description: Target OS/families that can be operated against.
+options: {}
+"""

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Running other programs: the one seam between this collection and the processes of a host."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ._errors import TempoftpError
+
+# Enough of an error output to name what failed; a tree of a million unreadable files says no more.
+_KEEP = 32768
+
+
+class Ended(NamedTuple):
+    """How a program ended; a negative *rc* is the signal that killed it."""
+
+    rc: int
+    stdout: str
+    stderr: str
+
+
+def build_environment() -> dict[str, str]:
+    """Return a small environment in which programs print in English, and nothing of the caller's secrets."""
+    return {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), "LC_ALL": "C", "HOME": "/root"}
+
+
+def run_command(argv: Sequence[str], timeout: float) -> Ended:
+    """Run *argv* to its end; raise TempoftpError when it is missing or takes longer than *timeout* seconds."""
+    try:
+        ended = subprocess.run(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=build_environment(),
+            timeout=timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise TempoftpError(
+            f"{argv[0]} did not end within {timeout:g} s: look at the host", "run_timeout"
+        ) from None
+    except OSError as error:
+        raise _explain_start(argv[0], error) from None
+    return Ended(ended.returncode, _decode(ended.stdout), _decode(ended.stderr))
+
+
+def stream_command(argv: Sequence[str], take_line: Callable[[str], None]) -> Ended:
+    r"""Run *argv*, giving each line of its output (ended by ``\n`` or ``\r``) to *take_line* as it comes.
+
+    There is no time limit here: a copy takes what it takes, and ssh's keepalives end one whose peer is silent.
+    """
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=build_environment(),
+        )
+    except OSError as error:
+        raise _explain_start(argv[0], error) from None
+    errors = bytearray()
+    with process, selectors.DefaultSelector() as selector:
+        assert process.stdout is not None and process.stderr is not None  # noqa: S101 - both are pipes
+        selector.register(process.stdout, selectors.EVENT_READ)
+        selector.register(process.stderr, selectors.EVENT_READ)
+        pending = b""
+        while selector.get_map():
+            for key, _events in selector.select():
+                chunk = os.read(key.fd, 65536)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is process.stderr:
+                    errors += chunk[: max(0, _KEEP - len(errors))]
+                else:
+                    *lines, pending = (pending + chunk).replace(b"\r", b"\n").split(b"\n")
+                    for line in lines:
+                        take_line(_decode(line))
+        if pending:
+            take_line(_decode(pending))
+    return Ended(process.returncode, "", _decode(bytes(errors)))
+
+
+def _decode(output: bytes) -> str:
+    return output.decode("utf-8", "backslashreplace")
+
+
+def _explain_start(program: str, error: OSError) -> TempoftpError:
+    return TempoftpError(f"{program} could not be started ({error.strerror}): is it installed on this host?")

@@ -1,0 +1,367 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The copier: brings one share into staging, in a systemd unit of its own, and leaves its last word in ``status.json``.
+
+It is given nothing but the share's id. Probe (an itemized dry run: sizes, and what there is to do), space check, copy,
+verify (the same dry run must find nothing left). Killed at any moment it leaves no final status, and the next one
+resumes: what was copied is not copied again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Optional
+
+from ._commands import Ended, run_command, stream_command
+from ._errors import TempoftpError
+from ._lock import hold_lock, is_locked, take_lock
+from ._manifest import Manifest, read_manifest
+from ._names import parse_id
+from ._rsync import (
+    CopyPlan,
+    Survey,
+    SurveyReader,
+    Verdict,
+    build_copy_argv,
+    build_survey_argv,
+    classify_end,
+    parse_progress,
+)
+from ._space import Need, check_space, estimate_need, read_disk
+from ._ssh import Access, build_du_argv, build_remote_shell, classify_du_end, parse_du, read_access
+from ._status import RUNNING_PHASES, Status, read_status, write_status
+from ._tree import Tree
+
+# How often a changing source is copied again before it is given up.
+PASSES = 3
+# Below this many bytes a copy travels over the shared connection; a big one would be held up by its neighbours.
+SHARED_COPY_LIMIT = 64 * 1024 * 1024
+# Seconds.
+_STATUS_INTERVAL = 0.5
+_MASTER_WAIT = 2.0
+_ALIVE_WAIT = 2.0
+_SYNC_LIMIT = 3600.0
+_DU_LIMIT = 3600.0
+
+_ADVICE = {
+    "source_unreachable": "check that the source host is up and lets this host in (ssh user, key, known_hosts)",
+    "source_not_found": "check the path on the source host",
+    "source_denied": "let the ssh user read all of it",
+    "source_changing": "ask again when nobody writes there",
+    "no_space": "it is tried again when others have ended",
+    "no_inodes": "it is tried again when others have ended",
+    "copy_failed": "it is tried again; see the journal of unit tempoftp-copy-{id}",
+}
+
+
+class SupersededError(Exception):
+    """The manifest changed under a running copy: a newer wish is in force, so this copier has nothing to say."""
+
+
+class Copier:
+    """One copy of one generation of a share."""
+
+    def __init__(self, tree: Tree, manifest: Manifest, boot_id: str) -> None:
+        self._tree = tree
+        self._manifest = manifest
+        self._data = tree.data(manifest.id)
+        self._status = Status(manifest.generation, boot_id)
+        self._written = 0.0
+        self._is_file = False
+        self._access: Optional[Access] = None
+
+    def run(self) -> Status:
+        """Copy, and return the final status, which is written; SupersededError when it is no longer wanted."""
+        earlier = read_status(self._tree.status(self._manifest.id))
+        self._write_status(phase="probing")
+        try:
+            self._access = read_access(self._manifest)
+            self._prepare_target()
+            self._copy_until_equal(self._must_checksum(earlier))
+            self._write_status(phase="verifying")
+            with self._measure("sync"):
+                self._sync()
+        except TempoftpError as error:
+            self._check_wanted()
+            message = f"{self._manifest.source}: {error.message}"
+            self._write_status(
+                phase="failed", error_class=error.error_class, message=message, need_bytes=0, need_inodes=0
+            )
+        else:
+            self._check_wanted()
+            inode = os.lstat(self._data).st_ino
+            self._write_status(phase="done", inode=inode, need_bytes=0, need_inodes=0, rc=0)
+        return self._status
+
+    def _must_checksum(self, earlier: Optional[Status]) -> bool:
+        """After a reboot in mid copy a file may have its size and time but not its content."""
+        boots = {self._manifest.boot_id, earlier.boot_id if earlier else self._status.boot_id}
+        return boots != {self._status.boot_id} and any(self._data.iterdir())
+
+    def _prepare_target(self) -> None:
+        self._data.mkdir(mode=0o750, exist_ok=True)
+        if not stat.S_ISDIR(os.lstat(self._data).st_mode):
+            raise TempoftpError(f"{self._data} is not a directory: move it away")
+
+    def _copy_until_equal(self, checksum: bool) -> None:
+        with self._measure("probe"):
+            survey = self._survey()
+            du_bytes = self._measure_by_du() if self._manifest.size_probe == "du" else 0
+        verdict = Verdict("again", "source_changing", "its files changed during every pass")
+        while survey.changes or checksum:
+            if self._status.passes == PASSES:
+                raise self._explain(verdict)
+            if self._status.passes == 0:
+                with self._measure("space"):
+                    self._reserve_space(survey, du_bytes)
+            with self._measure("copy"):
+                verdict = self._copy(survey, checksum) or verdict
+            checksum = False
+            self._write_status(phase="verifying")
+            with self._measure("verify"):
+                survey = self._survey()
+        self._status = self._status._replace(bytes_done=survey.bytes_total, files_done=survey.files_total)
+
+    def _survey(self) -> Survey:
+        """Compare source and staging by an itemized dry run."""
+        self._check_wanted()
+        ended, verdict, reader = Ended(0, "", ""), Verdict("again"), SurveyReader()
+        for _attempt in range(PASSES):
+            reader = SurveyReader()
+            argv = build_survey_argv(self._build_plan(shared=True), self._is_file, f"{self._data}/")
+            ended = stream_command(argv, reader.feed)
+            verdict = classify_end(ended.rc, ended.stderr)
+            if verdict.kind == "file" and not self._is_file:
+                self._is_file = True
+                self._clear_strangers()
+            elif verdict.kind != "again":
+                break
+        self._status = self._status._replace(rc=ended.rc)
+        if verdict.kind != "done":
+            raise self._explain(verdict)
+        survey = reader.finish()
+        if self._is_file and not survey.files_total:
+            raise self._explain(
+                Verdict("failed", "source_not_found", "it is neither a folder nor a plain file")
+            )
+        self._status = self._status._replace(
+            bytes_total=survey.bytes_total,
+            bytes_done=survey.bytes_total - survey.bytes_left,
+            files_total=survey.files_total,
+            files_done=survey.files_total - survey.files_left,
+            skipped=survey.skipped,
+            skipped_total=survey.skipped_total,
+        )
+        return survey
+
+    def _clear_strangers(self) -> None:
+        """The source is one file: rsync's --delete does not look around it, so nothing else may lie there."""
+        wanted = self._build_plan(shared=True).source.path.rpartition("/")[2]
+        strangers = [str(path) for path in self._data.iterdir() if path.name != wanted]
+        if strangers:
+            run_command(["rm", "-rf", "--one-file-system", "--", *strangers], timeout=_SYNC_LIMIT)
+
+    def _measure_by_du(self) -> int:
+        access = self._require_access()
+        ended = run_command(build_du_argv(access, access.socket), timeout=_DU_LIMIT)
+        if ended.rc != 0:
+            error_class, reason = classify_du_end(ended.rc, ended.stderr)
+            raise self._explain(Verdict("failed", error_class, reason))
+        try:
+            return parse_du(ended.stdout)
+        except ValueError as error:
+            raise self._explain(Verdict("failed", "copy_failed", str(error))) from None
+
+    def _reserve_space(self, survey: Survey, du_bytes: int) -> None:
+        """Under the host's lock, so that two copies never count on the same free space."""
+        manifest = self._manifest
+        staged = _count_bytes(self._data)
+        left = max(survey.bytes_total, du_bytes)
+        with hold_lock(self._tree.lock):
+            disk = read_disk(self._tree.root)
+            held = self._sum_held()
+            need = estimate_need(left, survey.entries_total, staged, disk)
+            error = check_space(need, held, Need(manifest.reserve_bytes, manifest.reserve_inodes), disk)
+            if error is not None:
+                raise error
+            self._write_status(need_bytes=need.bytes, need_inodes=need.inodes)
+
+    def _sum_held(self) -> Need:
+        """Return what the other living copiers will still take."""
+        total = Need(0, 0)
+        for path in self._tree.staging("x").parent.iterdir():
+            if path.name == self._manifest.id or not is_locked(self._tree.alive(path.name)):
+                continue
+            other = read_status(self._tree.status(path.name))
+            if other is not None and other.phase in RUNNING_PHASES:
+                total = Need(total.bytes + other.need_bytes, total.inodes + other.need_inodes)
+        return total
+
+    def _copy(self, survey: Survey, checksum: bool) -> Optional[Verdict]:
+        """Run one pass; return why another one is needed, if so."""
+        self._check_wanted()
+        shared = survey.bytes_left < SHARED_COPY_LIMIT
+        meter = _Meter(self._status, survey)
+        self._write_status(phase="copying", passes=self._status.passes + 1)
+
+        def take_line(line: str) -> None:
+            progress = parse_progress(line)
+            if progress is not None:
+                self._status = meter.advance(self._status, progress.bytes, progress.files)
+                if time.monotonic() - self._written >= _STATUS_INTERVAL:
+                    self._write_status()
+
+        argv = build_copy_argv(self._build_plan(shared), self._is_file, f"{self._data}/", checksum)
+        ended = stream_command(argv, take_line)
+        self._status = self._status._replace(rc=ended.rc)
+        verdict = classify_end(ended.rc, ended.stderr)
+        if verdict.error_class == "no_space":
+            verdict = verdict._replace(error_class=self._free_staging())
+        if verdict.kind == "failed":
+            raise self._explain(verdict)
+        return verdict if verdict.kind == "again" else None
+
+    def _free_staging(self) -> str:
+        """A full disk harms every share: give back what this one took, and say which of the two ran out."""
+        disk = read_disk(self._tree.root)
+        error_class = "no_inodes" if disk.inodes_total and disk.inodes_free < 16 else "no_space"
+        run_command(["rm", "-rf", "--one-file-system", "--", str(self._data)], timeout=_SYNC_LIMIT)
+        return error_class
+
+    def _sync(self) -> None:
+        ended = run_command(["sync", "-f", "--", str(self._data)], timeout=_SYNC_LIMIT)
+        if ended.rc != 0:
+            raise TempoftpError(f"sync failed: {ended.stderr.strip()}: check the disk", "copy_failed")
+
+    def _build_plan(self, shared: bool) -> CopyPlan:
+        manifest, access = self._manifest, self._require_access()
+        return CopyPlan(
+            source=access.source,
+            source_root=manifest.source_root,
+            remote_shell=build_remote_shell(
+                access, access.socket if shared and _await_socket(access.socket) else None
+            ),
+            uid=manifest.uid,
+            gid=manifest.gid,
+            bwlimit=manifest.bwlimit,
+        )
+
+    def _require_access(self) -> Access:
+        if self._access is None:
+            self._access = read_access(self._manifest)
+        return self._access
+
+    def _explain(self, verdict: Verdict) -> TempoftpError:
+        advice = _ADVICE.get(verdict.error_class, _ADVICE["copy_failed"]).format(id=self._manifest.id)
+        return TempoftpError(f"{verdict.reason}: {advice}", verdict.error_class or "copy_failed")
+
+    def _check_wanted(self) -> None:
+        present = read_manifest(self._tree, self._manifest.id)
+        if present is None or present.generation != self._manifest.generation or present.state != "copying":
+            raise SupersededError
+
+    def _write_status(self, **changes: object) -> None:
+        self._status = self._status._replace(**changes)  # type: ignore[arg-type]
+        self._written = time.monotonic()
+        write_status(self._tree.status(self._manifest.id), self._status)
+
+    @contextmanager
+    def _measure(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            durations = dict(self._status.durations)
+            durations[name] = round(durations.get(name, 0.0) + time.monotonic() - started, 4)
+            self._status = self._status._replace(durations=durations)
+
+
+class _Meter:
+    """Turns what one rsync process has moved into how far the share is."""
+
+    def __init__(self, status: Status, survey: Survey) -> None:
+        self._bytes_before = survey.bytes_total - survey.bytes_left
+        self._files_before = survey.files_total - survey.files_left
+        self._bytes_total = survey.bytes_total
+        self._files_total = survey.files_total
+        self._need = status.need_bytes, status.need_inodes
+        self._last = (time.monotonic(), 0)
+        self._rate = 0.0
+
+    def advance(self, status: Status, moved: int, files: Optional[int]) -> Status:
+        """Return *status* after *moved* bytes and, when known, *files* files of this process."""
+        now, (then, moved_then) = time.monotonic(), self._last
+        if now - then >= _STATUS_INTERVAL:
+            present = (moved - moved_then) / (now - then)
+            self._rate = present if not self._rate else 0.7 * self._rate + 0.3 * present
+            self._last = (now, moved)
+        done = self._files_before + files if files is not None else status.files_done
+        return status._replace(
+            bytes_done=min(self._bytes_total, self._bytes_before + moved),
+            files_done=min(self._files_total, done),
+            need_bytes=max(0, self._need[0] - moved),
+            need_inodes=max(0, self._need[1] - (files or 0)),
+            rate=int(self._rate),
+        )
+
+
+def _count_bytes(directory: Path) -> int:
+    """Return what a tree takes on disk; symlinks are not followed."""
+    total = 0
+    folders = [os.fspath(directory)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+    return total
+
+
+_socket_seen: dict[str, bool] = {}
+
+
+def _await_socket(path: str) -> bool:
+    """Whether the shared connection is there; the first time, it gets a moment to come up."""
+    if path not in _socket_seen:
+        deadline = time.monotonic() + _MASTER_WAIT
+        while not Path(path).exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    _socket_seen[path] = Path(path).exists()
+    return _socket_seen[path]
+
+
+def read_boot_id() -> str:
+    """Return the kernel's id of this boot."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def copy_share(root: Path, share_id: str) -> int:
+    """Copy one share below *root*; the exit code is for the journal only, the status says how it ended."""
+    tree = Tree(root)
+    share_id = parse_id(share_id)
+    manifest = read_manifest(tree, share_id)
+    if manifest is None or manifest.state != "copying":
+        return 0
+    tree.staging(share_id).mkdir(mode=0o700, exist_ok=True)
+    alive = take_lock(tree.alive(share_id), _ALIVE_WAIT)
+    if alive is None:
+        sys.stderr.write(f"another copier of {share_id} is running\n")
+        return 0
+    try:
+        status = Copier(tree, manifest, read_boot_id()).run()
+    except SupersededError:
+        return 0
+    if status.phase == "failed":
+        sys.stderr.write(f"{status.error_class}: {status.message}\n")
+        return 1
+    return 0

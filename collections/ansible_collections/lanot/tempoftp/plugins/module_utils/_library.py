@@ -1,0 +1,100 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Puts the copier on the FTP host: a package of the standard library only, in ``lib/<content hash>/``.
+
+A unit outlives the module that started it, and an upgrade must not change a program under a running copy: so every
+content has a folder of its own, which appears in one rename.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pkgutil
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+# Imported so that Ansible sends them along; what the copier imports they import themselves.
+from . import _copier, _purge  # noqa: F401
+from ._errors import TempoftpError
+from ._tree import Tree
+
+PACKAGE = "tempoftp_copier"
+FILES = (
+    "_commands.py",
+    "_copier.py",
+    "_errors.py",
+    "_lock.py",
+    "_manifest.py",
+    "_mounts.py",
+    "_names.py",
+    "_purge.py",
+    "_rsync.py",
+    "_space.py",
+    "_ssh.py",
+    "_status.py",
+    "_tree.py",
+)
+COPY, PURGE = "copy", "purge"
+# The root is found from where the program lies: lib/<hash>/copy/__main__.py.
+_ENTRY = """import sys
+from pathlib import Path
+
+here = Path(__file__).resolve()
+sys.path.insert(0, str(here.parents[1]))
+from {package}.{module} import {function}
+
+sys.exit({function}(here.parents[4], sys.argv[1]))
+"""
+_ENTRIES = {COPY: ("_copier", "copy_share"), PURGE: ("_purge", "purge_share")}
+_PYTHON = "/usr/bin/python3"
+
+
+def read_library() -> dict[str, bytes]:
+    """Return every file of the copier by its path below ``lib/<hash>/``."""
+    files = {f"{PACKAGE}/__init__.py": b""}
+    for name in FILES:
+        content = pkgutil.get_data(__package__ or "", name)
+        if content is None:
+            raise TempoftpError(f"{name} did not come along with the module: reinstall the collection")
+        files[f"{PACKAGE}/{name}"] = content
+    for folder, (module, function) in _ENTRIES.items():
+        entry = _ENTRY.format(package=PACKAGE, module=module, function=function)
+        files[f"{folder}/__main__.py"] = entry.encode("ascii")
+    return files
+
+
+def install_library(tree: Tree) -> Path:
+    """Write the copier unless it is there; return its folder."""
+    files = read_library()
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}\0{len(files[name])}\0".encode("ascii") + files[name])
+    target = tree.lib / digest.hexdigest()[:16]
+    if target.is_dir():
+        return target
+    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=tree.lib))
+    try:
+        for name, content in files.items():
+            path = temporary / name
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.write_bytes(content)
+        temporary.rename(target)
+    except OSError as error:
+        # Another run was faster: its content is the same.
+        if not target.is_dir():
+            raise TempoftpError(f"{target} could not be written: {error.strerror}") from None
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary)
+    return target
+
+
+def build_program_argv(library: Path, entry: str, share_id: str) -> list[str]:
+    """Return how the copier is started: isolated from the environment, with nothing but an id."""
+    python = _PYTHON if os.access(_PYTHON, os.X_OK) else sys.executable
+    return [python, "-IS", str(library / entry), share_id]

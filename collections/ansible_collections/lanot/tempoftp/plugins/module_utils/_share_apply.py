@@ -1,0 +1,219 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""look → plan → apply, the last part: one step, under the host's lock. Each may be killed and run again.
+
+Steps that talk to systemd (start, stop, purge) are the batch's, since it starts and stops several units at once.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from ._commands import run_command
+from ._errors import DestinationOccupiedError, TempoftpError
+from ._homes import HOME_MODE, create_home, open_home, remove_empty_home
+from ._manifest import (
+    Manifest,
+    Tombstone,
+    delete_manifest,
+    delete_tombstone,
+    format_now,
+    list_account_manifests,
+    read_account,
+    sync_directory,
+    write_manifest,
+    write_tombstone,
+)
+from ._mounts import list_mounts_below
+from ._purge import check_no_mounts
+from ._share_plan import Seen, resolve_generation
+from ._share_wish import Site, Wish, build_manifest, refresh_manifest
+from ._status import write_status
+from ._tree import Tree, prepare_tree
+
+_UMOUNT_LIMIT = 10.0
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def apply_enlist(tree: Tree, wish: Wish, site: Site, seen: Seen) -> None:
+    """Write down a new share or generation. What an older generation delivered becomes staging again."""
+    prepare_tree(tree)
+    tree.staging(wish.id).mkdir(mode=0o700, exist_ok=True)
+    same_home = seen.manifest is not None and seen.manifest.ftpuser == wish.ftpuser
+    manifest = build_manifest(
+        wish,
+        site,
+        resolve_generation(wish, seen),
+        path=str(tree.destination(wish.ftpuser, wish.id)),
+        origin=seen.manifest.origin if seen.manifest and same_home else _choose_origin(tree, wish),
+        now=format_now(),
+        boot_id=seen.boot_id,
+    )
+    if seen.manifest is not None and seen.delivered:
+        _withdraw(tree, seen.manifest)
+    if seen.manifest is not None and seen.manifest.generation == manifest.generation:
+        # Somebody took the data away; how long the share lives was promised already.
+        manifest = manifest._replace(ready_at=seen.manifest.ready_at, expires=seen.manifest.expires)
+    tree.status(wish.id).unlink(missing_ok=True)
+    write_manifest(tree, manifest)
+    delete_tombstone(tree, wish.id)
+
+
+def apply_refresh(tree: Tree, wish: Wish, site: Site, manifest: Manifest) -> None:
+    """Before a copy starts (again): take over how the source is reached, and forget a failure that was told."""
+    tree.staging(wish.id).mkdir(mode=0o700, exist_ok=True)
+    refreshed = refresh_manifest(manifest, wish, site)
+    if refreshed != manifest:
+        write_manifest(tree, refreshed)
+
+
+def apply_report(tree: Tree, seen: Seen) -> None:
+    """Note that a failure is being told, so that the next wish tries again."""
+    if seen.manifest is not None and seen.status is not None:
+        write_status(tree.status(seen.manifest.id), seen.status._replace(reported=True))
+
+
+def apply_deliver(tree: Tree, seen: Seen) -> None:
+    """Rename the finished copy into the home: a recipient sees all of it or nothing."""
+    manifest = _require_manifest(seen)
+    data = os.open(tree.data(manifest.id), _DIRECTORY)
+    try:
+        os.fchown(data, manifest.uid, manifest.gid)
+        os.fchmod(data, HOME_MODE)
+    finally:
+        os.close(data)
+    staging = os.open(tree.staging(manifest.id), _DIRECTORY)
+    try:
+        with create_home(tree, manifest.ftpuser, manifest.gid) as home:
+            _refuse_existing(home, manifest)
+            os.rename("data", manifest.id, src_dir_fd=staging, dst_dir_fd=home)
+            os.fsync(home)
+        os.fsync(staging)
+    finally:
+        os.close(staging)
+    sync_directory(tree.root)
+    apply_confirm(tree, seen)
+
+
+def apply_confirm(tree: Tree, seen: Seen) -> None:
+    """Write down that the share stands in the home, and clear its staging."""
+    manifest, status = _require_manifest(seen), seen.status
+    if status is None:
+        raise TempoftpError(f"share {manifest.id} has no status: try again")
+    write_manifest(
+        tree,
+        manifest._replace(
+            state="delivered",
+            delivered_at=format_now(),
+            bytes_total=status.bytes_total,
+            files_total=status.files_total,
+            skipped=status.skipped,
+            skipped_total=status.skipped_total,
+            durations=status.durations,
+        ),
+    )
+    for path in (tree.status(manifest.id), tree.alive(manifest.id)):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):
+        tree.staging(manifest.id).rmdir()
+
+
+def apply_condemn(tree: Tree, wish: Wish, seen: Seen) -> None:
+    """Write down that the share is being taken away: from here on nothing can bring this generation back."""
+    manifest = _require_manifest(seen)
+    generation = max(manifest.generation, wish.generation or 0)
+    write_manifest(tree, manifest._replace(state="absent", generation=generation))
+
+
+def apply_unmount(tree: Tree, seen: Seen) -> None:
+    """Unmount what somebody mounted inside the share; TempoftpError when something stays."""
+    for mount in seen.mounts:
+        run_command(["umount", "--", mount], timeout=_UMOUNT_LIMIT)
+    manifest = _require_manifest(seen)
+    for place in (tree.destination(manifest.ftpuser, manifest.id), tree.staging(manifest.id)):
+        check_no_mounts(place)
+
+
+def apply_discard(tree: Tree, seen: Seen) -> None:
+    """Rename everything of the share into the trash and leave a tombstone: from here on it is out of reach."""
+    manifest = _require_manifest(seen)
+    if seen.delivered:
+        check_no_mounts(tree.destination(manifest.ftpuser, manifest.id))
+        with open_home(tree, manifest.ftpuser) as home:
+            if home is not None:
+                trash = os.open(tree.trash, _DIRECTORY)
+                try:
+                    os.rename(
+                        manifest.id, _choose_trash(tree, manifest).name, src_dir_fd=home, dst_dir_fd=trash
+                    )
+                    os.fsync(home)
+                finally:
+                    os.close(trash)
+    if tree.staging(manifest.id).exists():
+        check_no_mounts(tree.staging(manifest.id))
+        tree.staging(manifest.id).rename(_choose_trash(tree, manifest))
+    apply_bury(tree, manifest.id, max(manifest.generation, seen.ended))
+    delete_manifest(tree, manifest.id)
+    if manifest.origin == "created" and not list_account_manifests(tree, manifest.ftpuser):
+        remove_empty_home(tree, manifest.ftpuser)
+
+
+def apply_bury(tree: Tree, share_id: str, generation: int) -> None:
+    """Leave a tombstone, so that a late run cannot make this generation or an older one again."""
+    prepare_tree(tree)
+    write_tombstone(tree, Tombstone(share_id, generation, format_now()))
+
+
+def check_trash(tree: Tree, seen: Seen) -> None:
+    """Raise TempoftpError when something is mounted inside what is about to be removed."""
+    for name in seen.trash:
+        if list_mounts_below(tree.trash / name):
+            check_no_mounts(tree.trash / name)
+
+
+def _choose_origin(tree: Tree, wish: Wish) -> str:
+    """Whose home it is: that of our own account or share, or one that was there before."""
+    account = read_account(tree, wish.ftpuser)
+    if account is not None:
+        return account.origin
+    for manifest in list_account_manifests(tree, wish.ftpuser):
+        return manifest.origin
+    return "adopted" if os.path.lexists(tree.home(wish.ftpuser)) else "created"
+
+
+def _choose_trash(tree: Tree, manifest: Manifest) -> Path:
+    number = 1
+    while os.path.lexists(path := tree.trash / f"{manifest.id}.{manifest.generation}.{number}"):
+        number += 1
+    return path
+
+
+def _withdraw(tree: Tree, manifest: Manifest) -> None:
+    """Take a delivered share out of the home, to be brought up to date in staging."""
+    check_no_mounts(tree.destination(manifest.ftpuser, manifest.id))
+    with open_home(tree, manifest.ftpuser) as home:
+        if home is not None:
+            staging = os.open(tree.staging(manifest.id), _DIRECTORY)
+            try:
+                os.rename(manifest.id, "data", src_dir_fd=home, dst_dir_fd=staging)
+                os.fsync(home)
+            finally:
+                os.close(staging)
+
+
+def _refuse_existing(home: int, manifest: Manifest) -> None:
+    with suppress(FileNotFoundError):
+        os.stat(manifest.id, dir_fd=home, follow_symlinks=False)
+        raise DestinationOccupiedError(
+            f"{manifest.path} exists and is not ours: move it away or choose another id"
+        )
+
+
+def _require_manifest(seen: Seen) -> Manifest:
+    if seen.manifest is None:
+        raise TempoftpError("the manifest went away in mid step: try again")
+    return seen.manifest

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""look → plan → apply, the first part: reading what is on the host about one share. Nothing is written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Optional
+
+from ._errors import TempoftpError
+from ._homes import open_home, read_inode
+from ._manifest import Manifest, read_manifest, read_tombstone
+from ._mounts import list_mounts_below
+from ._purge import list_trash
+from ._share_plan import Seen
+from ._share_wish import Wish
+from ._status import read_status
+from ._tree import Tree
+from ._units import COPY_PREFIX, PURGE_PREFIX
+
+
+def look_share(tree: Tree, wish: Wish, active: set[str], boot_id: str) -> Seen:
+    """Return what is; *active* are the names of our running units. TempoftpError when a file of ours is damaged."""
+    manifest = read_manifest(tree, wish.id)
+    status = read_status(tree.status(wish.id))
+    current = status is not None and manifest is not None and _speaks_of(manifest, status.generation)
+    ending = manifest is not None and not manifest.live
+    return Seen(
+        boot_id=boot_id,
+        manifest=manifest,
+        tombstone=read_tombstone(tree, wish.id),
+        status=status if current else None,
+        stale_status=status is not None and not current,
+        copying=COPY_PREFIX + wish.id in active,
+        purging=PURGE_PREFIX + wish.id in active,
+        destination=read_inode(tree, manifest.ftpuser, wish.id) if manifest else None,
+        staged=_read_inode(tree.data(wish.id)),
+        occupied=_is_occupied(tree, wish, manifest),
+        home_problem=_check_home(tree, wish),
+        mounts=tuple(_list_mounts(tree, manifest)) if manifest and ending else (),
+        trash=tuple(path.name for path in list_trash(tree, wish.id)),
+    )
+
+
+def _speaks_of(manifest: Manifest, generation: int) -> bool:
+    # A deletion raises the manifest's generation; what the copier said before still tells which data is ours.
+    return generation == manifest.generation or not manifest.live
+
+
+def _is_occupied(tree: Tree, wish: Wish, manifest: Optional[Manifest]) -> bool:
+    if wish.state != "present" or (manifest is not None and manifest.ftpuser == wish.ftpuser):
+        return False
+    try:
+        return read_inode(tree, wish.ftpuser, wish.id) is not None
+    except TempoftpError:
+        return False  # the home itself is unfit, and says so
+
+
+def _check_home(tree: Tree, wish: Wish) -> Optional[TempoftpError]:
+    if wish.state != "present":
+        return None
+    try:
+        with open_home(tree, wish.ftpuser):
+            return None
+    except TempoftpError as error:
+        return error
+
+
+def _list_mounts(tree: Tree, manifest: Manifest) -> list[str]:
+    places = (tree.destination(manifest.ftpuser, manifest.id), tree.staging(manifest.id))
+    return [mount for place in places for mount in list_mounts_below(place)]
+
+
+def _read_inode(path: Path) -> Optional[int]:
+    try:
+        return os.lstat(path).st_ino
+    except FileNotFoundError:
+        return None

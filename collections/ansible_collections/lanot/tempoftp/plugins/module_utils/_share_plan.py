@@ -1,0 +1,180 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""look → plan → apply, the middle part: which one step brings a share nearer to what is wanted. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from ._errors import DestinationOccupiedError, InvalidValueError, StaleGenerationError, TempoftpError
+from ._manifest import Manifest, Tombstone
+from ._share_wish import Wish, differs
+from ._status import Status
+
+# Steps that change the host. The others look, wait or only leave a note.
+CHANGING = frozenset({"enlist", "start", "deliver", "confirm", "condemn", "stop", "discard", "purge"})
+
+
+class Seen(NamedTuple):
+    """What is on the host about one share.
+
+    ``status`` is that of the manifest's generation; ``stale_status`` says that there is one of another. ``destination``
+    and ``staged`` are inodes of what stands in the home and in staging. ``occupied``: something that is not ours stands
+    where the wish wants to go. ``home_problem``: why the account's home cannot be used.
+    """
+
+    boot_id: str
+    manifest: Optional[Manifest] = None
+    tombstone: Optional[Tombstone] = None
+    status: Optional[Status] = None
+    stale_status: bool = False
+    copying: bool = False
+    purging: bool = False
+    destination: Optional[int] = None
+    staged: Optional[int] = None
+    occupied: bool = False
+    home_problem: Optional[TempoftpError] = None
+    mounts: tuple[str, ...] = ()
+    trash: tuple[str, ...] = ()
+
+    @property
+    def ended(self) -> int:
+        """The generation of the tombstone, 0 without one."""
+        return self.tombstone.generation if self.tombstone else 0
+
+    @property
+    def known(self) -> int:
+        """The newest generation that this host knows, 0 for an unknown id."""
+        return max(self.ended, self.manifest.generation if self.manifest else 0)
+
+    @property
+    def copied(self) -> bool:
+        """Whether the copier said that it is done."""
+        return self.status is not None and self.status.phase == "done"
+
+    @property
+    def delivered(self) -> bool:
+        """Whether what stands in the home is this share, written down or not."""
+        if self.manifest is None or self.destination is None:
+            return False
+        if self.manifest.state == "copying":
+            return self.copied and self.status is not None and self.status.inode == self.destination
+        return self.manifest.delivered_at is not None or (
+            self.status is not None and self.status.inode == self.destination
+        )
+
+
+class Step(NamedTuple):
+    """One step; ``refuse`` carries an error."""
+
+    kind: str
+    error: Optional[TempoftpError] = None
+
+
+NOTHING, WAIT = Step("nothing"), Step("wait")
+
+
+def resolve_generation(wish: Wish, seen: Seen) -> int:
+    """Return the generation that is meant: the given one, that of the manifest, or one more than the tombstone's."""
+    if wish.generation is not None:
+        return wish.generation
+    if seen.manifest is not None and seen.manifest.generation > seen.ended and seen.manifest.live:
+        return seen.manifest.generation
+    return seen.known + 1 if wish.state == "present" else seen.known
+
+
+def plan_step(wish: Wish, seen: Seen) -> Step:
+    """Return the next step. ``start`` needs a free place among the running copies; without one the share is queued."""
+    return _plan_present(wish, seen) if wish.state == "present" else _plan_absent(wish, seen)
+
+
+def _plan_present(wish: Wish, seen: Seen) -> Step:
+    generation = resolve_generation(wish, seen)
+    manifest = seen.manifest
+    if generation <= seen.ended or (manifest and generation < manifest.generation):
+        return _refuse_stale(wish, seen)
+    if manifest is not None and not manifest.live:
+        # A deletion was cut short. The same generation cannot come back from it; a newer one first lets it finish.
+        return _refuse_stale(wish, seen) if generation == manifest.generation else _plan_end(seen)
+    if manifest is None or generation > manifest.generation:
+        return _plan_begin(wish, seen)
+    if differs(manifest, wish):
+        return Step(
+            "refuse",
+            InvalidValueError(
+                f"share {wish.id} generation {generation} is {manifest.source} for {manifest.ftpuser}: make it absent "
+                "first, or give a higher generation"
+            ),
+        )
+    return _plan_progress(wish, seen, manifest)
+
+
+def _plan_begin(wish: Wish, seen: Seen) -> Step:
+    if seen.home_problem is not None:
+        return Step("refuse", seen.home_problem)
+    return _refuse_occupied(wish) if seen.occupied else Step("enlist")
+
+
+def _plan_progress(wish: Wish, seen: Seen, manifest: Manifest) -> Step:
+    if manifest.state == "delivered":
+        if seen.destination is None:
+            return Step("enlist")
+        return Step("purge") if seen.trash and not seen.purging else NOTHING
+    if seen.delivered:
+        return Step("confirm")
+    if seen.destination is not None:
+        return _refuse_occupied(wish)
+    status = seen.status
+    if (
+        status is not None
+        and status.phase == "done"
+        and seen.staged is not None
+        and seen.staged == status.inode
+    ):
+        return Step("deliver")
+    if seen.copying and not (status is not None and status.final):
+        return Step("stop") if status is None and seen.stale_status else WAIT
+    if status is not None and status.phase == "failed" and not status.reported:
+        return Step("report")
+    return Step("start")
+
+
+def _plan_absent(wish: Wish, seen: Seen) -> Step:
+    manifest = seen.manifest
+    if wish.generation is not None and wish.generation < seen.known:
+        return _refuse_stale(wish, seen)
+    if manifest is not None:
+        return Step("condemn") if manifest.live else _plan_end(seen)
+    if wish.generation is not None and wish.generation > seen.ended:
+        return Step("bury")
+    if seen.trash:
+        return WAIT if seen.purging else Step("purge")
+    return NOTHING
+
+
+def _plan_end(seen: Seen) -> Step:
+    """What is left to do for a share whose manifest says ``absent``."""
+    return Step("stop") if seen.copying or seen.mounts else Step("discard")
+
+
+def _refuse_stale(wish: Wish, seen: Seen) -> Step:
+    told = f"generation {wish.generation}" if wish.generation is not None else "this wish"
+    ended = f", which ended {seen.tombstone.ended_at}" if seen.tombstone and seen.ended == seen.known else ""
+    return Step(
+        "refuse",
+        StaleGenerationError(
+            f"share {wish.id}: {told} is late, this host knows generation {seen.known}{ended}: nothing was changed"
+        ),
+    )
+
+
+def _refuse_occupied(wish: Wish) -> Step:
+    return Step(
+        "refuse",
+        DestinationOccupiedError(
+            f"share {wish.id}: something that tempoftp did not put there stands in the home of {wish.ftpuser} under "
+            "this name: move it away or choose another id"
+        ),
+    )

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a copy fits: bytes and inodes, less a reserve, less what the other running copies will still take."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from ._errors import TempoftpError
+
+
+class Disk(NamedTuple):
+    """A filesystem, in bytes and inodes. ``inodes_total`` 0: it has no fixed number of them (xfs, btrfs)."""
+
+    bytes_total: int
+    bytes_free: int
+    inodes_total: int
+    inodes_free: int
+    block: int = 4096
+
+
+class Need(NamedTuple):
+    """What something takes or holds."""
+
+    bytes: int
+    inodes: int
+
+
+def read_disk(path: Path) -> Disk:
+    """Return the filesystem at *path* as an ordinary user may fill it."""
+    facts = os.statvfs(path)
+    return Disk(
+        facts.f_blocks * facts.f_frsize,
+        facts.f_bavail * facts.f_frsize,
+        facts.f_files,
+        facts.f_favail,
+        facts.f_frsize,
+    )
+
+
+def estimate_need(bytes_left: int, entries: int, staged_bytes: int, disk: Disk) -> Need:
+    """Return what a copy will still take: every entry may waste a block; what is staged already is not taken again."""
+    return Need(max(0, bytes_left - staged_bytes) + entries * disk.block, entries)
+
+
+def check_space(need: Need, held: Need, reserve: Need, disk: Disk) -> Optional[TempoftpError]:
+    """Return why *need* does not fit, or None. *held*: what the other running copies will still take."""
+    if need.bytes > disk.bytes_total - reserve.bytes:
+        return TempoftpError(
+            f"the share needs {need.bytes} bytes, the whole disk has {disk.bytes_total} less a reserve of "
+            f"{reserve.bytes}: ask for less or use a bigger disk",
+            "too_large",
+        )
+    if disk.inodes_total and need.inodes > disk.inodes_total - reserve.inodes:
+        return TempoftpError(
+            f"the share has {need.inodes} files and folders, the whole disk takes {disk.inodes_total} less a reserve "
+            f"of {reserve.inodes}: pack them first",
+            "too_large",
+        )
+    available = disk.bytes_free - reserve.bytes - held.bytes
+    if need.bytes > available:
+        return TempoftpError(
+            f"the share needs {need.bytes} bytes, {max(0, available)} are available ({disk.bytes_free} free, "
+            f"{reserve.bytes} in reserve, {held.bytes} for running copies): it is tried again when others have ended",
+            "no_space",
+        )
+    available = disk.inodes_free - reserve.inodes - held.inodes
+    if disk.inodes_total and need.inodes > available:
+        return TempoftpError(
+            f"the share has {need.inodes} files and folders, {max(0, available)} more fit ({disk.inodes_free} inodes "
+            f"free, {reserve.inodes} in reserve, {held.inodes} for running copies): it is tried again when others end",
+            "no_inodes",
+        )
+    return None
