@@ -68,11 +68,13 @@ def claim_shares(
     until = now + timedelta(seconds=lease_seconds)
     candidates = session.execute(
         select(Share.id, Share.ftpuser)
+        .join(Account, Account.name == Share.ftpuser)
         .where(
             Share.ftp_host == ftp_host,
             Share.state.in_(UNFINISHED),
             Share.due_at <= now,
             _is_free(Share, now),
+            _is_free(Account, now),  # else one busy account could fill the batch with what nobody may take
         )
         .order_by(Share.state.in_(ENDING).desc(), Share.due_at, Share.id)
         .limit(limit)

@@ -1,0 +1,204 @@
+"""Who works on what: one at a time, and only while the lease lasts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from tempoftp.settings import Settings
+from tempoftp.shares.database import Database
+from tempoftp.shares.leases import (
+    claim_shares,
+    extend_leases,
+    find_due_hosts,
+    find_stale_hosts,
+    lock_claimed,
+    release_leases,
+)
+from tempoftp.shares.models import Account, FtpHost, HistoryEntry, Share, utc_now
+from tempoftp.shares.states import State
+
+AcceptShare = Callable[..., Share]
+
+
+def claim(database: Database, ftp_host: str, run_id: str, limit: int = 50, seconds: float = 30) -> set[str]:
+    with database.write() as session:
+        return {share.id for share in claim_shares(session, ftp_host, run_id, limit, seconds)}
+
+
+def expire_leases(database: Database) -> None:
+    past = utc_now() - timedelta(seconds=1)
+    with database.write() as session:
+        for table in (Share, Account):
+            session.execute(update(table).where(table.lease_run_id.is_not(None)).values(lease_until=past))
+
+
+def test_claims_what_is_due_and_says_so(database: Database, accept_share: AcceptShare, ftp_host: str) -> None:
+    accept_share("p1")
+    assert claim(database, ftp_host, "run1") == {"p1"}
+    with database.read() as session:
+        share = session.get_one(Share, "p1")
+        last = session.scalars(select(HistoryEntry).order_by(HistoryEntry.number.desc())).first()
+    assert (share.state, share.lease_run_id) == (State.PREPARANDO, "run1")
+    assert last is not None
+    assert (last.to_state, last.run_id, last.author) == (State.PREPARANDO, "run1", "worker")
+
+
+def test_nothing_is_claimed_twice(database: Database, accept_share: AcceptShare, ftp_host: str) -> None:
+    accept_share("p1")
+    assert claim(database, ftp_host, "run1") == {"p1"}
+    assert claim(database, ftp_host, "run2") == set()
+
+
+def test_an_account_is_worked_on_by_one_run(
+    database: Database, accept_share: AcceptShare, ftp_host: str
+) -> None:
+    accept_share("p1")
+    assert claim(database, ftp_host, "run1") == {"p1"}
+    accept_share("p2", ruta="source1:/srv/datos/b")
+    accept_share("q1", usuario="otra@dominio")
+    assert claim(database, ftp_host, "run2") == {"q1"}
+    with database.write() as session:
+        release_leases(session, "run1")
+    assert claim(database, ftp_host, "run3") == {"p1", "p2"}
+
+
+def test_expired_lease_may_be_taken(database: Database, accept_share: AcceptShare, ftp_host: str) -> None:
+    accept_share("p1")
+    claim(database, ftp_host, "run1")
+    expire_leases(database)
+    assert claim(database, ftp_host, "run2") == {"p1"}
+    with database.write() as session:
+        assert extend_leases(session, "run1", 30) == 0
+        assert lock_claimed(session, "run1", {"p1": 1}) == {}
+        assert set(lock_claimed(session, "run2", {"p1": 1})) == {"p1"}
+
+
+def test_expired_lease_is_not_revived(database: Database, accept_share: AcceptShare, ftp_host: str) -> None:
+    accept_share("p1")
+    claim(database, ftp_host, "run1")
+    expire_leases(database)
+    with database.write() as session:
+        assert extend_leases(session, "run1", 30) == 0
+
+
+def test_heartbeat_extends(database: Database, accept_share: AcceptShare, ftp_host: str) -> None:
+    before = accept_share("p1")
+    claim(database, ftp_host, "run1", seconds=5)
+    with database.write() as session:
+        assert extend_leases(session, "run1", 60) == 1
+    with database.read() as session:
+        until = session.get_one(Share, "p1").lease_until
+        assert until is not None
+        assert (until - before.created_at).total_seconds() > 50
+        account_until = session.get_one(Account, before.ftpuser).lease_until
+        assert account_until == until
+
+
+def test_other_generation_is_not_ours(database: Database, accept_share: AcceptShare, ftp_host: str) -> None:
+    accept_share("p1")
+    claim(database, ftp_host, "run1")
+    with database.write() as session:
+        assert lock_claimed(session, "run1", {"p1": 2}) == {}
+        assert lock_claimed(session, "run1", {}) == {}
+
+
+@pytest.mark.parametrize(
+    "state", sorted(set(State) - {"recibido", "preparando", "traslado", "expirando", "eliminando"})
+)
+def test_settled_shares_are_left_alone(
+    database: Database, accept_share: AcceptShare, ftp_host: str, state: State
+) -> None:
+    accept_share("p1")
+    with database.write() as session:
+        session.get_one(Share, "p1").state = state
+    assert claim(database, ftp_host, "run1") == set()
+    with database.read() as session:
+        assert find_due_hosts(session) == set()
+
+
+def test_deletions_go_first_and_the_batch_is_bounded(
+    database: Database, accept_share: AcceptShare, ftp_host: str
+) -> None:
+    for number in range(6):
+        accept_share(f"p{number}", usuario=f"u{number}@dominio")
+    with database.write() as session:
+        session.get_one(Share, "p5").state = State.ELIMINANDO
+    assert claim(database, ftp_host, "run1", limit=3) == {"p5", "p0", "p1"}
+    assert claim(database, ftp_host, "run2", limit=3) == {"p2", "p3", "p4"}
+
+
+def test_not_before_it_is_due_nor_for_another_host_nor_paused(
+    database: Database, accept_share: AcceptShare, ftp_host: str
+) -> None:
+    accept_share("p1")
+    assert claim(database, "other", "run1") == set()
+    with database.write() as session:
+        session.get_one(Share, "p1").due_at = utc_now() + timedelta(seconds=60)
+    assert claim(database, ftp_host, "run1") == set()
+    with database.write() as session:
+        session.get_one(Share, "p1").due_at = utc_now()
+        session.add(FtpHost(name=ftp_host, paused=True))
+    assert claim(database, ftp_host, "run1") == set()
+    with database.read() as session:
+        assert find_due_hosts(session) == set()
+
+
+def test_due_hosts(database: Database, accept_share: AcceptShare, ftp_host: str) -> None:
+    accept_share("p1")
+    with database.read() as session:
+        assert find_due_hosts(session) == {ftp_host}
+    claim(database, ftp_host, "run1")
+    with database.read() as session:
+        assert find_due_hosts(session) == set()
+
+
+def test_stale_hosts(settings: Settings, database: Database, ftp_host: str) -> None:
+    def stale() -> set[str]:
+        with database.read() as session:
+            return find_stale_hosts(session, settings)
+
+    assert stale() == {ftp_host}
+    with database.write() as session:
+        session.add(FtpHost(name=ftp_host, facts_at=utc_now(), paused=False))
+    assert stale() == set()
+    old = utc_now() - timedelta(seconds=settings.facts_max_age_seconds + 1)
+    with database.write() as session:
+        session.get_one(FtpHost, ftp_host).facts_at = old
+    assert stale() == {ftp_host}
+    with database.write() as session:
+        session.get_one(FtpHost, ftp_host).error_at = utc_now()
+    assert stale() == set()
+
+
+def test_threads_compete_and_each_share_has_one_winner(
+    database: Database, accept_share: AcceptShare, ftp_host: str
+) -> None:
+    ids = {f"p{number}" for number in range(30)}
+    for share_id in ids:
+        accept_share(share_id, usuario=f"{share_id[:2]}@dominio", ruta=f"source1:/srv/datos/{share_id}")
+    barrier = threading.Barrier(6)
+
+    def compete(number: int) -> list[str]:
+        barrier.wait(10)
+        won: list[str] = []
+        while found := claim(database, ftp_host, f"run{number}", limit=4):
+            won += found
+        return won
+
+    with ThreadPoolExecutor(6) as pool:
+        wins = list(pool.map(compete, range(6)))
+    everything = [share_id for won in wins for share_id in won]
+    assert sorted(everything) == sorted(set(everything))
+    # Shares of an account whose lease another run holds stay for later; nobody else's is left.
+    with database.read() as session:
+        for share in session.scalars(select(Share)):
+            account = session.get_one(Account, share.ftpuser)
+            assert share.lease_run_id in (None, account.lease_run_id)
+            assert account.lease_run_id is not None
+            assert (share.id in everything) == (share.lease_run_id is not None)
