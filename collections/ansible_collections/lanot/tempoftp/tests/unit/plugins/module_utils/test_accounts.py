@@ -1,0 +1,474 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan for one account: what is wished and what is there → what will be."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._accounts import (
+    ADOPTED,
+    CREATED,
+    AccountSite,
+    AccountWish,
+    SeenAccount,
+    parse_time,
+    plan_account,
+    plan_times,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import Account, Manifest, format_time
+from ansible_collections.lanot.tempoftp.plugins.module_utils._users_table import UserRow
+from hypothesis import given
+from hypothesis import strategies as st
+
+NOW = 1_900_000_000
+DAY = 86400
+NAME = "ftp_alguien"
+HASH = "$2b$12$" + "a" * 53
+OTHER_HASH = "$2b$12$" + "b" * 53
+ALONE = AccountSite(now=NOW, has_expires=True, mysql_crypt="any", password_width=255)
+SHARED = ALONE._replace(shares_root="/data")
+ROW = UserRow(NAME, HASH, 2001, 2001, f"/data/{NAME}", "1")
+OURS = Account(NAME, CREATED, "2030-01-01T00:00:00Z")
+THEIRS = Account(NAME, ADOPTED, "2030-01-01T00:00:00Z")
+WISH = AccountWish(NAME, password_hash=HASH)
+
+
+def build_share(share_id="s1", state="delivered", days=3, ready_at=None, expires=None):
+    return Manifest(
+        share_id, 1, NAME, "source1:/x", state=state, lifetime_days=days, ready_at=ready_at, expires=expires
+    )
+
+
+def build_ready_share(share_id, ready, days):
+    return build_share(
+        share_id, days=days, ready_at=format_time(ready), expires=format_time(ready + days * DAY)
+    )
+
+
+NOTHING = SeenAccount()
+
+
+def refusal(wish, seen=NOTHING, site=SHARED):
+    with pytest.raises(TempoftpError) as caught:
+        plan_account(wish, seen, site)
+    return caught.value
+
+
+# ---- present, alone
+
+
+def test_a_missing_account_is_made_with_the_defaults():
+    plan = plan_account(WISH, SeenAccount(), ALONE)
+    assert plan.row == ROW
+    assert (plan.changed, plan.state, plan.origin) == (True, "present", None)
+
+
+def test_a_plain_password_is_left_to_be_hashed_with_the_best_scheme():
+    plan = plan_account(AccountWish(NAME, password="a password"), SeenAccount(), ALONE)
+    assert (plan.hash_with, plan.row.password) == ("argon2id", "")
+
+
+def test_an_account_as_wished_is_left_alone():
+    assert not plan_account(WISH, SeenAccount(rows=(ROW,)), ALONE).changed
+
+
+def test_an_existing_password_is_not_touched():
+    plan = plan_account(WISH._replace(password_hash=OTHER_HASH), SeenAccount(rows=(ROW,)), ALONE)
+    assert (plan.row.password, plan.changed) == (HASH, False)
+
+
+def test_an_existing_password_is_changed_when_that_is_asked_for():
+    wish = WISH._replace(password_hash=OTHER_HASH, update_password="always")
+    plan = plan_account(wish, SeenAccount(rows=(ROW,)), ALONE)
+    assert (plan.row.password, plan.changed) == (OTHER_HASH, True)
+
+
+@pytest.mark.parametrize(("verified", "hash_with"), [(True, None), (False, "argon2id"), (None, "argon2id")])
+def test_a_plain_password_is_hashed_again_only_when_it_is_another_one(verified, hash_with):
+    wish = AccountWish(NAME, password="a password", update_password="always")
+    plan = plan_account(wish, SeenAccount(rows=(ROW,), password_verified=verified), ALONE)
+    assert (plan.hash_with, plan.changed) == (hash_with, hash_with is not None)
+
+
+def test_what_is_not_said_of_an_existing_account_stays():
+    row = ROW._replace(uid=3000, gid=3000, home=f"/srv/{NAME}", expires="2031-01-01T00:00:00Z")
+    assert plan_account(WISH, SeenAccount(rows=(row,)), ALONE).row == row
+
+
+def test_a_blocked_account_may_log_in_again():
+    plan = plan_account(WISH, SeenAccount(rows=(ROW._replace(status="0"),)), ALONE)
+    assert plan.row == ROW
+
+
+def test_an_end_is_written_when_given():
+    plan = plan_account(WISH._replace(expires="2031-01-01T00:00:00Z"), SeenAccount(rows=(ROW,)), ALONE)
+    assert plan.row.expires == "2031-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("change", "site", "message"),
+    [
+        ({"uid": 0}, ALONE, "uid 0 is refused"),
+        ({"gid": 999}, ALONE, "gid 999 is refused"),
+        ({"uid": 2**31}, ALONE, "uid 2147483648 is refused"),
+        ({"home": "/"}, ALONE, "home '/' is refused"),
+        ({"home": f"/{NAME}"}, ALONE, "is refused"),
+        ({"home": f"/data/../etc/{NAME}"}, ALONE, "is refused"),
+        ({"home": f"data/x/{NAME}"}, ALONE, "is refused"),
+        ({"home": "/data/otra"}, ALONE, "is refused"),
+        ({"home": f"/srv/{NAME}"}, SHARED, f"must be /data/{NAME}"),
+        ({"name": "Ftp_Alguien"}, ALONE, "must match"),
+        ({"name": "../x"}, ALONE, "must match"),
+        ({"name": "' OR 1=1 -- "}, ALONE, "must match"),
+        ({"name": "a" * 33}, ALONE, "must match"),
+        ({"name": "ftp_x\n"}, ALONE, "must match"),
+        ({"name": ""}, ALONE, "must match"),
+        ({"state": "listo"}, ALONE, "state"),
+        ({"password": "a password"}, ALONE, "not both"),
+        ({"password_hash": None}, ALONE, "give password_hash or password"),
+        ({"expires": "2031-01-01"}, ALONE, "write it in UTC"),
+        ({"expires": "2031-01-01T00:00:00Z"}, ALONE._replace(has_expires=False), "no Expires column"),
+        ({"expires": "2031-01-01T00:00:00Z"}, SHARED, "refused with shares_root"),
+        ({"name": "a" * 20}, ALONE._replace(name_width=16), "longer than the column's 16"),
+    ],
+)
+def test_values_that_no_account_may_have_are_invalid(change, site, message):
+    error = refusal(WISH._replace(**change), SeenAccount(shares=(build_share(),)), site)
+    assert error.error_class == "invalid"
+    assert message in error.message
+
+
+@pytest.mark.parametrize(
+    "change", [{"uid": 0}, {"gid": 0}, {"home": "/"}, {"home": "/data"}, {"home": "/data/otra"}]
+)
+def test_a_dangerous_row_is_never_confirmed(change):
+    error = refusal(WISH, SeenAccount(rows=(ROW._replace(**change),)), ALONE)
+    assert error.error_class == "account_conflict"
+
+
+def test_a_dangerous_row_may_be_blocked_and_removed():
+    seen = SeenAccount(rows=(ROW._replace(uid=0, home="/"),))
+    assert plan_account(WISH._replace(state="blocked"), seen, ALONE).state == "blocked"
+    assert plan_account(WISH._replace(state="absent"), seen, ALONE).state == "absent"
+
+
+@pytest.mark.parametrize("site", [ALONE, SHARED])
+@pytest.mark.parametrize("lookalike", ["FTP_ALGUIEN", "ftp_alguien "])
+def test_a_name_that_the_collation_confuses_is_a_conflict(site, lookalike):
+    error = refusal(WISH, SeenAccount(lookalikes=(lookalike,), shares=(build_share(),)), site)
+    assert error.error_class == "account_conflict"
+
+
+@pytest.mark.parametrize("state", ["present", "blocked", "absent"])
+def test_an_account_that_stands_twice_is_a_conflict(state):
+    error = refusal(WISH._replace(state=state), SeenAccount(rows=(ROW, ROW)), ALONE)
+    assert error.error_class == "account_conflict"
+
+
+@pytest.mark.parametrize(
+    ("change", "site"),
+    [
+        ({"password_hash": "clear text"}, ALONE),
+        ({}, ALONE._replace(mysql_crypt="md5")),
+        ({}, ALONE._replace(mysql_crypt=None)),
+        (
+            {"password_hash": None, "password": "a password"},
+            ALONE._replace(mysql_crypt="argon2", password_width=64),
+        ),
+    ],
+)
+def test_a_password_that_cannot_be_stored_safely_is_refused(change, site):
+    assert refusal(WISH._replace(**change), site=site).error_class == "password_scheme"
+
+
+# ---- present, for shares
+
+
+def test_an_account_waits_for_its_first_delivered_share():
+    for shares in ((), (build_share(state="copying"),)):
+        plan = plan_account(WISH, SeenAccount(shares=shares), SHARED)
+        assert (plan.skipped_reason, plan.changed, plan.state) == ("no_delivered_share", False, "absent")
+
+
+def test_the_first_delivered_share_makes_the_account_and_fixes_its_times():
+    plan = plan_account(WISH, SeenAccount(shares=(build_share(days=3),)), SHARED)
+    assert plan.row == ROW._replace(expires=format_time(NOW + 3 * DAY))
+    assert plan.record == Account(NAME, CREATED, format_time(NOW))
+    assert [(t.id, t.ready_at, t.expires, t.fixed) for t in plan.times] == [
+        ("s1", format_time(NOW), format_time(NOW + 3 * DAY), True)
+    ]
+
+
+def test_a_table_without_expires_gets_none():
+    plan = plan_account(WISH, SeenAccount(shares=(build_share(),)), SHARED._replace(has_expires=False))
+    assert plan.row.expires is None
+    assert plan.times[0].expires == format_time(NOW + 3 * DAY)
+
+
+def test_times_once_fixed_stay():
+    share = build_ready_share("s1", NOW - DAY, 3)
+    row = ROW._replace(expires=share.expires)
+    plan = plan_account(WISH, SeenAccount(rows=(row,), record=OURS, shares=(share,)), SHARED)
+    assert not plan.changed
+    assert plan.times[0][2:] == (share.ready_at, share.expires, False)
+
+
+def test_an_account_lives_as_long_as_its_longest_share():
+    long, short = build_ready_share("long", NOW, 30), build_ready_share("short", NOW, 3)
+    seen = SeenAccount(rows=(ROW._replace(expires=short.expires),), record=OURS, shares=(long, short))
+    assert plan_account(WISH, seen, SHARED).row.expires == long.expires
+
+
+def test_a_row_of_ours_that_drifted_is_put_right():
+    share = build_ready_share("s1", NOW, 3)
+    row = ROW._replace(uid=1, gid=0, home="/", status="0", expires=None)
+    plan = plan_account(WISH, SeenAccount(rows=(row,), record=OURS, shares=(share,)), SHARED)
+    assert plan.row == ROW._replace(expires=share.expires)
+
+
+def test_a_share_that_is_over_does_not_count():
+    share = build_ready_share("s1", NOW - 3 * DAY, 3)
+    plan = plan_account(WISH, SeenAccount(rows=(ROW,), record=OURS, shares=(share,)), SHARED)
+    assert plan.skipped_reason == "no_delivered_share"
+    assert not plan.changed
+
+
+def test_a_kill_after_the_record_does_not_make_the_account_a_foreign_one():
+    plan = plan_account(WISH, SeenAccount(record=OURS, shares=(build_share(),)), SHARED)
+    assert (plan.origin, plan.record, plan.state) == (CREATED, OURS, "present")
+
+
+def test_an_account_of_ours_whose_hash_became_the_password_is_not_confirmed():
+    seen = SeenAccount(rows=(ROW,), record=OURS, shares=(build_share(),))
+    assert refusal(WISH, seen, SHARED._replace(mysql_crypt="md5")).error_class == "password_scheme"
+
+
+def test_a_name_that_can_never_be_is_said_before_anything_is_copied():
+    assert refusal(WISH._replace(name="Juan.Perez")).error_class == "invalid"
+
+
+# ---- accounts that were there before
+
+
+def test_an_account_that_fits_is_adopted_and_never_written():
+    plan = plan_account(
+        WISH._replace(update_password="always", password_hash=OTHER_HASH),
+        SeenAccount(rows=(ROW,), shares=(build_share(),)),
+        SHARED,
+    )
+    assert (plan.origin, plan.record.origin, plan.writes_row, plan.row) == (ADOPTED, ADOPTED, False, ROW)
+    assert plan.times[0].fixed
+
+
+@pytest.mark.parametrize("record", [None, THEIRS])
+@pytest.mark.parametrize(
+    "change", [{"home": "/srv/x"}, {"uid": 2002}, {"gid": 33}, {"status": "0"}, {"expires": format_time(NOW)}]
+)
+def test_an_account_that_does_not_fit_is_a_conflict_even_before_the_copy(record, change):
+    error = refusal(WISH, SeenAccount(rows=(ROW._replace(**change),), record=record))
+    assert error.error_class == "account_conflict"
+    assert next(iter(change)) in error.message or "expired" in error.message
+
+
+def test_an_adopted_account_that_is_gone_is_not_made():
+    assert (
+        refusal(WISH, SeenAccount(record=THEIRS, shares=(build_share(),))).error_class == "account_conflict"
+    )
+
+
+@pytest.mark.parametrize("state", ["absent", "blocked"])
+@pytest.mark.parametrize("record", [None, THEIRS])
+def test_an_account_that_tempoftp_did_not_create_is_neither_blocked_nor_removed(state, record):
+    plan = plan_account(WISH._replace(state=state), SeenAccount(rows=(ROW,), record=record), SHARED)
+    assert (plan.kept_reason, plan.changed, plan.end_sessions) == ("adopted", False, False)
+
+
+# ---- blocked and absent
+
+
+def test_blocking_keeps_the_row_and_its_password_and_ends_the_sessions():
+    plan = plan_account(WISH._replace(state="blocked"), SeenAccount(rows=(ROW,), record=OURS), SHARED)
+    assert plan.row == ROW._replace(status="0")
+    assert (plan.state, plan.end_sessions) == ("blocked", True)
+
+
+def test_blocking_what_is_not_there_makes_nothing():
+    plan = plan_account(WISH._replace(state="blocked"), SeenAccount(), SHARED)
+    assert (plan.state, plan.changed) == ("absent", False)
+
+
+def test_removing_takes_the_row_the_record_and_the_sessions():
+    plan = plan_account(WISH._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS), SHARED)
+    assert (plan.row, plan.record, plan.state, plan.end_sessions) == (None, None, "absent", True)
+
+
+def test_sessions_are_left_when_that_is_asked_for():
+    for state in ("blocked", "absent"):
+        wish = WISH._replace(state=state, end_sessions=False)
+        assert not plan_account(wish, SeenAccount(rows=(ROW,)), ALONE).end_sessions
+
+
+def test_a_kill_after_the_delete_leaves_a_record_that_the_next_run_removes():
+    plan = plan_account(WISH._replace(state="absent"), SeenAccount(record=OURS), SHARED)
+    assert (plan.record, plan.changed, plan.writes_row) == (None, True, False)
+
+
+@pytest.mark.parametrize(
+    "share", [build_share(), build_share(state="copying"), build_ready_share("s1", NOW, 1)]
+)
+def test_an_account_with_a_live_share_is_kept(share):
+    plan = plan_account(
+        WISH._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS, shares=(share,)), SHARED
+    )
+    assert (plan.kept_reason, plan.changed, plan.end_sessions) == ("live_shares", False, False)
+
+
+def test_an_account_whose_shares_are_over_may_go():
+    share = build_ready_share("s1", NOW - DAY, 1)
+    plan = plan_account(
+        WISH._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS, shares=(share,)), SHARED
+    )
+    assert plan.state == "absent"
+
+
+def test_an_account_is_not_removed_while_a_manifest_cannot_be_read():
+    error = refusal(
+        WISH._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS, damaged=("s9.json",))
+    )
+    assert (error.error_class, "s9.json" in error.message) == ("run_failed", True)
+
+
+# ---- whatever comes
+
+TIMES = st.one_of(st.none(), st.integers(NOW - 40 * DAY, NOW + 40 * DAY).map(format_time))
+
+
+@st.composite
+def draw_shares(draw):
+    shares = []
+    for number in range(draw(st.integers(0, 3))):
+        ready = draw(TIMES)
+        share = build_share(
+            f"s{number}", draw(st.sampled_from(["copying", "delivered"])), draw(st.integers(1, 90))
+        )
+        shares.append(share if ready is None else share._replace(ready_at=ready, expires=draw(TIMES)))
+    return tuple(shares)
+
+
+ROWS = st.builds(
+    UserRow,
+    st.just(NAME),
+    st.sampled_from([HASH, OTHER_HASH, "clear", ""]),
+    st.sampled_from([0, 999, 2001]),
+    st.sampled_from([0, 2001]),
+    st.sampled_from(["/", "/data", f"/data/{NAME}", "/etc"]),
+    st.sampled_from(["0", "1", "2", ""]),
+    TIMES,
+)
+WISHES = st.builds(
+    AccountWish,
+    name=st.just(NAME),
+    state=st.sampled_from(["present", "absent", "blocked"]),
+    password_hash=st.sampled_from([None, HASH, OTHER_HASH]),
+    update_password=st.sampled_from(["on_create", "always"]),
+    end_sessions=st.booleans(),
+)
+SEEN = st.builds(
+    SeenAccount,
+    rows=st.one_of(st.just(()), ROWS.map(lambda row: (row,))),
+    record=st.sampled_from([None, OURS, THEIRS]),
+    shares=draw_shares(),
+)
+SITES = st.builds(
+    ALONE._replace, shares_root=st.sampled_from([None, "/data"]), mysql_crypt=st.sampled_from(["any", "md5"])
+)
+
+
+def plan_or_none(wish, seen, site):
+    try:
+        return plan_account(wish, seen, site)
+    except TempoftpError:
+        return None
+
+
+@given(WISHES, SEEN, SITES)
+def test_the_second_run_changes_nothing(wish, seen, site):
+    plan = plan_or_none(wish, seen, site)
+    if plan is None:
+        return
+    fixed = {entry.id: entry for entry in plan.times}
+    after = SeenAccount(
+        rows=() if plan.row is None else (plan.row,),
+        record=plan.record,
+        shares=tuple(
+            share._replace(ready_at=fixed[share.id].ready_at, expires=fixed[share.id].expires)
+            if share.id in fixed
+            else share
+            for share in seen.shares
+        ),
+    )
+    again = plan_account(wish, after, site)
+    assert not again.changed
+    assert (again.state, again.skipped_reason, again.kept_reason) == (
+        plan.state,
+        plan.skipped_reason,
+        plan.kept_reason,
+    )
+
+
+@given(WISHES, SEEN, SITES)
+def test_what_is_written_to_log_in_is_never_dangerous(wish, seen, site):
+    plan = plan_or_none(wish, seen, site)
+    if plan is None or plan.row is None or not plan.writes_row or plan.row.status != "1":
+        return
+    assert plan.row.uid >= 1000
+    assert plan.row.gid >= 1000
+    assert plan.row.home == f"/data/{NAME}"
+
+
+@given(WISHES, SEEN)
+def test_an_account_that_tempoftp_did_not_create_is_never_written(wish, seen):
+    foreign = seen.rows and (seen.record is None or seen.record.origin == ADOPTED)
+    plan = plan_or_none(wish, seen, SHARED)
+    if foreign and plan is not None:
+        assert not plan.writes_row
+        assert not plan.end_sessions
+
+
+@given(WISHES, SEEN)
+def test_an_account_of_ours_ends_with_its_last_share(wish, seen):
+    plan = plan_or_none(wish, seen, SHARED)
+    if plan is None or plan.origin != CREATED or wish.state != "present" or plan.skipped_reason:
+        return
+    assert plan.row.expires == max(entry.expires for entry in plan.times)
+    assert plan.row.expires > format_time(NOW)
+
+
+@given(st.integers(0, 2**33))
+def test_a_time_is_read_as_it_is_written(seconds):
+    assert parse_time(format_time(seconds)) == seconds
+
+
+@given(st.text(max_size=24))
+def test_any_text_is_a_time_or_invalid(text):
+    try:
+        seconds = parse_time(text)
+    except TempoftpError as error:
+        assert error.error_class == "invalid"
+    else:
+        assert format_time(seconds) == text
+
+
+@given(draw_shares())
+def test_a_share_lives_its_days_from_the_moment_it_is_ready(shares):
+    by_id = {share.id: share for share in shares}
+    for entry in plan_times(shares, NOW):
+        share = by_id[entry.id]
+        assert share.state == "delivered"
+        if entry.fixed:
+            assert parse_time(entry.expires) - parse_time(entry.ready_at) == share.lifetime_days * DAY
+        else:
+            assert (entry.ready_at, entry.expires) == (share.ready_at, share.expires)

@@ -1,0 +1,289 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""With shares_root: manifests, records, and the order in which they and the table are written."""
+
+from __future__ import annotations
+
+import json
+
+import pymysql
+import pytest
+from ansible_collections.lanot.tempoftp.plugins.module_utils import _accounts, _manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import Account, Manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
+
+NAME = "ftp_alguien"
+HASH = "$2b$12$" + "a" * 53
+COLUMNS = [
+    *[("User", 255), ("Password", 255), ("Uid", None), ("Gid", None), ("Dir", 255), ("Status", None)],
+    ("Expires", None),
+]
+FIELDS = "`User`, `Password`, `Uid`, `Gid`, `Dir`, `Status`, `Expires`"
+DAY = 86400
+
+
+@pytest.fixture
+def tree(tmp_path):
+    root = tmp_path / "data"
+    root.mkdir(mode=0o755)
+    made = Tree(root)
+    prepare_tree(made)
+    return made
+
+
+@pytest.fixture
+def run_shared(run, tree):
+    """Return a function that runs the list form for one account with shares_root."""
+
+    def run_one(check=False, **wish):
+        wish = {"name": NAME, "password_hash": HASH, **wish}
+        result = run(check=check, shares_root=str(tree.root), users=[wish])
+        return result["users"][0], result
+
+    return run_one
+
+
+def write_share(tree, share_id="s1", **changes):
+    manifest = Manifest(share_id, 1, NAME, "source1:/x", state="delivered", lifetime_days=3)._replace(
+        **changes
+    )
+    _manifest.write_manifest(tree, manifest)
+    return manifest
+
+
+def build_row(tree, expires=None, status=1, password=HASH):
+    seconds = None if expires is None else _accounts.parse_time(expires)
+    moment = None if seconds is None else pymysql.converters.convert_datetime(_to_mysql(expires))
+    return (NAME, password, 2001, 2001, f"{tree.root}/{NAME}", status, moment)
+
+
+def _to_mysql(text):
+    return text.replace("T", " ").rstrip("Z")
+
+
+class Anything:
+    """Equals whatever it is compared with, and remembers it."""
+
+    def __eq__(self, other):
+        self.value = other
+        return True
+
+    __hash__ = None
+
+
+def expect_insert(server, tree, answer=()):
+    expires = Anything()
+    values = [NAME, HASH, 2001, 2001, f"{tree.root}/{NAME}", "1", expires]
+    server.expect(r"^INSERT INTO `users` .*`Expires`\) VALUES \((%s, ){6}%s\)$", values, answer)
+    return expires
+
+
+def test_an_account_without_a_delivered_share_waits(server, run_shared, tree):
+    write_share(tree, state="copying")
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], fields=FIELDS)
+    user, result = run_shared()
+    assert (user["skipped_reason"], user["state"], result["changed"]) == (
+        "no_delivered_share",
+        "absent",
+        False,
+    )
+    assert not tree.account(NAME).exists()
+
+
+def test_the_first_delivered_share_makes_record_row_and_times_in_that_order(
+    server, run_shared, tree, monkeypatch
+):
+    write_share(tree)
+    steps = []
+    for step in ("write_account", "write_manifest"):
+        real = getattr(_manifest, step)
+        monkeypatch.setattr(
+            f"ansible_collections.lanot.tempoftp.plugins.module_utils._ftpuser_run.{step}",
+            lambda tree, value, real=real, step=step: (steps.append(step), real(tree, value)),
+        )
+    real_execute = server.execute
+    monkeypatch.setattr(
+        server, "execute", lambda *call: (steps.append(call[0].split()[0]), real_execute(*call))
+    )
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], fields=FIELDS)
+    expires = expect_insert(server, tree)
+    server.expect_commit()
+    rows: list = []
+    server.expect_read([NAME], rows, fields=FIELDS)
+    monkeypatch.setattr(
+        server,
+        "commit",
+        lambda: (real_commit(server), rows.append(build_row(tree, expires.value.replace(" ", "T") + "Z"))),
+    )
+    user, _ = run_shared()
+    assert user["error"] is None
+    assert steps[4:] == ["write_account", "INSERT", "COMMIT", "SELECT", "write_manifest"]
+    manifest = _manifest.read_manifest(tree, "s1")
+    assert _accounts.parse_time(manifest.expires) - _accounts.parse_time(manifest.ready_at) == 3 * DAY
+    assert user["expires"] == manifest.expires
+    assert user["shares"] == [
+        {"id": "s1", "generation": 1, "ready_at": manifest.ready_at, "expires": manifest.expires}
+    ]
+    assert (user["created"], user["origin"]) == (True, "created")
+    assert json.loads(tree.account(NAME).read_text())["origin"] == "created"
+
+
+def real_commit(server):
+    server.execute("COMMIT")
+
+
+def test_no_share_is_ready_before_the_table_has_the_account(server, run_shared, tree):
+    write_share(tree)
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], fields=FIELDS)
+    expect_insert(server, tree, pymysql.err.OperationalError(2013, "Lost connection"))
+    user, _ = run_shared()
+    assert user["error"]["class"] == "database_unavailable"
+    assert _manifest.read_manifest(tree, "s1").ready_at is None
+    # The next run must not take its own half-made account for somebody else's.
+    assert _manifest.read_account(tree, NAME).origin == "created"
+
+
+def test_no_share_is_ready_when_the_row_reads_back_differently(server, run_shared, tree):
+    write_share(tree)
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], fields=FIELDS)
+    expect_insert(server, tree)
+    server.expect_commit()
+    server.expect_read([NAME], fields=FIELDS)
+    user, result = run_shared()
+    assert "the row itself" in user["error"]["message"]
+    assert result["changed"]
+    assert _manifest.read_manifest(tree, "s1").ready_at is None
+
+
+def test_what_a_kill_left_after_the_insert_is_repaired(server, run_shared, tree):
+    write_share(tree, ready_at="2030-01-01T00:00:00Z", expires="2099-01-01T00:00:00Z")
+    write_share(tree, "s2")
+    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree, "2099-01-01T00:00:00Z")], fields=FIELDS)
+    user, _ = run_shared()
+    assert (user["changed"], user["created"]) == (True, False)
+    assert _manifest.read_manifest(tree, "s2").ready_at is not None
+    assert _manifest.read_manifest(tree, "s1").expires == "2099-01-01T00:00:00Z"
+
+
+def test_the_second_run_changes_nothing(server, run_shared, tree):
+    write_share(tree, ready_at="2030-01-01T00:00:00Z", expires="2099-01-01T00:00:00Z")
+    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree, "2099-01-01T00:00:00Z")], fields=FIELDS)
+    user, result = run_shared()
+    assert (user["changed"], result["changed"], result["diff"]) == (False, False, [])
+    assert user["expires"] == "2099-01-01T00:00:00Z"
+
+
+def test_check_mode_writes_neither_table_nor_files(server, run_shared, tree):
+    write_share(tree)
+    before = {path: path.read_bytes() for path in tree.state.rglob("*.json")}
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], fields=FIELDS)
+    user, result = run_shared(check=True)
+    assert (user["state"], result["changed"]) == ("present", True)
+    assert {path: path.read_bytes() for path in tree.state.rglob("*.json")} == before
+
+
+def test_check_mode_makes_no_state_directory(server, run, tmp_path):
+    root = tmp_path / "fresh"
+    root.mkdir(mode=0o755)
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], fields=FIELDS)
+    result = run(check=True, shares_root=str(root), users=[{"name": NAME, "password_hash": HASH}])
+    assert result["users"][0]["skipped_reason"] == "no_delivered_share"
+    assert list(root.iterdir()) == []
+
+
+def test_an_account_that_was_there_is_read_only_ever(server, run_shared, tree):
+    write_share(tree)
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree, password="theirs")], fields=FIELDS)
+    user, _ = run_shared(update_password="always")
+    assert (user["origin"], user["state"], user["password_hash"]) == ("adopted", "present", "theirs")
+    assert _manifest.read_account(tree, NAME).origin == "adopted"
+    assert _manifest.read_manifest(tree, "s1").ready_at is not None
+
+
+@pytest.mark.parametrize("state", ["absent", "blocked"])
+def test_an_account_that_was_there_is_kept(server, run_shared, tree, state):
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree, password="theirs")], fields=FIELDS)
+    user, result = run_shared(state=state)
+    assert (user["kept_reason"], user["state"], result["changed"]) == ("adopted", "present", False)
+
+
+def test_an_account_with_a_live_share_is_kept(server, run_shared, tree):
+    write_share(tree, state="copying")
+    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
+    user, result = run_shared(state="absent")
+    assert (user["kept_reason"], result["changed"]) == ("live_shares", False)
+
+
+def test_removing_deletes_the_row_then_the_record(server, run_shared, tree):
+    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
+    server.expect("^DELETE FROM `users` WHERE `User` = %s AND BINARY `User` = %s$", [NAME, NAME])
+    server.expect_commit()
+    server.expect_read([NAME], fields=FIELDS)
+    user, _ = run_shared(state="absent")
+    assert (user["state"], user["changed"], user["sessions_ended"]) == ("absent", True, 0)
+    assert not tree.account(NAME).exists()
+
+
+def test_a_row_that_survives_its_delete_keeps_its_record(server, run_shared, tree):
+    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
+    server.expect("^DELETE", [NAME, NAME])
+    server.expect_commit()
+    server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
+    user, _ = run_shared(state="absent")
+    assert (user["state"], user["error"]["class"]) == ("unknown", "database_unavailable")
+    assert tree.account(NAME).exists()
+
+
+def test_blocking_writes_the_status_only(server, run_shared, tree):
+    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
+    server.expect(r"^UPDATE `users` SET `Status` = %s WHERE", ["0", NAME, NAME])
+    server.expect_commit()
+    server.expect_read([NAME], [build_row(tree, status=0)], fields=FIELDS)
+    user, _ = run_shared(state="blocked")
+    assert (user["state"], user["password_matches"]) == ("blocked", True)
+
+
+def test_a_root_that_others_can_write_is_refused(server, run_shared, tree):
+    tree.root.chmod(0o777)
+    server.expect_table(COLUMNS)
+    user, result = run_shared()
+    assert user["error"]["class"] == "invalid"
+    assert not result["changed"]
+
+
+def test_a_full_disk_is_that_accounts_error(server, run_shared, tree, monkeypatch):
+    write_share(tree)
+
+    def refuse(tree, record):
+        raise OSError(28, "No space left on device", str(tree.account(NAME)))
+
+    monkeypatch.setattr(
+        "ansible_collections.lanot.tempoftp.plugins.module_utils._ftpuser_run.write_account", refuse
+    )
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], fields=FIELDS)
+    user, _ = run_shared()
+    assert user["error"]["class"] == "no_space"
+    assert str(tree.account(NAME)) in user["error"]["message"]
