@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Literal
 
@@ -53,7 +54,7 @@ class RunRequest(RequestPart):
     schema_version: Literal[1] = Field(default=1, serialization_alias="schema")
     run_id: str
     ftp_host: str
-    wait_timeout: float
+    wait_timeout: int
     shares: list[ShareItem] = Field(default_factory=list)
     users: list[UserItem] = Field(default_factory=list)
 
@@ -91,7 +92,7 @@ def build_request(
     return RunRequest(
         run_id=run_id,
         ftp_host=ftp_host,
-        wait_timeout=wait_timeout,
+        wait_timeout=math.ceil(wait_timeout),  # the module takes whole seconds
         shares=[build_share_item(share) for share in shares],
         users=[build_user_item(account, wanted=wanted) for account, wanted in accounts],
     )
