@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""Make what follows from the service's settings and the role's templates: `python deploy/generate.py [--check]`.
+
+- `roles/service/vars/main/settings.yml`: every setting with its description and default, from `tempoftp.settings`;
+- `deploy/tempoftp.service`, `deploy/tempoftp-worker.service`, `deploy/tempoftp.env.example`: for an install by hand,
+  from the templates of the role `service`.
+
+`--check` writes nothing and exits 1 when one of them is not current.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
+from pydantic import SecretStr
+from pydantic_core import PydanticUndefined
+
+from tempoftp.settings import Settings, variable_of
+
+DEPLOY = Path(__file__).resolve().parent
+ROLE = DEPLOY.parent / "collections/ansible_collections/lanot/tempoftp/roles/service"
+CATALOGUE = ROLE / "vars/main/settings.yml"
+RENDERED = {
+    "tempoftp.service.j2": DEPLOY / "tempoftp.service",
+    "tempoftp-worker.service.j2": DEPLOY / "tempoftp-worker.service",
+    "tempoftp.env.j2": DEPLOY / "tempoftp.env.example",
+}
+ORIGIN = "Made by deploy/generate.py from the templates of the role lanot.tempoftp.service."
+# An install by hand is the seed's: everything on one machine.
+EXAMPLE = {
+    "service_origin": ORIGIN,
+    "service_install_dir": "/opt/tempoftp",
+    "service_state_dir": "/var/lib/tempoftp",
+    "service_ftp_hosts": ["localhost"],
+    "service_local_ftp_hosts": ["localhost"],
+}
+EXAMPLE_SETTINGS = {
+    "TEMPOFTP_ENCRYPTION_KEY": "",
+    "TEMPOFTP_SIMULACRO": "0",
+    "TEMPOFTP_INVENTORY": "/opt/tempoftp/inventories/local/hosts.yml",
+    "TEMPOFTP_FTP_HOSTS": "localhost",
+}
+
+
+class IndentedDumper(yaml.SafeDumper):
+    """Lists stand two spaces inside what they belong to, as everywhere else in the project."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        """Never write a list at the level of its key."""
+        super().increase_indent(flow, False)
+
+
+def describe_settings() -> list[dict[str, str]]:
+    """Return every setting's name, description and default, in the order of the class."""
+    return [
+        {
+            "name": variable_of(name),
+            "description": str(field.description),
+            "default": _show_default(field.default),
+        }
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def build_catalogue() -> str:
+    """Return the content of `vars/main/settings.yml`."""
+    head = "---\n# Made by deploy/generate.py from tempoftp.settings; do not edit.\n"
+    return head + yaml.dump(
+        {"service_catalogue": describe_settings()},
+        Dumper=IndentedDumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=140,
+    )
+
+
+def render(template: str, values: dict[str, Any]) -> str:
+    """Render a template of the role as Ansible does."""
+    fixed = yaml.safe_load((ROLE / "vars/main/main.yml").read_text(encoding="utf-8"))
+    fixed["service_catalogue"] = describe_settings()
+    variables = {name: _trust(value) for name, value in {**fixed, **values}.items()}
+    templar = Templar(loader=DataLoader(), variables=variables)
+    text = (ROLE / "templates" / template).read_text(encoding="utf-8")
+    return str(templar.template(trust_as_template(text)))
+
+
+def build_all() -> dict[Path, str]:
+    """Return every generated file's content."""
+    values = {**EXAMPLE, "service_values": EXAMPLE_SETTINGS}
+    files = {CATALOGUE: build_catalogue()}
+    return files | {path: render(template, values) for template, path in RENDERED.items()}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or with `--check` name those that are not current."""
+    stale = [
+        path
+        for path, text in build_all().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    if arguments == ["--check"]:
+        for path in stale:
+            sys.stderr.write(
+                f"{path.relative_to(DEPLOY.parent)} is not current: run python deploy/generate.py\n"
+            )
+        return 1 if stale else 0
+    contents = build_all()
+    for path in stale:
+        path.write_text(contents[path], encoding="utf-8")
+        sys.stdout.write(f"wrote {path.relative_to(DEPLOY.parent)}\n")
+    return 0
+
+
+def _trust(value: Any) -> Any:
+    if isinstance(value, str):
+        return trust_as_template(value)
+    if isinstance(value, list):
+        return [_trust(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _trust(item) for key, item in value.items()}
+    return value
+
+
+def _show_default(default: Any) -> str:
+    if default is None or default is PydanticUndefined or isinstance(default, SecretStr):
+        return ""
+    if isinstance(default, bool):
+        return str(int(default))
+    if isinstance(default, tuple):
+        return ",".join(str(item) for item in default)
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
