@@ -1,0 +1,124 @@
+"""Write the generated parts of README.md and README.es.md: the settings table and two rendered templates.
+
+`python docs/generate.py` writes what has changed; tests/docs/test_generated.py fails while a part is not current.
+The Spanish texts stand in docs/settings.es.yml, each beside the English one it translates: when that one changes, the
+translation has to be looked at again, and the test says so.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+from tempoftp.settings import Settings, variable_of
+
+PROJECT = Path(__file__).resolve().parents[1]
+COLLECTION = PROJECT / "collections/ansible_collections/lanot/tempoftp"
+SPANISH_FILE = PROJECT / "docs" / "settings.es.yml"
+BEGIN, END = "<!-- settings: begin (docs/generate.py) -->", "<!-- settings: end -->"
+HEADINGS = {
+    "README.md": ("Variable", "Default", "Meaning", "required"),
+    "README.es.md": ("Variable", "Por omisión", "Significado", "obligatoria"),
+}
+# The values of a host that keeps the roles' defaults; a password is never shown.
+RENDER_VALUES = {
+    "ftp_database_table": "users",
+    "ftp_server_columns": {"query_result": [[{"name": "Expires"}]]},
+    "ftp_server_db_host": "127.0.0.1",
+    "ftp_server_db_name": "pureftpd",
+    "ftp_server_db_table": "users",
+    "ftp_server_logins": [{}, {"user": "pureftpd", "password": "…"}],
+}
+_RENDERED = re.compile(r"(<!-- render: (?P<template>\S+) -->\n```\w*\n)(?P<body>.*?)(```\n)", re.DOTALL)
+
+
+class StaleTranslation(Exception):  # noqa: N818 - what was found, not a bug
+    """A setting has no Spanish text, or its English one has changed since; the message says which."""
+
+
+def show_default(field_name: str, required: str) -> str:
+    """Return a default as it would stand in the environment; an en dash for none."""
+    field = Settings.model_fields[field_name]
+    if field.is_required():
+        return required
+    value: Any = field.default
+    if value is None or value == ():
+        return "–"
+    if isinstance(value, bool):
+        value = int(value)
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+
+def read_spanish() -> dict[str, str]:
+    """Return variable → Spanish text. Raises StaleTranslation."""
+    known: dict[str, dict[str, str]] = yaml.safe_load(SPANISH_FILE.read_text(encoding="utf-8"))
+    wanted = {variable_of(name): field.description or "" for name, field in Settings.model_fields.items()}
+    stale = sorted(name for name, text in wanted.items() if known.get(name, {}).get("en") != text)
+    gone = sorted(set(known) - set(wanted))
+    if stale or gone:
+        raise StaleTranslation(
+            f"{SPANISH_FILE.relative_to(PROJECT)}: translate anew {', '.join(stale) or 'nothing'}; "
+            f"remove {', '.join(gone) or 'nothing'}; then run python docs/generate.py"
+        )
+    return {name: entry["es"] for name, entry in known.items()}
+
+
+def build_table(document: str) -> str:
+    """Return the settings table for README.md or README.es.md."""
+    variable, default, meaning, required = HEADINGS[document]
+    spanish = read_spanish() if document.endswith(".es.md") else {}
+    lines = [f"| {variable} | {default} | {meaning} |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        text = spanish.get(variable_of(name)) or field.description or ""
+        lines.append(f"| `{variable_of(name)}` | {show_default(name, required)} | {text} |")
+    return "\n".join(lines)
+
+
+def insert_table(text: str, table: str) -> str:
+    """Return the document with `table` between its two marks. Raises ValueError when they are missing."""
+    before, begin, rest = text.partition(BEGIN)
+    _old, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the marks {BEGIN} and {END} are missing")
+    return f"{before}{begin}\n{table}\n{end}{after}"
+
+
+def render_template(template: str) -> str:
+    """Return a template of the collection as it looks on a Debian host with the roles' defaults."""
+    path = COLLECTION / template
+    debian = yaml.safe_load((path.parents[1] / "vars" / "Debian.yml").read_text(encoding="utf-8"))
+    # As Ansible sets it up; what is made are configuration files, not HTML.
+    environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
+    text = environment.from_string(path.read_text(encoding="utf-8")).render(**debian, **RENDER_VALUES)
+    return text.strip() + "\n"
+
+
+def insert_rendered(text: str) -> str:
+    """Return the document with every block after a `<!-- render: … -->` filled."""
+    return _RENDERED.sub(lambda match: match[1] + render_template(match["template"]) + match[4], text)
+
+
+def build_document(name: str, current: str) -> str:
+    """Return README.md or README.es.md with its generated parts current."""
+    return insert_rendered(insert_table(current, build_table(name)))
+
+
+def main() -> int:
+    """Bring both documents up to date and name those that were not."""
+    for name in HEADINGS:
+        path = PROJECT / name
+        current = path.read_text(encoding="utf-8")
+        wanted = build_document(name, current)
+        if wanted != current:
+            path.write_text(wanted, encoding="utf-8")
+            sys.stdout.write(f"{name}: written\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
