@@ -78,9 +78,7 @@ class Bench:
             self.stage.ftp("sync")
             self.api.post(f"{share_id}@bench.example", share_id, f"source1:{source}")
             self.api.wait_ready(share_id, seconds=600)
-            seconds = json.loads(self.stage.ftp(f"cat /data/.tempoftp/shares/{share_id}.json"))[
-                "phase_seconds"
-            ]
+            seconds = json.loads(self.stage.ftp(f"cat /data/.tempoftp/shares/{share_id}.json"))["durations"]
             copy.append(seconds["copy"])
             probe.append(seconds["probe"])
             verify.append(seconds["verify"])
