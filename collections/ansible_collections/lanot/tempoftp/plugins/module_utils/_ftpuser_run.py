@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from ._accounts import AccountPlan, AccountSite, AccountWish, SeenAccount, plan_account
-from ._errors import DatabaseUnavailableError, TempoftpError
+from ._errors import DatabaseUnavailableError, InvalidValueError, TempoftpError
 from ._lock import hold_lock
 from ._manifest import (
     Manifest,
@@ -28,6 +28,7 @@ from ._manifest import (
     write_account,
     write_manifest,
 )
+from ._names import parse_ftpuser
 from ._passwords import choose_schemes, hash_password, parse_mysql_crypt, verify_password
 from ._sessions import end_sessions
 from ._tree import Tree, open_tree, prepare_tree
@@ -85,7 +86,7 @@ def run_accounts(execution: Execution, wishes: Sequence[AccountWish]) -> tuple[l
     Never raises for one account: its outcome has the error.
     """
     outcomes = [Outcome(wish) for wish in wishes]
-    _refuse_repeated(outcomes)
+    _check_names(outcomes)
     try:
         connection = execution.connect()
     except DatabaseUnavailableError as error:
@@ -118,14 +119,17 @@ def read_mysql_crypt(path: Optional[str]) -> tuple[str, Optional[str]]:
     return " or ".join(names), None
 
 
-def _refuse_repeated(outcomes: list[Outcome]) -> None:
+def _check_names(outcomes: list[Outcome]) -> None:
+    """Refuse names before anything is asked about them, and those that stand in the list again."""
     seen = set()
     for outcome in outcomes:
-        if outcome.wish.name in seen:
-            outcome.error = TempoftpError(
-                f"account {outcome.wish.name!r} stands twice in users: say once what it should be", "invalid"
-            )
-        seen.add(outcome.wish.name)
+        try:
+            name = parse_ftpuser(outcome.wish.name)
+            if name in seen:
+                raise InvalidValueError(f"account {name} stands twice in users: say once what it should be")
+            seen.add(name)
+        except InvalidValueError as error:
+            outcome.error = error
 
 
 def _fail_all(outcomes: list[Outcome], error: TempoftpError) -> tuple[list[Outcome], dict[str, Any]]:

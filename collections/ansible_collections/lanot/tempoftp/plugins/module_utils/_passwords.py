@@ -12,6 +12,7 @@ what is neither is refused.
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Optional
 
 from ._errors import TempoftpError
@@ -113,7 +114,7 @@ def check_hash(password_hash: str, mysql_crypt: Optional[str], width: int, where
     if mysql_crypt not in _ACCEPTED_BY[scheme]:
         raise PasswordSchemeError(
             f"the password hash is {scheme}, MYSQLCrypt {mysql_crypt!r} in {where} does not accept it: "
-            f"give a {wanted} hash"
+            f"give a hash of the scheme {wanted}"
         )
     if len(password_hash) > width:
         raise PasswordSchemeError(
@@ -135,6 +136,10 @@ def hash_password(password: str, scheme: str) -> str:
 def verify_password(password: str, password_hash: str) -> Optional[bool]:
     """Return whether *password* belongs to *password_hash*; None when that cannot be told here."""
     try:
+        _check_password(password, ARGON2ID)
+    except PasswordSchemeError:
+        return False
+    try:
         if password_hash.startswith("$argon2id$"):
             return _verify_argon2id(password, password_hash)
         if _BCRYPT.fullmatch(password_hash):
@@ -150,7 +155,7 @@ def _check_password(password: str, scheme: str) -> None:
         raise PasswordSchemeError(
             f"the password is refused: it has less than {_SHORTEST_PASSWORD} characters"
         )
-    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in password):
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in password):
         raise PasswordSchemeError("the password is refused: FTP cannot carry control characters")
     if scheme == BCRYPT and len(password.encode()) > _BCRYPT_PASSWORD_BYTES:
         raise PasswordSchemeError(

@@ -54,7 +54,7 @@ def end_sessions(
     """
     ended = dict.fromkeys(names, 0)
     errors: dict[str, TempoftpError] = {}
-    for _ in range(_LOOKS):
+    for _look in range(_LOOKS):
         if not names or not _has_sessions(proc):
             break
         try:
