@@ -53,6 +53,11 @@ def plan_shares(requests: Any, sources: Iterable[Mapping[str, Any]]) -> dict[str
     return _build_plan(planned, refused)
 
 
+def list_missing_passwords(users: Iterable[Mapping[str, Any]], folder: str) -> list[str]:
+    """Return the names of the users that have no password file yet."""
+    return [user["name"] for user in users if not (Path(folder) / user["name"]).exists()]
+
+
 def locate_passwords(users: Iterable[Mapping[str, Any]], folder: str, check_mode: bool) -> list[str]:
     """Return the password file of each user; in check mode /dev/null, which keeps nothing, for one not made yet."""
     paths = [Path(folder) / user["name"] for user in users]
@@ -101,6 +106,8 @@ def describe_delivery(
             failures.append(f"{share['id']}: {error['message']}")
         elif share["state"] != "delivered":
             lines.append(f"{share['id']}: {share['state']}")
+        elif share.get("path") is None:
+            lines.append(f"{share['id']}: would be delivered to account {share['ftpuser']}")
         else:
             lines += _describe_ready(share, account, server, share["ftpuser"] in unknown_passwords, folder)
     return {"lines": lines, "failures": failures}
@@ -177,7 +184,7 @@ def _resolve_source(text: Any, sources: list[Mapping[str, Any]]) -> dict[str, An
 
 def _find_source(host: str, sources: list[Mapping[str, Any]]) -> Mapping[str, Any]:
     for source in sources:
-        if host in (source["name"], *(source.get("aliases") or ())):
+        if host.lower() in {name.lower() for name in (source["name"], *(source.get("aliases") or ()))}:
             if source.get("local"):
                 raise RefusedError(
                     f"source {host} is on the FTP host itself, which this version cannot deliver"
@@ -233,6 +240,7 @@ class FilterModule:
         """Return the filters of this file."""
         return {
             "plan_shares": plan_shares,
+            "list_missing_passwords": list_missing_passwords,
             "locate_passwords": locate_passwords,
             "build_accounts": build_accounts,
             "list_unfit_passwords": list_unfit_passwords,
