@@ -16,6 +16,7 @@ def require_json_object() -> None:
     """
     if not request.is_json:
         raise UnsupportedMediaType
+    _refuse_truncated_body()
     try:
         body = request.get_json()
     except RecursionError as error:  # thousands of nested brackets
@@ -27,6 +28,13 @@ def require_json_object() -> None:
 def _refuse_large_body() -> None:
     limit = current_app.config["MAX_CONTENT_LENGTH"]
     if limit is not None and (request.content_length or 0) > limit:
+        raise RequestEntityTooLarge
+
+
+def _refuse_truncated_body() -> None:
+    # Of a chunked body (no length) werkzeug reads as much as the limit allows and says nothing of the rest.
+    limit = current_app.config["MAX_CONTENT_LENGTH"]
+    if request.content_length is None and len(request.get_data()) >= limit:
         raise RequestEntityTooLarge
 
 

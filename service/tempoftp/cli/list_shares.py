@@ -9,7 +9,7 @@ from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json, print_share_table
 
 
-@click.command
+@click.command("list")
 @click.option("--estado", help="Only shares in this state (recibido, traslado, listo, error, …).")
 @click.option("--usuario", help="Only shares of this e-mail.")
 @click.option("--limite", type=click.IntRange(min=1), help="At most so many.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from itertools import chain, repeat
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -18,6 +19,8 @@ from tempoftp.cli.exits import ServiceFailed, ServiceUnreachable
 from tempoftp.cli.output import ENDING, UNDER_WAY, format_bytes, format_progress_line, format_seconds
 
 POLL_SECONDS = 1.0
+# A small share is ready in two or three seconds: the first looks come sooner.
+FIRST_POLLS_SECONDS = (0.25, 0.25, 0.5, 0.5)
 # How long a service that stopped answering is waited for: a restart must not end somebody's watch.
 PATIENCE_SECONDS = 60.0
 
@@ -44,7 +47,7 @@ def iterate_states(
     A service that cannot be reached is asked again for `PATIENCE_SECONDS`; then its error is raised.
     """
     silent_since: float | None = None
-    while True:
+    for pause in chain(FIRST_POLLS_SECONDS, repeat(POLL_SECONDS)):
         try:
             share = client.get_share(share_id)
         except (ServiceUnreachable, ServiceFailed) as error:
@@ -57,7 +60,7 @@ def iterate_states(
             yield share
             if share.get("status") not in UNDER_WAY | ENDING:
                 return
-        sleep(POLL_SECONDS)
+        sleep(pause)
 
 
 def watch_share(client: ServiceClient, share_id: str, console: Console) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tempoftp.cli.decrypt import decrypt_token
+from tempoftp.cli.exits import BadSetting, Undecryptable
+
+KEY, OTHER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+
+
+@given(password=st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+def test_a_token_gives_back_the_password(password: str) -> None:
+    token = Fernet(KEY).encrypt(password.encode()).decode()
+    assert decrypt_token(token, KEY) == password
+
+
+def test_any_of_several_keys_fits() -> None:
+    token = Fernet(OTHER).encrypt(b"clave").decode()
+    assert decrypt_token(token, f"{KEY}, {OTHER}") == "clave"
+
+
+def test_by_id_fetches_the_token(tempoftp) -> None:
+    tempoftp("request", "abre@dominio", "abre_1", "source1:/srv/datos/tarda-0", "--watch")
+    token = json.loads(tempoftp("status", "abre_1", "--json").out)["password"]
+    by_id = tempoftp("decrypt", "--id", "abre_1")
+    assert by_id.code == 0
+    assert by_id.out == tempoftp("decrypt", token).out
+    assert len(by_id.out.strip()) >= 16
+
+
+def test_a_hash_cannot_be_turned_back(tempoftp) -> None:
+    tempoftp("request", "hash@dominio", "hash_1", "source1:/srv/datos/tarda-0", "--watch")
+    tempoftp("request", "hash@dominio", "hash_2", "source1:/srv/datos/tarda-0", "--watch")
+    ended = tempoftp("decrypt", "--id", "hash_2")
+    assert ended.code == 6
+    assert "still works" in ended.err
+
+
+def test_a_share_that_is_not_ready_has_no_password(tempoftp) -> None:
+    tempoftp("request", "tarda@dominio", "tarda_1", "source1:/srv/datos/tarda-600")
+    ended = tempoftp("decrypt", "--id", "tarda_1")
+    assert ended.code == 6
+    assert "no password yet" in ended.err
+
+
+@pytest.mark.parametrize("token", ["", "x", "gAAAAA==", "ñ", Fernet(OTHER).encrypt(b"x").decode()])
+def test_a_token_that_does_not_fit_is_told_apart_from_a_bad_key(token: str) -> None:
+    with pytest.raises(Undecryptable):
+        decrypt_token(token, KEY)
+
+
+@pytest.mark.parametrize("keys", ["", " , ", "no-es-una-clave", KEY[:-2]])
+def test_a_bad_key_is_a_setting(keys: str) -> None:
+    with pytest.raises(BadSetting, match="TEMPOFTP_ENCRYPTION_KEY"):
+        decrypt_token("x", keys)
+
+
+def test_wants_a_token_or_an_id_but_not_both(tempoftp_alone) -> None:
+    assert tempoftp_alone("decrypt").code == 2
+    assert tempoftp_alone("decrypt", "token", "--id", "x").code == 2

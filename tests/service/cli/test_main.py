@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tempoftp.cli import exits
+from tempoftp.cli.main import COMMANDS, main
+
+HEAVY = (
+    "flask",
+    "sqlalchemy",
+    "ansible",
+    "ansible_runner",
+    "huey",
+    "gunicorn",
+    "pydantic",
+    "alembic",
+    "tempoftp.settings",
+)
+
+
+def test_help_lists_every_command(tempoftp_alone) -> None:
+    ended = tempoftp_alone("--help")
+    assert ended.code == 0
+    for name, (_module, _attribute, summary) in COMMANDS.items():
+        assert name in ended.out
+        assert summary in ended.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_exists_under_its_name_and_explains_itself(tempoftp_alone, name: str) -> None:
+    ended = tempoftp_alone(name, "--help")
+    assert ended.code == 0
+    assert f"tempoftp {name}" in ended.out
+    command = main.get_command(None, name)  # type: ignore[arg-type]
+    assert command is not None
+    assert command.name == name
+    assert command.help
+
+
+def test_help_names_every_exit_code(tempoftp_alone) -> None:
+    shown = tempoftp_alone("--help").out
+    codes = {value for name, value in vars(exits).items() if name.isupper() and isinstance(value, int)}
+    assert codes == {0, 1, 2, 3, 4, 5, 6, 130}
+    for code in codes:
+        assert f"{code} " in shown
+
+
+def test_an_unknown_command_exits_2(tempoftp_alone) -> None:
+    assert tempoftp_alone("volar").code == 2
+
+
+@pytest.mark.parametrize("name", ["request", "status", "list", "delete", "decrypt", "key"])
+def test_client_commands_load_nothing_of_the_service(name: str) -> None:
+    check = (
+        "import sys\n"
+        "from tempoftp.cli.main import main\n"
+        f"main.get_command(None, {name!r})\n"
+        f"print([module for module in {HEAVY!r} if module in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n", done.stderr

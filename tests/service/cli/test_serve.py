@@ -1,0 +1,92 @@
+"""The API as a process: what only a real server, a real socket and real logs can show."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import socket
+
+import httpx
+import pytest
+
+
+@pytest.fixture
+def http(service):
+    with httpx.Client(base_url=service.url, trust_env=False, timeout=30) as client:
+        yield client
+
+
+def test_answers_as_the_seed_says(http) -> None:
+    body = {
+        "usuario": "sirve@dominio",
+        "id": "sirve_1",
+        "ruta": "lanotadm@source1:/srv/datos/goes",
+        "vigencia": 3,
+    }
+    answer = http.post("/tmpftp", json=body)
+    assert (answer.status_code, answer.json()) == (202, {"id": "sirve_1", "status": "recibido"})
+
+
+def test_the_log_has_each_request_with_its_id_and_cannot_be_forged(http, service) -> None:
+    http.get("/tmpftp/a%0a2026-01-01 INFO falsa", headers={"X-Request-ID": "bitacora-1"})
+    lines = (service.state_dir.parent / "log").read_text().splitlines()
+    found = [line for line in lines if "[bitacora-1]" in line]
+    assert len(found) == 1
+    assert " 404 " in found[0]
+    assert not any(line.startswith("2026-01-01 INFO falsa") for line in lines)
+
+
+def test_a_body_of_50_mb_is_refused_without_being_read(http) -> None:
+    answer = http.post("/tmpftp", content=b"x" * 50_000_000, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+    assert http.get("/").status_code == 200
+
+
+def test_a_body_in_chunks_is_bounded_too(http) -> None:
+    def pour():
+        for _ in range(1000):
+            yield b" " * 1000
+
+    answer = http.post("/tmpftp", content=pour(), headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+
+
+def test_what_is_not_http_does_not_harm_it(http, service) -> None:
+    address = ("127.0.0.1", int(service.url.rsplit(":", 1)[1]))
+    for raw in (
+        b"\x16\x03\x01\x02\x00",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n",
+    ):
+        with socket.create_connection(address, timeout=10) as sock:
+            sock.sendall(raw)
+            sock.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: sock.recv(4096), b""))
+        assert b"Traceback" not in answer
+        assert not answer.startswith(b"HTTP/1.1 200")
+    assert http.get("/").status_code == 200
+
+
+def test_a_deletion_that_waits_does_not_hold_up_others(tempoftp, http, service) -> None:
+    ids = [f"alavez_{number}" for number in range(6)]
+    for share_id in ids:
+        body = {"usuario": f"{share_id}@dominio", "id": share_id, "ruta": "source1:/srv/datos/tarda-600"}
+        assert http.post("/tmpftp", json=body).status_code == 202
+    with concurrent.futures.ThreadPoolExecutor(len(ids)) as pool:
+        deletions = list(pool.map(lambda share_id: http.delete(f"/tmpftp/{share_id}"), ids))
+    assert [(answer.status_code, answer.json()["status"]) for answer in deletions] == [
+        (200, "deleted")
+    ] * len(ids)
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.1", "ftp.example.org"])
+def test_refuses_an_address_that_others_can_reach(tempoftp_alone, bind: str) -> None:
+    ended = tempoftp_alone("serve", "--bind", bind)
+    assert ended.code == 2
+    assert "TEMPOFTP_BIND" in ended.err
+    assert "loopback" in ended.err or "not appear to be" in ended.err
+
+
+def test_refuses_a_setting_it_does_not_know(tempoftp_alone) -> None:
+    ended = tempoftp_alone("serve", TEMPOFTP_PUERTO="9043")
+    assert ended.code == 2
+    assert "TEMPOFTP_PUERTO" in ended.err
