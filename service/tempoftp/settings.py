@@ -108,6 +108,11 @@ class Settings(BaseSettings):
     run_wait_seconds: float = Field(
         default=3, ge=0, description="Seconds that one run waits on the FTP host for copies to finish."
     )
+    standby: bool = Field(
+        default=True,
+        description="0: do not keep an Ansible process standing by for each FTP host; a run then takes about a "
+        "second longer and an idle worker less memory.",
+    )
     run_timeout_seconds: float = Field(
         default=300, gt=0, description="Seconds after which a run is stopped and classified as `run_timeout`."
     )

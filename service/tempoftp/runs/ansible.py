@@ -1,8 +1,11 @@
 """Step 5 of the flow: one playbook execution. The only file that imports ansible_runner.
 
 A run has a private folder `<state>/runs/<run_id>` with `request.json` in and `outcome.json` out. The playbook is told
-that path and nothing else: no value of a client is ever an extra var, a host name or an argument. The folder goes at
+these paths and nothing else: no value of a client is ever an extra var, a host name or an argument. The folder goes at
 the end; what a killed worker left is swept at the next start.
+
+`request.json` is a named pipe: the playbook waits on it, so that a run can be started ahead, past Python's imports
+and the inventory, and stand by until there is a request; and no password hash ever touches the disk here.
 """
 
 from __future__ import annotations
@@ -12,15 +15,16 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import ansible_runner
 from pydantic import ValidationError
 
-from tempoftp.runs.provisioner import RunAbandoned, RunFailed
+from tempoftp.runs.provisioner import RunAbandoned, RunFailed, new_run_id
 from tempoftp.runs.request_file import RunRequest
 from tempoftp.settings import INVENTORY_VARIABLES, Settings, variable_of
 from tempoftp.shares.errors import ShareError
@@ -30,18 +34,133 @@ logger = logging.getLogger(__name__)
 
 PLAYBOOK = "run_request.yml"
 CANCEL_POLL_SECONDS = 1
+OUTCOME_POLL_SECONDS = 0.02
 LOCK = "lock"
+REQUEST = "request.json"
+OUTCOME = "outcome.json"
 DATABASE_FIELDS = ("ftp_db_host", "ftp_db_port", "ftp_db_user", "ftp_db_pass", "ftp_db_name")
 MESSAGE_LENGTH = 500
 
 
+class PlaybookRun:
+    """One execution of the playbook, started at once, in a thread of its own; it waits for its request."""
+
+    def __init__(self, settings: Settings, environment: dict[str, str], run_id: str, ftp_host: str) -> None:
+        self.run_id = run_id
+        self.ftp_host = ftp_host
+        self.failures: list[ShareError] = []
+        self.rc: int | None = None
+        self._settings = settings
+        self._environment = environment
+        self._folder = settings.state_dir / "runs" / run_id
+        self._stop = threading.Event()
+        self._folder.mkdir(parents=True, mode=0o700)
+        # Held until the folder goes, so that another worker's sweep leaves it alone.
+        self._lock = (self._folder / LOCK).open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        os.mkfifo(self._folder / REQUEST, 0o600)
+        self._thread = threading.Thread(target=self._execute, name=f"run-{run_id}", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the playbook still runs."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Have the playbook killed within a second or so."""
+        self._stop.set()
+
+    def join(self, seconds: float) -> None:
+        """Wait until the playbook has ended and its folder is gone."""
+        self._thread.join(seconds)
+
+    def feed(self, request: RunRequest, deadline: float, should_stop: Callable[[], bool]) -> None:
+        """Hand the request to the waiting playbook. Raises RunFailed or RunAbandoned when it is not to be had."""
+        while True:
+            try:
+                descriptor = os.open(self._folder / REQUEST, os.O_WRONLY | os.O_NONBLOCK)
+                break
+            except OSError:  # nobody reads yet
+                self.check(deadline, should_stop)
+                time.sleep(OUTCOME_POLL_SECONDS)
+        os.set_blocking(descriptor, True)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as pipe:
+            pipe.write(request.write_json())
+
+    def read_outcome(self, deadline: float, should_stop: Callable[[], bool]) -> Outcome:
+        """Wait for the outcome file and read it; the playbook may still be ending then."""
+        path = self._folder / OUTCOME
+        while not path.exists():
+            if not self.is_alive and not path.exists():
+                raise RunFailed(self.explain())
+            self.check(deadline, should_stop)
+            time.sleep(OUTCOME_POLL_SECONDS)
+        return parse_outcome(path.read_bytes())
+
+    def check(self, deadline: float, should_stop: Callable[[], bool]) -> None:
+        """Raise RunFailed or RunAbandoned when there is nothing to wait for any more."""
+        if should_stop():
+            raise RunAbandoned
+        if not self.is_alive:
+            raise RunFailed(self.explain())
+        if time.monotonic() > deadline:
+            text = f"the run on {self.ftp_host} was stopped after {self._settings.run_timeout_seconds:g} s"
+            raise RunFailed(ShareError.of("run_timeout", f"{text}; it will be tried again"))
+
+    def explain(self) -> ShareError:
+        """Return why the playbook ended without an outcome."""
+        if self.failures:
+            return self.failures[-1]
+        text = f"the playbook for {self.ftp_host} ended with {self.rc} before an outcome"
+        return ShareError.of("run_failed", f"{text}; see the worker's journal")
+
+    def _execute(self) -> None:
+        settings = self._settings
+        try:
+            runner = ansible_runner.run(
+                private_data_dir=str(self._folder),
+                project_dir=str(settings.project_dir),
+                playbook=str(settings.project_dir / "playbooks" / PLAYBOOK),
+                inventory=str(settings.inventory) if settings.inventory else None,
+                limit=self.ftp_host,
+                extravars={
+                    "request_file": str(self._folder / REQUEST),
+                    "outcome_file": str(self._folder / OUTCOME),
+                },
+                envvars=self._environment,
+                settings={"pexpect_timeout": CANCEL_POLL_SECONDS, "suppress_ansible_output": True},
+                event_handler=self._look_at,
+                cancel_callback=self._stop.is_set,
+                quiet=True,
+            )
+            self.rc = runner.rc
+            if runner.rc != 0 and not self.failures and not self._stop.is_set():
+                self.failures.append(_explain_output(runner, self.ftp_host))
+        except Exception as error:  # a thread of our own: whoever waits for it must learn of it
+            logger.exception("run broke: run=%s host=%s", self.run_id, self.ftp_host)
+            self.failures.append(ShareError.of("run_failed", f"the playbook could not be run: {error}"))
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._lock.close()
+
+    def _look_at(self, event: dict[str, Any]) -> bool:
+        found = classify_event(event, self.ftp_host)
+        if found is not None:
+            self.failures.append(found)
+        return False  # nothing of the event is kept on disk
+
+
 class AnsibleProvisioner:
-    """Carries out runs with ansible-runner, one private folder each."""
+    """Carries out runs with ansible-runner; keeps one standing by for each FTP host it has worked on."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = settings.state_dir / "runs"
         self._environment = build_environment(settings)
+        self._standing_by: dict[str, PlaybookRun] = {}
+        self._guard = threading.Lock()
+        self._closed = False
 
     def sweep(self) -> None:
         """Remove the folders of runs whose worker is gone; one that lives holds the lock in its folder."""
@@ -54,72 +173,66 @@ class AnsibleProvisioner:
                 except OSError:
                     continue
                 logger.info("sweeping what run %s left behind", folder.name)
+                _release_reader(folder / REQUEST)
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def reserve_run_id(self, ftp_host: str) -> str:
+        """Return the id of the run that stands by for a host, else a new one."""
+        with self._guard:
+            prepared = self._standing_by.get(ftp_host)
+            return prepared.run_id if prepared is not None and prepared.is_alive else new_run_id()
 
     def run(self, request: RunRequest, should_stop: Callable[[], bool]) -> Outcome:
         """Execute the playbook once. Raises RunFailed or RunAbandoned."""
-        with self._make_folder(request.run_id) as folder:
-            request_file = folder / "request.json"
-            descriptor = os.open(request_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(request.write_json())
-            failures: list[ShareError] = []
-            runner = self._execute(folder, request, should_stop, failures)
-            outcome_file = folder / "outcome.json"
-            if outcome_file.exists():
-                return _read_outcome(outcome_file)
-            if runner.status == "canceled":
-                raise RunAbandoned
-            if runner.status == "timeout":
-                text = f"the run on {request.ftp_host} was stopped after {self._settings.run_timeout_seconds:g} s"
-                raise RunFailed(ShareError.of("run_timeout", f"{text}; it will be tried again"))
-            raise RunFailed(failures[-1] if failures else _explain_output(runner, request.ftp_host))
-
-    def _execute(
-        self,
-        folder: Path,
-        request: RunRequest,
-        should_stop: Callable[[], bool],
-        failures: list[ShareError],
-    ) -> Any:
-        def look_at(event: dict[str, Any]) -> bool:
-            found = classify_event(event, request.ftp_host)
-            if found is not None:
-                failures.append(found)
-            return False  # nothing of the event is kept on disk
-
-        settings = self._settings
-        return ansible_runner.run(
-            private_data_dir=str(folder),
-            project_dir=str(settings.project_dir),
-            playbook=str(settings.project_dir / "playbooks" / PLAYBOOK),
-            inventory=str(settings.inventory) if settings.inventory else None,
-            limit=request.ftp_host,
-            extravars={
-                "request_file": str(folder / "request.json"),
-                "outcome_file": str(folder / "outcome.json"),
-            },
-            envvars=self._environment,
-            settings={
-                "pexpect_timeout": CANCEL_POLL_SECONDS,
-                "job_timeout": int(settings.run_timeout_seconds),
-                "suppress_ansible_output": True,
-            },
-            event_handler=look_at,
-            cancel_callback=should_stop,
-            quiet=True,
-        )
-
-    @contextmanager
-    def _make_folder(self, run_id: str) -> Iterator[Path]:
-        folder = self._folder / run_id
-        folder.mkdir(parents=True, mode=0o700)
+        deadline = time.monotonic() + self._settings.run_timeout_seconds
+        playbook = self._take(request)
         try:
-            with (folder / LOCK).open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            playbook.feed(request, deadline, should_stop)
+            outcome = playbook.read_outcome(deadline, should_stop)
+        except OSError as error:
+            raise RunFailed(
+                ShareError.of("run_failed", f"the playbook went away while it was given its request: {error}")
+            ) from None
+        except (RunFailed, RunAbandoned):
+            playbook.stop()
+            raise
+        self._prepare(request.ftp_host)
+        return outcome
+
+    def close(self) -> None:
+        """Stop what stands by."""
+        with self._guard:
+            self._closed = True
+            waiting = list(self._standing_by.values())
+            self._standing_by.clear()
+        for playbook in waiting:
+            playbook.stop()
+        for playbook in waiting:
+            playbook.join(CANCEL_POLL_SECONDS * 5)
+
+    def _take(self, request: RunRequest) -> PlaybookRun:
+        with self._guard:
+            prepared = self._standing_by.pop(request.ftp_host, None)
+        if prepared is not None and prepared.is_alive and prepared.run_id == request.run_id:
+            return prepared
+        if prepared is not None:
+            prepared.stop()
+        return PlaybookRun(self._settings, self._environment, request.run_id, request.ftp_host)
+
+    def _prepare(self, ftp_host: str) -> None:
+        with self._guard:
+            if not self._closed and self._settings.standby:
+                self._standing_by[ftp_host] = PlaybookRun(
+                    self._settings, self._environment, new_run_id(), ftp_host
+                )
+
+
+def _release_reader(pipe: Path) -> None:
+    """Let a playbook that waits for the request of a dead worker read an end of file, and so end."""
+    try:
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return  # nobody waits
 
 
 def build_environment(settings: Settings) -> dict[str, str]:
@@ -132,6 +245,9 @@ def build_environment(settings: Settings) -> dict[str, str]:
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
+        # Longer than the facts are let to age, so that a run nearly always finds the connection open.
+        "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=180s -o ServerAliveInterval=5 "
+        "-o ServerAliveCountMax=3 -o IdentitiesOnly=yes",
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(settings.state_dir / "cp"),
         "ANSIBLE_GATHERING": "explicit",
         "ANSIBLE_NOCOLOR": "True",
@@ -167,9 +283,10 @@ def classify_event(event: dict[str, Any], ftp_host: str) -> ShareError | None:
     return ShareError.of("run_failed", f"{text}; see the worker's journal")
 
 
-def _read_outcome(path: Path) -> Outcome:
+def parse_outcome(content: bytes) -> Outcome:
+    """Return an outcome file's content. Raises RunFailed when it does not fit."""
     try:
-        return Outcome.model_validate_json(path.read_bytes())
+        return Outcome.model_validate_json(content)
     except ValidationError as error:
         places = ", ".join(".".join(str(step) for step in part["loc"]) for part in error.errors()[:5])
         text = (

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 from tempoftp.runs.request_file import RunRequest
 from tempoftp.settings import Settings
 from tempoftp.shares.errors import ShareError
 from tempoftp.shares.results import Outcome
+
+
+def new_run_id() -> str:
+    """Return an id that sorts by time and is short enough for a path."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
 
 
 class RunFailed(Exception):  # noqa: N818 - the opposite of an outcome, not a programming error
@@ -32,8 +39,14 @@ class Provisioner(Protocol):
         Raises RunFailed or RunAbandoned.
         """
 
+    def reserve_run_id(self, ftp_host: str) -> str:
+        """Return the id for the next run of a host."""
+
     def sweep(self) -> None:
         """Remove what killed workers left over. Called when a worker starts."""
+
+    def close(self) -> None:
+        """Stop what still runs. Called when a worker stops."""
 
 
 def build_provisioner(settings: Settings) -> Provisioner:

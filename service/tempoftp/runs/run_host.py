@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from cryptography.fernet import InvalidToken
 from sqlalchemy import select
@@ -55,8 +53,9 @@ class HostRunner:
         self.log = ShareLog(self.settings.state_dir)
 
     def close(self) -> None:
-        """Give the threads back."""
+        """Stop what still runs and give the threads back."""
         self.hashers.shutdown(wait=True, cancel_futures=True)
+        self.provisioner.close()
 
     def run_host(self, ftp_host: str) -> int:
         """Make one run for an FTP host; returns how many shares it carried.
@@ -64,7 +63,7 @@ class HostRunner:
         With nothing due there is no run, unless nothing has been heard of the host for a while: then an empty run
         fetches its facts.
         """
-        run_id = new_run_id()
+        run_id = self.provisioner.reserve_run_id(ftp_host)
         with self.database.write() as session:
             shares = claim_shares(
                 session, ftp_host, run_id, self.settings.batch_size, self.settings.lease_seconds
@@ -226,11 +225,6 @@ class HostRunner:
         finally:
             done.set()
             thread.join()
-
-
-def new_run_id() -> str:
-    """Return an id that sorts by time and is short enough for a path."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
 
 
 def plan_wait(shares: list[Share], longest: float) -> float:

@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tempoftp.runs.provisioner import RunAbandoned
+from tempoftp.runs.provisioner import RunAbandoned, new_run_id
 from tempoftp.runs.request_file import RunRequest, ShareItem, UserItem
 from tempoftp.shares.errors import ERROR_CLASSES
 from tempoftp.shares.results import Outcome
@@ -52,6 +52,13 @@ class SimulatedProvisioner:
     def sweep(self) -> None:
         """Make the folder; nothing of a run is ever left over."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+
+    def reserve_run_id(self, ftp_host: str) -> str:
+        """Return a new id; nothing stands by here."""
+        return new_run_id()
+
+    def close(self) -> None:
+        """Nothing runs between two runs."""
 
     def run(self, request: RunRequest, should_stop: Callable[[], bool]) -> Outcome:
         """Look, apply one step, wait like a run does, report."""
