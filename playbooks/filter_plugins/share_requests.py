@@ -105,7 +105,9 @@ def describe_delivery(
         if error:
             failures.append(f"{share['id']}: {error['message']}")
         elif share["state"] != "delivered":
-            lines.append(f"{share['id']}: {share['state']}")
+            kept = account.get("kept_reason")
+            stays = f"; account {share['ftpuser']} stays ({kept.replace('_', ' ')})" if kept else ""
+            lines.append(f"{share['id']}: {share['state']}{stays}")
         elif share.get("path") is None:
             lines.append(f"{share['id']}: would be delivered to account {share['ftpuser']}")
         else:
