@@ -1,0 +1,45 @@
+"""The answers shown in the READMEs have the shape of real ones; both languages show the same commands."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from documents import PROJECT, READMES, Document
+
+from tempoftp.api.answers import ShareAnswer
+from tempoftp.shares.requests import ShareRequest
+
+each_readme = pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)
+
+
+@each_readme
+def test_share_example_is_an_answer(document: Document) -> None:
+    example = json.loads(document.blocks["share"])
+    answer = ShareAnswer.model_validate(example)
+    assert set(example) == set(ShareAnswer.model_fields)
+    assert answer.model_dump(mode="json") == example
+
+
+@each_readme
+def test_requested_body_is_a_request(document: Document) -> None:
+    body = re.search(r"-d '(\{.*?\})'", document.blocks["smoke test"], re.DOTALL)
+    assert body, "the smoke test posts a JSON body"
+    request = ShareRequest.model_validate_json(body[1])
+    assert f"/tmpftp/{request.id}" in document.blocks["delete"]
+    assert request.id in document.blocks["fetch"]
+
+
+def test_both_languages_run_the_same_commands() -> None:
+    english, spanish = (document.blocks for document in READMES)
+    assert english == spanish
+
+
+@each_readme
+def test_client_settings_are_what_the_demo_writes(document: Document) -> None:
+    demo = (PROJECT / "molecule" / "shared" / "demo" / "__main__.py").read_text(encoding="utf-8")
+    assert ". var/demo.env" in document.blocks["client settings"]
+    assert '"demo.env"' in demo
+    for name in re.findall(r"\$(TEMPOFTP_\w+)", "\n".join(document.blocks.values())):
+        assert f"{name}=" in demo, f"{name} is not in var/demo.env"

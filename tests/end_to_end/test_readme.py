@@ -1,0 +1,140 @@
+"""The README's commands, run as they stand there, in a shell, by a user who has just made the demo."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ftps import log_in, read_tree
+from stage import BIN, PROJECT, Stage
+
+sys.path.insert(0, str(PROJECT / "tests" / "docs"))
+
+from documents import READMES
+
+pytestmark = pytest.mark.lab
+
+BLOCKS = READMES[0].blocks  # tests/docs holds that the Spanish ones are the same
+SHARE_ID = "proyecto_real_2"
+DATA = "/srv/datos/ejemplo"
+CREDENTIALS = ("ftp_alguien_ejemplo", "ftp_otra_ejemplo")
+
+
+class Terminal:
+    """A shell in the checkout with the settings of one stage in its environment, where the demo's would be."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._environment = {
+            **os.environ,
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "TEMPOFTP_URL": stage.control.url,
+            "TEMPOFTP_ENCRYPTION_KEY": stage.encryption_key,
+            "TEMPOFTP_LAB_NET": stage.net,
+            "ANSIBLE_HOME": str(PROJECT / "var" / "ansible"),
+            "ANSIBLE_NOCOLOR": "1",
+        }
+
+    def paste(self, *names: str) -> str:
+        """Run blocks of the README, one after the other in one shell; what they print. Every `# →` must be in it."""
+        script = "\n".join(BLOCKS[name] for name in names)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=PROJECT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, f"{names} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        for promised in re.findall(r"^# → (.+)$", script, re.MULTILINE):
+            assert promised in done.stdout, f"{names} promises {promised!r} and prints:\n{done.stdout}"
+        return done.stdout
+
+
+@pytest.fixture
+def terminal(stage: Stage) -> Iterator[Terminal]:
+    """A terminal where nothing of an earlier try lies about; the source has a little of what the demo's has."""
+    stage.control.start()
+    stage.source(
+        f"mkdir -p '{DATA}/con espacios' {DATA}/goes16/2026 && echo 'Datos' > '{DATA}/con espacios/léeme.txt' && "
+        f"head -c 300000 /dev/urandom > {DATA}/goes16/2026/banda_1.nc && "
+        f"head -c 700 /dev/urandom > {DATA}/goes16/indice_1.bin && chmod -R a+rX {DATA}"
+    )
+    _forget()
+    yield Terminal(stage)
+    _forget()
+
+
+def _forget() -> None:
+    shutil.rmtree(PROJECT / "var" / SHARE_ID, ignore_errors=True)
+    for name in (f"{SHARE_ID}.json", "servidor.pem"):
+        (PROJECT / "var" / name).unlink(missing_ok=True)
+
+
+@pytest.fixture
+def operator(stage: Stage, terminal: Terminal) -> Iterator[Terminal]:
+    """A terminal of somebody who has no password of the example's accounts yet, and leaves none."""
+    folder = PROJECT / "var" / "credentials" / stage.ftp_host
+    kept = {name: (folder / name).read_text() for name in CREDENTIALS if (folder / name).exists()}
+    for name in kept:
+        (folder / name).unlink()
+    try:
+        yield terminal
+    finally:
+        for name in CREDENTIALS:
+            (folder / name).unlink(missing_ok=True)
+        for name, password in kept.items():  # those of a demo that is up beside this
+            (folder / name).touch(mode=0o600)
+            (folder / name).write_text(password)
+
+
+def test_smoke_test_with_curl(stage: Stage, terminal: Terminal) -> None:
+    terminal.paste("smoke test")
+    answer = json.loads((PROJECT / "var" / f"{SHARE_ID}.json").read_text())
+    assert answer["servidor"]["host"] == stage.ftp_address
+
+    terminal.paste("fetch")
+    fetched = PROJECT / "var" / SHARE_ID
+    names = {str(path.relative_to(fetched)) for path in fetched.rglob("*") if path.is_file()}
+    assert names == set(stage.digest_source(f"{DATA}/goes16"))
+    password = stage.decrypt(answer["password"])
+    with log_in(stage.ftp_address, answer["usuario"], password, certificate=stage.certificate) as client:
+        assert read_tree(client, f"/{SHARE_ID}") == stage.digest_source(f"{DATA}/goes16")
+
+    terminal.paste("delete")
+    assert stage.query(f"SELECT User FROM users WHERE User = '{answer['usuario']}'") == ""
+    assert stage.ftp(f"ls -d {answer['directorio']} 2>/dev/null || true") == ""
+
+
+def test_fetch_refuses_another_certificate(stage: Stage, terminal: Terminal, tmp_path: Path) -> None:
+    """The fingerprint check of the README is one that can fail."""
+    terminal.paste("smoke test")
+    told = PROJECT / "var" / f"{SHARE_ID}.json"
+    told.write_text(re.sub(r'"huella":"sha256:..', '"huella":"sha256:zz', told.read_text()))
+    try:
+        with pytest.raises(AssertionError, match="ended with 1"):
+            terminal.paste("fetch")
+        assert not (PROJECT / "var" / SHARE_ID).exists()
+    finally:
+        terminal.paste("delete")
+
+
+def test_operator_delivers_without_the_service(stage: Stage, operator: Terminal) -> None:
+    first = operator.paste("operator")
+    checked, delivered = re.findall(r"changed=(\d+)", first)
+    assert int(checked) > 0
+    assert int(delivered) > 0
+    password = operator.paste("operator password").strip()
+    assert password
+    assert password not in first
+    with log_in(stage.ftp_address, "ftp_alguien_ejemplo", password, certificate=stage.certificate) as client:
+        assert read_tree(client, "/ejemplo_operador") == stage.digest_source(DATA)
+    again = operator.paste("operator")
+    assert re.findall(r"changed=(\d+)", again) == ["0", "0"]
