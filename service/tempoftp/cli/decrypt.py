@@ -18,11 +18,14 @@ KEY_VARIABLE = "TEMPOFTP_ENCRYPTION_KEY"
 def decrypt(token: str | None, id_: str | None) -> None:
     """Show the clear password of a share.
 
-    Give the TOKEN (`password` in the service's answer), or --id ID to fetch it. The key is read from
+    Give the TOKEN (`password` in the service's answer; `-` reads it from standard input, where no process list shows
+    it), or --id ID to fetch it. The key is read from
     TEMPOFTP_ENCRYPTION_KEY; the first of several keys that fits is used.
     """
     if (token is None) == (id_ is None):
         raise click.UsageError("give either a TOKEN or --id ID")
+    if token == "-":
+        token = click.get_text_stream("stdin").read().strip()
     click.echo(decrypt_token(token or fetch_token(str(id_)), os.environ.get(KEY_VARIABLE, "")))
 
 

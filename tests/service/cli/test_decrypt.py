@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from click.testing import CliRunner
 from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tempoftp.cli.decrypt import decrypt_token
+from tempoftp.cli.decrypt import decrypt, decrypt_token
 from tempoftp.cli.exits import BadSetting, Undecryptable
 
 KEY, OTHER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -22,6 +23,13 @@ def test_a_token_gives_back_the_password(password: str) -> None:
 def test_any_of_several_keys_fits() -> None:
     token = Fernet(OTHER).encrypt(b"clave").decode()
     assert decrypt_token(token, f"{KEY}, {OTHER}") == "clave"
+
+
+def test_a_token_on_standard_input_stands_in_no_process_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPOFTP_ENCRYPTION_KEY", KEY)
+    token = Fernet(KEY).encrypt(b"clave").decode()
+    ended = CliRunner().invoke(decrypt, ["-"], input=token + "\n")
+    assert (ended.exit_code, ended.output) == (0, "clave\n")
 
 
 def test_by_id_fetches_the_token(tempoftp) -> None:
