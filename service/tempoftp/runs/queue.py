@@ -23,7 +23,7 @@ from huey.consumer import Consumer, Scheduler
 from huey.serializer import SignedSerializer
 
 from tempoftp.settings import INVENTORY_VARIABLES, Settings
-from tempoftp.shares.database import Database, open_database
+from tempoftp.shares.database import Database, make_database_file, open_database
 from tempoftp.shares.leases import find_due_hosts, find_stale_hosts
 
 logger = logging.getLogger(__name__)
@@ -71,10 +71,11 @@ def _open_sender(state_dir: Path, secret: str) -> WakeUps:
 
 
 def _open_huey(name: str, state_dir: Path, secret: str, *, fsync: bool) -> SqliteHuey:
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+    path = state_dir / f"{name}.sqlite3"
+    make_database_file(path)
     return SqliteHuey(
         f"tempoftp-{name}",
-        filename=str(state_dir / f"{name}.sqlite3"),
+        filename=str(path),
         fsync=fsync,
         results=False,
         # Huey unpickles what it reads: only what was signed with our key.
