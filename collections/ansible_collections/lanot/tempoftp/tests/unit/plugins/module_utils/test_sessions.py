@@ -132,7 +132,7 @@ def test_nobody_is_asked_while_there_is_no_session_at_all(tmp_path):
 def test_a_missing_pure_ftpwho_is_named_when_there_are_sessions(start_session, tmp_path, monkeypatch):
     start_session()
     monkeypatch.setattr(_sessions, "_SERVICE_PATH", str(tmp_path / "nothing"))
-    _, errors = end_sessions(["ftp_a"])
+    errors = end_sessions(["ftp_a"])[1]
     assert errors["ftp_a"].error_class == "run_failed"
     assert "pure-ftpwho is missing" in errors["ftp_a"].message
 
@@ -141,5 +141,5 @@ def test_a_pure_ftpwho_that_hangs_is_given_up(start_session, script_who, monkeyp
     start_session()
     monkeypatch.setattr(_sessions, "_WHO_TIMEOUT", 0.5)
     script_who(body="time.sleep(60)")
-    _, errors = end_sessions(["ftp_a"])
+    errors = end_sessions(["ftp_a"])[1]
     assert errors["ftp_a"].error_class == "run_timeout"

@@ -18,7 +18,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_ftpuser
 
 HASH = "$2b$12$" + "a" * 53
-COLUMNS = [("User", 255), ("Password", 255), ("Uid", None), ("Gid", None), ("Dir", 255), ("Status", None)]
+COLUMNS = (("User", 255), ("Password", 255), ("Uid", None), ("Gid", None), ("Dir", 255), ("Status", None))
 FIELDS = "`User`, `Password`, `Uid`, `Gid`, `Dir`, `Status`"
 
 
@@ -89,7 +89,7 @@ class ScriptedServer:
 
     def assert_done(self) -> None:
         """Fail when an expected statement never came."""
-        assert not self._exchanges, f"never came: {[statement for statement, _, _ in self._exchanges]}"
+        assert not self._exchanges, f"never came: {[exchange[0] for exchange in self._exchanges]}"
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_the_first_delivered_share_makes_record_row_and_times_in_that_order(
         "commit",
         lambda: (real_commit(server), rows.append(build_row(tree, expires.value.replace(" ", "T") + "Z"))),
     )
-    user, _ = run_shared()
+    user = run_shared()[0]
     assert user["error"] is None
     assert steps[4:] == ["write_account", "INSERT", "COMMIT", "SELECT", "write_manifest"]
     manifest = _manifest.read_manifest(tree, "s1")
@@ -141,7 +141,7 @@ def test_no_share_is_ready_before_the_table_has_the_account(server, run_shared, 
     server.expect_table(COLUMNS)
     server.expect_read([NAME], fields=FIELDS)
     expect_insert(server, tree, pymysql.err.OperationalError(2013, "Lost connection"))
-    user, _ = run_shared()
+    user = run_shared()[0]
     assert user["error"]["class"] == "database_unavailable"
     assert _manifest.read_manifest(tree, "s1").ready_at is None
     # The next run must not take its own half-made account for somebody else's.
@@ -167,7 +167,7 @@ def test_what_a_kill_left_after_the_insert_is_repaired(server, run_shared, tree)
     _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree, "2099-01-01T00:00:00Z")], fields=FIELDS)
-    user, _ = run_shared()
+    user = run_shared()[0]
     assert (user["changed"], user["created"]) == (True, False)
     assert _manifest.read_manifest(tree, "s2").ready_at is not None
     assert _manifest.read_manifest(tree, "s1").expires == "2099-01-01T00:00:00Z"
@@ -207,7 +207,7 @@ def test_an_account_that_was_there_is_read_only_ever(server, run_shared, tree):
     write_share(tree)
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree, password="theirs")], fields=FIELDS)
-    user, _ = run_shared(update_password="always")
+    user = run_shared(update_password="always")[0]
     assert (user["origin"], user["state"], user["password_hash"]) == ("adopted", "present", "theirs")
     assert _manifest.read_account(tree, NAME).origin == "adopted"
     assert _manifest.read_manifest(tree, "s1").ready_at is not None
@@ -237,7 +237,7 @@ def test_removing_deletes_the_row_then_the_record(server, run_shared, tree):
     server.expect("^DELETE FROM `users` WHERE `User` = %s AND BINARY `User` = %s$", [NAME, NAME])
     server.expect_commit()
     server.expect_read([NAME], fields=FIELDS)
-    user, _ = run_shared(state="absent")
+    user = run_shared(state="absent")[0]
     assert (user["state"], user["changed"], user["sessions_ended"]) == ("absent", True, 0)
     assert not tree.account(NAME).exists()
 
@@ -249,7 +249,7 @@ def test_a_row_that_survives_its_delete_keeps_its_record(server, run_shared, tre
     server.expect("^DELETE", [NAME, NAME])
     server.expect_commit()
     server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
-    user, _ = run_shared(state="absent")
+    user = run_shared(state="absent")[0]
     assert (user["state"], user["error"]["class"]) == ("unknown", "database_unavailable")
     assert tree.account(NAME).exists()
 
@@ -261,7 +261,7 @@ def test_blocking_writes_the_status_only(server, run_shared, tree):
     server.expect(r"^UPDATE `users` SET `Status` = %s WHERE", ["0", NAME, NAME])
     server.expect_commit()
     server.expect_read([NAME], [build_row(tree, status=0)], fields=FIELDS)
-    user, _ = run_shared(state="blocked")
+    user = run_shared(state="blocked")[0]
     assert (user["state"], user["password_matches"]) == ("blocked", True)
 
 
@@ -284,6 +284,6 @@ def test_a_full_disk_is_that_accounts_error(server, run_shared, tree, monkeypatc
     )
     server.expect_table(COLUMNS)
     server.expect_read([NAME], fields=FIELDS)
-    user, _ = run_shared()
+    user = run_shared()[0]
     assert user["error"]["class"] == "no_space"
     assert str(tree.account(NAME)) in user["error"]["message"]

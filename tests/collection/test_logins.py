@@ -1,0 +1,204 @@
+"""What the module writes, tried with a real pure-ftpd: who gets in, who does not, and whose session ends.
+
+Needs root (pure-ftpd does) and the package pure-ftpd-mysql; the lab's hosts have both, see molecule/ and
+tests/end_to_end for the same over TLS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ftplib
+import os
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+NAME = "ftp_alguien"
+PASSWORD = "a good password"
+UID = 2001
+TABLE = """
+CREATE TABLE users (
+   User VARCHAR(64) PRIMARY KEY,
+   Password VARCHAR({width}) NOT NULL,
+   Uid INT NOT NULL,
+   Gid INT NOT NULL,
+   Dir VARCHAR(255) NOT NULL,
+   Status TINYINT NOT NULL DEFAULT 1,
+   Expires DATETIME NULL
+)"""
+CONF = r"""
+MYSQLSocket {socket}
+MYSQLUser tempoftp
+MYSQLPassword login secret
+MYSQLDatabase pureftpd
+{crypt}
+MYSQLGetPW SELECT Password FROM users WHERE BINARY User="\L" AND Status="1" AND COALESCE(Expires > UTC_TIMESTAMP(), 1)
+MYSQLGetUID SELECT Uid FROM users WHERE BINARY User="\L"
+MYSQLGetGID SELECT Gid FROM users WHERE BINARY User="\L"
+MYSQLGetDir SELECT Dir FROM users WHERE BINARY User="\L"
+"""
+START_LIMIT = 20.0
+
+# Not among the quick ones: pure-ftpd takes some seconds over every login that it refuses.
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or shutil.which("pure-ftpd-mysql") is None, reason="needs root and pure-ftpd-mysql"
+    ),
+]
+
+
+class Ftpd:
+    """A pure-ftpd of this test, and the module told about it."""
+
+    def __init__(self, port, run_module, conf, root):
+        self.port = port
+        self.root = root
+        self._run_module = run_module
+        self._conf = conf
+
+    def run(self, **wish):
+        """Run the module for one account."""
+        wish = {"name": NAME, "home": str(self.root / NAME), **wish}
+        return self._run_module(pureftpd_mysql_conf=str(self._conf), **wish)
+
+    def login(self, user=NAME, password=PASSWORD):
+        """Return a session, or None when pure-ftpd refuses it."""
+        session = ftplib.FTP()
+        session.connect("127.0.0.1", self.port, timeout=20)
+        try:
+            session.login(user, password)
+        except ftplib.error_perm as error:
+            assert str(error).startswith("530")
+            session.close()
+            return None
+        return session
+
+    def may_login(self, **credentials):
+        """Whether pure-ftpd lets somebody in."""
+        session = self.login(**credentials)
+        if session is None:
+            return False
+        session.quit()
+        return True
+
+
+@pytest.fixture
+def start_ftpd(database, run_module, tmp_path):
+    """Return a function that starts pure-ftpd for a column width and a line of its MySQL configuration."""
+    with contextlib.ExitStack() as stack:
+
+        def start(width=64, crypt="MYSQLCrypt any"):
+            database.make_table(TABLE.format(width=width))
+            conf = tmp_path / f"mysql-{width}.conf"
+            conf.write_text(CONF.format(socket=database.socket, crypt=crypt))
+            root = tmp_path / "data"
+            (root / NAME).mkdir(parents=True)
+            for folder in (root, *root.parents):
+                if folder.is_relative_to(tmp_path.parents[1]):
+                    folder.chmod(0o755)
+            port = find_free_port()
+            argv = [
+                "pure-ftpd-mysql",
+                "-l",
+                f"mysql:{conf}",
+                "-S",
+                f"127.0.0.1,{port}",
+                "-A",
+                "-u",
+                "1000",
+                "-H",
+            ]
+            process = stack.enter_context(subprocess.Popen(argv, stdin=subprocess.DEVNULL))
+            stack.callback(process.terminate)
+            wait_for_banner(process, port)
+            return Ftpd(port, run_module, conf, root)
+
+        yield start
+
+
+def find_free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_banner(process, port):
+    deadline = time.monotonic() + START_LIMIT
+    while True:
+        assert process.poll() is None, "pure-ftpd ended at once"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as probe:
+            assert probe.recv(3) == b"220"
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("width", "crypt"),
+    [
+        (64, "MYSQLCrypt any"),
+        (64, "MYSQLCrypt crypt"),
+        (255, "MYSQLCrypt any"),
+        (255, "MYSQLCrypt cleartext\nmysqlcrypt\tARGON2 "),
+    ],
+)
+def test_a_new_account_can_log_in_whatever_the_column_and_the_scheme(start_ftpd, width, crypt):
+    ftpd = start_ftpd(width, crypt)
+    result = ftpd.run(password=PASSWORD)
+    assert result["users"][0]["state"] == "present"
+    assert ftpd.may_login()
+    assert not ftpd.may_login(password=result["users"][0]["password_hash"])
+
+
+@pytest.mark.parametrize(
+    "crypt", ["MYSQLCrypt md5", "MYSQLCrypt crypt # why", "MYSQLCrypt=any", 'MYSQLCrypt "any"']
+)
+def test_where_a_hash_would_be_the_password_none_is_written(start_ftpd, database, crypt):
+    ftpd = start_ftpd(255, crypt)
+    assert ftpd.run(password=PASSWORD)["error"]["class"] == "password_scheme"
+    database.execute(
+        f"INSERT INTO users VALUES ('{NAME}', 'the hash', {UID}, {UID}, '{ftpd.root / NAME}', 1, NULL)"
+    )
+    # This is what it was refused for.
+    assert ftpd.may_login(password="the hash")
+
+
+@pytest.mark.parametrize("state", ["blocked", "absent"])
+def test_an_open_session_ends_with_the_account_and_nobody_else_s_does(start_ftpd, state):
+    ftpd = start_ftpd()
+    (ftpd.root / "ftp_otra").mkdir(mode=0o755)
+    ftpd.run(password=PASSWORD)
+    ftpd.run(name="ftp_otra", home=str(ftpd.root / "ftp_otra"), password=PASSWORD)
+    session, other = ftpd.login(), ftpd.login(user="ftp_otra")
+    assert session.pwd() == other.pwd() == "/"
+    result = ftpd.run(state=state)
+    assert result["users"][0]["sessions_ended"] == 1
+    with pytest.raises((EOFError, OSError)):
+        session.voidcmd("NOOP")
+    session.close()
+    assert other.voidcmd("NOOP").startswith("200")
+    other.quit()
+    assert not ftpd.may_login()
+    again = ftpd.run(state=state)
+    assert (again["changed"], again["users"][0]["sessions_ended"]) == (False, 0)
+
+
+def test_a_blocked_account_comes_back_with_its_password(start_ftpd):
+    ftpd = start_ftpd()
+    ftpd.run(password=PASSWORD)
+    ftpd.run(state="blocked")
+    assert not ftpd.may_login()
+    ftpd.run(password="is not looked at")
+    assert ftpd.may_login()
+
+
+def test_an_account_ends_on_its_second(start_ftpd):
+    ftpd = start_ftpd()
+    ftpd.run(password=PASSWORD, expires="2099-01-01T00:00:00Z")
+    assert ftpd.may_login()
+    ftpd.run(expires="2000-01-01T00:00:00Z")
+    assert not ftpd.may_login()
