@@ -51,8 +51,11 @@ def run_command(argv: Sequence[str], timeout: float) -> Ended:
     return Ended(ended.returncode, _decode(ended.stdout), _decode(ended.stderr))
 
 
-def stream_command(argv: Sequence[str], take_line: Callable[[str], None]) -> Ended:
+def stream_command(argv: Sequence[str], take_line: Callable[[str], None], partial: bool = False) -> Ended:
     r"""Run *argv*, giving each line of its output (ended by ``\n`` or ``\r``) to *take_line* as it comes.
+
+    With *partial* a line whose end has not come yet is given as well, and again with its end: rsync ends a line of
+    its progress only when it writes the next one.
 
     There is no time limit here: a copy takes what it takes, and ssh's keepalives end one whose peer is silent.
     """
@@ -83,7 +86,9 @@ def stream_command(argv: Sequence[str], take_line: Callable[[str], None]) -> End
                     *lines, pending = (pending + chunk).replace(b"\r", b"\n").split(b"\n")
                     for line in lines:
                         take_line(_decode(line))
-        if pending:
+                    if partial and pending:
+                        take_line(_decode(pending))
+        if pending and not partial:
             take_line(_decode(pending))
     return Ended(process.returncode, "", _decode(bytes(errors)))
 

@@ -16,7 +16,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Optional
 
@@ -51,15 +51,24 @@ _ALIVE_WAIT = 2.0
 _SYNC_LIMIT = 3600.0
 _DU_LIMIT = 3600.0
 
-_ADVICE = {
-    "source_unreachable": "check that the source host is up and lets this host in (ssh user, key, known_hosts)",
-    "source_not_found": "check the path on the source host",
-    "source_denied": "let the ssh user read all of it",
-    "source_changing": "ask again when nobody writes there",
-    "no_space": "it is tried again when others have ended",
-    "no_inodes": "it is tried again when others have ended",
-    "copy_failed": "it is tried again; see the journal of unit tempoftp-copy-{id}",
+# What happened to the source or the copy, and what to do, by class.
+_EXPLANATIONS = {
+    "source_unreachable": (
+        "cannot be reached",
+        "check that the source host is up and lets this host in (ssh user, key, known_hosts)",
+    ),
+    "source_not_found": ("does not exist on the source host", "check the path"),
+    "source_denied": ("cannot be read by the ssh user", "let it read all of that path"),
+    "source_changing": ("changes while it is copied", "ask again when nobody writes there"),
+    "no_space": ("does not fit any more, the disk is full", "it is tried again when others have ended"),
+    "no_inodes": (
+        "does not fit any more, the disk has no inode left",
+        "it is tried again when others have ended",
+    ),
+    "copy_failed": ("could not be copied", "it is tried again; see journalctl -u tempoftp-copy-{id}"),
 }
+# After these, what is in staging is of no use to a second try.
+_USELESS_AFTER = frozenset({"source_not_found", "too_large"})
 
 
 class SupersededError(Exception):
@@ -91,9 +100,13 @@ class Copier:
                 self._sync()
         except TempoftpError as error:
             self._check_wanted()
-            message = f"{self._manifest.source}: {error.message}"
+            self._clear_useless(error.error_class)
             self._write_status(
-                phase="failed", error_class=error.error_class, message=message, need_bytes=0, need_inodes=0
+                phase="failed",
+                error_class=error.error_class,
+                message=error.message,
+                need_bytes=0,
+                need_inodes=0,
             )
         else:
             self._check_wanted()
@@ -191,7 +204,7 @@ class Copier:
             need = estimate_need(left, survey.entries_total, staged, disk)
             error = check_space(need, held, Need(manifest.reserve_bytes, manifest.reserve_inodes), disk)
             if error is not None:
-                raise error
+                raise TempoftpError(f"{manifest.source} does not fit: {error.message}", error.error_class)
             self._write_status(need_bytes=need.bytes, need_inodes=need.inodes)
 
     def _sum_held(self) -> Need:
@@ -220,7 +233,7 @@ class Copier:
                     self._write_status()
 
         argv = build_copy_argv(self._build_plan(shared), self._is_file, f"{self._data}/", checksum)
-        ended = stream_command(argv, take_line)
+        ended = stream_command(argv, take_line, partial=True)
         self._status = self._status._replace(rc=ended.rc)
         verdict = classify_end(ended.rc, ended.stderr)
         if verdict.error_class == "no_space":
@@ -228,6 +241,12 @@ class Copier:
         if verdict.kind == "failed":
             raise self._explain(verdict)
         return verdict if verdict.kind == "again" else None
+
+    def _clear_useless(self, error_class: str) -> None:
+        if error_class in _USELESS_AFTER:
+            run_command(["rm", "-rf", "--one-file-system", "--", str(self._data)], timeout=_SYNC_LIMIT)
+        with suppress(OSError):
+            self._data.rmdir()
 
     def _free_staging(self) -> str:
         """A full disk harms every share: give back what this one took, and say which of the two ran out."""
@@ -260,8 +279,11 @@ class Copier:
         return self._access
 
     def _explain(self, verdict: Verdict) -> TempoftpError:
-        advice = _ADVICE.get(verdict.error_class, _ADVICE["copy_failed"]).format(id=self._manifest.id)
-        return TempoftpError(f"{verdict.reason}: {advice}", verdict.error_class or "copy_failed")
+        error_class = verdict.error_class or "copy_failed"
+        what, advice = _EXPLANATIONS[error_class]
+        source = self._manifest.source
+        advice = advice.format(id=self._manifest.id)
+        return TempoftpError(f"{source} {what}: {advice} ({verdict.reason})", error_class)
 
     def _check_wanted(self) -> None:
         present = read_manifest(self._tree, self._manifest.id)

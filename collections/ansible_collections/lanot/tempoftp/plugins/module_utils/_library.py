@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pkgutil
 import shutil
 import sys
 import tempfile
@@ -58,14 +57,20 @@ def read_library() -> dict[str, bytes]:
     """Return every file of the copier by its path below ``lib/<hash>/``."""
     files = {f"{PACKAGE}/__init__.py": b""}
     for name in FILES:
-        content = pkgutil.get_data(__package__ or "", name)
-        if content is None:
-            raise TempoftpError(f"{name} did not come along with the module: reinstall the collection")
-        files[f"{PACKAGE}/{name}"] = content
+        files[f"{PACKAGE}/{name}"] = _read_source(name)
     for folder, (module, function) in _ENTRIES.items():
         entry = _ENTRY.format(package=PACKAGE, module=module, function=function)
         files[f"{folder}/__main__.py"] = entry.encode("ascii")
     return files
+
+
+def _read_source(name: str) -> bytes:
+    """Return a file beside this one, which may lie in the archive that Ansible sent."""
+    loader = getattr(_copier.__spec__, "loader", None)
+    try:
+        return bytes(loader.get_data(str(Path(_copier.__file__).with_name(name))))  # type: ignore[union-attr]
+    except (AttributeError, OSError):
+        raise TempoftpError(f"{name} did not come along with the module: reinstall the collection") from None
 
 
 def install_library(tree: Tree) -> Path:

@@ -158,7 +158,8 @@ def apply_discard(tree: Tree, seen: Seen) -> None:
         tree.staging(manifest.id).rename(_choose_trash(tree, manifest))
     apply_bury(tree, manifest.id, max(manifest.generation, seen.ended))
     delete_manifest(tree, manifest.id)
-    if manifest.origin == "created" and not list_account_manifests(tree, manifest.ftpuser):
+    if manifest.origin == "created":
+        # The next share of the account that is delivered makes it again.
         remove_empty_home(tree, manifest.ftpuser)
 
 
@@ -180,9 +181,9 @@ def _choose_origin(tree: Tree, wish: Wish) -> str:
     account = read_account(tree, wish.ftpuser)
     if account is not None:
         return account.origin
-    for manifest in list_account_manifests(tree, wish.ftpuser):
-        return manifest.origin
-    return "adopted" if os.path.lexists(tree.home(wish.ftpuser)) else "created"
+    if not os.path.lexists(tree.home(wish.ftpuser)):
+        return "created"
+    return next((manifest.origin for manifest in list_account_manifests(tree, wish.ftpuser)), "adopted")
 
 
 def _choose_trash(tree: Tree, manifest: Manifest) -> Path:

@@ -51,27 +51,27 @@ def check_space(need: Need, held: Need, reserve: Need, disk: Disk) -> Optional[T
     """Return why *need* does not fit, or None. *held*: what the other running copies will still take."""
     if need.bytes > disk.bytes_total - reserve.bytes:
         return TempoftpError(
-            f"the share needs {need.bytes} bytes, the whole disk has {disk.bytes_total} less a reserve of "
+            f"it needs {need.bytes} bytes, the whole disk of the FTP host has {disk.bytes_total} less a reserve of "
             f"{reserve.bytes}: ask for less or use a bigger disk",
             "too_large",
         )
     if disk.inodes_total and need.inodes > disk.inodes_total - reserve.inodes:
         return TempoftpError(
-            f"the share has {need.inodes} files and folders, the whole disk takes {disk.inodes_total} less a reserve "
+            f"it has {need.inodes} files and folders, the whole disk of the FTP host takes {disk.inodes_total} less a reserve "
             f"of {reserve.inodes}: pack them first",
             "too_large",
         )
     available = disk.bytes_free - reserve.bytes - held.bytes
     if need.bytes > available:
         return TempoftpError(
-            f"the share needs {need.bytes} bytes, {max(0, available)} are available ({disk.bytes_free} free, "
+            f"it needs {need.bytes} bytes, the FTP host has {max(0, available)} available ({disk.bytes_free} free, "
             f"{reserve.bytes} in reserve, {held.bytes} for running copies): it is tried again when others have ended",
             "no_space",
         )
     available = disk.inodes_free - reserve.inodes - held.inodes
     if disk.inodes_total and need.inodes > available:
         return TempoftpError(
-            f"the share has {need.inodes} files and folders, {max(0, available)} more fit ({disk.inodes_free} inodes "
+            f"it has {need.inodes} files and folders, on the FTP host {max(0, available)} more fit ({disk.inodes_free} inodes "
             f"free, {reserve.inodes} in reserve, {held.inodes} for running copies): it is tried again when others end",
             "no_inodes",
         )

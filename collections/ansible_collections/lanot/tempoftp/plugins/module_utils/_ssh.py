@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 from pathlib import Path
@@ -18,8 +19,8 @@ from ._names import Source, parse_source, parse_ssh_user
 
 DEFAULT_CONFIG_FILE = "/etc/tempoftp/ssh_config"
 DEFAULT_KNOWN_HOSTS_FILE = "/etc/tempoftp/known_hosts"
-# Sockets of shared connections. Short, since a socket's path may have no more than 107 bytes.
-SOCKET_DIRECTORY = "/run/tempoftp"
+# Sockets of shared connections. Short, since a socket's path may have no more than 107 bytes. (Tests say another one.)
+SOCKET_DIRECTORY = os.environ.get("TEMPOFTP_RUNTIME_DIRECTORY", "/run/tempoftp")
 # Seconds a shared connection stays when nobody uses it.
 MASTER_IDLE = 60
 # rsync splits its remote shell at spaces and systemd expands $ and %: so only what neither of them reads.
@@ -29,8 +30,8 @@ _OPTIONS = (
     "BatchMode=yes",
     "StrictHostKeyChecking=yes",
     "ConnectTimeout=10",
-    "ServerAliveInterval=10",
-    "ServerAliveCountMax=3",
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=4",
     "ForwardAgent=no",
     "ForwardX11=no",
     "PermitLocalCommand=no",
