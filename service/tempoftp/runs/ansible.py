@@ -298,7 +298,8 @@ def parse_outcome(content: bytes) -> Outcome:
 def _explain_output(runner: Any, ftp_host: str) -> ShareError:
     """Return the last words of a playbook that ended before any task, as for a missing inventory or a typo."""
     try:
-        lines = [line.strip() for line in runner.stdout.read().splitlines() if line.strip()]
+        with runner.stdout as said_all:
+            lines = [line.strip() for line in said_all if line.strip()]
     except (OSError, ansible_runner.exceptions.AnsibleRunnerException):
         lines = []
     said = next((line for line in lines if line.startswith(("ERROR", "[ERROR]"))), " ".join(lines[-2:]))

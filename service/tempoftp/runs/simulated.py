@@ -124,7 +124,7 @@ def apply_share(world: World, item: ShareItem, now: float) -> dict[str, Any]:
 def _plan_copy(source: str) -> dict[str, Any]:
     """Return size, files and duration for a path: always the same for the same path."""
     digest = hashlib.sha256(source.encode()).digest()
-    size = 1_000_000 + int.from_bytes(digest[:4], "big") % 150_000_000
+    size = 1_000_000 + int.from_bytes(digest[:4], "big") % 50_000_000
     found = _DURATION.fullmatch(source.rsplit("/", 1)[-1])
     seconds = float(found["seconds"]) if found else 0.2 + size / BYTES_PER_SECOND
     return {"bytes_total": size, "files_total": 1 + digest[4] % 40, "seconds": seconds}

@@ -1,0 +1,184 @@
+"""The real ansible-runner, as far as it goes with no FTP host to reach; the rest is tests/end_to_end."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tempoftp.runs.ansible import AnsibleProvisioner, build_environment, classify_event, parse_outcome
+from tempoftp.runs.provisioner import RunAbandoned, RunFailed, new_run_id
+from tempoftp.runs.request_file import RunRequest
+from tempoftp.settings import Settings
+
+PROJECT = Path(__file__).parents[3]
+INVENTORY = """
+ftp_hosts:
+  hosts:
+    nobody:
+      ansible_host: 127.0.0.1
+      ansible_port: 1
+      ansible_ssh_common_args: -F /dev/null -o ConnectTimeout=3
+"""
+
+
+@pytest.fixture
+def ansible_settings(settings: Settings, tmp_path: Path) -> Settings:
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(INVENTORY)
+    return settings.model_copy(
+        update={"simulacro": False, "ftp_hosts": ("nobody",), "inventory": inventory, "project_dir": PROJECT}
+    )
+
+
+@pytest.fixture
+def provisioner(ansible_settings: Settings) -> AnsibleProvisioner:
+    provisioner = AnsibleProvisioner(ansible_settings)
+    provisioner.sweep()
+    return provisioner
+
+
+def build_request(ftp_host: str = "nobody") -> RunRequest:
+    return RunRequest(run_id=new_run_id(), ftp_host=ftp_host, wait_timeout=0)
+
+
+def wait_until_swept(settings: Settings) -> None:
+    deadline = time.monotonic() + 20
+    while list((settings.state_dir / "runs").iterdir()):
+        assert time.monotonic() < deadline, "the run's folder stays"
+        time.sleep(0.05)
+
+
+def test_unreachable_host_is_classified(ansible_settings: Settings, provisioner: AnsibleProvisioner) -> None:
+    with pytest.raises(RunFailed) as caught:
+        provisioner.run(build_request(), lambda: False)
+    assert caught.value.error.error_class == "ftp_host_unreachable"
+    assert caught.value.error.transient
+    assert "nobody" in caught.value.error.message
+    wait_until_swept(ansible_settings)
+
+
+def test_host_that_the_inventory_lacks(ansible_settings: Settings, provisioner: AnsibleProvisioner) -> None:
+    with pytest.raises(RunFailed) as caught:
+        provisioner.run(build_request("unknown"), lambda: False)
+    assert caught.value.error.error_class == "run_failed"
+    assert "no hosts" in caught.value.error.message
+    wait_until_swept(ansible_settings)
+
+
+def test_run_can_be_abandoned(ansible_settings: Settings, provisioner: AnsibleProvisioner) -> None:
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    with pytest.raises(RunAbandoned):
+        provisioner.run(build_request(), stop.is_set)
+    wait_until_swept(ansible_settings)
+
+
+def test_run_is_bounded(ansible_settings: Settings) -> None:
+    hasty = AnsibleProvisioner(ansible_settings.model_copy(update={"run_timeout_seconds": 0.1}))
+    with pytest.raises(RunFailed) as caught:
+        hasty.run(build_request(), lambda: False)
+    assert caught.value.error.error_class == "run_timeout"
+    wait_until_swept(ansible_settings)
+
+
+def test_standing_by_is_used_next_and_stopped_at_the_end(
+    ansible_settings: Settings, provisioner: AnsibleProvisioner
+) -> None:
+    provisioner._prepare("nobody")
+    run_id = provisioner.reserve_run_id("nobody")
+    folder = ansible_settings.state_dir / "runs" / run_id
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_ISFIFO((folder / "request.json").stat().st_mode)
+    assert stat.S_IMODE((folder / "request.json").stat().st_mode) == 0o600
+    with pytest.raises(RunFailed) as caught:
+        provisioner.run(RunRequest(run_id=run_id, ftp_host="nobody", wait_timeout=0), lambda: False)
+    assert caught.value.error.error_class == "ftp_host_unreachable"
+    provisioner._prepare("nobody")
+    provisioner.close()
+    wait_until_swept(ansible_settings)
+    provisioner._prepare("nobody")
+    assert not list((ansible_settings.state_dir / "runs").iterdir())
+
+
+def test_sweep_takes_what_the_dead_left_and_nothing_else(
+    ansible_settings: Settings, provisioner: AnsibleProvisioner
+) -> None:
+    dead = ansible_settings.state_dir / "runs" / "dead"
+    dead.mkdir(parents=True)
+    os.mkfifo(dead / "request.json")
+    reader = threading.Thread(target=(dead / "request.json").read_text, daemon=True)
+    reader.start()
+    provisioner._prepare("nobody")
+    living = provisioner.reserve_run_id("nobody")
+    # The playbook of a dead worker waits for a request that never comes: it must be let go.
+    deadline = time.monotonic() + 10
+    while reader.is_alive() and time.monotonic() < deadline:
+        AnsibleProvisioner(ansible_settings).sweep()
+        dead.mkdir(exist_ok=True) if reader.is_alive() else None
+        time.sleep(0.05)
+    assert not reader.is_alive()
+    assert (ansible_settings.state_dir / "runs" / living).exists()
+    assert not dead.exists()
+    provisioner.close()
+
+
+def test_environment_has_no_key_and_checks_host_keys(settings: Settings) -> None:
+    environment = build_environment(settings)
+    key = settings.encryption_key.get_secret_value()
+    assert not [name for name, value in environment.items() if key in value]
+    assert environment["ANSIBLE_HOST_KEY_CHECKING"] == "True"
+    assert not [name for name in environment if name.startswith("FTP_DB_")]
+
+
+def test_the_seeds_database_variables_reach_the_playbook(settings: Settings) -> None:
+    seed = Settings(
+        **(settings.model_dump() | {"ftp_db_host": "db", "ftp_db_port": 3307, "ftp_db_pass": "clave"})
+    )
+    environment = build_environment(seed)
+    assert environment["FTP_DB_HOST"] == "db"
+    assert environment["FTP_DB_PORT"] == "3307"
+    assert environment["FTP_DB_PASS"] == "clave"
+
+
+@pytest.mark.parametrize(
+    ("event", "error_class", "part"),
+    [
+        (
+            {"event": "runner_on_unreachable", "event_data": {"res": {"msg": "ssh: no route"}}},
+            "ftp_host_unreachable",
+            "no route",
+        ),
+        (
+            {"event": "runner_on_failed", "event_data": {"task": "Shares", "res": {"msg": "boom"}}},
+            "run_failed",
+            "boom",
+        ),
+        ({"event": "runner_on_failed", "event_data": {"task": "Shares", "res": {}}}, "run_failed", "hidden"),
+        ({"event": "runner_on_failed", "event_data": {"ignore_errors": True}}, None, ""),
+        ({"event": "runner_on_ok", "event_data": {"res": {"msg": "x"}}}, None, ""),
+        ({}, None, ""),
+    ],
+)
+def test_events_are_classified(event: dict[str, object], error_class: str | None, part: str) -> None:
+    found = classify_event(event, "ftp1")
+    assert (found.error_class if found else None) == error_class
+    assert found is None or part in found.message
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema": 2, "run_id": "x"}', b'{"schema": 1}'])
+def test_outcome_that_does_not_fit_is_a_failed_run(content: bytes) -> None:
+    with pytest.raises(RunFailed) as caught:
+        parse_outcome(content)
+    assert caught.value.error.error_class == "run_failed"
+
+
+def test_outcome_with_more_than_we_know_is_read() -> None:
+    outcome = parse_outcome(
+        b'{"schema": 1, "run_id": "x", "new": 1, "shares": [{"id": "a", "state": "absent", "k": 1}]}'
+    )
+    assert outcome.shares[0].state == "absent"
