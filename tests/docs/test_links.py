@@ -25,10 +25,15 @@ def test_readme_leads_to_every_page(document: Document) -> None:
     assert pages - linked == set()
 
 
-def test_decisions_are_listed() -> None:
-    index = next(page for page in DOCUMENTS if page.name == "docs/decisions/README.md")
-    pages = {page.path.name for page in DOCUMENTS if page.path.parent == index.path.parent} - {"README.md"}
-    assert set(index.links) == pages
+def test_decisions_are_numbered_and_titled() -> None:
+    pages = [
+        page for page in DOCUMENTS if page.path.parent.name == "decisions" and page.path.name != "README.md"
+    ]
+    numbers = [page.path.name[:4] for page in pages]
+    assert len(numbers) == len(set(numbers)), "two decisions have the same number"
+    for page in pages:
+        assert page.path.name[:4].isdecimal(), f"{page.name} does not begin with a number of four digits"
+        assert page.text.startswith("# "), f"{page.name} does not begin with its title"
 
 
 @pytest.mark.parametrize(
