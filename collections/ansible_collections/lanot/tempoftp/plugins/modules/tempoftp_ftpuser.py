@@ -29,15 +29,9 @@ description:
 author:
   - LANOT (@lanot)
 extends_documentation_fragment:
+  - lanot.tempoftp.attributes
   - lanot.tempoftp.mysql_login
 attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when
-      in diff mode.
-    support: full
   idempotent:
     description: When run twice in a row outside check mode, with the same arguments, the second invocation
       indicates no change.
