@@ -1,0 +1,63 @@
+"""The release that the role service installs: whole, and the same bytes for the same files."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rendering import PROJECT, ROLES
+
+SCRIPT = runpy.run_path(str(ROLES / "service/files/pack_project.py"))
+pack: Callable[[Path, Path], str] = SCRIPT["pack"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    for name in (
+        "service/tempoftp/a.py",
+        "service/tempoftp/__pycache__/a.pyc",
+        "service/x.egg-info/PKG",
+        "README.md",
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    return folder
+
+
+def test_release_of_this_project_is_what_an_install_needs(tmp_path: Path) -> None:
+    pack(PROJECT, tmp_path / "release.tar")
+    with tarfile.open(tmp_path / "release.tar") as tar:
+        names = set(tar.getnames())
+    assert {
+        "pyproject.toml",
+        "requirements.lock",
+        "README.md",
+        "playbooks/run_request.yml",
+        "service/tempoftp/settings.py",
+        "collections/ansible_collections/lanot/tempoftp/plugins/modules/tempoftp_share.py",
+    } <= names
+    assert not [name for name in names if name.endswith(".pyc") or ".egg-info" in name]
+
+
+def test_times_and_modes_do_not_make_another_release(project: Path, tmp_path: Path) -> None:
+    first = pack(project, tmp_path / "1.tar")
+    os.utime(project / "README.md", (1, 1))
+    (project / "README.md").chmod(0o600)
+    assert pack(project, tmp_path / "2.tar") == first
+
+
+def test_content_makes_another_release(project: Path, tmp_path: Path) -> None:
+    first = pack(project, tmp_path / "1.tar")
+    (project / "README.md").write_text("other")
+    assert pack(project, tmp_path / "2.tar") != first
+
+
+def test_leftovers_of_running_it_are_not_packed(project: Path, tmp_path: Path) -> None:
+    pack(project, tmp_path / "1.tar")
+    with tarfile.open(tmp_path / "1.tar") as tar:
+        assert tar.getnames() == ["README.md", "service/tempoftp/a.py"]

@@ -1,0 +1,104 @@
+"""What the role service writes is what the service reads."""
+
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography.fernet import Fernet
+from rendering import FAMILIES, evaluate, read_variables, render
+
+from tempoftp.settings import Settings, load_settings, variable_of
+from tempoftp.shares.sources import SourcesFile
+
+HOSTVARS = {"ftp1": {"tempoftp_root": "/data2"}, "ftp2": {"ansible_host": "192.0.2.12"}}
+ORIGIN = {"service_origin": "test"}
+
+
+def _render_env(**values: str) -> dict[str, str]:
+    environment = evaluate("service", "Debian", "service_environment")
+    text = render("service", "tempoftp.env.j2", "Debian", service_values={**environment, **values}, **ORIGIN)
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def test_env_file_is_accepted_by_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in _render_env(TEMPOFTP_ENCRYPTION_KEY=Fernet.generate_key().decode()).items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert settings.ftp_hosts == ("ftp1",)
+    assert settings.inventory == Path("/etc/tempoftp/inventory.yml")
+    assert settings.sources_file == Path("/etc/tempoftp/sources.yml")
+
+
+def test_env_file_names_every_setting() -> None:
+    text = render("service", "tempoftp.env.j2", "Debian", service_values={}, **ORIGIN)
+    named = [line[1:].split("=")[0] for line in text.splitlines() if line[:1] == "#" and line[1:2].isupper()]
+    named = [name for name in named if name.isupper() or "_" in name]
+    assert [name for name in named if name in {variable_of(field) for field in Settings.model_fields}] == [
+        variable_of(field) for field in Settings.model_fields
+    ]
+
+
+def test_sources_file_is_accepted_by_the_service() -> None:
+    content = yaml.safe_load(render("service", "sources.yml.j2", "Debian"))
+    source = SourcesFile.model_validate(content).sources["source1"]
+    assert source.aliases == ["datos.example.org"]
+    assert source.roots[0].ssh_key_file == "/etc/tempoftp/ssh/source1-datos"
+    assert [root.restricted for root in source.roots] == [True, False]
+
+
+def test_sources_file_may_be_empty() -> None:
+    content = yaml.safe_load(render("service", "sources.yml.j2", "Debian", service_sources=[]))
+    assert SourcesFile.model_validate(content).sources == {}
+
+
+def test_inventory_has_this_machine_locally_and_others_by_ssh() -> None:
+    text = render(
+        "service",
+        "inventory.yml.j2",
+        "Debian",
+        hostvars=HOSTVARS,
+        service_ftp_hosts=["ftp1", "ftp2"],
+    )
+    group = yaml.safe_load(text)["ftp_hosts"]
+    assert group["vars"]["ansible_become"] is True
+    assert group["hosts"]["ftp1"] == {"ansible_connection": "local", "tempoftp_root": "/data2"}
+    other = group["hosts"]["ftp2"]
+    assert other["ansible_host"] == "192.0.2.12"
+    assert other["ansible_user"] == "tempoftp-run"
+    assert "StrictHostKeyChecking=yes" in other["ansible_ssh_common_args"]
+
+
+def _read_unit(name: str, **variables: Any) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(render("service", name, "Debian", **ORIGIN, **variables))
+    return parser
+
+
+def test_units_start_the_installed_commands_as_two_users() -> None:
+    api, worker = _read_unit("tempoftp.service.j2"), _read_unit("tempoftp-worker.service.j2")
+    assert api["Service"]["ExecStart"] == "/opt/tempoftp/venv/bin/tempoftp serve"
+    assert worker["Service"]["ExecStart"] == "/opt/tempoftp/venv/bin/tempoftp worker"
+    assert api["Service"]["User"] == "tempoftp-api"
+    assert worker["Service"]["User"] == "tempoftp"
+    assert "tempoftp-worker.service" in api["Unit"]["Wants"]
+
+
+def test_only_a_worker_on_an_ftp_host_may_become_root() -> None:
+    here = _read_unit("tempoftp-worker.service.j2")
+    elsewhere = _read_unit("tempoftp-worker.service.j2", service_local_ftp_hosts=[])
+    assert "NoNewPrivileges" not in here["Service"]
+    assert elsewhere["Service"]["NoNewPrivileges"] == "yes"
+    assert _read_unit("tempoftp.service.j2")["Service"]["NoNewPrivileges"] == "yes"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_units_read_the_env_file_of_either_family(family: str) -> None:
+    path = read_variables("service", family)["service_env_file"]
+    for unit in ("tempoftp.service.j2", "tempoftp-worker.service.j2"):
+        assert f"EnvironmentFile=-{path}\n" in render("service", unit, family, **ORIGIN)

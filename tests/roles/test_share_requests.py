@@ -1,0 +1,227 @@
+"""The filters of share.yml: an operator's list, strictly read, and what is printed at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.lanot.tempoftp.plugins.module_utils._passwords import hash_password
+from hypothesis import given
+from hypothesis import strategies as st
+from rendering import PROJECT, SOURCES
+from share_requests import (
+    build_accounts,
+    describe_delivery,
+    list_missing_passwords,
+    list_unfit_passwords,
+    locate_passwords,
+    plan_shares,
+)
+
+GOOD = {"id": "uno", "ftpuser": "ftp_uno", "source": "source1:/srv/datos/goes"}
+SERVER = {"host": "ftp.example.org", "port": 21, "fingerprint": "sha256:AA:BB"}
+
+
+def _plan(*items: Any) -> dict[str, list[dict[str, Any]]]:
+    return plan_shares({"shares": list(items)}, SOURCES)
+
+
+def _refusal(item: Any) -> str:
+    plan = _plan(item)
+    assert plan["shares"] == []
+    assert plan["users"] == []
+    (refusal,) = plan["refused"]
+    return str(refusal["message"])
+
+
+def test_source_is_looked_up_in_the_inventory() -> None:
+    plan = _plan(GOOD)
+    assert plan["refused"] == []
+    assert plan["shares"] == [
+        {
+            "id": "uno",
+            "ftpuser": "ftp_uno",
+            "state": "present",
+            "lifetime_days": 10,
+            "writable": False,
+            "source": "lanotadm@source1:/srv/datos/goes",
+            "source_root": "/srv/datos",
+            "ssh_user": "lanotadm",
+            "ssh_key_file": "/etc/tempoftp/ssh/source1-datos",
+            "size_probe": "rsync",
+        }
+    ]
+
+
+@pytest.mark.parametrize("host", ["source1", "datos.example.org", "DATOS.example.org", "lanotadm@source1"])
+def test_names_aliases_and_the_fixed_user_are_the_same_source(host: str) -> None:
+    (share,) = _plan({**GOOD, "source": f"{host}:/srv/datos/goes/"})["shares"]
+    assert share["source"] == "lanotadm@source1:/srv/datos/goes"
+
+
+def test_the_example_of_the_documentation_is_accepted() -> None:
+    content = yaml.safe_load((PROJECT / "docs/examples/shares.yml").read_text(encoding="utf-8"))
+    plan = plan_shares(content, SOURCES)
+    assert plan["refused"] == []
+    assert {share["state"] for share in plan["shares"]} == {"present", "absent"}
+
+
+def test_an_account_stays_while_one_of_its_shares_is_wanted() -> None:
+    plan = _plan(
+        {**GOOD, "state": "absent"}, {**GOOD, "id": "dos"}, {**GOOD, "id": "tres", "state": "absent"}
+    )
+    assert plan["users"] == [{"name": "ftp_uno", "state": "present"}]
+
+
+def test_an_account_with_nothing_wanted_goes() -> None:
+    assert _plan({**GOOD, "state": "absent"})["users"] == [{"name": "ftp_uno", "state": "absent"}]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"id": "../x"}, "id"),
+        ({"id": "expired"}, "reserved"),
+        ({"ftpuser": "../../tmp/x"}, "ftpuser"),
+        ({"ftpuser": "ftp_uno\n"}, "ftpuser"),
+        ({"ftpuser": None}, "ftpuser"),
+        ({"state": "blocked"}, "state"),
+        ({"lifetime_days": 0}, "lifetime_days"),
+        ({"lifetime_days": True}, "lifetime_days"),
+        ({"lifetime_days": "3"}, "lifetime_days"),
+        ({"writable": "yes"}, "writable"),
+        ({"password": "x"}, "unknown key password"),
+        ({"source": "otro:/srv/datos"}, "not one of tempoftp_sources"),
+        ({"source": "source1:/etc"}, "not below a root"),
+        ({"source": "source1:/srv/datosx"}, "not below a root"),
+        ({"source": "source1:/srv/datos/../x"}, "source"),
+        ({"source": "root@source1:/srv/datos"}, "read as lanotadm"),
+        ({"source": "-oProxyCommand=touch /tmp/P:/x"}, "source"),
+        ({"source": "aqui:/srv/local/x"}, "FTP host itself"),
+        ({"source": 7}, "source"),
+    ],
+)
+def test_refusals_name_what_to_correct(change: dict[str, Any], word: str) -> None:
+    assert word in _refusal({**GOOD, **change})
+
+
+def test_one_refused_item_takes_no_other_along() -> None:
+    plan = _plan(
+        "no mapping", GOOD, {**GOOD, "id": "dos", "source": "otro:/x"}, {**GOOD, "ftpuser": "ftp_dos"}
+    )
+    assert [share["id"] for share in plan["shares"]] == ["uno"]
+    assert [refusal["id"] for refusal in plan["refused"]] == ["number 1", "dos", "uno"]
+    assert "twice" in plan["refused"][2]["message"]
+
+
+@pytest.mark.parametrize("content", [None, [], "x", {}, {"shares": {}}])
+def test_a_file_without_a_list_is_refused(content: Any) -> None:
+    assert plan_shares(content, SOURCES)["refused"] == [
+        {"id": "(the file)", "message": "it must have a list named shares"}
+    ]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(
+    st.lists(
+        ANYTHING
+        | st.fixed_dictionaries({}, optional={key: ANYTHING for key in (*GOOD, "state", "lifetime_days")})
+    )
+)
+def test_no_list_makes_it_fail_and_nothing_is_lost(items: list[Any]) -> None:
+    plan = _plan(*items)
+    assert len(plan["shares"]) + len(plan["refused"]) == len(items)
+
+
+@given(st.text())
+def test_no_account_name_leaves_the_folder_of_passwords(name: str) -> None:
+    for user in _plan({**GOOD, "ftpuser": name})["users"]:
+        assert Path("/folder", user["name"]).resolve().parent == Path("/folder")
+
+
+def test_a_check_makes_no_password_file(tmp_path: Path) -> None:
+    (tmp_path / "ftp_dos").write_text("x")
+    users = [{"name": "ftp_uno"}, {"name": "ftp_dos"}]
+    assert locate_passwords(users, str(tmp_path), True) == ["/dev/null", str(tmp_path / "ftp_dos")]
+    assert locate_passwords(users, str(tmp_path), False) == [
+        str(tmp_path / "ftp_uno"),
+        str(tmp_path / "ftp_dos"),
+    ]
+    assert list_missing_passwords(users, str(tmp_path)) == ["ftp_uno"]
+
+
+def test_accounts_get_a_home_and_only_new_passwords_a_hash() -> None:
+    users = [{"name": "ftp_uno", "state": "present"}, {"name": "ftp_dos", "state": "absent"}]
+    assert build_accounts(users, {"ftp_uno": "$2b$x"}, "/data") == [
+        {"name": "ftp_uno", "state": "present", "home": "/data/ftp_uno", "password_hash": "$2b$x"},
+        {"name": "ftp_dos", "state": "absent", "home": "/data/ftp_dos"},
+    ]
+
+
+def test_a_password_that_does_not_open_its_account_is_found() -> None:
+    stored = hash_password("la-de-antes", "bcrypt")
+    answers = [
+        {"name": "ftp_uno", "password_hash": stored},
+        {"name": "ftp_dos", "password_hash": stored},
+        {"name": "ftp_tres"},
+        {"name": "ftp_cuatro", "password_hash": stored},
+    ]
+    passwords = {"ftp_uno": "la-de-antes", "ftp_dos": "otra-distinta", "ftp_tres": "nueva-de-hoy"}
+    assert list_unfit_passwords(answers, passwords) == ["ftp_dos"]
+
+
+def _answer(**changes: Any) -> dict[str, Any]:
+    share = {"id": "uno", "ftpuser": "ftp_uno", "state": "delivered", "path": "/data/ftp_uno/uno"}
+    return {**share, "files_total": 3, "bytes_total": 12, "skipped": [], "error": None, **changes}
+
+
+def _describe(answer: dict[str, Any], **account: Any) -> dict[str, list[str]]:
+    plan = {"refused": account.pop("refused", [])}
+    unfit = account.pop("unfit", [])
+    shares = [{"id": "uno", "expires": "2030-01-31T12:00:00Z"}]
+    user = {"name": "ftp_uno", "error": None, "kept_reason": None, "shares": shares, **account}
+    return describe_delivery(plan, [answer], [user], unfit, SERVER, "/var/credentials/ftp1")
+
+
+def test_a_ready_share_says_where_the_password_is_and_never_the_password() -> None:
+    report = _describe(_answer(skipped=["fifo (not a regular file)"]))
+    assert report["failures"] == []
+    text = "\n".join(report["lines"])
+    assert "uno: 3 files, 12 bytes, until 2030-01-31T12:00:00Z" in text
+    assert "left out: fifo" in text
+    assert "in /var/credentials/ftp1/ftp_uno" in text
+    assert "\"$(cat '/var/credentials/ftp1/ftp_uno')\"" in text
+    assert "ftp://ftp.example.org:21" in text
+    assert "sha256:AA:BB" in text
+
+
+def test_an_account_from_before_keeps_its_password() -> None:
+    text = "\n".join(_describe(_answer(), unfit=["ftp_uno"])["lines"])
+    assert "its earlier password still works" in text
+    assert "lftp" not in text
+
+
+def test_a_check_says_what_would_be() -> None:
+    assert _describe(_answer(path=None))["lines"] == ["uno: would be delivered to account ftp_uno"]
+
+
+def test_an_ended_share_says_why_its_account_stays() -> None:
+    lines = _describe(_answer(state="absent", path=None), kept_reason="live_shares")["lines"]
+    assert lines == ["uno: absent; account ftp_uno stays (live shares)"]
+
+
+@pytest.mark.parametrize(
+    ("share_error", "account_error"), [({"message": "disk"}, None), (None, {"message": "disk"})]
+)
+def test_failures_of_share_and_account_are_named(share_error: Any, account_error: Any) -> None:
+    report = _describe(
+        _answer(error=share_error), error=account_error, refused=[{"id": "dos", "message": "wrong"}]
+    )
+    assert report == {"lines": [], "failures": ["dos: wrong", "uno: disk"]}
