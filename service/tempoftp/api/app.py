@@ -9,7 +9,16 @@ from flask.json.provider import DefaultJSONProvider
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
-from tempoftp.api import delete_share, get_health, get_openapi, get_root, get_share, list_shares, post_share
+from tempoftp.api import (  # noqa: F401 - each puts its route on a blueprint
+    delete_share,
+    get_health,
+    get_openapi,
+    get_root,
+    get_share,
+    list_shares,
+    post_share,
+    routes,
+)
 from tempoftp.api.body import init_body_limit
 from tempoftp.api.context import ApiContext, init_context
 from tempoftp.api.problems import build_validation_problem, init_problems
@@ -17,7 +26,7 @@ from tempoftp.api.request_id import init_request_id
 from tempoftp.settings import Settings
 from tempoftp.shares.database import open_database
 
-ENDPOINTS = (get_root, get_health, get_openapi, post_share, get_share, list_shares, delete_share)
+BLUEPRINTS = (routes.system, routes.shares)
 
 
 class ReadableJson(DefaultJSONProvider):
@@ -47,8 +56,8 @@ def create_app(settings: Settings) -> Flask:
     init_problems(app)
     init_body_limit(app, settings.max_body_bytes)
     app.after_request(_forbid_caching)
-    for endpoint in ENDPOINTS:
-        app.register_api(endpoint.api)
+    for blueprint in BLUEPRINTS:
+        app.register_api(blueprint)
     return app
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from flask import Response
-from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel
 
 from tempoftp.api.answers import answer_state
@@ -13,13 +12,12 @@ from tempoftp.api.author import get_author
 from tempoftp.api.context import ApiContext, get_context
 from tempoftp.api.problems import document_refusals
 from tempoftp.api.request_id import get_request_id
-from tempoftp.api.share_path import SHARE_ROUTE, SharePath
+from tempoftp.api.routes import SHARE_ROUTE, shares
+from tempoftp.api.share_path import SharePath
 from tempoftp.api.wake import wake_host
 from tempoftp.shares.deletion import request_deletion
 from tempoftp.shares.models import Share
 from tempoftp.shares.states import TERMINAL, State
-
-api = APIBlueprint("delete_share", __name__)
 
 POLL_SECONDS = 0.1
 
@@ -31,10 +29,10 @@ class DeletionAnswer(BaseModel):
     id: str
 
 
-@api.delete(
+@shares.delete(
     SHARE_ROUTE,
     summary="Terminar un acceso temporal",
-    responses={200: DeletionAnswer, 202: DeletionAnswer, **document_refusals(404, 409, 503)},
+    responses={200: DeletionAnswer, 202: DeletionAnswer, **document_refusals(404, 503)},
 )
 def delete_share(path: SharePath) -> Response:
     """Take access and data away: 200 once both are gone, 202 if that takes longer than the bounded wait."""

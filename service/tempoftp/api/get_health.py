@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from flask import Response, jsonify
-from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from tempoftp.api.context import get_context
 from tempoftp.api.problems import Problem, build_problem, document_refusals
+from tempoftp.api.routes import system
 from tempoftp.shares.health import read_health
-
-api = APIBlueprint("get_health", __name__)
 
 Word = Literal["ok", "error", "unknown"]
 
@@ -51,7 +49,7 @@ class HealthAnswer(BaseModel):
     simulacro: bool
 
 
-@api.get("/health", summary="Estado del sistema", responses={200: HealthAnswer, **document_refusals(503)})
+@system.get("/health", summary="Estado del sistema", responses={200: HealthAnswer, **document_refusals(503)})
 def get_health() -> Response:
     """Answer 200 when everything works, else 503 that says what does not and where."""
     context = get_context()

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any, cast
 
 from flask import current_app
-from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.openapi import OpenAPI
 
-api = APIBlueprint("get_openapi", __name__)
+from tempoftp.api.routes import system
 
 
-@api.get("/openapi.json", summary="Descripción OpenAPI")
+@system.get(
+    "/openapi.json",
+    summary="Descripción OpenAPI",
+    responses={200: {"description": "OpenAPI 3.1", "content": {"application/json": {}}}},
+)
 def get_openapi() -> dict[str, Any]:
     """Answer the OpenAPI 3.1 document of the routes that this service has."""
     document: dict[str, Any] = cast(OpenAPI, current_app).api_doc

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel
 
-api = APIBlueprint("get_root", __name__)
+from tempoftp.api.routes import system
 
 
 class RootAnswer(BaseModel):
@@ -16,7 +15,7 @@ class RootAnswer(BaseModel):
     status: Literal["active"]
 
 
-@api.get("/", summary="Señal de vida", responses={200: RootAnswer})
+@system.get("/", summary="Señal de vida", responses={200: RootAnswer})
 def get_root() -> dict[str, str]:
     """Answer that the API is up, without looking at anything else."""
     return {"status": "active"}

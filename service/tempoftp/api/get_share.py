@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from flask import Response
-from flask_openapi3.blueprint import APIBlueprint
 
 from tempoftp.api.answers import ShareAnswer, answer_state
 from tempoftp.api.context import get_context
 from tempoftp.api.problems import document_refusals
-from tempoftp.api.share_path import SHARE_ROUTE, SharePath
+from tempoftp.api.routes import SHARE_ROUTE, shares
+from tempoftp.api.share_path import SharePath
 from tempoftp.shares.states import State
 from tempoftp.shares.views import describe_share, find_share
 
-api = APIBlueprint("get_share", __name__)
 
-
-@api.get(
+@shares.get(
     SHARE_ROUTE,
     summary="Estado de una solicitud y, cuando está lista, cómo entrar",
     responses={200: ShareAnswer, 202: ShareAnswer, **document_refusals(404, 503)},

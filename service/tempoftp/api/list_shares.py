@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import Annotated
 
 from flask import Response, jsonify
-from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import StatementError
 
 from tempoftp.api.context import get_context
 from tempoftp.api.problems import document_refusals
-from tempoftp.api.share_path import SHARES_ROUTE
+from tempoftp.api.routes import SHARES_ROUTE, shares
 from tempoftp.shares.errors import InvalidRequest
 from tempoftp.shares.states import State
 from tempoftp.shares.views import LIST_DEFAULT, LIST_MAX, list_shares
-
-api = APIBlueprint("list_shares", __name__)
 
 
 class ListQuery(BaseModel):
@@ -63,7 +60,7 @@ class ListAnswer(BaseModel):
     siguiente: str | None = Field(description="`cursor` of the next page, or null on the last.")
 
 
-@api.get(
+@shares.get(
     SHARES_ROUTE,
     summary="Lista de solicitudes",
     responses={200: ListAnswer, **document_refusals(422, 503)},

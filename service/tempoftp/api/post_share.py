@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from flask import Response, url_for
-from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from tempoftp.api.answers import answer_state
 from tempoftp.api.author import get_author
-from tempoftp.api.body import require_json_object
 from tempoftp.api.context import get_context
 from tempoftp.api.problems import document_refusals
 from tempoftp.api.request_id import get_request_id
-from tempoftp.api.share_path import SHARES_ROUTE
+from tempoftp.api.routes import SHARES_ROUTE, shares
 from tempoftp.api.wake import wake_host
 from tempoftp.shares.accept import accept_request
 from tempoftp.shares.requests import ShareRequest
 from tempoftp.shares.states import State
-
-api = APIBlueprint("post_share", __name__)
-api.before_request(require_json_object)
 
 
 class AcceptedAnswer(BaseModel):
@@ -31,7 +26,7 @@ class AcceptedAnswer(BaseModel):
     )
 
 
-@api.post(
+@shares.post(
     SHARES_ROUTE,
     summary="Pedir un acceso temporal",
     responses={
@@ -55,5 +50,5 @@ def post_share(body: ShareRequest) -> Response:
     if accepted.created:
         wake_host(context.settings, ftp_host)
     response = answer_state({"id": share_id, "status": state.value}, state)
-    response.headers["Location"] = url_for("get_share.get_share", id=share_id)
+    response.headers["Location"] = url_for("shares.get_share", id=share_id)
     return response

@@ -73,6 +73,13 @@ _FIELD_TEXTS: dict[str, str] = {
 }
 
 
+# Rules of single fields that pydantic cannot word.
+_RULES: dict[tuple[str, str], str] = {
+    ("id", "string_pattern_mismatch"): "1 a 64 letras sin acento, cifras, - y _; la primera, letra o cifra",
+    ("id", "value_error"): "es una palabra reservada; elija otro id",
+    ("usuario", "value_error"): "no es una dirección de correo válida (nombre@dominio)",
+}
+
 # The domain's refusals: the first class that fits. Its `detail` says what was wrong and what to do.
 _SHARE_REFUSALS: tuple[tuple[type[ShareRefused], tuple[int, str]], ...] = (
     (InvalidSource, (422, "Ruta no válida")),
@@ -106,9 +113,8 @@ class Problem(Exception):  # noqa: N818 - the RFC's word
 def build_problem(problem: Problem) -> Response:
     """Translate a `Problem` into its answer."""
     body = {"title": problem.title, "detail": problem.detail, **problem.members}
-    response = Response(
-        json.dumps(body, ensure_ascii=False), status=problem.http_status, content_type=PROBLEM_JSON
-    )
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":")) + "\n"
+    response = Response(text, status=problem.http_status, content_type=PROBLEM_JSON)
     response.headers.update(problem.headers)
     return response
 
@@ -130,8 +136,10 @@ def describe_field_errors(error: ValidationError) -> list[dict[str, str]]:
 def _describe_error(item: Mapping[str, object]) -> str:
     context = item.get("ctx")
     values = dict(context) if isinstance(context, Mapping) else {}
-    if item["type"] == "value_error":
-        return str(values.get("error", "valor no válido"))
+    place = item["loc"]
+    field = str(place[0]) if isinstance(place, tuple) and place else ""
+    if (field, item["type"]) in _RULES:
+        return _RULES[field, str(item["type"])]
     text = _FIELD_TEXTS.get(str(item["type"]), "valor no válido")
     return text.format_map(values)
 

@@ -1,4 +1,4 @@
-"""The routes of shares, and the `{id}` in them. Anything that cannot be an id is simply not found."""
+"""The `{id}` in the path of a share. Anything that cannot be an id is simply not found."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from pydantic import BaseModel, Field
 from tempoftp.api.problems import build_not_found
 from tempoftp.shares.requests import ID_PATTERN, RESERVED_IDS
 
-SHARES_ROUTE = "/tmpftp"  # noqa: S108 - a route, not a folder
-SHARE_ROUTE = f"{SHARES_ROUTE}/<id>"
 _ID = re.compile(ID_PATTERN)
 
 

@@ -27,7 +27,9 @@ def decrypt(token: str | None, id_: str | None) -> None:
         raise click.UsageError("give either a TOKEN or --id ID")
     if token == "-":  # noqa: S105 - a place, not a token
         token = sys.stdin.read().strip()
-    click.echo(decrypt_token(token or fetch_token(str(id_)), os.environ.get(KEY_VARIABLE, "")))
+    if id_ is not None:
+        token = fetch_token(id_)
+    click.echo(decrypt_token(token or "", os.environ.get(KEY_VARIABLE, "")))
 
 
 def fetch_token(share_id: str) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tempoftp.cli.decrypt import decrypt, decrypt_token
 from tempoftp.cli.exits import BadSetting, Undecryptable
+from tempoftp.cli.main import main
 
 KEY, OTHER = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
@@ -71,3 +72,10 @@ def test_a_bad_key_is_a_setting(keys: str) -> None:
 def test_wants_a_token_or_an_id_but_not_both(tempoftp_alone) -> None:
     assert tempoftp_alone("decrypt").code == 2
     assert tempoftp_alone("decrypt", "token", "--id", "x").code == 2
+
+
+def test_a_dash_reads_the_token_from_standard_input() -> None:
+    token = Fernet(KEY).encrypt(b"clave").decode()
+    environ = {"TEMPOFTP_ENCRYPTION_KEY": KEY}
+    assert CliRunner().invoke(main, ["decrypt", "-"], input=token + "\n", env=environ).stdout == "clave\n"
+    assert CliRunner().invoke(main, ["decrypt", "-"], input="", env=environ).exit_code == 6

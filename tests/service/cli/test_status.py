@@ -5,9 +5,13 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
+import sys
 import time
+from pathlib import Path
 
+TEMPOFTP = str(Path(sys.executable).with_name("tempoftp"))
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -56,14 +60,10 @@ def test_of_what_is_no_share_exits_4(tempoftp) -> None:
 
 def run_at_terminal(service, *argv: str) -> tuple[int, str]:
     """Run a command on a pseudo-terminal of 80 columns; returns its exit code and what it wrote, without colours."""
-    import sys
-    from pathlib import Path
-
     leader, follower = pty.openpty()
-    command = str(Path(sys.executable).with_name("tempoftp"))
     environ = service.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
     process = subprocess.Popen(
-        [command, *argv], env=environ, stdin=follower, stdout=follower, stderr=follower
+        [TEMPOFTP, *argv], env=environ, stdin=follower, stdout=follower, stderr=follower
     )
     os.close(follower)
     written = b""

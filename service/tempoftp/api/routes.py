@@ -1,0 +1,23 @@
+"""The blueprints that the endpoint files put their routes on.
+
+Routes of one path belong on one blueprint: the schema library keeps only the last blueprint's operations of a path.
+"""
+
+from __future__ import annotations
+
+from flask import request
+from flask_openapi3.blueprint import APIBlueprint
+
+from tempoftp.api.body import require_json_object
+
+SHARES_ROUTE = "/tmpftp"  # noqa: S108 - a route, not a folder
+SHARE_ROUTE = f"{SHARES_ROUTE}/<id>"
+
+shares = APIBlueprint("shares", __name__)
+system = APIBlueprint("system", __name__)
+
+
+@shares.before_request
+def _check_body() -> None:
+    if request.method == "POST":
+        require_json_object()
