@@ -49,8 +49,20 @@ def delete_share(path: SharePath) -> Response:
 
 
 def wait_until_gone(context: ApiContext, share_id: str, generation: int) -> bool:
-    """Look at the row until this generation has ended, for at most `deletion_wait_seconds`."""
-    deadline = time.monotonic() + context.settings.deletion_wait_seconds
+    """Look at the row until this generation has ended, for at most `deletion_wait_seconds`.
+
+    When too many requests wait already, look once: a flood of deletions must not keep others from an answer.
+    """
+    if not context.deletion_slots.acquire(blocking=False):
+        return _look_until(context, share_id, generation, time.monotonic())
+    try:
+        deadline = time.monotonic() + context.settings.deletion_wait_seconds
+        return _look_until(context, share_id, generation, deadline)
+    finally:
+        context.deletion_slots.release()
+
+
+def _look_until(context: ApiContext, share_id: str, generation: int, deadline: float) -> bool:
     while True:
         with context.database.read() as session:
             share = session.get_one(Share, share_id)

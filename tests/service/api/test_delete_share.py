@@ -56,6 +56,19 @@ def test_answers_200_as_soon_as_all_is_gone(
     assert client.get("/tmpftp/proyecto_real_1").status_code == 404
 
 
+def test_a_flood_of_deletions_is_not_waited_for(
+    client: FlaskClient, patient_client: FlaskClient, body: dict[str, Any]
+) -> None:
+    client.post("/tmpftp", json=body)
+    slots = patient_client.application.extensions["tempoftp"].deletion_slots
+    while slots.acquire(blocking=False):
+        pass
+    begun = time.monotonic()
+    assert patient_client.delete("/tmpftp/proyecto_real_1").status_code == 202
+    assert time.monotonic() - begun < 30  # the patient client would wait 60 s
+    slots.release()
+
+
 def test_asked_again_goes_on_with_the_same_end(client: FlaskClient, body: dict[str, Any], count_rows) -> None:
     client.post("/tmpftp", json=body)
     client.delete("/tmpftp/proyecto_real_1")
