@@ -1,29 +1,82 @@
-"""The database's files: API and worker are two users of one group, and both write."""
+"""Transactions: short, immediate, and durable."""
 
 from __future__ import annotations
 
-import stat
-from pathlib import Path
+import threading
+from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import StatementError
 
-from tempoftp.shares.database import Database, make_database_file
+from tempoftp.shares.database import Database, database_now
+from tempoftp.shares.models import Account, FtpHost, utc_now
 
 
-def test_group_may_write_every_file_of_the_database(tmp_path: Path) -> None:
-    path = tmp_path / "state" / "tempoftp.sqlite3"
-    database = Database(f"sqlite:///{path}")
+def test_sqlite_is_set_up_to_survive_a_power_cut(database: Database) -> None:
+    with database.read() as session:
+        assert session.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
+        assert session.execute(text("PRAGMA synchronous")).scalar_one() == 2  # FULL
+        assert session.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
+
+
+def test_read_then_write_never_fails_as_locked(database: Database) -> None:
+    """The deferred transaction that wants to write after another one did: the reason for BEGIN IMMEDIATE."""
     with database.write() as session:
-        session.execute(text("CREATE TABLE seen (id INTEGER)"))
-        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
-    database.close()
-    assert modes == dict.fromkeys((path.name, f"{path.name}-wal", f"{path.name}-shm"), 0o660)
+        session.add(FtpHost(name="h", facts={"n": 0}, paused=False))
+    failures: list[Exception] = []
+
+    def add() -> None:
+        try:
+            for _ in range(15):
+                with database.write() as session:
+                    host = session.get_one(FtpHost, "h")
+                    assert host.facts is not None
+                    host.facts = {"n": host.facts["n"] + 1}
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=add) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+    with database.read() as session:
+        assert session.get_one(FtpHost, "h").facts == {"n": 90}
 
 
-def test_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "tempoftp.sqlite3"
-    path.write_bytes(b"kept")
-    path.chmod(0o600)
-    make_database_file(path)
-    assert path.read_bytes() == b"kept"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+def test_what_raises_is_rolled_back(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.write() as session:
+        session.add(FtpHost(name="h", paused=False))
+        session.flush()
+        raise ZeroDivisionError
+    with database.read() as session:
+        assert session.get(FtpHost, "h") is None
+
+
+def test_times_keep_their_microseconds_and_zone(database: Database) -> None:
+    moment = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
+    with database.write() as session:
+        session.add(Account(name="a", email="a@b", ftp_host="h", created_at=moment))
+    with database.read() as session:
+        assert session.get_one(Account, "a").created_at == moment
+
+
+def test_naive_time_is_refused(database: Database) -> None:
+    naive = datetime(2026, 11, 23)
+    with pytest.raises(StatementError, match="without zone"), database.write() as session:
+        session.add(Account(name="a", email="a@b", ftp_host="h", created_at=naive))
+
+
+def test_names_compare_byte_by_byte(database: Database) -> None:
+    with database.write() as session:
+        session.add(FtpHost(name="ftp1", paused=False))
+    with database.read() as session:
+        assert session.get(FtpHost, "FTP1") is None
+        assert session.get(FtpHost, "ftp1 ") is None
+
+
+def test_the_clock_is_the_databases(database: Database) -> None:
+    with database.read() as session:
+        assert abs((database_now(session) - utc_now()).total_seconds()) < 5

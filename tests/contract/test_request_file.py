@@ -1,0 +1,116 @@
+"""request.json against the modules' own argument specs, and the playbook that carries it from one to the other."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.lanot.tempoftp.plugins.action import write_outcome
+from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_ftpuser, tempoftp_share
+
+from tempoftp.runs.ansible import OUTCOME, REQUEST
+from tempoftp.runs.request_file import RunRequest, ShareItem, UserItem
+from tempoftp.shares.results import Outcome
+
+PLAYBOOK = Path(__file__).resolve().parents[2] / "playbooks" / "run_request.yml"
+
+SHARE = ShareItem(
+    id="proyecto_real_1",
+    generation=1,
+    state="present",
+    ftpuser="ftp_alguien_dominio",
+    source="lanotadm@source1:/srv/datos/goes",
+    source_root="/srv/datos",
+    ssh_user="lanotadm",
+    ssh_key_file="/etc/tempoftp/ssh/source1-datos",
+    size_probe="rsync",
+    lifetime_days=3,
+    writable=False,
+)
+USER = UserItem(
+    name="ftp_alguien_dominio", state="present", password_hash="$2b$12$" + "a" * 53, end_sessions=False
+)
+
+
+def dump(*, shares: list[ShareItem], users: list[UserItem]) -> dict[str, Any]:
+    request = RunRequest(run_id="r1", ftp_host="ftp1", wait_timeout=3, shares=shares, users=users)
+    content: dict[str, Any] = json.loads(request.write_json())
+    return content
+
+
+def read_tasks() -> dict[str, dict[str, Any]]:
+    (play,) = yaml.safe_load(PLAYBOOK.read_text())
+    tasks: dict[str, dict[str, Any]] = {}
+    for entry in play["tasks"]:
+        for task in entry.get("block", [entry]):
+            tasks[task["name"]] = task
+    return tasks
+
+
+@pytest.mark.parametrize(
+    "share",
+    [
+        SHARE,
+        SHARE.model_copy(update={"state": "absent"}),
+        SHARE.model_copy(update={"size_probe": "du"}),
+        SHARE.model_copy(update={"ssh_key_file": None}),
+    ],
+)
+def test_share_item_is_what_the_module_takes(share: ShareItem) -> None:
+    (item,) = dump(shares=[share], users=[])["shares"]
+    checked = ArgumentSpecValidator(tempoftp_share.build_share_spec()).validate(item)
+    assert checked.error_messages == []
+    for name, value in item.items():
+        assert checked.validated_parameters[name] == value, "the module turns it into something else"
+
+
+@pytest.mark.parametrize(
+    "user", [USER, UserItem(name="ftp_a", state="absent", password_hash=None, end_sessions=True)]
+)
+def test_user_item_is_what_the_module_takes(user: UserItem) -> None:
+    (item,) = dump(shares=[], users=[user])["users"]
+    checked = ArgumentSpecValidator(tempoftp_ftpuser.build_account_argument_spec()).validate(item)
+    assert checked.error_messages == []
+    assert {name: checked.validated_parameters[name] for name in item} == item
+
+
+def test_file_has_the_shape_of_the_contract() -> None:
+    content = dump(shares=[SHARE], users=[USER])
+    assert list(content) == ["schema", "run_id", "ftp_host", "wait_timeout", "shares", "users"]
+    assert content["schema"] == 1
+    assert isinstance(content["wait_timeout"], int)
+
+
+@pytest.mark.parametrize(
+    ("task", "module"),
+    [("Shares", tempoftp_share), ("Accounts", tempoftp_ftpuser)],
+)
+def test_playbook_gives_only_options_that_exist(task: str, module: Any) -> None:
+    name = module.__name__.rsplit(".", 1)[1]
+    options = set(read_tasks()[task][f"lanot.tempoftp.{name}"])
+    assert options <= set(module.build_argument_spec())
+
+
+def test_playbook_writes_the_outcome_that_is_read() -> None:
+    arguments = read_tasks()["Outcome"]["lanot.tempoftp.write_outcome"]
+    assert set(arguments) <= write_outcome.ActionModule._VALID_ARGS
+    fields = {field.alias or name for name, field in Outcome.model_fields.items()}
+    assert set(arguments["content"]) == fields
+
+
+def test_playbook_hides_what_may_hold_a_hash() -> None:
+    tasks = read_tasks()
+    assert all(task.get("no_log") is True for task in tasks.values())
+    assert set(tasks) == {"Request", "Shares", "Accounts", "Outcome"}
+
+
+def test_playbook_knows_no_other_value_of_a_run() -> None:
+    """Extra vars are evaluated as templates: two paths of our own are all there may be."""
+    text = PLAYBOOK.read_text()
+    assert "request_file" in text
+    assert "outcome_file" in text
+    assert (REQUEST, OUTCOME) == ("request.json", "outcome.json")
