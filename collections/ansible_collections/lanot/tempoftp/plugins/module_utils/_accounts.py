@@ -10,60 +10,20 @@ account that tempoftp did not create is never written.
 
 from __future__ import annotations
 
-import re
-import time
-from calendar import timegm
 from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
+from ._account_wish import ALWAYS, AccountSite, AccountWish, build_home, check_new_name, check_row, check_wish
 from ._errors import AccountConflictError, InvalidValueError, TempoftpError
 from ._manifest import Account, Manifest, format_time
-from ._names import parse_ftpuser
 from ._passwords import check_hash, require_scheme
 from ._users_table import ACTIVE, BLOCKED, UserRow
 
-STATES = ("present", "absent", "blocked")
-ALWAYS = "always"
 CREATED = "created"
 ADOPTED = "adopted"
 NO_DELIVERED_SHARE = "no_delivered_share"
 LIVE_SHARES = "live_shares"
-DEFAULT_HOMES = "/data"
-# Narrower than what may be adopted: lower case only, so that no collation confuses two of ours.
-NEW_NAME_PATTERN = r"[a-z][a-z0-9_]{0,31}"
 _DAY = 86400
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-
-
-class AccountWish(NamedTuple):
-    """What the caller wants of one account; None leaves a value of an existing row alone."""
-
-    name: str
-    state: str = "present"
-    password_hash: Optional[str] = None
-    password: Optional[str] = None
-    update_password: str = "on_create"  # noqa: S105 - a policy
-    uid: Optional[int] = None
-    gid: Optional[int] = None
-    home: Optional[str] = None
-    expires: Optional[str] = None
-    end_sessions: bool = True
-
-
-class AccountSite(NamedTuple):
-    """What is the same for all accounts of an execution. ``now``: seconds since the epoch; widths in characters."""
-
-    now: float
-    shares_root: Optional[str] = None
-    default_uid: int = 2001
-    default_gid: int = 2001
-    min_uid: int = 1000
-    has_expires: bool = False
-    mysql_crypt: Optional[str] = None
-    mysql_conf: str = "the pure-ftpd MySQL configuration"
-    name_width: int = 64
-    password_width: int = 64
-    home_width: int = 255
 
 
 class SeenAccount(NamedTuple):
@@ -148,43 +108,6 @@ def plan_account(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> Acc
     return _plan_present_for_shares(wish, seen, site)
 
 
-def check_wish(wish: AccountWish, site: AccountSite) -> None:
-    """Raise InvalidValueError for values that no account may have."""
-    parse_ftpuser(wish.name)
-    if wish.state not in STATES:
-        raise InvalidValueError(f"state {wish.state!r} is refused: one of {', '.join(STATES)}")
-    if wish.password is not None and wish.password_hash is not None:
-        raise InvalidValueError(f"account {wish.name}: give password or password_hash, not both")
-    for field, value in (("uid", wish.uid), ("gid", wish.gid)):
-        if value is not None and not site.min_uid <= value < 2**31:
-            raise InvalidValueError(
-                f"account {wish.name}: {field} {value} is refused: below min_uid {site.min_uid} is the system's"
-            )
-    if wish.home is not None:
-        _check_home(wish.home, wish.name, site)
-    if wish.expires is not None:
-        if site.shares_root is not None:
-            raise InvalidValueError(
-                f"account {wish.name}: expires is refused with shares_root: it comes from the account's shares"
-            )
-        if not site.has_expires and wish.state == "present":
-            raise InvalidValueError(
-                f"account {wish.name}: the users table has no Expires column: add it, or leave expires out"
-            )
-        parse_time(wish.expires)
-
-
-def parse_time(value: str) -> int:
-    """Return the seconds since the epoch of ``2030-01-31T12:00:00Z``; raise InvalidValueError for another form."""
-    try:
-        parsed = time.strptime(value, _TIME_FORMAT)
-    except ValueError:
-        parsed = None
-    if parsed is None or time.strftime(_TIME_FORMAT, parsed) != value:
-        raise InvalidValueError(f"time {value!r} is refused: write it in UTC like 2030-01-31T12:00:00Z")
-    return timegm(parsed)
-
-
 def plan_times(shares: Sequence[Manifest], now: float) -> tuple[ShareTimes, ...]:
     """Return the times of the delivered, unexpired shares: those once fixed, else from *now* on."""
     times = []
@@ -197,11 +120,6 @@ def plan_times(shares: Sequence[Manifest], now: float) -> tuple[ShareTimes, ...]
             ends = format_time(int(now) + share.lifetime_days * _DAY)
             times.append(ShareTimes(share.id, share.generation, format_time(now), ends, True))
     return tuple(times)
-
-
-def build_home(name: str, site: AccountSite) -> str:
-    """Return the only home an account may have under ``shares_root``, or the usual one."""
-    return f"{(site.shares_root or DEFAULT_HOMES).rstrip('/')}/{name}"
 
 
 def _plan_absent(seen: SeenAccount, site: AccountSite, wish: AccountWish) -> AccountPlan:
@@ -241,7 +159,7 @@ def _plan_present(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> Ac
         )
     if wish.expires is not None:
         row = row._replace(expires=wish.expires)
-    _check_row(row, site)
+    check_row(row, site)
     return _keep(seen, site)._replace(row=row, hash_with=hash_with)
 
 
@@ -251,7 +169,7 @@ def _plan_present_for_shares(wish: AccountWish, seen: SeenAccount, site: Account
         _check_adopted(wish, seen, site)
     elif seen.row is None:
         # Said before anything is copied for an account that can never be.
-        _check_new_name(wish.name)
+        check_new_name(wish.name)
     times = plan_times(seen.shares, site.now)
     if not times:
         return plan._replace(skipped_reason=NO_DELIVERED_SHARE)
@@ -273,7 +191,7 @@ def _plan_present_for_shares(wish: AccountWish, seen: SeenAccount, site: Account
         status=ACTIVE,
         expires=max(entry.expires for entry in times) if site.has_expires else None,
     )
-    _check_row(row, site)
+    check_row(row, site)
     return plan._replace(row=row, hash_with=hash_with)
 
 
@@ -289,7 +207,7 @@ def _keep(seen: SeenAccount, site: AccountSite) -> AccountPlan:
 
 
 def _build_new_row(wish: AccountWish, site: AccountSite) -> tuple[UserRow, Optional[str]]:
-    _check_new_name(wish.name)
+    check_new_name(wish.name)
     password, hash_with = _choose_password(wish, site)
     if password is None and hash_with is None:
         raise InvalidValueError(
@@ -304,13 +222,6 @@ def _build_new_row(wish: AccountWish, site: AccountSite) -> tuple[UserRow, Optio
         status=ACTIVE,
     )
     return row, hash_with
-
-
-def _check_new_name(name: str) -> None:
-    if not re.fullmatch(NEW_NAME_PATTERN, name):
-        raise InvalidValueError(
-            f"account name {name!r} is refused: a new one must match ^{NEW_NAME_PATTERN}$"
-        )
 
 
 def _build_kept_row(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> tuple[UserRow, Optional[str]]:
@@ -356,37 +267,6 @@ def _check_adopted(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> N
             f"account {wish.name} was there before tempoftp and does not fit: {'; '.join(wrong)}. It is left as it is: "
             "change it by hand, or choose another name"
         )
-
-
-def _check_home(home: str, name: str, site: AccountSite) -> None:
-    if site.shares_root is not None and home != build_home(name, site):
-        raise InvalidValueError(
-            f"account {name}: home {home!r} is refused: with shares_root it must be {build_home(name, site)}"
-        )
-    # A parent below / and the account's own folder in it: never /, never a system directory, never another's home.
-    parts = home.split("/")
-    if len(parts) < 3 or parts[0] or parts[-1] != name or any(part in ("", ".", "..") for part in parts[1:]):
-        raise InvalidValueError(
-            f"account {name}: home {home!r} is refused: it must be absolute, normal and end in /<folder>/{name}"
-        )
-
-
-def _check_row(row: UserRow, site: AccountSite) -> None:
-    """Refuse to write or to confirm a row that gives more than a share."""
-    try:
-        _check_home(row.home, row.name, site)
-    except InvalidValueError as error:
-        raise AccountConflictError(error.message) from None
-    for field, value in (("uid", row.uid), ("gid", row.gid)):
-        if value < site.min_uid:
-            raise AccountConflictError(
-                f"account {row.name} has {field} {value}, less than min_uid {site.min_uid}: change it by hand"
-            )
-    for field, width in (("name", site.name_width), ("home", site.home_width)):
-        if len(getattr(row, field)) > width:
-            raise InvalidValueError(
-                f"account {row.name}: its {field} is longer than the column's {width} characters"
-            )
 
 
 def _is_over(share: Manifest, now: float) -> bool:

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
-from ._accounts import AccountPlan, AccountSite, AccountWish, SeenAccount, plan_account
+from ._account_wish import AccountSite, AccountWish
+from ._accounts import AccountPlan, SeenAccount, plan_account
 from ._errors import DatabaseUnavailableError, InvalidValueError, TempoftpError
 from ._lock import hold_lock
 from ._manifest import (
@@ -90,22 +91,25 @@ def run_accounts(execution: Execution, wishes: Sequence[AccountWish]) -> tuple[l
     try:
         connection = execution.connect()
     except DatabaseUnavailableError as error:
-        return _fail_all(outcomes, error)
-    try:
-        with contextlib.closing(connection), connection.cursor() as cursor:
+        return outcomes, _fail_all(outcomes, error)
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        try:
             facts = read_table(cursor, execution.table)
-            conf, mysql_crypt = read_mysql_crypt(execution.mysql_conf)
-            site = _complete_site(execution.site, facts, conf, mysql_crypt)
+        except TempoftpError as error:
+            return outcomes, _fail_all(outcomes, error)
+        conf, mysql_crypt = read_mysql_crypt(execution.mysql_conf)
+        database = _describe_database(facts, mysql_crypt)
+        try:
             if outcomes:
-                with _open_shares(site.shares_root, execution.check_mode) as tree:
-                    _look_and_plan(cursor, facts, site, tree, outcomes)
-                    if not execution.check_mode:
-                        _apply(connection, cursor, facts, tree, outcomes)
-    except TempoftpError as error:
-        return _fail_all(outcomes, error)
+                site = _complete_site(execution.site, facts, conf, mysql_crypt)
+                _look_plan_apply(connection, cursor, facts, site, execution.check_mode, outcomes)
+        except DatabaseUnavailableError as error:
+            database = _fail_all(outcomes, error)
+        except TempoftpError as error:
+            _fail_all(outcomes, error)
     if not execution.check_mode:
         _end_sessions(outcomes)
-    return outcomes, _describe_database(facts, mysql_crypt)
+    return outcomes, database
 
 
 def read_mysql_crypt(path: Optional[str]) -> tuple[str, Optional[str]]:
@@ -132,10 +136,10 @@ def _check_names(outcomes: list[Outcome]) -> None:
             outcome.error = error
 
 
-def _fail_all(outcomes: list[Outcome], error: TempoftpError) -> tuple[list[Outcome], dict[str, Any]]:
+def _fail_all(outcomes: list[Outcome], error: TempoftpError) -> dict[str, Any]:
     for outcome in outcomes:
         outcome.error = outcome.error or error
-    return outcomes, {"ok": False, "error": error.to_dict()}
+    return {"ok": False, "error": error.to_dict()}
 
 
 def _complete_site(
@@ -160,6 +164,23 @@ def _describe_database(facts: TableFacts, mysql_crypt: Optional[str]) -> dict[st
         "password_schemes": choose_schemes(mysql_crypt, facts.password_width),
         "has_expires": facts.has_expires,
     }
+
+
+def _look_plan_apply(
+    connection: Any,
+    cursor: Any,
+    facts: TableFacts,
+    site: AccountSite,
+    check_mode: bool,
+    outcomes: list[Outcome],
+) -> None:
+    try:
+        with _open_shares(site.shares_root, check_mode) as tree:
+            _look_and_plan(cursor, facts, site, tree, outcomes)
+            if not check_mode:
+                _apply(connection, cursor, facts, tree, outcomes)
+    except OSError as error:
+        raise _explain_file(error, "the accounts") from None
 
 
 @contextlib.contextmanager
@@ -195,6 +216,8 @@ def _look_and_plan(
             outcome.plan = plan
         except TempoftpError as error:
             outcome.error = error
+        except OSError as error:
+            outcome.error = _explain_file(error, f"account {outcome.wish.name}")
 
 
 def _look(
@@ -287,8 +310,12 @@ def _for_each(outcomes: list[Outcome], step: Callable[[Outcome, AccountPlan], No
         except TempoftpError as error:
             outcome.error = error
         except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            outcome.error = TempoftpError(
-                f"account {outcome.wish.name}: {error.filename} could not be written: {error.strerror}",
-                "no_space" if full else "run_failed",
-            )
+            outcome.error = _explain_file(error, f"account {outcome.wish.name}")
+
+
+def _explain_file(error: OSError, whose: str) -> TempoftpError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return TempoftpError(
+        f"{whose}: {error.filename} could not be read or written: {error.strerror}; look at the disk of the FTP host",
+        "no_space" if full else "run_failed",
+    )

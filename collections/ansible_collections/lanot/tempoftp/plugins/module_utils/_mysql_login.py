@@ -24,6 +24,9 @@ else:
     # Whatever a statement may raise: PyMySQL lets some errors of the socket through.
     MYSQL_ERRORS = (pymysql.err.MySQLError, OSError)
 
+# RuntimeError: the server wants an authentication for which PyMySQL needs python3-cryptography.
+_CONNECT_ERRORS: tuple[type[Exception], ...] = (*MYSQL_ERRORS, RuntimeError, ValueError)
+
 DEFAULT_LOGIN_FILE = "/etc/tempoftp/mysql.cnf"
 DEFAULT_TIMEOUT = 10
 _GROUP = "client"
@@ -110,7 +113,7 @@ def open_connection(options: LoginOptions) -> Any:
     where = describe_server(arguments)
     try:
         connection = pymysql.connect(**arguments)
-    except MYSQL_ERRORS as error:
+    except _CONNECT_ERRORS as error:
         raise DatabaseUnavailableError(
             f"{where}: {describe_failure(error)}; is it running, and is the login right?"
         ) from None

@@ -230,15 +230,25 @@ def _to_row(facts: TableFacts, values: Sequence[Any]) -> UserRow:
     return UserRow(
         name=_to_text(found["name"]),
         password=_to_text(found["password"]),
-        uid=int(found["uid"]),
-        gid=int(found["gid"]),
+        uid=_to_number(found["uid"]),
+        gid=_to_number(found["gid"]),
         home=_to_text(found["home"]),
         status=_to_text(found["status"]),
         expires=_to_time(found.get("expires")),
     )
 
 
+def _to_number(value: Any) -> int:
+    """Return a uid or gid; -1, which fits nobody, for a name or NULL: other software may have written the row."""
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return -1
+
+
 def _to_text(value: Any) -> str:
+    if value is None:
+        return ""
     return value.decode("utf-8", "replace") if isinstance(value, (bytes, bytearray)) else str(value)
 
 

@@ -340,7 +340,7 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lanot.tempoftp.plugins.module_utils._accounts import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account_wish import (
     ALWAYS,
     STATES,
     AccountSite,

@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account_wish import (
+    AccountSite,
+    AccountWish,
+    parse_time,
+)
 from ansible_collections.lanot.tempoftp.plugins.module_utils._accounts import (
     ADOPTED,
     CREATED,
-    AccountSite,
-    AccountWish,
     SeenAccount,
-    parse_time,
     plan_account,
     plan_times,
 )

@@ -25,6 +25,7 @@ def build_values(name):
         REFUSED,
         pymysql.err.OperationalError(1045, "Access denied for user 'tempoftp'@'localhost'"),
         TimeoutError("timed out"),
+        RuntimeError("'cryptography' package is required for caching_sha2_password auth methods"),
     ],
 )
 def test_the_single_form_fails_and_says_where(server, run, refusal):

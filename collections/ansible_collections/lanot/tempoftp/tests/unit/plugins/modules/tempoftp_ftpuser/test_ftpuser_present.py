@@ -114,6 +114,14 @@ def test_values_that_come_as_bytes_are_text(server, run):
     assert not run(name=NAME, password_hash=HASH)["changed"]
 
 
+@pytest.mark.parametrize("uid", ["www-data", "", None])
+def test_a_row_that_other_software_wrote_is_a_conflict_not_a_crash(server, run, uid):
+    server.expect_table()
+    server.expect_read([NAME], [(NAME, None, uid, 2001, f"/data/{NAME}", 1)])
+    result = run(users=[{"name": NAME, "password_hash": HASH}])
+    assert result["users"][0]["error"]["class"] == "account_conflict"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

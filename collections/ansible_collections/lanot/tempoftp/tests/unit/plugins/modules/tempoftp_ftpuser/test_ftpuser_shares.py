@@ -10,7 +10,7 @@ import json
 
 import pymysql
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _accounts, _manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils import _account_wish, _manifest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import Account, Manifest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
 
@@ -54,7 +54,7 @@ def write_share(tree, share_id="s1", **changes):
 
 
 def build_row(tree, expires=None, status=1, password=HASH):
-    seconds = None if expires is None else _accounts.parse_time(expires)
+    seconds = None if expires is None else _account_wish.parse_time(expires)
     moment = None if seconds is None else pymysql.converters.convert_datetime(_to_mysql(expires))
     return (NAME, password, 2001, 2001, f"{tree.root}/{NAME}", status, moment)
 
@@ -123,7 +123,7 @@ def test_the_first_delivered_share_makes_record_row_and_times_in_that_order(
     assert user["error"] is None
     assert steps[4:] == ["write_account", "INSERT", "COMMIT", "SELECT", "write_manifest"]
     manifest = _manifest.read_manifest(tree, "s1")
-    assert _accounts.parse_time(manifest.expires) - _accounts.parse_time(manifest.ready_at) == 3 * DAY
+    assert _account_wish.parse_time(manifest.expires) - _account_wish.parse_time(manifest.ready_at) == 3 * DAY
     assert user["expires"] == manifest.expires
     assert user["shares"] == [
         {"id": "s1", "generation": 1, "ready_at": manifest.ready_at, "expires": manifest.expires}
@@ -271,6 +271,32 @@ def test_a_root_that_others_can_write_is_refused(server, run_shared, tree):
     user, result = run_shared()
     assert user["error"]["class"] == "invalid"
     assert not result["changed"]
+    assert result["database"]["ok"]
+
+
+def test_a_root_that_cannot_be_prepared_is_an_error_of_the_accounts(server, run_shared, tree, monkeypatch):
+    def refuse(tree):
+        raise OSError(30, "Read-only file system", str(tree.state))
+
+    monkeypatch.setattr(
+        "ansible_collections.lanot.tempoftp.plugins.module_utils._ftpuser_run.prepare_tree", refuse
+    )
+    server.expect_table(COLUMNS)
+    user, result = run_shared()
+    assert user["error"]["class"] == "run_failed"
+    assert "Read-only" in user["error"]["message"]
+    assert result["database"]["ok"]
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_damaged_record_is_that_accounts_error(server, run_shared, tree, state):
+    write_share(tree)
+    tree.account(NAME).write_text("{")
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], fields=FIELDS)
+    user = run_shared(state=state)[0]
+    assert user["error"]["class"] == "run_failed"
+    assert str(tree.account(NAME)) in user["error"]["message"]
 
 
 def test_a_full_disk_is_that_accounts_error(server, run_shared, tree, monkeypatch):
