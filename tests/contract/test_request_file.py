@@ -104,8 +104,16 @@ def test_playbook_writes_the_outcome_that_is_read() -> None:
 
 def test_playbook_hides_what_may_hold_a_hash() -> None:
     tasks = read_tasks()
-    assert all(task.get("no_log") is True for task in tasks.values())
-    assert set(tasks) == {"Request", "Shares", "Accounts", "Outcome"}
+    assert set(tasks) == {"Modules", "Request", "Shares", "Accounts", "Outcome"}
+    assert {name for name, task in tasks.items() if task.get("no_log") is not True} == {"Modules"}
+
+
+def test_playbook_prepares_the_modules_it_runs() -> None:
+    tasks = read_tasks()
+    prepared = tasks["Modules"]["prepare_modules"]["modules"]
+    assert {next(key for key in tasks[name] if key in prepared) for name in ("Shares", "Accounts")} == set(
+        prepared
+    )
 
 
 def test_playbook_knows_no_other_value_of_a_run() -> None:
