@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
 from flask import Flask, current_app
+from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
 from tempoftp.shares.database import Database
@@ -25,6 +28,17 @@ class ApiContext:
     deletion_slots: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(DELETION_SLOTS)
     )
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a write transaction; the threads of this process take turns.
+
+        Only one can write to SQLite at a time anyway, and those that wait for its lock poll for it, so that the
+        unlucky one of many waits for seconds.
+        """
+        with self._turn, self.database.write() as session:
+            yield session
 
 
 def init_context(app: Flask, context: ApiContext) -> None:

@@ -38,7 +38,7 @@ def delete_share(path: SharePath) -> Response:
     """Take access and data away: 200 once both are gone, 202 if that takes longer than the bounded wait."""
     context = get_context()
     share_id = path.read_id()
-    with context.database.write() as session:
+    with context.write() as session:
         share = request_deletion(session, share_id, author=get_author(), request_id=get_request_id())
         ftp_host, generation, state = share.ftp_host, share.generation, State(share.state)
     if state not in TERMINAL:

@@ -41,7 +41,7 @@ def post_share(body: ShareRequest) -> Response:
     The same body again is answered with the share's present state, and nothing is done twice.
     """
     context = get_context()
-    with context.database.write() as session:
+    with context.write() as session:
         accepted = accept_request(
             session, context.settings, body, author=get_author(), request_id=get_request_id()
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,22 +30,34 @@ sources:
 """
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    sources = tmp_path / "sources.yml"
-    sources.write_text(SOURCES)
+@pytest.fixture(scope="session")
+def fresh_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder with an empty, migrated database, to be copied: migrating costs more than most tests here."""
+    folder = tmp_path_factory.mktemp("fresh") / "state"
+    upgrade_database(build_settings(folder, folder / "sources.yml"))
+    return folder
+
+
+def build_settings(state_dir: Path, sources_file: Path) -> Settings:
     return load_settings(
         simulacro=True,
         encryption_key=Fernet.generate_key().decode(),
-        state_dir=tmp_path / "state",
-        sources_file=sources,
+        state_dir=state_dir,
+        sources_file=sources_file,
         deletion_wait_seconds=0.2,
     )
 
 
 @pytest.fixture
+def settings(tmp_path: Path, fresh_state: Path) -> Settings:
+    sources = tmp_path / "sources.yml"
+    sources.write_text(SOURCES)
+    shutil.copytree(fresh_state, tmp_path / "state")
+    return build_settings(tmp_path / "state", sources)
+
+
+@pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
-    upgrade_database(settings)
     app = create_app(settings)
     yield app
     app.extensions["tempoftp"].database.close()

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tempoftp.shares.states import State
@@ -302,3 +304,18 @@ def assert_refused(client: FlaskClient, body: dict[str, Any], http_statuses: set
     assert answer.json["title"]
     assert answer.json["detail"]
     assert "status" not in answer.json
+
+
+def test_the_same_body_many_times_at_once_is_one_share(app: Flask, body: dict[str, Any], count_rows) -> None:
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: app.test_client().post("/tmpftp", json=body), range(24)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert count_rows() == (1, 1)
+
+
+def test_of_many_bodies_with_one_id_at_once_one_wins(app: Flask, body: dict[str, Any], count_rows) -> None:
+    bodies = [body | {"usuario": f"alguien{number}@dominio"} for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda one: app.test_client().post("/tmpftp", json=one), bodies))
+    assert sorted(answer.status_code for answer in answers) == [202] + [409] * 11
+    assert count_rows() == (1, 1)
