@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The collection's own checks, as its users' CI would run them: build, documentation, ansible-test sanity and units.
+"""The collection's own checks, as its users' CI would run them: build, documentation, changelog, ansible-test.
 
 Run by `make check`. Works on a copy in a temporary ``ansible_collections`` tree, since ansible-test wants the
 collection to be found there and writes its output into it. Needs a package index for pip, and nothing else of the
@@ -142,15 +142,17 @@ CHECKS: dict[str, Callable[[Path, dict[str, str]], bool]] = {
     "sanity": check_sanity,
     "units": check_units,
 }
+# `make unit` runs the same tests in a fraction of the time; `units` shows that ansible-test's loader finds them too.
+DEFAULT_CHECKS = ["build", "docs", "changelog", "sanity"]
 
 
 def main() -> int:
-    """Run the checks that were named, or all; return how many failed."""
+    """Run the checks that were named, or the default ones; return how many failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "checks", nargs="*", metavar="check", help=f"one of {', '.join(CHECKS)}; all when none"
+        "checks", nargs="*", metavar="check", help=f"one of {', '.join(CHECKS)}; all but units when none"
     )
-    names = parser.parse_args().checks or list(CHECKS)
+    names = parser.parse_args().checks or DEFAULT_CHECKS
     unknown = [name for name in names if name not in CHECKS]
     if unknown:
         parser.error(f"unknown check {', '.join(unknown)}")
