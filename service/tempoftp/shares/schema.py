@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from alembic import command
 from alembic.config import Config
 
@@ -11,6 +13,8 @@ from tempoftp.shares.database import Database, open_database
 
 def build_config() -> Config:
     """Return Alembic's configuration for the packaged migrations."""
+    # It lists its own plugins at every start.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", "tempoftp:migrations")
     config.set_main_option("path_separator", "os")
