@@ -141,6 +141,8 @@ def _describe_error(item: Mapping[str, object]) -> str:
     if (field, item["type"]) in _RULES:
         return _RULES[field, str(item["type"])]
     text = _FIELD_TEXTS.get(str(item["type"]), "valor no válido")
+    if "expected" in values:
+        values["expected"] = str(values["expected"]).replace(" or ", " o ")
     return text.format_map(values)
 
 

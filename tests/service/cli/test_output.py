@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from tempoftp.cli.output import format_bytes, format_progress_line, format_seconds, print_share_table
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (5 * 2**30, "5.0 GiB"),
+        (2**60, "1048576.0 TiB"),
+    ],
+)
+def test_bytes_are_shown_in_binary_units(count: int, shown: str) -> None:
+    assert format_bytes(count) == shown
+    assert format_bytes(None) == "?"
+
+
+@given(seconds=st.floats(0, 10**7))
+def test_seconds_can_be_read_back(seconds: float) -> None:
+    hours, minutes, rest = (int(part) for part in format_seconds(seconds).split(":"))
+    assert (minutes < 60, rest < 60) == (True, True)
+    assert hours * 3600 + minutes * 60 + rest == int(seconds)
+
+
+def test_a_line_tells_state_progress_and_message() -> None:
+    progress = {"bytes": 2**20, "total": 2**22, "porcentaje": 25.0, "velocidad": 2**20, "eta": 3.0}
+    share = {"status": "traslado", "progreso": progress, "mensaje": "copying"}
+    assert format_progress_line(share) == "traslado  25%  1.0 MiB of 4.0 MiB  1.0 MiB/s  eta 0:00:03  copying"
+
+
+@given(
+    share=st.fixed_dictionaries(
+        {"status": st.sampled_from(["recibido", "traslado", "listo", "error"])},
+        optional={
+            "mensaje": st.none() | st.text(),
+            "progreso": st.none()
+            | st.fixed_dictionaries(
+                {
+                    name: st.none() | st.integers(0, 2**60)
+                    for name in ("bytes", "total", "archivos", "porcentaje", "velocidad", "eta")
+                }
+            ),
+        },
+    )
+)
+def test_a_line_can_be_made_of_whatever_is_not_known_yet(share: dict[str, object]) -> None:
+    assert format_progress_line(share).startswith(str(share["status"]))
+
+
+def test_a_table_at_a_terminal_shows_values_as_they_are() -> None:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=80, color_system=None)
+    print_share_table(
+        [{"id": "a", "estado": "listo", "expira": None, "email": "a@b", "ruta": "s:/x/[red]y"}], console
+    )
+    assert re.search(r"a +listo +a@b +s:/x/\[red\]y", written.getvalue())
