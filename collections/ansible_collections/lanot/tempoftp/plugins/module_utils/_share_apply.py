@@ -51,7 +51,8 @@ def apply_enlist(tree: Tree, wish: Wish, site: Site, seen: Seen) -> None:
         path=str(tree.destination(wish.ftpuser, wish.id)),
         origin=seen.manifest.origin if seen.manifest and same_home else _choose_origin(tree, wish),
         now=format_now(),
-        boot_id=seen.boot_id,
+        # What lies in staging since an earlier boot may have lost its content in a power cut: the copier must know.
+        boot_id=seen.manifest.boot_id if seen.manifest and seen.staged is not None else seen.boot_id,
     )
     if seen.manifest is not None and seen.delivered:
         _withdraw(tree, seen.manifest)

@@ -37,7 +37,7 @@ from ._share_result import build_diff, build_result, predict_result
 from ._share_wish import Site, Wish
 from ._ssh import SOCKET_DIRECTORY, build_master_argv, read_access
 from ._tree import Tree
-from ._units import COPY_PREFIX, PURGE_PREFIX, SSH_PREFIX, Units
+from ._units import ALREADY, COPY_PREFIX, PURGE_PREFIX, SSH_PREFIX, Units
 
 # Seconds between two looks while copies run: at first short, for small shares.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.5
@@ -240,7 +240,7 @@ class Batch:
         apply_enlist(self._tree, order.wish, self._site, seen)
 
     def _start(self, order: _Order, seen: Seen) -> None:
-        self._count_start(order, f"{COPY_PREFIX}{order.wish.id}")
+        self._limit_starts(order, f"{COPY_PREFIX}{order.wish.id}")
         if seen.manifest is None:
             raise TempoftpError(f"share {order.wish.id} has no manifest: try again")
         apply_refresh(self._tree, order.wish, self._site, seen.manifest)
@@ -253,16 +253,14 @@ class Batch:
         self._places -= 1
 
     def _purge(self, order: _Order, seen: Seen) -> None:
-        self._count_start(order, f"{PURGE_PREFIX}{order.wish.id}")
+        self._limit_starts(order, f"{PURGE_PREFIX}{order.wish.id}")
         check_trash(self._tree, seen)
         self._to_start[PURGE_PREFIX + order.wish.id] = self._build_argv(PURGE, order.wish.id)
 
-    def _count_start(self, order: _Order, unit: str) -> None:
-        order.starts += 1
-        if order.starts > _START_LIMIT:
-            raise TempoftpError(
-                f"{unit} ended without a word {_START_LIMIT} times: see journalctl -u {unit}", "copy_failed"
-            )
+    def _limit_starts(self, order: _Order, unit: str) -> None:
+        if order.starts >= _START_LIMIT:
+            told = f"{unit} ended without a word {order.starts} times: see journalctl -u {unit}"
+            raise TempoftpError(told, "copy_failed")
 
     def _build_argv(self, entry: str, share_id: str) -> list[str]:
         if self._library is None:
@@ -282,18 +280,20 @@ class Batch:
             return
         failures = self._units.start(self._to_start)
         self._ended -= set(self._to_start)
-        self._active |= set(self._to_start) - set(failures)
+        self._active |= {name for name in self._to_start if failures.get(name, ALREADY) == ALREADY}
         for order in pending:
-            for prefix in (COPY_PREFIX, PURGE_PREFIX):
-                failure = failures.get(prefix + order.wish.id)
-                if failure is not None:
-                    order.fail(
-                        TempoftpError(
-                            f"{prefix}{order.wish.id} could not be started: {failure}", "copy_failed"
-                        )
-                    )
-        for order in pending:
+            for name in {COPY_PREFIX + order.wish.id, PURGE_PREFIX + order.wish.id}.intersection(
+                self._to_start
+            ):
+                self._note_start(order, name, failures.get(name))
             self._guard(order, self._look)
+
+    @staticmethod
+    def _note_start(order: _Order, name: str, failure: Optional[str]) -> None:
+        if failure is None:
+            order.starts += 1
+        elif failure != ALREADY:
+            order.fail(TempoftpError(f"unit {name} could not be started: {failure}", "copy_failed"))
 
     def _stop(self, order: _Order) -> bool:
         name = COPY_PREFIX + order.wish.id

@@ -57,8 +57,8 @@ def check_space(need: Need, held: Need, reserve: Need, disk: Disk) -> Optional[T
         )
     if disk.inodes_total and need.inodes > disk.inodes_total - reserve.inodes:
         return TempoftpError(
-            f"it has {need.inodes} files and folders, the whole disk of the FTP host takes {disk.inodes_total} less a reserve "
-            f"of {reserve.inodes}: pack them first",
+            f"it has {need.inodes} files and folders, the whole disk of the FTP host takes {disk.inodes_total} less a "
+            f"reserve of {reserve.inodes}: pack them first",
             "too_large",
         )
     available = disk.bytes_free - reserve.bytes - held.bytes
@@ -71,8 +71,8 @@ def check_space(need: Need, held: Need, reserve: Need, disk: Disk) -> Optional[T
     available = disk.inodes_free - reserve.inodes - held.inodes
     if disk.inodes_total and need.inodes > available:
         return TempoftpError(
-            f"it has {need.inodes} files and folders, on the FTP host {max(0, available)} more fit ({disk.inodes_free} inodes "
-            f"free, {reserve.inodes} in reserve, {held.inodes} for running copies): it is tried again when others end",
+            f"it has {need.inodes} files and folders, on the FTP host {max(0, available)} more fit ({disk.inodes_free} "
+            f"inodes free, {reserve.inodes} in reserve, {held.inodes} for running copies): it is tried again when others end",
             "no_inodes",
         )
     return None

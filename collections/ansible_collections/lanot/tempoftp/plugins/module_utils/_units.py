@@ -13,6 +13,7 @@ from ._commands import build_environment, run_command
 from ._errors import TempoftpError
 
 COPY_PREFIX, PURGE_PREFIX, SSH_PREFIX = "tempoftp-copy-", "tempoftp-purge-", "tempoftp-ssh-"
+ALREADY = "already"
 _SYSTEMCTL_LIMIT = 10.0
 # Longer than TimeoutStopSec twice: after it systemd kills.
 _STOP_LIMIT = 20.0
@@ -44,7 +45,10 @@ class Units:
         return {line.split()[0][: -len(".service")] for line in ended.stdout.splitlines() if line.strip()}
 
     def start(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, str]:
-        """Start units (name to argv), side by side; return what systemd said about those that did not start."""
+        """Start units (name to argv), side by side; return what systemd said about those that were not started.
+
+        ``ALREADY`` about a unit that another run has started: that one serves as well.
+        """
         started = {
             name: _spawn([*_build_run_argv(name), *_choose_properties(name), "--", *argv])
             for name, argv in wanted.items()
@@ -59,9 +63,9 @@ class Units:
                 failures[name] = f"systemd-run did not end within {_SYSTEMCTL_LIMIT:g} s"
                 continue
             text = errors.decode("utf-8", "replace").strip()
-            # Another run was faster: that one serves as well.
-            if process.returncode != 0 and "already" not in text:
-                failures[name] = text or f"systemd-run ended with code {process.returncode}"
+            if process.returncode != 0:
+                said = text or f"systemd-run ended with code {process.returncode}"
+                failures[name] = ALREADY if "already" in text else said
         return failures
 
     def stop(self, names: Iterable[str]) -> None:

@@ -1,0 +1,192 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An FTP host in a temporary folder: the real rsync and the real copier, with stand-ins for ssh and systemd on PATH.
+
+The ssh stand-in runs the source's side on this machine, through the real ``rrsync -ro`` when the key is "restricted".
+The systemd stand-in starts, lists and stops real processes.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+from ansible_collections.lanot.tempoftp.plugins.module_utils import _share_batch, _share_run, _ssh
+from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree
+
+SSH = """#!/bin/sh
+here=$(realpath "$(dirname "$0")/..")
+while :; do
+  case "$1" in
+    -o) case "$2" in ControlPath=*) control=${2#ControlPath=} ;; esac; shift 2 ;;
+    -F|-i|-l|-p) shift 2 ;;
+    -N) master=1; shift ;;
+    -*) shift ;;
+    *) break ;;
+  esac
+done
+host=$1
+shift
+if [ -e "$here/unreachable" ]; then
+  echo "ssh: connect to host $host port 22: No route to host" >&2
+  exit 255
+fi
+if [ "$master" ]; then : > "$control"; exec sleep 120; fi
+echo "$*" >> "$here/ssh.log"
+if [ -e "$here/restricted" ]; then
+  SSH_ORIGINAL_COMMAND="$*" exec rrsync -ro "$(cat "$here/restricted")"
+fi
+exec sh -c "$*"
+"""
+
+SYSTEMD_RUN = r"""#!/bin/sh
+units=$(realpath "$(dirname "$0")/..")/units
+export TEMPOFTP_RUNTIME_DIRECTORY=$units/../run
+for word in "$@"; do
+  case "$word" in --unit=*) name=${word#--unit=} ;; esac
+done
+while [ "$1" != -- ]; do shift; done
+shift
+echo "$name $*" >> "$units/../systemd.log"
+if [ -e "$units/../systemd_broken" ]; then echo "Failed to connect to bus" >&2; exit 1; fi
+if [ -e "$units/$name" ] && kill -0 "$(cat "$units/$name")" 2> /dev/null; then
+  echo "Failed to start transient service unit: Unit $name.service was already loaded" >&2
+  exit 1
+fi
+setsid sh -c 'echo $$ > "$0.new"; mv "$0.new" "$0"; "$@"; rm -f "$0"' "$units/$name" "$@" \
+  > "$units/../$name.log" 2>&1 < /dev/null &
+until [ -s "$units/../$name.log" ] || [ -e "$units/$name" ] || ! kill -0 $! 2> /dev/null; do sleep 0.01; done
+"""
+
+SYSTEMCTL = """#!/bin/sh
+units=$(realpath "$(dirname "$0")/..")/units
+if [ "$1" = list-units ]; then
+  for file in "$units"/*; do
+    [ -e "$file" ] && kill -0 "$(cat "$file")" 2> /dev/null && echo "$(basename "$file").service loaded active running"
+  done
+  exit 0
+fi
+shift 2
+for unit in "$@"; do
+  file=$units/${unit%.service}
+  [ -e "$file" ] || continue
+  leader=$(cat "$file")
+  kill -TERM "-$leader"
+  while kill -0 "-$leader" 2> /dev/null; do sleep 0.01; done
+  rm -f "$file"
+done
+exit 0
+"""
+
+
+class FtpHost:
+    """The folder, and what tests do with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.root = folder / "data"
+        self.source = folder / "source"
+        self.tree = Tree(self.root)
+        self.user = pwd.getpwuid(os.geteuid()).pw_name
+        self.group = grp.getgrgid(os.getegid()).gr_name
+        for path in (self.root, self.source, folder / "bin", folder / "units", folder / "run"):
+            path.mkdir(mode=0o755)
+        for name, text in (("ssh", SSH), ("systemd-run", SYSTEMD_RUN), ("systemctl", SYSTEMCTL)):
+            program = folder / "bin" / name
+            program.write_text(text)
+            program.chmod(0o755)
+
+    def restrict(self) -> None:
+        """From here on the source's key is one of ``rrsync -ro <source>``."""
+        if not shutil.which("rrsync"):
+            pytest.skip("rrsync does not come with this rsync")
+        (self.folder / "restricted").write_text(str(self.source))
+
+    def params(self, **changes: Any) -> dict[str, Any]:
+        """Return the options of one execution."""
+        values: dict[str, Any] = {
+            "root": str(self.root),
+            "owner": self.user,
+            "group": self.group,
+            "reserve_bytes": 0,
+            "reserve_inodes": 0,
+            "max_copies": 4,
+            "bwlimit": None,
+            "wait": True,
+            "wait_timeout": 30,
+        }
+        return {**values, **changes}
+
+    def share(self, share_id: str, path: str = "", **changes: Any) -> dict[str, Any]:
+        """Return one item of ``shares``; *path* is below the source folder."""
+        source = f"source1:{self.source}/{path}".rstrip("/")
+        return {"id": share_id, "state": "present", "ftpuser": f"ftp_{share_id}", "source": source, **changes}
+
+    def run(self, *items: Any, check_mode: bool = False, **changes: Any) -> list[dict[str, Any]]:
+        """Execute, and return the results of the shares."""
+        return list(self.execute(*items, check_mode=check_mode, **changes)["shares"])
+
+    def execute(self, *items: Any, check_mode: bool = False, **changes: Any) -> dict[str, Any]:
+        """Execute, and return everything."""
+        return _share_run.run_shares(
+            list(items), self.params(**changes), check_mode, server_file=self.folder / "server.json"
+        )
+
+    def pid(self, unit: str) -> Optional[int]:
+        """Return the leader of a unit's processes."""
+        path = self.folder / "units" / unit
+        return int(path.read_text()) if path.exists() else None
+
+    def kill(self, unit: str) -> None:
+        """Kill a unit with everything in it, as a crash does."""
+        pid = self.pid(unit)
+        assert pid is not None
+        os.killpg(pid, signal.SIGKILL)
+        (self.folder / "units" / unit).unlink()
+
+    def log(self, name: str) -> str:
+        """Return what a stand-in wrote down."""
+        path = self.folder / f"{name}.log"
+        return path.read_text() if path.exists() else ""
+
+    @staticmethod
+    def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> None:
+        """Wait until *condition* holds."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.01)
+
+    def stop_all(self) -> None:
+        """End what a test left running."""
+        for path in (self.folder / "units").iterdir():
+            try:
+                os.killpg(int(path.read_text()), signal.SIGKILL)
+            except (ProcessLookupError, ValueError):
+                continue
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FtpHost]:
+    """An empty FTP host."""
+    if not shutil.which("rsync"):
+        pytest.skip("rsync is needed")
+    tmp_path.chmod(0o755)
+    made = FtpHost(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    monkeypatch.setenv("TEMPOFTP_RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setattr(_ssh, "SOCKET_DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setattr(_share_batch, "SOCKET_DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setattr(_share_batch, "_UNITS_INTERVAL", 0.1)
+    yield made
+    made.stop_all()

@@ -1,0 +1,260 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""rsync's output and failures, as the real program prints them, and parsers that stand any text."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Optional
+
+import pytest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._names import Source
+from ansible_collections.lanot.tempoftp.plugins.module_utils._rsync import (
+    SKIPPED_LIMIT,
+    CopyPlan,
+    Progress,
+    Survey,
+    SurveyReader,
+    build_copy_argv,
+    build_operand,
+    build_survey_argv,
+    classify_end,
+    parse_progress,
+    parse_skipped,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+PLAN = CopyPlan(Source("u", "h", "/srv/x"), None, "ssh -F /c", 0, 33)
+
+
+def survey_locally(source: Path, target: Path) -> Survey:
+    """Run the survey's own options on two local folders."""
+    argv = [
+        word
+        for word in build_survey_argv(PLAN, False, f"{target}/")
+        if not word.startswith(("--rsh", "--chown"))
+    ]
+    argv[-2] = f"{source}/"
+    ended = subprocess.run(
+        argv, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}, check=True
+    )
+    reader = SurveyReader()
+    for line in ended.stdout.split("\n"):
+        reader.feed(line)
+    return reader.finish()
+
+
+@pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is needed")
+def test_a_survey_tells_what_there_is_and_what_is_left(tmp_path: Path) -> None:
+    source, target = tmp_path / "s", tmp_path / "t"
+    (source / "sub").mkdir(parents=True)
+    target.mkdir()
+    (source / "a").write_bytes(b"x" * 1500)
+    (source / "sub" / "b").write_bytes(b"y" * 2500)
+    (source / "Number of files: 99").write_bytes(b"")
+    (source / "line\nNumber of files: 77").write_bytes(b"")
+    (source / "abs").symlink_to("/etc/passwd")
+    os.mkfifo(source / "pipe")
+    survey = survey_locally(source, target)
+    assert (survey.files_total, survey.files_left, survey.bytes_left) == (4, 4, 4000)
+    assert survey.changes >= 5
+    assert survey.skipped == ("abs -> /etc/passwd (unsafe link)", "pipe (not a regular file)")
+    argv = [
+        word
+        for word in build_copy_argv(PLAN, False, f"{target}/", False)
+        if not word.startswith(("--rsh", "--chown"))
+    ]
+    argv[-2] = f"{source}/"
+    subprocess.run(argv, capture_output=True, check=True)
+    after = survey_locally(source, target)
+    assert (after.changes, after.bytes_left, after.files_left) == (0, 0, 0)
+    (source / "sub" / "b").unlink()
+    assert survey_locally(source, target).changes > 0
+
+
+def test_operands_name_the_contents_of_a_folder() -> None:
+    assert build_operand(PLAN, False) == "u@h:/srv/x/"
+    assert build_operand(PLAN, True) == "u@h:/srv/x"
+    assert build_operand(PLAN._replace(source_root="/srv"), False) == "u@h:./x/"
+    assert build_operand(PLAN._replace(source_root="/srv"), True) == "u@h:./x"
+    assert build_operand(PLAN._replace(source_root="/srv/x"), False) == "u@h:./"
+
+
+def test_operands_stand_behind_the_options() -> None:
+    for argv in (build_copy_argv(PLAN, False, "/t/", True), build_survey_argv(PLAN, False, "/t/")):
+        assert argv[-3:] == ["--", "u@h:/srv/x/", "/t/"]
+        assert {
+            "--inplace",
+            "--delete",
+            "--safe-links",
+            "--no-devices",
+            "--no-specials",
+            "--secluded-args",
+        } <= set(argv)
+    restricted = build_copy_argv(PLAN._replace(source_root="/srv", bwlimit="5M"), False, "/t/", False)
+    assert "--secluded-args" not in restricted and "--checksum" not in restricted
+    assert "--bwlimit=5M" in restricted
+    assert "--checksum" in build_copy_argv(PLAN, False, "/t/", True)
+
+
+@pytest.mark.parametrize(
+    ("line", "progress"),
+    [
+        ("              0   0%    0.00kB/s    0:00:00  ", Progress(0, None)),
+        ("       11403264  38%   10.03MB/s    0:00:01  ", Progress(11403264, None)),
+        ("       30000000 100%   10.32MB/s    0:00:02 (xfr#1, to-chk=0/1)", Progress(30000000, 1)),
+        ("  1,234,567  45%  12.34MB/s  100:00:12 (xfr#33, ir-chk=100/120)", Progress(1234567, 33)),
+        ("       11403264  38", None),
+        ("", None),
+        ("sent 61 bytes  received 351 bytes  824.00 bytes/sec", None),
+    ],
+)
+def test_progress_lines(line: str, progress: Optional[Progress]) -> None:
+    assert parse_progress(line) == progress
+
+
+@given(st.integers(0, 2**60), st.integers(0, 100), st.integers(0, 10**9))
+def test_any_progress_is_read(done: int, percent: int, files: int) -> None:
+    line = f"{done:>15} {percent:>3}%   10.32MB/s    0:00:02 (xfr#{files}, to-chk=0/1)"
+    assert parse_progress(line) == Progress(done, files)
+    for end in range(len(line)):
+        cut = parse_progress(line[:end])
+        assert cut is None or cut.bytes == done
+
+
+@given(st.lists(st.text(alphabet=st.characters(exclude_characters="\n"))))
+def test_any_output_is_survived(lines: list[str]) -> None:
+    reader = SurveyReader()
+    for line in lines:
+        reader.feed(line)
+        parse_progress(line)
+    survey = reader.finish()
+    assert survey.skipped_total >= len(survey.skipped)
+
+
+def test_only_so_many_names_travel() -> None:
+    reader = SurveyReader()
+    for number in range(SKIPPED_LIMIT + 7):
+        reader.feed(f'skipping non-regular file "p{number}"')
+    survey = reader.finish()
+    assert (len(survey.skipped), survey.skipped_total) == (SKIPPED_LIMIT, SKIPPED_LIMIT + 7)
+
+
+def test_a_file_name_is_no_message() -> None:
+    assert parse_skipped('>f+++++++++ skipping non-regular file "x"') is None
+    reader = SurveyReader()
+    reader.feed(">f+++++++++ Number of files: 3 (reg: 3)")
+    assert reader.finish().files_total == 0
+
+
+TAIL = "rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1956)"
+CLOSED = "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]"
+# As rsync 3.5.0, rrsync and OpenSSH 9.2 printed them.
+ENDS = [
+    (0, "", "done", ""),
+    (
+        23,
+        f'rsync: [sender] change_dir "/x/big" failed: Not a directory (20)\n{TAIL}',
+        "file",
+        "source_not_found",
+    ),
+    (
+        23,
+        'rsync: [sender] change_dir "/proc/self/fd/3" failed: Not a directory (20)',
+        "file",
+        "source_not_found",
+    ),
+    (
+        23,
+        f'rsync: [sender] change_dir "/x/no" failed: No such file or directory (2)\n{TAIL}',
+        "failed",
+        "source_not_found",
+    ),
+    (
+        23,
+        'rsync: [sender] link_stat "/x/no" failed: No such file or directory (2)',
+        "failed",
+        "source_not_found",
+    ),
+    (
+        12,
+        f"/usr/bin/rrsync error: post-realpath open failed (race detected): ./no/ No such file or directory\n{CLOSED}",
+        "failed",
+        "source_not_found",
+    ),
+    (
+        12,
+        f"/usr/bin/rrsync error: post-realpath open failed (race detected): ./sub/ Permission denied\n{CLOSED}",
+        "failed",
+        "source_denied",
+    ),
+    (23, 'rsync: [sender] opendir "/x/sub" failed: Permission denied (13)', "failed", "source_denied"),
+    (
+        23,
+        'rsync: [sender] send_files failed to open "/x/a": Permission denied (13)',
+        "failed",
+        "source_denied",
+    ),
+    (24, 'file has vanished: "/x/a"', "again", "source_changing"),
+    (23, 'ERROR: "a" failed verification -- update retained (will try again).', "again", "source_changing"),
+    (
+        23,
+        'rsync: [sender] send_files failed to open "/x/a": No such file or directory (2)',
+        "again",
+        "source_changing",
+    ),
+    (11, 'rsync: [receiver] write failed on "/d/big": No space left on device (28)', "failed", "no_space"),
+    (23, 'rsync: [receiver] open "/d/7" failed: No space left on device (28)', "failed", "no_space"),
+    (11, 'rsync: [receiver] write failed on "/d/big": Disk quota exceeded (122)', "failed", "no_space"),
+    (
+        255,
+        f"ssh: connect to host 192.0.2.1 port 22: Connection refused\n{CLOSED}",
+        "failed",
+        "source_unreachable",
+    ),
+    (
+        255,
+        "ssh: Could not resolve hostname nohost.invalid: Name or service not known",
+        "failed",
+        "source_unreachable",
+    ),
+    (255, "Host key verification failed.", "failed", "source_unreachable"),
+    (255, "u@h: Permission denied (publickey).", "failed", "source_unreachable"),
+    (12, f"Connection to h closed by remote host.\n{CLOSED}", "failed", "source_unreachable"),
+    (255, "Timeout, server 10.0.0.1 not responding.", "failed", "source_unreachable"),
+    (10, "rsync: [sender] write error: Broken pipe (32)", "failed", "source_unreachable"),
+    (30, "rsync error: timeout in data send/receive", "failed", "source_unreachable"),
+    (12, CLOSED, "again", "copy_failed"),
+    (20, "rsync error: received SIGINT, SIGTERM, or SIGHUP (code 20)", "again", "copy_failed"),
+    (-9, "", "again", "copy_failed"),
+    (127, "sh: 1: rsync: not found", "failed", "copy_failed"),
+    (23, 'rsync: [generator] chown "/d/a" failed: Operation not permitted (1)', "failed", "copy_failed"),
+]
+
+
+@pytest.mark.parametrize(("rc", "stderr", "kind", "error_class"), ENDS)
+def test_ends_are_classified(rc: int, stderr: str, kind: str, error_class: str) -> None:
+    verdict = classify_end(rc, stderr)
+    assert (verdict.kind, verdict.error_class) == (kind, error_class)
+    assert bool(verdict.reason) == (rc != 0)
+
+
+def test_the_reason_is_the_telling_line() -> None:
+    stderr = "\n".join(
+        f'rsync: [sender] opendir "/x/{number}" failed: Permission denied (13)' for number in range(3)
+    )
+    reason = classify_end(23, f"IO error encountered -- skipping file deletion\n{stderr}\n{TAIL}").reason
+    assert reason == 'rsync: [sender] opendir "/x/0" failed: Permission denied (13) (and 2 more)'
+
+
+@given(st.integers(-64, 255), st.text())
+def test_any_end_is_classified(rc: int, stderr: str) -> None:
+    verdict = classify_end(rc, stderr)
+    assert verdict.kind in ("done", "again", "file", "failed")
+    assert (verdict.kind == "done") == (rc == 0)
