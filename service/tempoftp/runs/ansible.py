@@ -141,7 +141,7 @@ class PlaybookRun:
             logger.exception("run broke: run=%s host=%s", self.run_id, self.ftp_host)
             self.failures.append(ShareError.of("run_failed", f"the playbook could not be run: {error}"))
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove_folder(self._folder)
             self._lock.close()
 
     def _look_at(self, event: dict[str, Any]) -> bool:
@@ -173,8 +173,7 @@ class AnsibleProvisioner:
                 except OSError:
                     continue
                 logger.info("sweeping what run %s left behind", folder.name)
-                _release_reader(folder / REQUEST)
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_folder(folder)
 
     def reserve_run_id(self, ftp_host: str) -> str:
         """Return the id of the run that stands by for a host, else a new one."""
@@ -227,12 +226,18 @@ class AnsibleProvisioner:
                 )
 
 
-def _release_reader(pipe: Path) -> None:
-    """Let a playbook that waits for the request of a dead worker read an end of file, and so end."""
+def remove_folder(folder: Path) -> None:
+    """Remove a run's folder, and let whoever still waits for its request read an end of file, and so end.
+
+    Ansible's forks lead sessions of their own: killing the playbook's process group does not reach them.
+    """
+    hidden = folder / "closed"
     try:
-        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        (folder / REQUEST).rename(hidden)  # from here on nobody begins to wait
+        os.close(os.open(hidden, os.O_WRONLY | os.O_NONBLOCK))
     except OSError:
-        return  # nobody waits
+        pass  # nobody waits
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def build_environment(settings: Settings) -> dict[str, str]:

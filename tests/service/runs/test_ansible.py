@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tempoftp.runs.ansible import AnsibleProvisioner, build_environment, classify_event, parse_outcome
+from tempoftp.runs.ansible import (
+    AnsibleProvisioner,
+    build_environment,
+    classify_event,
+    parse_outcome,
+    remove_folder,
+)
 from tempoftp.runs.provisioner import RunAbandoned, RunFailed, new_run_id
 from tempoftp.runs.request_file import RunRequest
 from tempoftp.settings import Settings
@@ -110,21 +119,58 @@ def test_sweep_takes_what_the_dead_left_and_nothing_else(
 ) -> None:
     dead = ansible_settings.state_dir / "runs" / "dead"
     dead.mkdir(parents=True)
-    os.mkfifo(dead / "request.json")
-    reader = threading.Thread(target=(dead / "request.json").read_text, daemon=True)
-    reader.start()
     provisioner._prepare("nobody")
     living = provisioner.reserve_run_id("nobody")
-    # The playbook of a dead worker waits for a request that never comes: it must be let go.
-    deadline = time.monotonic() + 10
-    while reader.is_alive() and time.monotonic() < deadline:
-        AnsibleProvisioner(ansible_settings).sweep()
-        dead.mkdir(exist_ok=True) if reader.is_alive() else None
-        time.sleep(0.05)
-    assert not reader.is_alive()
+    AnsibleProvisioner(ansible_settings).sweep()
     assert (ansible_settings.state_dir / "runs" / living).exists()
     assert not dead.exists()
     provisioner.close()
+
+
+def test_whoever_waits_for_a_request_is_let_go(tmp_path: Path) -> None:
+    """A playbook of a dead worker would wait for ever."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    os.mkfifo(folder / "request.json")
+    reader = subprocess.Popen(
+        [sys.executable, "-c", "open(__import__('sys').argv[1]).read()", folder / "request.json"]
+    )
+    wait_channel = Path(f"/proc/{reader.pid}/wchan")
+    deadline = time.monotonic() + 20
+    while wait_channel.read_text() != "wait_for_partner" and time.monotonic() < deadline:
+        time.sleep(0.02)
+    remove_folder(folder)
+    assert reader.wait(10) == 0
+    assert not folder.exists()
+    remove_folder(folder)  # twice does no harm
+
+
+def test_stopping_leaves_no_process(ansible_settings: Settings, provisioner: AnsibleProvisioner) -> None:
+    """Killing the playbook does not reach its forks, which wait for the request."""
+    provisioner._prepare("nobody")
+    run_id = provisioner.reserve_run_id("nobody")
+
+    def list_processes() -> set[str]:
+        found = set()
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError):
+                if entry.name.isdigit() and run_id.encode() in (entry / "cmdline").read_bytes():
+                    found.add(entry.name)
+        return found
+
+    def waits(pid: str) -> bool:
+        with suppress(OSError):
+            return Path(f"/proc/{pid}/wchan").read_text() == "wait_for_partner"
+        return False
+
+    deadline = time.monotonic() + 30
+    while not any(waits(pid) for pid in list_processes()):
+        assert time.monotonic() < deadline, "the playbook never came to wait for its request"
+        time.sleep(0.05)
+    provisioner.close()
+    while list_processes():
+        assert time.monotonic() < deadline + 15, "a process of the playbook is left"
+        time.sleep(0.05)
 
 
 def test_environment_has_no_key_and_checks_host_keys(settings: Settings) -> None:
