@@ -244,10 +244,9 @@ class Batch:
         if seen.manifest is None:
             raise TempoftpError(f"share {order.wish.id} has no manifest: try again")
         apply_refresh(self._tree, order.wish, self._site, seen.manifest)
-        # A failure that was told already would read like the word of the new copier.
-        self._tree.status(order.wish.id).unlink(
-            missing_ok=True
-        ) if seen.status and seen.status.final else None
+        # A failure that was told, or the word of an older generation, would be taken for the new copier's.
+        if seen.stale_status or (seen.status is not None and seen.status.final):
+            self._tree.status(order.wish.id).unlink(missing_ok=True)
         self._to_start[COPY_PREFIX + order.wish.id] = self._build_argv(COPY, order.wish.id)
         self._open_master(order.wish, seen.manifest)
         self._places -= 1

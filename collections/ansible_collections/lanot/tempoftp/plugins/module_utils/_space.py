@@ -71,8 +71,8 @@ def check_space(need: Need, held: Need, reserve: Need, disk: Disk) -> Optional[T
     available = disk.inodes_free - reserve.inodes - held.inodes
     if disk.inodes_total and need.inodes > available:
         return TempoftpError(
-            f"it has {need.inodes} files and folders, on the FTP host {max(0, available)} more fit ({disk.inodes_free} "
-            f"inodes free, {reserve.inodes} in reserve, {held.inodes} for running copies): it is tried again when others end",
+            f"it has {need.inodes} files and folders, on the FTP host {max(0, available)} more fit ("
+            f"{disk.inodes_free} inodes free, {reserve.inodes} in reserve, {held.inodes} for running copies): it is tried again when others end",
             "no_inodes",
         )
     return None
