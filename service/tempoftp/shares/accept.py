@@ -40,7 +40,7 @@ def accept_request(
     lifetime_days = settings.lifetime_default if request.vigencia is None else request.vigencia
     if not settings.lifetime_min <= lifetime_days <= settings.lifetime_max:
         raise InvalidRequest(
-            "vigencia", f"vigencia must be {settings.lifetime_min} to {settings.lifetime_max} days"
+            "vigencia", f"vigencia debe ser de {settings.lifetime_min} a {settings.lifetime_max} días"
         )
     for attempt in range(RACE_ATTEMPTS):
         try:
@@ -70,9 +70,7 @@ def _accept(
             lifetime_days,
         ):
             return Accepted(share, created=False)
-        raise IdInUse(
-            f"id {request.id!r} belongs to another request; delete that share first or choose another id"
-        )
+        raise IdInUse(f"el id {request.id!r} es de otra solicitud; elimínela primero o elija otro id")
     account = take_account(session, request.usuario, lambda: choose_ftp_host(session, settings))
     ensure_password(account, settings.build_fernet())
     session.flush()

@@ -16,6 +16,7 @@ from tempoftp.shares.accounts import forget_account
 from tempoftp.shares.database import database_now
 from tempoftp.shares.errors import ShareError
 from tempoftp.shares.leases import WORKER, lock_accounts, lock_claimed, release_leases
+from tempoftp.shares.messages import explain_error, explain_giving_up
 from tempoftp.shares.models import Account, FtpHost, Share
 from tempoftp.shares.results import Outcome, ShareResult, UserResult
 from tempoftp.shares.states import ENDING, ON_ITS_WAY, State, transition
@@ -150,7 +151,7 @@ class _Step:
     def apply_error(self, error: ShareError) -> None:
         share = self.share
         share.error_class = error.error_class
-        share.message = error.message
+        share.message = explain_error(error)
         if share.state in ENDING:  # for ever: nothing that failed may keep access or data alive
             self._back_off()
             return
@@ -160,9 +161,7 @@ class _Step:
             if self.now < share.retry_until:
                 self._back_off()
                 return
-            share.message = (
-                f"given up after {self.settings.retry_until_hours:g} h of retries: {error.message}"
-            )
+            share.message = explain_giving_up(error, self.settings.retry_until_hours)
         self._move(State.ERROR, f"{error.error_class}: {share.message}")
         share.due_at = None
 

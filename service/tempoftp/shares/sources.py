@@ -102,20 +102,20 @@ class SourceCatalogue:
         user, host, path = parse_ruta(ruta)
         if host.lower() not in self._by_host:
             raise SourceNotAllowed(
-                f"source {host!r} is not on the allow-list; ask the operator which ones are"
+                f"el origen {host!r} no está permitido; pregunte al operador cuáles lo están"
             )
         name, source = self._by_host[host.lower()]
         if source.local:
-            raise SourceNotAllowed(f"source {name!r} is on the FTP host itself, which is not offered yet")
+            raise SourceNotAllowed(f"el origen {name!r} está en el propio servidor FTP; todavía no se ofrece")
         ssh_user = source.ssh_user or self._default_ssh_user
         if user is not None and user != ssh_user:
             raise SourceNotAllowed(
-                f"source {name!r} is read as user {ssh_user!r} only; write it or leave it out"
+                f"el origen {name!r} solo se lee como {ssh_user!r}; escriba ese usuario u omítalo"
             )
         root = _find_root(source, path)
         if root is None:
             allowed = ", ".join(entry.path for entry in source.roots)
-            raise SourceNotAllowed(f"{path} is not below an allowed folder of {name!r} ({allowed})")
+            raise SourceNotAllowed(f"{path} no está bajo una carpeta permitida de {name!r} ({allowed})")
         return ResolvedSource(
             canonical=f"{ssh_user}@{name}:{path}",
             name=name,
@@ -130,22 +130,23 @@ class SourceCatalogue:
 def parse_ruta(ruta: str) -> tuple[str | None, str, str]:
     """Split a `ruta` into user (or None), host and normalised path. Raises InvalidSource."""
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in ruta):
-        raise InvalidSource("ruta has control characters; write host:/path or user@host:/path")
+        raise InvalidSource("la ruta tiene caracteres de control; escriba host:/ruta o usuario@host:/ruta")
     found = _RUTA.fullmatch(ruta)
     if found is None or ".." in found["host"]:
-        raise InvalidSource("ruta must be host:/path or user@host:/path with an absolute path")
+        raise InvalidSource("la ruta debe ser host:/ruta o usuario@host:/ruta, con una ruta absoluta")
     path = found["path"]
     if _GLOB.search(path):
-        raise InvalidSource("ruta has one of * ? [ ] { } \\, which are not allowed; name one folder or file")
+        raise InvalidSource(
+            "la ruta tiene alguno de * ? [ ] { } \\, que no se admiten; nombre una carpeta o un archivo"
+        )
     if ".." in path.split("/"):
-        raise InvalidSource("ruta must not contain '..'; write the path itself")
-    path = unicodedata.normalize("NFC", path)
+        raise InvalidSource("la ruta no debe tener '..'; escriba la ruta directa")
     parts = path.split("/")
     if len(path.encode()) > MAX_PATH_BYTES or any(len(part.encode()) > MAX_COMPONENT_BYTES for part in parts):
-        raise InvalidSource("ruta is longer than a path can be")
+        raise InvalidSource("la ruta es demasiado larga")
     normal = _normalise_path(path)
     if not normal:
-        raise InvalidSource("ruta names the whole source; name a folder below an allowed root")
+        raise InvalidSource("la ruta nombra el origen entero; nombre una carpeta bajo una raíz permitida")
     return found["user"], found["host"], normal
 
 

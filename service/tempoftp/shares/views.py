@@ -13,31 +13,19 @@ from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
 from tempoftp.shares.errors import InvalidRequest, ShareNotFound
+from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, STATE_MESSAGES
 from tempoftp.shares.models import Account, FtpHost, Share
 from tempoftp.shares.states import State
 
 LIST_DEFAULT = 100
 LIST_MAX = 1000
 
-_MESSAGES = {
-    State.RECIBIDO: "accepted; waiting for its turn",
-    State.PREPARANDO: "looking at the source and at the space on the FTP host",
-    State.TRASLADO: "copying to the FTP host",
-    State.LISTO: "ready; log in with the FTP account",
-    State.BLOQUEADO: "blocked by an operator",
-    State.EXPIRANDO: "expired; access and data are being removed",
-    State.EXPIRADO: "expired; access and data are gone",
-    State.ELIMINANDO: "access and data are being removed",
-    State.ELIMINADO: "access and data are gone",
-    State.ERROR: "failed",
-}
-
 
 def find_share(session: Session, share_id: str) -> Share:
     """Return a share that is not deleted. Raises ShareNotFound."""
     share = session.get(Share, share_id)
     if share is None or share.state == State.ELIMINADO:
-        raise ShareNotFound(f"there is no share {share_id!r}")
+        raise ShareNotFound(f"no existe la solicitud {share_id!r}")
     return share
 
 
@@ -47,7 +35,7 @@ def describe_share(session: Session, settings: Settings, share: Share) -> dict[s
     answer: dict[str, Any] = {
         "id": share.id,
         "status": state.value,
-        "mensaje": share.message or _MESSAGES[state],
+        "mensaje": share.message or STATE_MESSAGES[state],
         "error": share.error_class,
         "ruta": share.source,
         "email": share.email,
@@ -99,9 +87,7 @@ def _describe_access(session: Session, settings: Settings, share: Share) -> dict
         "descargas": {"total_descargas": None, "ultima_descarga": None},
     }
     if kind == "hash":
-        answer["mensaje"] = (
-            share.message or "ready; the account was there before: its earlier password still works"
-        )
+        answer["mensaje"] = share.message or READY_WITH_EARLIER_PASSWORD
     return answer
 
 
@@ -133,7 +119,7 @@ def list_shares(
     conditions = _build_conditions(estado, usuario, emails)
     total = session.scalar(select(func.count()).select_from(Share).where(*conditions)) or 0
     if not 1 <= limite <= LIST_MAX:
-        raise InvalidRequest("limite", f"limite must be 1 to {LIST_MAX}")
+        raise InvalidRequest("limite", f"limite debe ser de 1 a {LIST_MAX}")
     if cursor is not None:
         created_at, share_id = _read_cursor(cursor)
         conditions.append(
@@ -159,7 +145,7 @@ def _build_conditions(
     elif estado in set(State):
         conditions.append(Share.state == estado)
     else:
-        raise InvalidRequest("estado", f"estado must be one of {', '.join(State)}")
+        raise InvalidRequest("estado", f"estado debe ser uno de {', '.join(State)}")
     if usuario is not None:
         conditions.append(or_(Share.email == usuario.lower(), Share.ftpuser == usuario))
     if emails is not None:
@@ -174,7 +160,7 @@ def _describe_row(share: Share) -> dict[str, Any]:
         "ftpuser": share.ftpuser,
         "ruta": share.source,
         "estado": share.state,
-        "mensaje": share.message or _MESSAGES[State(share.state)],
+        "mensaje": share.message or STATE_MESSAGES[State(share.state)],
         "error": share.error_class,
         "created_at": write_time(share.created_at),
         "vigencia": share.lifetime_days,
@@ -201,5 +187,5 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
         if created_at.tzinfo is None or not isinstance(share_id, str):
             raise ValueError("not a cursor of ours")
     except (ValueError, TypeError, binascii.Error):
-        raise InvalidRequest("cursor", "cursor must be the `siguiente` of an earlier answer") from None
+        raise InvalidRequest("cursor", "cursor debe ser el `siguiente` de una respuesta anterior") from None
     return created_at, share_id

@@ -16,6 +16,7 @@ from tempoftp.shares.database import Database
 from tempoftp.shares.deletion import request_deletion
 from tempoftp.shares.errors import ERROR_CLASSES, ShareError
 from tempoftp.shares.leases import claim_shares
+from tempoftp.shares.messages import ERROR_MESSAGES
 from tempoftp.shares.models import Account, FtpHost, Share, utc_now
 from tempoftp.shares.outcomes import Applied, Claim, apply_failure, apply_outcome, plan_backoff, plan_delay
 from tempoftp.shares.results import Outcome
@@ -165,7 +166,7 @@ def test_permanent_error_ends_it(desk: Desk, error_class: str) -> None:
     assert (share.state, share.error_class, share.message) == (
         State.ERROR,
         error_class,
-        "what, where, what to do",
+        f"{ERROR_MESSAGES[error_class]} Detalle: what, where, what to do",
     )
     assert (share.due_at, share.lease_run_id) == (None, None)
 
@@ -174,7 +175,8 @@ def test_permanent_error_ends_it(desk: Desk, error_class: str) -> None:
 def test_transient_error_keeps_the_state_and_is_retried(desk: Desk, error_class: str) -> None:
     desk.step({"state": "copying"})
     share = desk.step({"state": "failed", "error": {"class": error_class, "message": "later"}})
-    assert (share.state, share.error_class, share.message) == (State.TRASLADO, error_class, "later")
+    assert (share.state, share.error_class) == (State.TRASLADO, error_class)
+    assert share.message == f"{ERROR_MESSAGES[error_class]} Detalle: later"
     assert share.due_at is not None
     assert share.due_at > utc_now()
     assert share.retry_until is not None

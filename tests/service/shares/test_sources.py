@@ -45,7 +45,8 @@ CATALOGUE = SourceCatalogue(
         ("source1:/srv/datos/goes/x", "lanotadm@source1:/srv/datos/goes/x", "/srv/datos/goes"),
         ("source1:/srv/datos/con espacio", "lanotadm@source1:/srv/datos/con espacio", "/srv/datos"),
         ("source1:/srv/datos/%h$x", "lanotadm@source1:/srv/datos/%h$x", "/srv/datos"),
-        ("source1:/srv/datos/n\u0303", "lanotadm@source1:/srv/datos/\u00f1", "/srv/datos"),
+        # Two spellings of one letter are two names on a disk: a path is taken as it was written.
+        ("source1:/srv/datos/n\u0303", "lanotadm@source1:/srv/datos/n\u0303", "/srv/datos"),
         ("plain:/archivo/x", "defecto@plain:/archivo/x", "/archivo"),
     ],
 )

@@ -1,0 +1,54 @@
+"""What a share says of itself, in the users' language (`mensaje` on the wire).
+
+The technical words of rsync, ssh or MySQL stay as they came, behind «Detalle:», for the operator.
+"""
+
+from __future__ import annotations
+
+from tempoftp.shares.errors import ShareError
+from tempoftp.shares.states import State
+
+STATE_MESSAGES: dict[State, str] = {
+    State.RECIBIDO: "Solicitud aceptada; espera su turno.",
+    State.PREPARANDO: "Se revisan el origen y el espacio del servidor FTP.",
+    State.TRASLADO: "Se copian los datos al servidor FTP.",
+    State.LISTO: "Listo: entre con la cuenta FTP.",
+    State.BLOQUEADO: "Bloqueado por un operador.",
+    State.EXPIRANDO: "Venció; se retiran el acceso y los datos.",
+    State.EXPIRADO: "Venció; ya no hay acceso ni datos.",
+    State.ELIMINANDO: "Se retiran el acceso y los datos.",
+    State.ELIMINADO: "Ya no hay acceso ni datos.",
+    State.ERROR: "La solicitud falló.",
+}
+READY_WITH_EARLIER_PASSWORD = "Listo: la cuenta ya existía; su contraseña anterior sigue siendo válida."  # noqa: S105
+
+ERROR_MESSAGES: dict[str, str] = {
+    "source_unreachable": "El servidor de origen no responde; se reintentará.",
+    "ftp_host_unreachable": "El servidor FTP no responde; se reintentará.",
+    "database_unavailable": "La base de datos de cuentas (MySQL/MariaDB) no responde; se reintentará.",
+    "no_space": "No hay espacio libre en el servidor FTP por ahora; se reintentará.",
+    "no_inodes": "No caben más archivos en el servidor FTP por ahora; se reintentará.",
+    "run_timeout": "El paso no terminó a tiempo; se reintentará.",
+    "run_failed": "El paso falló; se reintentará.",
+    "copy_failed": "La copia se interrumpió; se reintentará desde donde quedó.",
+    "password_scheme": "El servidor FTP no acepta un cifrado seguro de contraseñas; avise al operador.",
+    "source_not_found": "La ruta no existe en el origen; corríjala y pida otra vez.",
+    "source_denied": "El origen no permite leer toda la ruta; pida permiso de lectura y vuelva a pedirla.",
+    "source_changing": "El origen cambiaba mientras se copiaba; pida otra vez cuando nadie escriba ahí.",
+    "too_large": "Los datos no caben en el disco del servidor FTP ni aun vacío; pida menos.",
+    "account_conflict": "Ya existe una cuenta FTP con ese nombre y no se puede usar; avise al operador.",
+    "destination_occupied": "Hay algo ajeno en el lugar de la entrega; avise al operador o elija otro id.",
+    "invalid": "El servidor FTP rechazó la solicitud por inválida; avise al operador.",
+    "stale": "El servidor FTP ya conoce una versión más nueva de esta solicitud; no se cambió nada.",
+}
+
+
+def explain_error(error: ShareError) -> str:
+    """Return what went wrong and what to do, with the technical detail behind it."""
+    return f"{ERROR_MESSAGES[error.error_class]} Detalle: {error.message}"
+
+
+def explain_giving_up(error: ShareError, hours: float) -> str:
+    """The same for an error that was retried until its deadline."""
+    said = ERROR_MESSAGES[error.error_class].partition("; se reintentará")[0]
+    return f"Se abandonó tras {hours:g} h de reintentos. {said.rstrip('.')}. Detalle: {error.message}"
