@@ -9,7 +9,9 @@ import pytest
 from documents import PROJECT, READMES, Document
 
 from tempoftp.api.answers import ShareAnswer
+from tempoftp.shares.messages import STATE_MESSAGES
 from tempoftp.shares.requests import ShareRequest
+from tempoftp.shares.states import State
 
 each_readme = pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)
 
@@ -20,6 +22,7 @@ def test_share_example_is_an_answer(document: Document) -> None:
     answer = ShareAnswer.model_validate(example)
     assert set(example) == set(ShareAnswer.model_fields)
     assert answer.model_dump(mode="json") == example
+    assert answer.mensaje == STATE_MESSAGES[State(answer.status)]
 
 
 @each_readme
