@@ -24,7 +24,7 @@ from huey.serializer import SignedSerializer
 
 from tempoftp.settings import INVENTORY_VARIABLES, Settings
 from tempoftp.shares.database import Database, make_database_file, open_database
-from tempoftp.shares.leases import find_due_hosts, find_stale_hosts
+from tempoftp.shares.leases import find_due_hosts, find_next_due, find_stale_hosts
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +106,11 @@ class HostRounds:
                 return False
             self._running.add(ftp_host)
             return True
+
+    def is_wanted(self, ftp_host: str) -> bool:
+        """Whether another round was asked for."""
+        with self._lock:
+            return ftp_host in self._again
 
     def leave(self, ftp_host: str) -> bool:
         """Stop working on a host; False when another round is due instead."""
@@ -200,14 +205,28 @@ class Worker:
         try:
             while True:
                 carried = self._run_host(ftp_host)
+                if carried and self._wait_for_next(ftp_host):
+                    continue
                 if self._stopping.is_set():
                     self._rounds.abort(ftp_host)
                     return
-                if carried < self._settings.batch_size and self._rounds.leave(ftp_host):
+                if self._rounds.leave(ftp_host):
                     return
         except BaseException:
             self._rounds.abort(ftp_host)
             raise
+
+    def _wait_for_next(self, ftp_host: str) -> bool:
+        """Wait for a share of the host that is due in a moment; False when there is none or the worker stops."""
+        with self._database.read() as session:
+            seconds = find_next_due(session, ftp_host)
+        if seconds is None or seconds > self._settings.reconcile_seconds:
+            return False
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and not self._rounds.is_wanted(ftp_host):
+            if self._stopping.wait(min(left, POLL_SECONDS)):
+                return False
+        return not self._stopping.is_set()
 
     def reconcile(self) -> None:
         """Wake what is due by the rows, whatever became of its wake-up, and hosts not heard of for a while."""

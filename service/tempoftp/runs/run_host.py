@@ -34,6 +34,9 @@ from tempoftp.shares.states import ON_ITS_WAY, State
 
 logger = logging.getLogger(__name__)
 
+MANY = 50
+"""Shares in one run from which on it waits longest."""
+
 _NEEDS_ACCOUNT = ON_ITS_WAY | {State.LISTO, State.BLOQUEADO}
 
 
@@ -228,11 +231,12 @@ class HostRunner:
 
 
 def plan_wait(shares: list[Share], longest: float) -> float:
-    """Return the seconds a run waits on the host: none when every copy it carries is known to take longer."""
-    for share in shares:
-        if share.state != State.TRASLADO or share.eta is None or share.eta <= longest:
-            return longest
-    return 0.0
+    """Return the seconds a run waits on the host: none when every copy it carries is known to take longer.
+
+    One that carries many waits up to three times as long: each further run would cost all of them its start.
+    """
+    soon = sum(share.state != State.TRASLADO or share.eta is None or share.eta <= longest for share in shares)
+    return longest * (1 + 2 * min(soon - 1, MANY) / MANY) if soon else 0.0
 
 
 def _needs_hash(account: Account, schemes: list[str] | None) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
@@ -41,6 +41,14 @@ def find_due_hosts(session: Session) -> set[str]:
         .distinct()
     )
     return set(session.scalars(query))
+
+
+def find_next_due(session: Session, ftp_host: str) -> float | None:
+    """Return the seconds until the next unfinished share of a host is due (0 when one is); None without any."""
+    soonest = session.scalar(
+        select(func.min(Share.due_at)).where(Share.ftp_host == ftp_host, Share.state.in_(UNFINISHED))
+    )
+    return None if soonest is None else max((soonest - database_now(session)).total_seconds(), 0.0)
 
 
 def find_stale_hosts(session: Session, settings: Settings) -> set[str]:

@@ -21,7 +21,8 @@ from tempoftp.shares.models import Account, FtpHost, Share
 from tempoftp.shares.results import Outcome, ShareResult, UserResult
 from tempoftp.shares.states import ENDING, ON_ITS_WAY, State, transition
 
-LOOK_AGAIN_MIN = 2.0
+LOOK_AGAIN_MIN = 0.5
+BACKOFF_MIN = 2.0
 LOOK_AGAIN_MAX = 30.0
 SKIPPED_KEPT = 100
 """Names of left-out files that are kept in the row; the total is exact."""
@@ -255,7 +256,7 @@ def _find_confirmation(share: Share, user: UserResult | None) -> tuple[datetime,
 
 
 def plan_delay(eta: float | None, age: float) -> float:
-    """Return the seconds until a share is looked at again: the lesser of its eta and a tenth of its age, 2 to 30."""
+    """Return the seconds until a share is looked at again: the lesser of its eta and a tenth of its age, 0.5 to 30."""
     tenth = age / 10
     wanted = tenth if eta is None else min(eta, tenth)
     return min(max(wanted, LOOK_AGAIN_MIN), LOOK_AGAIN_MAX)
@@ -263,4 +264,4 @@ def plan_delay(eta: float | None, age: float) -> float:
 
 def plan_backoff(attempt: int) -> float:
     """Return the seconds until the next try after so many transient failures in a row: 2, 4, 8, 16, 30, 30 …"""
-    return min(LOOK_AGAIN_MIN * 2.0 ** min(attempt - 1, 10), LOOK_AGAIN_MAX)
+    return min(BACKOFF_MIN * 2.0 ** min(attempt - 1, 10), LOOK_AGAIN_MAX)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tempoftp.runs.queue import HostRounds, Worker, scrub_environment, wake
 from tempoftp.settings import Settings, load_settings
 from tempoftp.shares.database import Database
 from tempoftp.shares.models import FtpHost, Share, utc_now
+from tempoftp.shares.states import State
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:
@@ -98,6 +100,36 @@ def test_many_wake_ups_are_one_more_round(settings: Settings, database: Database
         wait_for(lambda: len(runs.calls) == 2)
     assert runs.calls == ["ftp7", "ftp7"]
     assert runs.most_per_host == {"ftp7": 1}
+
+
+@pytest.mark.usefixtures("fresh_host")
+def test_what_is_due_in_a_moment_is_waited_for(
+    settings: Settings, database: Database, accept_share: Callable[..., Share], ftp_host: str
+) -> None:
+    """Else a share that needs two looks would wait for the periodic one in between."""
+    accept_share("p1")
+    with database.write() as session:  # so that the periodic look does not see it
+        session.get_one(Share, "p1").due_at = utc_now() + timedelta(hours=1)
+    looks: list[float] = []
+
+    def look_twice(_ftp_host: str) -> int:
+        looks.append(time.monotonic())
+        with database.write() as session:
+            share = session.get_one(Share, "p1")
+            share.due_at = utc_now() + timedelta(seconds=0.4)
+            if len(looks) > 1:
+                share.state = State.LISTO
+        return 1
+
+    slow = settings.model_copy(update={"reconcile_seconds": 5})
+    worker = Worker(slow, look_twice, database)
+    worker.start()
+    try:
+        wake(settings, ftp_host)
+        wait_for(lambda: len(looks) == 2)
+    finally:
+        worker.stop(lambda: None)
+    assert 0.3 <= looks[1] - looks[0] <= 3
 
 
 @pytest.mark.usefixtures("fresh_host")

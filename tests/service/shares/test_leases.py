@@ -16,6 +16,7 @@ from tempoftp.shares.leases import (
     claim_shares,
     extend_leases,
     find_due_hosts,
+    find_next_due,
     find_stale_hosts,
     lock_claimed,
     release_leases,
@@ -156,6 +157,22 @@ def test_due_hosts(database: Database, accept_share: AcceptShare, ftp_host: str)
     claim(database, ftp_host, "run1")
     with database.read() as session:
         assert find_due_hosts(session) == set()
+
+
+def test_next_due(database: Database, accept_share: AcceptShare, ftp_host: str) -> None:
+    def next_due() -> float | None:
+        with database.read() as session:
+            return find_next_due(session, ftp_host)
+
+    assert next_due() is None
+    accept_share("p1")
+    assert next_due() == 0
+    with database.write() as session:
+        session.get_one(Share, "p1").due_at = utc_now() + timedelta(seconds=100)
+    assert next_due() == pytest.approx(100, abs=20)
+    with database.write() as session:
+        session.get_one(Share, "p1").state = State.LISTO
+    assert next_due() is None
 
 
 def test_stale_hosts(settings: Settings, database: Database, ftp_host: str) -> None:

@@ -352,12 +352,12 @@ class TestLate:
 @given(eta=st.none() | st.floats(0, 1e9), age=st.floats(0, 1e9))
 def test_delay_is_bounded(eta: float | None, age: float) -> None:
     delay = plan_delay(eta, age)
-    assert 2 <= delay <= 30
-    assert delay <= max(2, age / 10)
+    assert 0.5 <= delay <= 30
+    assert delay <= max(0.5, age / 10)
 
 
 @pytest.mark.parametrize(
-    ("eta", "age", "delay"), [(None, 100, 10), (4, 100, 4), (0, 100, 2), (500, 50, 5), (None, 9999, 30)]
+    ("eta", "age", "delay"), [(None, 100, 10), (4, 100, 4), (0, 100, 0.5), (500, 50, 5), (None, 9999, 30)]
 )
 def test_delay(eta: float | None, age: float, delay: float) -> None:
     assert plan_delay(eta, age) == delay
