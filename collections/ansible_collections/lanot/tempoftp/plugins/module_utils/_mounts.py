@@ -26,7 +26,8 @@ def parse_mountinfo(content: bytes) -> list[str]:
 def list_mounts_below(path: Path) -> list[str]:
     """Return the mount points at or below *path*, deepest first."""
     own = str(path.resolve())
+    prefix = own.rstrip("/") + "/"
     points = parse_mountinfo(Path("/proc/self/mountinfo").read_bytes())
     return sorted(
-        (point for point in points if point == own or point.startswith(own + "/")), key=len, reverse=True
+        (point for point in points if point == own or point.startswith(prefix)), key=len, reverse=True
     )

@@ -72,7 +72,8 @@ def check_space(need: Need, held: Need, reserve: Need, disk: Disk) -> Optional[T
     if disk.inodes_total and need.inodes > available:
         return TempoftpError(
             f"it has {need.inodes} files and folders, on the FTP host {max(0, available)} more fit ("
-            f"{disk.inodes_free} inodes free, {reserve.inodes} in reserve, {held.inodes} for running copies): it is tried again when others end",
+            f"{disk.inodes_free} inodes free, {reserve.inodes} in reserve, {held.inodes} for "
+            "running copies): it is tried again when others have ended",
             "no_inodes",
         )
     return None

@@ -1,0 +1,310 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The pure plan of a share: every wish, whatever is on the host, and whoever dies, comes to an end."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import pytest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import (
+    AccountConflictError,
+    InvalidValueError,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import Manifest, Tombstone
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share_plan import (
+    CHANGING,
+    Seen,
+    plan_step,
+    resolve_generation,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share_result import (
+    build_diff,
+    build_refusal,
+    build_result,
+    predict_result,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share_wish import (
+    Site,
+    Wish,
+    build_wish,
+    check_bwlimit,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._status import PHASES, Status
+from hypothesis import given
+from hypothesis import strategies as st
+
+WISH = Wish("p1", "present", 2, "ftp_x", "h:/x")
+GONE = Wish("p1", "absent", 2)
+HERE = Seen("boot")
+MANIFEST = Manifest("p1", 2, "ftp_x", "h:/x", path="/data/ftp_x/p1")
+DELIVERED = MANIFEST._replace(state="delivered", delivered_at="2026-01-01T00:00:00Z")
+DONE = Status(2, "boot", "done", inode=7)
+
+
+def build(kind: Any, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Give values of *kind* with just these fields; ``st.builds`` would make up the others as well."""
+    return st.fixed_dictionaries(fields).map(lambda values: kind(**values))
+
+
+generations = st.integers(1, 4)
+statuses = st.none() | build(
+    Status,
+    generation=generations,
+    boot_id=st.sampled_from(["boot", "earlier"]),
+    phase=st.sampled_from(PHASES),
+    error_class=st.just("no_space"),
+    inode=st.sampled_from([None, 7, 8]),
+    reported=st.booleans(),
+)
+manifests = st.none() | build(
+    Manifest,
+    id=st.just("p1"),
+    generation=generations,
+    ftpuser=st.sampled_from(["ftp_x", "ftp_y"]),
+    source=st.sampled_from(["h:/x", "h:/y"]),
+    state=st.sampled_from(["copying", "delivered", "absent"]),
+    delivered_at=st.sampled_from([None, "2026-01-01T00:00:00Z"]),
+)
+hosts = build(
+    Seen,
+    boot_id=st.just("boot"),
+    manifest=manifests,
+    tombstone=st.none()
+    | build(Tombstone, id=st.just("p1"), generation=generations, ended_at=st.just("then")),
+    status=statuses,
+    stale_status=st.booleans(),
+    copying=st.booleans(),
+    purging=st.booleans(),
+    destination=st.sampled_from([None, 7, 8]),
+    staged=st.sampled_from([None, 7, 8]),
+    occupied=st.booleans(),
+    home_problem=st.sampled_from([None, AccountConflictError("x")]),
+    mounts=st.sampled_from([(), ("/data/ftp_x/p1/m",)]),
+    trash=st.sampled_from([(), ("p1.1.1",)]),
+)
+wishes = build(
+    Wish,
+    id=st.just("p1"),
+    state=st.sampled_from(["present", "absent"]),
+    generation=st.none() | generations,
+    ftpuser=st.just("ftp_x"),
+    source=st.just("h:/x"),
+)
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind"),
+    [
+        (HERE, "enlist"),
+        (HERE._replace(occupied=True), "refuse"),
+        (HERE._replace(home_problem=AccountConflictError("x")), "refuse"),
+        (HERE._replace(tombstone=Tombstone("p1", 1, "then")), "enlist"),
+        (HERE._replace(tombstone=Tombstone("p1", 2, "then")), "refuse"),
+        (HERE._replace(manifest=MANIFEST), "start"),
+        (HERE._replace(manifest=MANIFEST, copying=True), "wait"),
+        (HERE._replace(manifest=MANIFEST, copying=True, stale_status=True), "stop"),
+        (HERE._replace(manifest=MANIFEST, status=DONE, staged=7, copying=True), "deliver"),
+        (HERE._replace(manifest=MANIFEST, status=DONE, staged=8), "start"),
+        (HERE._replace(manifest=MANIFEST, status=DONE, destination=7), "confirm"),
+        (HERE._replace(manifest=MANIFEST, status=DONE, staged=7, destination=8), "refuse"),
+        (HERE._replace(manifest=MANIFEST, status=DONE._replace(phase="failed")), "report"),
+        (HERE._replace(manifest=MANIFEST, status=DONE._replace(phase="failed", reported=True)), "start"),
+        (HERE._replace(manifest=MANIFEST, status=DONE._replace(phase="copying")), "start"),
+        (HERE._replace(manifest=DELIVERED, destination=7), "nothing"),
+        (HERE._replace(manifest=DELIVERED), "enlist"),
+        (HERE._replace(manifest=DELIVERED._replace(generation=1), destination=7), "enlist"),
+        (HERE._replace(manifest=DELIVERED._replace(generation=3), destination=7), "refuse"),
+        (HERE._replace(manifest=DELIVERED._replace(source="h:/y"), destination=7), "refuse"),
+        (HERE._replace(manifest=MANIFEST._replace(state="absent")), "refuse"),
+        (HERE._replace(manifest=MANIFEST._replace(state="absent", generation=1), copying=True), "stop"),
+        (HERE._replace(manifest=MANIFEST._replace(state="absent", generation=1)), "discard"),
+    ],
+)
+def test_steps_towards_present(seen: Seen, kind: str) -> None:
+    assert plan_step(WISH, seen).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind"),
+    [
+        (HERE, "bury"),
+        (HERE._replace(tombstone=Tombstone("p1", 2, "then")), "nothing"),
+        (HERE._replace(tombstone=Tombstone("p1", 3, "then")), "refuse"),
+        (HERE._replace(manifest=DELIVERED, destination=7), "condemn"),
+        (HERE._replace(manifest=DELIVERED._replace(generation=3), destination=7), "refuse"),
+        (HERE._replace(manifest=DELIVERED._replace(state="absent"), mounts=("/m",)), "stop"),
+        (HERE._replace(manifest=DELIVERED._replace(state="absent"), copying=True), "stop"),
+        (HERE._replace(manifest=DELIVERED._replace(state="absent")), "discard"),
+        (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",)), "purge"),
+        (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",), purging=True), "wait"),
+    ],
+)
+def test_steps_towards_absent(seen: Seen, kind: str) -> None:
+    assert plan_step(GONE, seen).kind == kind
+
+
+@given(wishes, hosts)
+def test_an_older_generation_changes_nothing(wish: Wish, seen: Seen) -> None:
+    older = wish._replace(generation=wish.generation or 1)
+    seen = seen._replace(tombstone=Tombstone("p1", (older.generation or 1) + 1, "then"))
+    step = plan_step(older, seen)
+    assert step.kind == "refuse" and step.error is not None and step.error.error_class == "stale"
+
+
+@given(wishes, hosts)
+def test_nothing_of_another_is_renamed_over(wish: Wish, seen: Seen) -> None:
+    step = plan_step(wish, seen)
+    if step.kind == "deliver":
+        assert seen.destination is None and seen.status is not None and seen.status.inode == seen.staged
+    if step.kind == "enlist" and (
+        seen.manifest is None or seen.manifest.generation != resolve_generation(wish, seen)
+    ):
+        assert not seen.occupied
+
+
+@given(wishes, hosts)
+def test_results_can_be_told_of_anything(wish: Wish, seen: Seen) -> None:
+    step = plan_step(wish, seen)
+    assert (step.kind == "refuse") == (step.error is not None)
+    result, predicted = build_result(wish, seen, False, step.error), predict_result(wish, seen, step)
+    assert set(result) == set(predicted) == set(build_refusal("x", InvalidValueError("y")))
+    assert predicted["changed"] == (step.kind in CHANGING)
+    assert 0 <= result["percent"] <= 100
+    assert (result["percent"] == 100) == (seen.manifest is not None and seen.manifest.state == "delivered")
+    build_diff(wish, seen, predicted)
+
+
+def apply_step(seen: Seen, wish: Wish, kind: str) -> Seen:
+    """What one applied step makes of the host, when nobody interferes; a copy that starts is done at once."""
+    manifest = seen.manifest
+    generation = resolve_generation(wish, seen)
+    if kind == "enlist":
+        staged = seen.destination if seen.delivered else seen.staged
+        begun = Manifest("p1", generation, "ftp_x", "h:/x")
+        destination = None if seen.delivered else (8 if seen.occupied else None)
+        if manifest is not None and manifest.ftpuser == "ftp_x" and not seen.delivered:
+            destination = seen.destination
+        return seen._replace(
+            manifest=begun,
+            status=None,
+            tombstone=None,
+            staged=staged,
+            destination=destination,
+            occupied=False,
+        )
+    if kind == "start":
+        return seen._replace(status=Status(generation, "boot", "done", inode=9), staged=9, stale_status=False)
+    if kind == "deliver":
+        assert manifest is not None
+        return seen._replace(destination=seen.staged, staged=None)
+    if kind == "confirm":
+        assert manifest is not None
+        return seen._replace(manifest=manifest._replace(state="delivered", delivered_at="now"), status=None)
+    if kind == "condemn":
+        assert manifest is not None
+        return seen._replace(
+            manifest=manifest._replace(state="absent", generation=max(manifest.generation, generation))
+        )
+    if kind == "stop":
+        return seen._replace(copying=False, mounts=())
+    if kind in ("discard", "bury"):
+        ended = max(manifest.generation, seen.ended) if manifest else generation
+        trash = (*seen.trash, "p1.9.9") if kind == "discard" else seen.trash
+        gone = None if seen.delivered else seen.destination
+        return seen._replace(
+            manifest=None,
+            status=None,
+            tombstone=Tombstone("p1", ended, "now"),
+            trash=trash,
+            destination=gone,
+            staged=None,
+            occupied=gone is not None,
+        )
+    if kind == "purge":
+        return seen._replace(trash=())
+    raise AssertionError(kind)
+
+
+@given(wishes, hosts)
+def test_every_way_ends(wish: Wish, seen: Seen) -> None:
+    kinds: list[str] = []
+    while len(kinds) < 15:
+        step = plan_step(wish, seen)
+        kinds.append(step.kind)
+        if step.kind in ("nothing", "refuse", "report"):
+            break
+        if step.kind == "wait":
+            # the unit ends: a copy without a word, a purge with its work done
+            seen = seen._replace(copying=False, purging=False, trash=() if seen.purging else seen.trash)
+            continue
+        seen = apply_step(seen, wish, step.kind)
+    assert kinds[-1] in ("nothing", "refuse", "report"), kinds
+    if kinds[-1] == "nothing" and wish.state == "present":
+        assert (
+            seen.manifest is not None and seen.manifest.state == "delivered" and seen.destination is not None
+        )
+    if kinds[-1] == "nothing" and wish.state == "absent":
+        assert seen.manifest is None and not seen.trash
+
+
+SITE = Site(writable_uid=2001)
+
+
+def test_a_wish_is_read_with_its_defaults() -> None:
+    wish = build_wish(
+        {"id": "p1", "ftpuser": "ftp_x", "source": "h:/x/", "generation": None, "root": "/data"}, SITE
+    )
+    assert wish == Wish("p1", ftpuser="ftp_x", source="h:/x/")
+    assert build_wish({"id": "p1", "state": "absent"}, SITE).state == "absent"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "../x"},
+        {"id": None},
+        {"state": "blocked"},
+        {"generation": 0},
+        {"ftpuser": None},
+        {"ftpuser": "../x"},
+        {"source": None},
+        {"source": "h:/data/../etc"},
+        {"source": "root@h:/etc/shadow"},
+        {"ssh_user": "-l"},
+        {"source_root": "/y"},
+        {"source_root": "x"},
+        {"source_root": "/", "size_probe": "du"},
+        {"size_probe": "guess"},
+        {"method": "carrier pigeon"},
+        {"ssh_key_file": "/k -oProxyCommand=x"},
+        {"ssh_key_file": "relative"},
+        {"ssh_config_file": "/${HOME}"},
+        {"ssh_known_hosts_file": "/%h"},
+        {"lifetime_days": 0},
+    ],
+)
+def test_other_wishes_are_refused(change: dict[str, Optional[object]]) -> None:
+    values = {"id": "p1", "ftpuser": "ftp_x", "source": "h:/x", "state": "present", **change}
+    with pytest.raises(InvalidValueError):
+        build_wish(values, SITE)
+
+
+def test_writable_needs_the_ftp_user() -> None:
+    values = {"id": "p1", "ftpuser": "ftp_x", "source": "h:/x", "writable": True}
+    assert build_wish(values, SITE).writable is True
+    with pytest.raises(InvalidValueError, match="writable"):
+        build_wish(values, Site())
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"), [(None, True), ("50M", True), ("1.5g", True), ("-1", False), ("1M --x", False)]
+)
+def test_bandwidth_limits(value: Optional[str], fits: bool) -> None:
+    if fits:
+        assert check_bwlimit(value) == value
+    else:
+        with pytest.raises(InvalidValueError):
+            check_bwlimit(value)
