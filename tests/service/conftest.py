@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
 from tempoftp.runs.run_host import HostRunner
 from tempoftp.runs.simulated import SimulatedProvisioner
@@ -59,9 +61,20 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with all migrations applied, to be copied: applying them takes longer than most tests."""
+    state_dir = tmp_path_factory.mktemp("migrated")
+    upgrade_database(
+        Settings(simulacro=True, encryption_key=SecretStr(Fernet.generate_key().decode()), state_dir=state_dir)
+    )
+    return state_dir / "tempoftp.sqlite3"
+
+
 @pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    upgrade_database(settings)
+def database(settings: Settings, migrated_file: Path) -> Iterator[Database]:
+    settings.state_dir.mkdir(mode=0o750, exist_ok=True)
+    shutil.copy(migrated_file, settings.state_dir / "tempoftp.sqlite3")
     database = open_database(settings)
     yield database
     database.close()

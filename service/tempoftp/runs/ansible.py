@@ -250,9 +250,6 @@ def build_environment(settings: Settings) -> dict[str, str]:
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
-        # Longer than the facts are let to age, so that a run nearly always finds the connection open.
-        "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=180s -o ServerAliveInterval=5 "
-        "-o ServerAliveCountMax=3 -o IdentitiesOnly=yes",
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(settings.state_dir / "cp"),
         "ANSIBLE_GATHERING": "explicit",
         "ANSIBLE_NOCOLOR": "True",
