@@ -43,6 +43,14 @@ class ApiClient:
         assert answer.get("status") == "listo", answer
         return answer
 
+    def delete_all(self) -> None:
+        """Delete every share there is, and wait until all are gone."""
+        ids = [share["id"] for share in self.http.get("/tmpftp").json()["solicitudes"]]
+        for share_id in ids:
+            self.http.delete(f"/tmpftp/{share_id}")
+        for share_id in ids:
+            self.delete(share_id)
+
     def delete(self, share_id: str, *, seconds: float = 60) -> None:
         """Delete and wait until it is gone (404)."""
         answer = self.http.delete(f"/tmpftp/{share_id}")

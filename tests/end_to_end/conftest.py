@@ -36,7 +36,11 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.fixture
-def api(stage: Stage) -> ApiClient:
-    """A client of the stage's API, with the control host running."""
+def api(stage: Stage) -> Iterator[ApiClient]:
+    """A client of the stage's API, with the control host running; every share a test leaves is deleted after it."""
     stage.control.start()
-    return ApiClient(stage.control.url)
+    client = ApiClient(stage.control.url)
+    yield client
+    stage.control.start()
+    client.delete_all()
+    client.http.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import ftplib
 
@@ -66,10 +67,10 @@ def test_deleted_share_is_out_of_reach(api: ApiClient, stage: Stage) -> None:
     api.post("borrar@dominio.example", "borrar_1", f"source1:{source}")
     ready = api.wait_ready("borrar_1")
     password = stage.decrypt(ready["password"])
-    session = log_in(stage.ftp_address, ready["usuario"], password)
-    api.delete("borrar_1")
-    with pytest.raises((ftplib.Error, EOFError, OSError)):
-        read_tree(session, "/borrar_1")
+    with contextlib.closing(log_in(stage.ftp_address, ready["usuario"], password)) as session:
+        api.delete("borrar_1")
+        with pytest.raises((ftplib.Error, EOFError, OSError)):
+            read_tree(session, "/borrar_1")
     with pytest.raises(ftplib.error_perm, match="530"):
         log_in(stage.ftp_address, ready["usuario"], password)
     assert (

@@ -29,6 +29,8 @@ def start_detached(
             start_new_session=True,
         )
     pid_file.write_text(f"{process.pid}\n")
+    # It is meant to outlive us: Popen must neither wait for it nor warn that it still runs.
+    process.returncode = 0
     return process.pid
 
 
