@@ -2,6 +2,7 @@
 """Make what follows from the service's settings and the role's templates: `python deploy/generate.py [--check]`.
 
 - `roles/service/vars/main/settings.yml`: every setting with its description and default, from `tempoftp.settings`;
+- the table of options in each role's README, from its `meta/argument_specs.yml`;
 - `deploy/tempoftp.service`, `deploy/tempoftp-worker.service`, `deploy/tempoftp.env.example`: for an install by hand,
   from the templates of the role `service`.
 
@@ -10,6 +11,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,8 @@ from pydantic_core import PydanticUndefined
 from tempoftp.settings import Settings, variable_of
 
 DEPLOY = Path(__file__).resolve().parent
-ROLE = DEPLOY.parent / "collections/ansible_collections/lanot/tempoftp/roles/service"
+ROLES = DEPLOY.parent / "collections/ansible_collections/lanot/tempoftp/roles"
+ROLE = ROLES / "service"
 CATALOGUE = ROLE / "vars/main/settings.yml"
 RENDERED = {
     "tempoftp.service.j2": DEPLOY / "tempoftp.service",
@@ -79,6 +82,19 @@ def build_catalogue() -> str:
     )
 
 
+def build_role_readme(readme: Path) -> str:
+    """Return a role's README with the table of its options as its argument_specs have them."""
+    specs = yaml.safe_load((readme.parent / "meta/argument_specs.yml").read_text(encoding="utf-8"))
+    rows = [
+        f"| `{name}` | {_show_option_default(option)} | {_strip_markup(option['description'])} |"
+        for name, option in specs["argument_specs"]["main"]["options"].items()
+    ]
+    table = "\n".join(["| option | default | |", "|---|---|---|", *rows])
+    text = readme.read_text(encoding="utf-8")
+    block = re.compile(r"(<!-- options -->\n).*?(<!-- /options -->)", re.DOTALL)
+    return block.sub(lambda match: f"{match[1]}{table}\n{match[2]}", text)
+
+
 def render(template: str, values: dict[str, Any]) -> str:
     """Render a template of the role as Ansible does."""
     fixed = yaml.safe_load((ROLE / "vars/main/main.yml").read_text(encoding="utf-8"))
@@ -93,6 +109,7 @@ def build_all() -> dict[Path, str]:
     """Return every generated file's content."""
     values = {**EXAMPLE, "service_values": EXAMPLE_SETTINGS}
     files = {CATALOGUE: build_catalogue()}
+    files |= {path: build_role_readme(path) for path in sorted(ROLES.glob("*/README.md"))}
     return files | {path: render(template, values) for template, path in RENDERED.items()}
 
 
@@ -124,6 +141,19 @@ def _trust(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _trust(item) for key, item in value.items()}
     return value
+
+
+def _show_option_default(option: dict[str, Any]) -> str:
+    if "default" not in option:
+        return ""
+    default = option["default"]
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default}`" if default != "" else "empty"
+
+
+def _strip_markup(description: str) -> str:
+    return re.sub(r"\b[A-Z]\(([^)]*)\)", r"`\1`", description)
 
 
 def _show_default(default: Any) -> str:
