@@ -172,7 +172,7 @@ class FtpHost:
         for path in (self.folder / "units").iterdir():
             try:
                 os.killpg(int(path.read_text()), signal.SIGKILL)
-            except (ProcessLookupError, ValueError):
+            except (FileNotFoundError, ProcessLookupError, ValueError):
                 continue
 
 
