@@ -49,7 +49,6 @@ class PlaybookRun:
         self.run_id = run_id
         self.ftp_host = ftp_host
         self.failures: list[ShareError] = []
-        self.rc: int | None = None
         self._settings = settings
         self._environment = environment
         self._folder = settings.state_dir / "runs" / run_id
@@ -112,7 +111,7 @@ class PlaybookRun:
         """Return why the playbook ended without an outcome."""
         if self.failures:
             return self.failures[-1]
-        text = f"the playbook for {self.ftp_host} ended with {self.rc} before an outcome"
+        text = f"the playbook for {self.ftp_host} ended without an outcome"
         return ShareError.of("run_failed", f"{text}; see the worker's journal")
 
     def _execute(self) -> None:
@@ -134,7 +133,6 @@ class PlaybookRun:
                 cancel_callback=self._stop.is_set,
                 quiet=True,
             )
-            self.rc = runner.rc
             if runner.rc != 0 and not self.failures and not self._stop.is_set():
                 self.failures.append(_explain_output(runner, self.ftp_host))
         except Exception as error:  # a thread of our own: whoever waits for it must learn of it
@@ -298,12 +296,16 @@ def parse_outcome(content: bytes) -> Outcome:
 
 
 def _explain_output(runner: Any, ftp_host: str) -> ShareError:
-    """Return the last words of a playbook that ended before any task, as for a missing inventory or a typo."""
+    """Return why a playbook ended before any task failed, as when it was killed or its inventory is not there."""
+    if runner.rc is None:  # it did not exit: a signal ended it
+        return ShareError.of(
+            "run_failed", f"the playbook for {ftp_host} was killed; it will be started again"
+        )
     try:
         with runner.stdout as said_all:
-            lines = [line.strip() for line in said_all if line.strip()]
+            lines = [line.strip() for line in said_all]
     except (OSError, ansible_runner.exceptions.AnsibleRunnerException):
         lines = []
-    said = next((line for line in lines if line.startswith(("ERROR", "[ERROR]"))), " ".join(lines[-2:]))
+    said = next((line for line in lines if line.startswith(("ERROR", "[ERROR]"))), "it said nothing")
     text = f"the playbook for {ftp_host} ended with {runner.rc} before an outcome: {said[:MESSAGE_LENGTH]}"
     return ShareError.of("run_failed", f"{text}; see the worker's journal")

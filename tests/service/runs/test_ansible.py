@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -55,6 +56,26 @@ def build_request(ftp_host: str = "nobody") -> RunRequest:
     return RunRequest(run_id=new_run_id(), ftp_host=ftp_host, wait_timeout=0)
 
 
+def list_processes(run_id: str) -> set[int]:
+    """Ids of the processes that have a run's id on their command line."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and run_id.encode() in (entry / "cmdline").read_bytes():
+                found.add(int(entry.name))
+    return found
+
+
+def waits_for_request(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/wchan").read_text() == "wait_for_partner"
+    return False
+
+
+def read_parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
 def wait_until_swept(settings: Settings) -> None:
     deadline = time.monotonic() + 20
     while list((settings.state_dir / "runs").iterdir()):
@@ -76,6 +97,24 @@ def test_host_that_the_inventory_lacks(ansible_settings: Settings, provisioner: 
         provisioner.run(build_request("unknown"), lambda: False)
     assert caught.value.error.error_class == "run_failed"
     assert "no hosts" in caught.value.error.message
+    wait_until_swept(ansible_settings)
+
+
+def test_killed_playbook_says_so(ansible_settings: Settings, provisioner: AnsibleProvisioner) -> None:
+    provisioner._prepare("nobody")
+    run_id = provisioner.reserve_run_id("nobody")
+    deadline = time.monotonic() + 30
+    while not (playbooks := [pid for pid in list_processes(run_id) if waits_for_request(pid)]):
+        assert time.monotonic() < deadline, "the playbook never came to wait for its request"
+        time.sleep(0.05)
+    parents = {read_parent(pid) for pid in playbooks}
+    for pid in parents:
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(RunFailed) as caught:
+        provisioner._standing_by["nobody"].feed(build_request(), deadline, lambda: False)
+        provisioner._standing_by["nobody"].read_outcome(deadline, lambda: False)
+    assert caught.value.error.error_class == "run_failed"
+    assert "killed" in caught.value.error.message
     wait_until_swept(ansible_settings)
 
 
@@ -150,25 +189,12 @@ def test_stopping_leaves_no_process(ansible_settings: Settings, provisioner: Ans
     provisioner._prepare("nobody")
     run_id = provisioner.reserve_run_id("nobody")
 
-    def list_processes() -> set[str]:
-        found = set()
-        for entry in Path("/proc").iterdir():
-            with suppress(OSError):
-                if entry.name.isdigit() and run_id.encode() in (entry / "cmdline").read_bytes():
-                    found.add(entry.name)
-        return found
-
-    def waits(pid: str) -> bool:
-        with suppress(OSError):
-            return Path(f"/proc/{pid}/wchan").read_text() == "wait_for_partner"
-        return False
-
     deadline = time.monotonic() + 30
-    while not any(waits(pid) for pid in list_processes()):
+    while not any(waits_for_request(pid) for pid in list_processes(run_id)):
         assert time.monotonic() < deadline, "the playbook never came to wait for its request"
         time.sleep(0.05)
     provisioner.close()
-    while list_processes():
+    while list_processes(run_id):
         assert time.monotonic() < deadline + 15, "a process of the playbook is left"
         time.sleep(0.05)
 
