@@ -17,7 +17,11 @@ INVENTORIES = ("inventories/local", "inventories/production.example")
 
 
 def _run(tmp_path: Path, *argv: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_HOME": str(tmp_path)}
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+        "ANSIBLE_HOME": str(tmp_path),
+    }
     return subprocess.run(
         [str(BIN / argv[0]), *argv[1:]],
         cwd=PROJECT,
