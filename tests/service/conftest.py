@@ -66,7 +66,9 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file with all migrations applied, to be copied: applying them takes longer than most tests."""
     state_dir = tmp_path_factory.mktemp("migrated")
     upgrade_database(
-        Settings(simulacro=True, encryption_key=SecretStr(Fernet.generate_key().decode()), state_dir=state_dir)
+        Settings(
+            simulacro=True, encryption_key=SecretStr(Fernet.generate_key().decode()), state_dir=state_dir
+        )
     )
     return state_dir / "tempoftp.sqlite3"
 
