@@ -10,7 +10,7 @@ import os
 import selectors
 import subprocess
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ._errors import TempoftpError
 
@@ -51,11 +51,13 @@ def run_command(argv: Sequence[str], timeout: float) -> Ended:
     return Ended(ended.returncode, _decode(ended.stdout), _decode(ended.stderr))
 
 
-def stream_command(argv: Sequence[str], take_line: Callable[[str], None], partial: bool = False) -> Ended:
+def stream_command(argv: Sequence[str], take_line: Callable[[str], Any], partial: bool = False) -> Ended:
     r"""Run *argv*, giving each line of its output (ended by ``\n`` or ``\r``) to *take_line* as it comes.
 
     With *partial* a line whose end has not come yet is given as well, and again with its end: rsync ends a line of
     its progress only when it writes the next one.
+
+    When *take_line* returns something true the program is told to end (SIGTERM), and read to its end.
 
     There is no time limit here: a copy takes what it takes, and ssh's keepalives end one whose peer is silent.
     """
@@ -84,10 +86,9 @@ def stream_command(argv: Sequence[str], take_line: Callable[[str], None], partia
                     errors += chunk[: max(0, _KEEP - len(errors))]
                 else:
                     *lines, pending = (pending + chunk).replace(b"\r", b"\n").split(b"\n")
-                    for line in lines:
-                        take_line(_decode(line))
-                    if partial and pending:
-                        take_line(_decode(pending))
+                    given = [*lines, pending] if partial and pending else lines
+                    if any([take_line(_decode(line)) for line in given]):
+                        process.terminate()
         if pending and not partial:
             take_line(_decode(pending))
     return Ended(process.returncode, "", _decode(bytes(errors)))

@@ -31,6 +31,7 @@ from ._rsync import (
     SurveyReader,
     Verdict,
     build_copy_argv,
+    build_small_argv,
     build_survey_argv,
     classify_end,
     parse_progress,
@@ -44,6 +45,10 @@ from ._tree import Tree
 PASSES = 3
 # Below this many bytes a copy travels over the shared connection; a big one would be held up by its neighbours.
 SHARED_COPY_LIMIT = 64 * 1024 * 1024
+# A share of no more than this is copied at once: its probe would take as long as its copy.
+SMALL_BYTES = 32 * 1024 * 1024
+SMALL_ENTRIES = 500
+SMALL_SECONDS = 1.5
 # Seconds.
 _STATUS_INTERVAL = 0.5
 _MASTER_WAIT = 2.0
@@ -125,7 +130,9 @@ class Copier:
             raise TempoftpError(f"{self._data} is not a directory: move it away")
 
     def _copy_until_equal(self, checksum: bool) -> None:
-        with self._measure("probe"):
+        phase = "verify" if self._copy_small(checksum) else "probe"
+        self._write_status(phase="verifying" if phase == "verify" else "probing")
+        with self._measure(phase):
             survey = self._survey()
             du_bytes = self._measure_by_du() if self._manifest.size_probe == "du" else 0
         verdict = Verdict("again", "source_changing", "its files changed during every pass")
@@ -142,6 +149,50 @@ class Copier:
             with self._measure("verify"):
                 survey = self._survey()
         self._status = self._status._replace(bytes_done=survey.bytes_total, files_done=survey.files_total)
+
+    def _copy_small(self, checksum: bool) -> bool:
+        """Copy at once, as long as it is little; say whether that came to its end.
+
+        Room for the most that it may take is reserved before. When the share proves to be bigger, or its source slow,
+        this is stopped, the share is probed, and what was copied is not copied again.
+        """
+        if (
+            checksum
+            or self._manifest.size_probe != "rsync"
+            or any(self._data.iterdir())
+            or not self._reserve_small()
+        ):
+            return False
+        started = time.monotonic()
+
+        def take_line(line: str) -> bool:
+            moved = parse_progress(line)
+            if moved is None:
+                return False
+            late = time.monotonic() - started > SMALL_SECONDS
+            return (
+                late or moved.bytes > SMALL_BYTES or max(moved.files or 0, moved.listed or 0) > SMALL_ENTRIES
+            )
+
+        with self._measure("copy"):
+            for _form in ("folder", "file"):
+                argv = build_small_argv(self._build_plan(True), self._is_file, f"{self._data}/", SMALL_BYTES)
+                verdict = self._read_verdict(stream_command(argv, take_line, partial=True))
+                if verdict.kind != "file":
+                    break
+                self._is_file = True
+        return verdict.kind == "done"
+
+    def _reserve_small(self) -> bool:
+        # One more file than allowed may be on its way when the limit is seen.
+        with hold_lock(self._tree.lock):
+            disk = read_disk(self._tree.root)
+            need = estimate_need(2 * SMALL_BYTES, 2 * SMALL_ENTRIES, 0, disk)
+            reserve = Need(self._manifest.reserve_bytes, self._manifest.reserve_inodes)
+            fits = check_space(need, self._sum_held(), reserve, disk) is None
+            if fits:
+                self._write_status(phase="copying", need_bytes=need.bytes, need_inodes=need.inodes)
+        return fits
 
     def _survey(self) -> Survey:
         """Compare source and staging by an itemized dry run."""
@@ -234,13 +285,18 @@ class Copier:
 
         argv = build_copy_argv(self._build_plan(shared), self._is_file, f"{self._data}/", checksum)
         ended = stream_command(argv, take_line, partial=True)
+        verdict = self._read_verdict(ended)
+        return verdict if verdict.kind == "again" else None
+
+    def _read_verdict(self, ended: Ended) -> Verdict:
+        """Classify the end of a copy; raise TempoftpError when it failed for good."""
         self._status = self._status._replace(rc=ended.rc)
         verdict = classify_end(ended.rc, ended.stderr)
         if verdict.error_class == "no_space":
             verdict = verdict._replace(error_class=self._free_staging())
         if verdict.kind == "failed":
             raise self._explain(verdict)
-        return verdict if verdict.kind == "again" else None
+        return verdict
 
     def _clear_useless(self, error_class: str) -> None:
         if error_class in _USELESS_AFTER:

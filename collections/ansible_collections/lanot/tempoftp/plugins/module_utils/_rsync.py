@@ -35,7 +35,8 @@ _STATISTIC = re.compile(
 _UNSAFE_LINK = re.compile(r'ignoring unsafe symlink "(?P<name>.*)" -> "(?P<target>.*)"')
 _NON_REGULAR = re.compile(r'skipping non-regular file "(?P<name>.*)"')
 _PROGRESS = re.compile(
-    r"\s*(?P<bytes>[0-9][0-9,]*)\s+[0-9]+%\s+\S+\s+[0-9:]+(?:\s+\(xfr#(?P<files>[0-9]+),.*)?\s*"
+    r"\s*(?P<bytes>[0-9][0-9,]*)\s+[0-9]+%\s+\S+\s+[0-9:]+"
+    r"(?:\s+\(xfr#(?P<files>[0-9]+),(?: (?:to|ir)-chk=[0-9]+/(?P<listed>[0-9]+)\))?.*)?\s*"
 )
 
 
@@ -68,6 +69,8 @@ class Progress(NamedTuple):
 
     bytes: int
     files: Optional[int]
+    # how many entries rsync has listed so far; the list of a big tree grows while it is copied
+    listed: Optional[int] = None
 
 
 class Verdict(NamedTuple):
@@ -110,6 +113,12 @@ def build_copy_argv(plan: CopyPlan, is_file: bool, target: str, checksum: bool) 
     if plan.bwlimit:
         options.append(f"--bwlimit={plan.bwlimit}")
     return ["rsync", *_COPY_OPTIONS, *options, *_build_tail(plan, is_file, target)]
+
+
+def build_small_argv(plan: CopyPlan, is_file: bool, target: str, max_size: int) -> list[str]:
+    """Return a copy that leaves out files of more than *max_size* bytes."""
+    argv = build_copy_argv(plan, is_file, target, checksum=False)
+    return [argv[0], f"--max-size={max_size}", *argv[1:]]
 
 
 def _build_tail(plan: CopyPlan, is_file: bool, target: str) -> list[str]:
@@ -172,7 +181,8 @@ def parse_progress(line: str) -> Optional[Progress]:
     match = _PROGRESS.fullmatch(line)
     if not match:
         return None
-    return Progress(int(match["bytes"].replace(",", "")), int(match["files"]) if match["files"] else None)
+    files, listed = (int(match[name]) if match[name] else None for name in ("files", "listed"))
+    return Progress(int(match["bytes"].replace(",", "")), files, listed)
 
 
 def _count_kind(kinds: str, wanted: str) -> int:

@@ -64,8 +64,8 @@ if [ -e "$units/$name" ] && kill -0 "$(cat "$units/$name")" 2> /dev/null; then
   exit 1
 fi
 setsid sh -c 'echo $$ > "$0.new"; mv "$0.new" "$0"; "$@"; rm -f "$0"' "$units/$name" "$@" \
-  > "$units/../$name.log" 2>&1 < /dev/null &
-until [ -s "$units/../$name.log" ] || [ -e "$units/$name" ] || ! kill -0 $! 2> /dev/null; do sleep 0.01; done
+  >> "$units/../$name.log" 2>&1 < /dev/null &
+until [ -e "$units/$name" ] || ! kill -0 $! 2> /dev/null; do sleep 0.01; done
 """
 
 SYSTEMCTL = """#!/bin/sh

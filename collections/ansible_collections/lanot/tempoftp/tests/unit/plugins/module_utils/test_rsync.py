@@ -108,8 +108,8 @@ def test_operands_stand_behind_the_options() -> None:
     [
         ("              0   0%    0.00kB/s    0:00:00  ", Progress(0, None)),
         ("       11403264  38%   10.03MB/s    0:00:01  ", Progress(11403264, None)),
-        ("       30000000 100%   10.32MB/s    0:00:02 (xfr#1, to-chk=0/1)", Progress(30000000, 1)),
-        ("  1,234,567  45%  12.34MB/s  100:00:12 (xfr#33, ir-chk=100/120)", Progress(1234567, 33)),
+        ("       30000000 100%   10.32MB/s    0:00:02 (xfr#1, to-chk=0/1)", Progress(30000000, 1, 1)),
+        ("  1,234,567  45%  12.34MB/s  100:00:12 (xfr#33, ir-chk=100/120)", Progress(1234567, 33, 120)),
         ("       11403264  38", None),
         ("", None),
         ("sent 61 bytes  received 351 bytes  824.00 bytes/sec", None),
@@ -121,8 +121,8 @@ def test_progress_lines(line: str, progress: Optional[Progress]) -> None:
 
 @given(st.integers(0, 2**60), st.integers(0, 100), st.integers(0, 10**9))
 def test_any_progress_is_read(done: int, percent: int, files: int) -> None:
-    line = f"{done:>15} {percent:>3}%   10.32MB/s    0:00:02 (xfr#{files}, to-chk=0/1)"
-    assert parse_progress(line) == Progress(done, files)
+    line = f"{done:>15} {percent:>3}%   10.32MB/s    0:00:02 (xfr#{files}, ir-chk=0/{files + 1})"
+    assert parse_progress(line) == Progress(done, files, files + 1)
     for end in range(len(line)):
         cut = parse_progress(line[:end])
         assert cut is None or cut.bytes == done

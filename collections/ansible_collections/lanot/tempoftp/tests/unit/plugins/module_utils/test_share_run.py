@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.lanot.tempoftp.plugins.module_utils import _share_apply, _share_batch
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copier import SMALL_BYTES, SMALL_ENTRIES
 from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import InvalidValueError, TempoftpError
 from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
     Account,
@@ -55,7 +56,7 @@ def test_a_folder_is_delivered_with_its_contents(host: Any, goes: Path) -> None:
     assert (host.root / "ftp_p1" / "p1").stat().st_mode & 0o7777 == 0o750
     assert (host.root / "ftp_p1" / "p1" / "a.nc").stat().st_mode & 0o7777 == 0o640
     assert list((host.root / ".tempoftp" / "staging").iterdir()) == []
-    assert {"probe", "copy", "verify"} <= set(result["durations"])
+    assert {"copy", "verify"} <= set(result["durations"])
 
 
 def test_a_second_execution_changes_nothing(host: Any, goes: Path) -> None:
@@ -110,6 +111,20 @@ def test_a_restricted_key_gets_paths_relative_to_its_root(host: Any, goes: Path,
         {"a.nc": (goes / "a.nc").read_bytes()} if path == "goes/a.nc" else read_tree(host.source / path)
     )
     assert read_tree(host.root / "ftp_p1" / "p1") == expected
+
+
+@pytest.mark.parametrize("size", ["many", "large"])
+def test_a_share_that_is_not_small_is_probed(host: Any, goes: Path, size: str) -> None:
+    if size == "many":
+        for number in range(SMALL_ENTRIES + 100):
+            (goes / "sub" / f"f{number}").write_bytes(b"x")
+    else:
+        with (goes / "large").open("wb") as stream:
+            stream.truncate(SMALL_BYTES + 1)
+    (result,) = host.run(host.share("p1", "goes"))
+    assert (result["state"], result["error"]) == ("delivered", None)
+    assert "space" in result["durations"]
+    assert read_tree(host.root / "ftp_p1" / "p1") == read_tree(goes)
 
 
 def test_what_is_left_out_is_named(host: Any, goes: Path) -> None:
