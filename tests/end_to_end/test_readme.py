@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+from api_client import ApiClient
 from ftps import log_in, read_tree
 from stage import BIN, PROJECT, Stage
 
@@ -59,9 +61,9 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(stage: Stage) -> Iterator[Terminal]:
+def terminal(stage: Stage, api: ApiClient) -> Iterator[Terminal]:
     """A terminal where nothing of an earlier try lies about; the source has a little of what the demo's has."""
-    stage.control.start()
+    api.delete(SHARE_ID)
     stage.source(
         f"mkdir -p '{DATA}/con espacios' {DATA}/goes16/2026 && echo 'Datos' > '{DATA}/con espacios/léeme.txt' && "
         f"head -c 300000 /dev/urandom > {DATA}/goes16/2026/banda_1.nc && "
@@ -69,6 +71,7 @@ def terminal(stage: Stage) -> Iterator[Terminal]:
     )
     _forget()
     yield Terminal(stage)
+    stage.source(f"rm -rf {DATA}")
     _forget()
 
 
@@ -79,18 +82,24 @@ def _forget() -> None:
 
 
 @pytest.fixture
-def operator(stage: Stage, terminal: Terminal) -> Iterator[Terminal]:
-    """A terminal of somebody who has no password of the example's accounts yet, and leaves none."""
+def operator(stage: Stage, terminal: Terminal, tmp_path: Path) -> Iterator[Terminal]:
+    """A terminal of somebody who has no share of the example and no password of its accounts yet, and leaves none."""
+    example = yaml.safe_load((PROJECT / "docs" / "examples" / "shares.yml").read_text(encoding="utf-8"))
+    ended = tmp_path / "ended.yml"
+    ended.write_text(yaml.dump({"shares": [{**share, "state": "absent"} for share in example["shares"]]}))
     folder = PROJECT / "var" / "credentials" / stage.ftp_host
     kept = {name: (folder / name).read_text() for name in CREDENTIALS if (folder / name).exists()}
-    for name in kept:
-        (folder / name).unlink()
     try:
+        stage.run_playbook("playbooks/share.yml", "-e", f"shares_file={ended}")
+        for name in CREDENTIALS:
+            (folder / name).unlink(missing_ok=True)
         yield terminal
     finally:
+        stage.run_playbook("playbooks/share.yml", "-e", f"shares_file={ended}")
         for name in CREDENTIALS:
             (folder / name).unlink(missing_ok=True)
         for name, password in kept.items():  # those of a demo that is up beside this
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             (folder / name).touch(mode=0o600)
             (folder / name).write_text(password)
 
