@@ -124,7 +124,7 @@ def exec_command(options: argparse.Namespace, net: Net) -> int:
         raise LabError("exec needs the words of a command: lab exec HOST -- ls /data")
     leader = LabHost(net, options.host).find_leader()
     path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    enter = ["nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--wd=/"]
+    enter = ["nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--wdns=/"]
     return subprocess.run(
         [*enter, "env", "-i", path, "HOME=/root", "LANG=C.UTF-8", *words], check=False
     ).returncode
