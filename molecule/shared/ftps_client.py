@@ -1,11 +1,12 @@
-"""A real FTP client for the scenarios: one session, asked for in JSON on stdin, answered in JSON on stdout.
+"""A real FTP client for the scenarios: sessions asked for in JSON on stdin, answered in JSON on stdout.
 
     {"host": "…", "port": 21, "user": "…", "password_file": "…", "fingerprint": "sha256:AA:BB…", "fetch": "id"}
 
 `tls: false` tries in clear text, `password` replaces the file, `commands` are sent after the login as they are, and
-`upload` is a path to write to. A refused login is an answer (`logged_in: false` with the server's `reply`); a server
-that cannot be reached, or that shows another certificate, is an error: exit status 1. So no test of a refusal passes
-because nothing runs.
+`upload` is a path to write to. Of a list, all are tried at the same time: a server makes whom it refuses wait.
+
+A refused login is an answer (`logged_in: false` with the server's `reply`); a server that cannot be reached, or that
+shows another certificate, is an error: exit status 1. So no test of a refusal passes because nothing runs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import io
 import json
 import ssl
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +116,12 @@ def fetch(session: ftplib.FTP, root: str, folder: str) -> list[str]:
 
 def main() -> int:
     try:
-        answer = run_session(json.load(sys.stdin))
+        wanted = json.load(sys.stdin)
+        if isinstance(wanted, list):
+            with ThreadPoolExecutor(len(wanted)) as pool:
+                answer: Any = list(pool.map(run_session, wanted))
+        else:
+            answer = run_session(wanted)
     except (ClientError, OSError, EOFError) as error:
         print(f"ftps_client: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
