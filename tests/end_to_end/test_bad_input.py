@@ -46,9 +46,8 @@ def test_same_id_with_another_body(api: ApiClient, stage: Stage) -> None:
 def test_missing_denied_and_too_large_beside_a_good_one(api: ApiClient, stage: Stage) -> None:
     good = stage.make_tree("bueno", files=2)
     denied = stage.make_tree("negado", files=1)
-    stage.source(f"chmod 0700 {denied} && chown root:root {denied}")
     huge = stage.make_tree("enorme", files=1)
-    stage.source(f"truncate -s 20G {huge}/enorme.bin")
+    stage.source(f"truncate -s 20G {huge}/enorme.bin && chown root:root {denied} && chmod 0700 {denied}")
     api.post("mixto@dominio.example", "falta_1", "source1:/srv/datos/no_existe")
     api.post("mixto@dominio.example", "negado_1", f"source1:{denied}")
     api.post("mixto@dominio.example", "enorme_1", f"source1:{huge}")

@@ -34,7 +34,7 @@ def big_source(stage: Stage) -> Iterator[str]:
 
 
 def _wait_bytes(api: ApiClient, share_id: str, at_least: int) -> int:
-    answer = api.wait_for(share_id, lambda a: (a.get("progreso") or {}).get("bytes", 0) >= at_least)
+    answer = api.wait_for(share_id, lambda a: (a["progreso"]["bytes"] or 0) >= at_least)
     done: int = answer["progreso"]["bytes"]
     return done
 

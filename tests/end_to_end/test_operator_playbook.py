@@ -60,7 +60,11 @@ def test_check_then_deliver_then_idempotent(stage: Stage, tmp_path: Path) -> Non
             assert read_tree(client, "/operador_2") == stage.digest_source(source)
         assert _count_changed(stage.run_playbook(*arguments)) == 0
     finally:
-        password_file.unlink()
+        shares.write_text(shares.read_text().replace("{id:", "{state: absent, id:"))
+        assert _count_changed(stage.run_playbook(*arguments)) > 0
+        password_file.unlink(missing_ok=True)
+    buried = re.compile(r"/data/\.tempoftp/tombstones/.*\n")
+    assert buried.sub("", stage.list_host_state()) == buried.sub("", before), "only a tombstone is left"
 
 
 def test_one_bad_share_harms_no_other_and_is_never_a_template(stage: Stage, shares_file: Path) -> None:
