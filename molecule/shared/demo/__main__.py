@@ -60,7 +60,11 @@ def run(argv: list[str], *, environment: dict[str, str] | None = None, timeout: 
 
 def on_host(host: str, script: str) -> str:
     done = subprocess.run(
-        [*LAB, "exec", host, "--", "bash", "-c", script], cwd=PROJECT, capture_output=True, text=True, timeout=300
+        [*LAB, "exec", host, "--", "bash", "-c", script],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     if done.returncode:
         raise DemoError(
