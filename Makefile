@@ -74,7 +74,7 @@ demo: system venv ## From a bare checkout to one delivered share, on real hosts
 
 .PHONY: unit
 unit: venv ## Unit and contract tests: no root, no hosts, under two minutes
-	$(BIN)/python -m pytest -q -m "not lab" tests $(COLLECTION)/tests/unit
+	$(BIN)/python -m pytest -q -n 2 -m "not lab" tests $(COLLECTION)/tests/unit
 
 .PHONY: check
 check: venv ## Linters, types, import rules, collection sanity
@@ -95,8 +95,7 @@ e2e: system venv ## End to end on the lab's test network: request, copy, account
 	$(BIN)/python -m pytest -q -m lab tests
 
 .PHONY: test
-test: system venv check molecule ## Everything CI runs: check, Molecule, then every pytest test
-	$(BIN)/python -m pytest -q tests $(COLLECTION)/tests/unit
+test: system venv check unit molecule e2e ## Everything CI runs: check, unit, Molecule, then the tests on real hosts
 
 .PHONY: bench
 bench: system venv ## Ratios against bare commands, measured alternately on the lab

@@ -142,6 +142,7 @@ class Control:
 
     def _wait_until_active(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
+        missing: list[str] = []
         while True:
             try:
                 with urllib.request.urlopen(f"{self.url}/", timeout=2) as answer:
@@ -149,7 +150,9 @@ class Control:
                         return
             except (urllib.error.URLError, OSError, ValueError):
                 pass
-            dead = [p for p in PROGRAMS if self.pid(p) is None]
+            # Twice in a row: in the middle of its exec a process has no command line yet.
+            dead = [p for p in missing if self.pid(p) is None]
+            missing = [p for p in PROGRAMS if self.pid(p) is None]
             if dead or time.monotonic() > deadline:
                 what = (
                     f"{' and '.join(dead)} ended" if dead else f"no answer from {self.url} in {seconds:.0f} s"

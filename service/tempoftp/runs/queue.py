@@ -183,9 +183,17 @@ class _Consumer(Consumer):  # type: ignore[misc]
 class Worker:
     """The worker process: consumers of both queues around one `run_host`."""
 
-    def __init__(self, settings: Settings, run_host: Callable[[str], int], database: Database) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        run_host: Callable[[str], int],
+        database: Database,
+        meanwhile: Callable[[str], object] = lambda _ftp_host: None,
+    ) -> None:
+        """`run_host` works on a host; `meanwhile` prepares what its next run needs, while one is on."""
         self._settings = settings
         self._run_host = run_host
+        self._meanwhile = meanwhile
         self._database = database
         self._rounds = HostRounds()
         self._stopping = threading.Event()
@@ -200,7 +208,10 @@ class Worker:
 
     def work_on(self, ftp_host: str) -> None:
         """Make runs for a host until nothing of it is due."""
-        if self._stopping.is_set() or not self._rounds.enter(ftp_host):
+        if self._stopping.is_set():
+            return
+        if not self._rounds.enter(ftp_host):
+            self._meanwhile(ftp_host)
             return
         try:
             while True:
@@ -275,7 +286,7 @@ def run_worker(settings: Settings) -> None:
     provisioner = build_provisioner(settings)
     provisioner.sweep()
     runner = HostRunner(settings, database, provisioner, abandoned.is_set)
-    worker = Worker(settings, runner.run_host, database)
+    worker = Worker(settings, runner.run_host, database, runner.hash_ahead)
     worker.start()
     logger.info(
         "worker started: hosts=%s simulated=%s", ",".join(settings.ftp_host_names), settings.simulacro

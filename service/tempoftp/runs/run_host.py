@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tempoftp.runs.provisioner import Provisioner, RunAbandoned, RunFailed
@@ -50,6 +50,7 @@ class HostRunner:
     should_stop: Callable[[], bool] = field(default=lambda: False)
     hashers: ThreadPoolExecutor = field(init=False)
     log: ShareLog = field(init=False)
+    _hashing_ahead: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.hashers = ThreadPoolExecutor(self.settings.hash_threads, thread_name_prefix="hash")
@@ -177,6 +178,43 @@ class HostRunner:
                     row.password_hash = found[name]
         for account in todo:
             account.password_hash = found[account.name]
+
+    def hash_ahead(self, ftp_host: str) -> int:
+        """While a run of this host is on, hash the passwords that the next one will need; returns how many.
+
+        A run that hashes the same password at the same time does no harm: both hashes open it, and the one that the run
+        commits is the one that it sends.
+        """
+        if not self._hashing_ahead.acquire(blocking=False):
+            return 0
+        try:
+            with self.database.read() as session:
+                schemes = _read_schemes(session, ftp_host)
+                query = (
+                    select(Account.name, Account.token)
+                    .join(Share, Share.ftpuser == Account.name)
+                    .where(Share.ftp_host == ftp_host, Share.state == State.RECIBIDO)
+                    .where(Account.token.is_not(None), Account.password_hash.is_(None))
+                    .where(Account.exists_since.is_(None))
+                    .distinct()
+                )
+                waiting = [(name, str(token)) for name, token in session.execute(query)]
+            scheme, fernet = choose_scheme(schemes), self.settings.build_fernet()
+            passwords = [fernet.decrypt(token.encode()).decode() for _, token in waiting]
+            hashes = list(self.hashers.map(lambda password: hash_password(password, scheme), passwords))
+            with self.database.write() as session:
+                for (name, token), value in zip(waiting, hashes, strict=True):
+                    still_waiting = (
+                        Account.name == name,
+                        Account.token == token,
+                        Account.password_hash.is_(None),
+                    )
+                    session.execute(update(Account).where(*still_waiting).values(password_hash=value))
+            return len(waiting)
+        except InvalidToken:
+            return 0  # the run itself says so, for the shares that it concerns
+        finally:
+            self._hashing_ahead.release()
 
     def _write_failure(self, claim: Claim, error: ShareError) -> None:
         logger.warning(

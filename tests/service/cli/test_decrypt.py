@@ -57,13 +57,15 @@ def test_a_share_that_is_not_ready_has_no_password(tempoftp) -> None:
     assert "no password yet" in ended.err
 
 
-@pytest.mark.parametrize("token", ["", "x", "gAAAAA==", "ñ", Fernet(OTHER).encrypt(b"x").decode()])
+@pytest.mark.parametrize(
+    "token", ["", "x", "gAAAAA==", "ñ", Fernet(OTHER).encrypt(b"x").decode()], ids=range(5)
+)
 def test_a_token_that_does_not_fit_is_told_apart_from_a_bad_key(token: str) -> None:
     with pytest.raises(Undecryptable):
         decrypt_token(token, KEY)
 
 
-@pytest.mark.parametrize("keys", ["", " , ", "no-es-una-clave", KEY[:-2]])
+@pytest.mark.parametrize("keys", ["", " , ", "no-es-una-clave", KEY[:-2]], ids=range(4))
 def test_a_bad_key_is_a_setting(keys: str) -> None:
     with pytest.raises(BadSetting, match="TEMPOFTP_ENCRYPTION_KEY"):
         decrypt_token("x", keys)

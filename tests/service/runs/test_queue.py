@@ -87,6 +87,23 @@ def test_wake_up_waits_for_a_worker(settings: Settings, database: Database) -> N
 
 
 @pytest.mark.usefixtures("fresh_host")
+def test_wake_up_of_a_busy_host_prepares_its_next_run(settings: Settings, database: Database) -> None:
+    runs, prepared = Runs(), []
+    runs.may_end.clear()
+    worker = Worker(settings, runs.run_host, database, prepared.append)
+    worker.start()
+    try:
+        wake(settings, "ftp7")
+        wait_for(lambda: runs.calls == ["ftp7"])
+        assert prepared == []
+        wake(settings, "ftp7")
+        wait_for(lambda: prepared == ["ftp7"])
+    finally:
+        runs.may_end.set()
+        worker.stop(lambda: None)
+
+
+@pytest.mark.usefixtures("fresh_host")
 def test_many_wake_ups_are_one_more_round(settings: Settings, database: Database) -> None:
     runs = Runs()
     runs.may_end.clear()

@@ -107,6 +107,30 @@ def test_password_is_hashed_by_what_the_host_verifies_and_sent_unchanged(
         assert session.get_one(Account, "ftp_alguien_dominio").password_hash == sent
 
 
+def test_hash_made_ahead_is_the_one_that_is_sent(
+    database: Database, runner: HostRunner, recording: Recording, accept_share: AcceptShare, ftp_host: str
+) -> None:
+    runner.run_host(ftp_host)  # its facts
+    accept_share("p1")
+    assert runner.hash_ahead(ftp_host) == 1
+    assert runner.hash_ahead(ftp_host) == 0, "once"
+    with database.read() as session:
+        ahead = session.get_one(Account, "ftp_alguien_dominio").password_hash
+    assert ahead is not None
+    assert scheme_of(ahead) == "argon2id"
+    runner.run_host(ftp_host)
+    assert [user.password_hash for user in recording.requests[-1].users] == [ahead]
+
+
+def test_hash_ahead_leaves_a_host_of_others_alone(
+    database: Database, runner: HostRunner, accept_share: AcceptShare
+) -> None:
+    accept_share("p1")
+    assert runner.hash_ahead("otro") == 0
+    with database.read() as session:
+        assert session.get_one(Account, "ftp_alguien_dominio").password_hash is None
+
+
 def test_hash_is_committed_before_the_run(
     database: Database, runner: HostRunner, recording: Recording, accept_share: AcceptShare, ftp_host: str
 ) -> None:

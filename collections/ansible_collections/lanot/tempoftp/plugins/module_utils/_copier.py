@@ -130,11 +130,14 @@ class Copier:
             raise TempoftpError(f"{self._data} is not a directory: move it away")
 
     def _copy_until_equal(self, checksum: bool) -> None:
-        phase = "verify" if self._copy_small(checksum) else "probe"
-        self._write_status(phase="verifying" if phase == "verify" else "probing")
-        with self._measure(phase):
+        whole = self._copy_small(checksum)
+        self._write_status(phase="verifying" if whole else "probing")
+        with self._measure("probe"):
             survey = self._survey()
             du_bytes = self._measure_by_du() if self._manifest.size_probe == "du" else 0
+        if whole and not survey.changes:
+            # There was nothing left to probe for: this dry run was the verification.
+            self._rename_duration("probe", "verify")
         verdict = Verdict("again", "source_changing", "its files changed during every pass")
         while survey.changes or checksum:
             if self._status.passes == PASSES:
@@ -350,6 +353,11 @@ class Copier:
         self._status = self._status._replace(**changes)  # type: ignore[arg-type]
         self._written = time.monotonic()
         write_status(self._tree.status(self._manifest.id), self._status)
+
+    def _rename_duration(self, name: str, to: str) -> None:
+        durations = dict(self._status.durations)
+        durations[to] = durations.pop(name)
+        self._status = self._status._replace(durations=durations)
 
     @contextmanager
     def _measure(self, name: str) -> Iterator[None]:

@@ -140,7 +140,7 @@ def test_one_poisoned_account_stops_nobody_else(server, run, error, error_class)
 
 
 def test_refused_accounts_never_reach_a_statement(server, run):
-    names = ["../x", "' OR 1=1 -- ", "half_\ud800", "ftp_a", "ftp_a", "root"]
+    names = ["../x", "' OR 1=1 -- ", "mitad_ñ", "ftp_a", "ftp_a", "root"]
     server.expect_table()
     server.expect_read(["ftp_a", "root"])
     server.expect(INSERT, build_values("ftp_a"))
