@@ -87,7 +87,9 @@ def stream_command(argv: Sequence[str], take_line: Callable[[str], Any], partial
                 else:
                     *lines, pending = (pending + chunk).replace(b"\r", b"\n").split(b"\n")
                     given = [*lines, pending] if partial and pending else lines
-                    if any([take_line(_decode(line)) for line in given]):
+                    # Every line is told, also after one that says to stop.
+                    wishes = [take_line(_decode(line)) for line in given]
+                    if True in wishes:
                         process.terminate()
         if pending and not partial:
             take_line(_decode(pending))
