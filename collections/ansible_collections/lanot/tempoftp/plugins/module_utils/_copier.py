@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Optional
 
 from ._commands import Ended, run_command, stream_command
+from ._copy_errors import build_copy_error
+from ._copy_meter import STATUS_INTERVAL, Meter
 from ._errors import TempoftpError
 from ._lock import hold_lock, is_locked, take_lock
 from ._manifest import Manifest, read_manifest
@@ -36,8 +38,16 @@ from ._rsync import (
     classify_end,
     parse_progress,
 )
-from ._space import Need, check_space, estimate_need, read_disk
-from ._ssh import Access, build_du_argv, build_remote_shell, classify_du_end, parse_du, read_access
+from ._space import Need, check_space, count_bytes, estimate_need, read_disk
+from ._ssh import (
+    Access,
+    await_socket,
+    build_du_argv,
+    build_remote_shell,
+    classify_du_end,
+    parse_du,
+    read_access,
+)
 from ._status import RUNNING_PHASES, Status, read_status, write_status
 from ._tree import Tree
 
@@ -50,28 +60,10 @@ SMALL_BYTES = 32 * 1024 * 1024
 SMALL_ENTRIES = 500
 SMALL_SECONDS = 1.5
 # Seconds.
-_STATUS_INTERVAL = 0.5
-_MASTER_WAIT = 2.0
 _ALIVE_WAIT = 2.0
 _SYNC_LIMIT = 3600.0
 _DU_LIMIT = 3600.0
 
-# What happened to the source or the copy, and what to do, by class.
-_EXPLANATIONS = {
-    "source_unreachable": (
-        "cannot be reached",
-        "check that the source host is up and lets this host in (ssh user, key, known_hosts)",
-    ),
-    "source_not_found": ("does not exist on the source host", "check the path"),
-    "source_denied": ("cannot be read by the ssh user", "let it read all of that path"),
-    "source_changing": ("changes while it is copied", "ask again when nobody writes there"),
-    "no_space": ("does not fit any more, the disk is full", "it is tried again when others have ended"),
-    "no_inodes": (
-        "does not fit any more, the disk has no inode left",
-        "it is tried again when others have ended",
-    ),
-    "copy_failed": ("could not be copied", "it is tried again; see journalctl -u tempoftp-copy-{id}"),
-}
 # After these, what is in staging is of no use to a second try.
 _USELESS_AFTER = frozenset({"source_not_found", "too_large"})
 
@@ -250,7 +242,7 @@ class Copier:
     def _reserve_space(self, survey: Survey, du_bytes: int) -> None:
         """Under the host's lock, so that two copies never count on the same free space."""
         manifest = self._manifest
-        staged = _count_bytes(self._data)
+        staged = count_bytes(self._data)
         left = max(survey.bytes_total, du_bytes)
         with hold_lock(self._tree.lock):
             disk = read_disk(self._tree.root)
@@ -276,14 +268,14 @@ class Copier:
         """Run one pass; return why another one is needed, if so."""
         self._check_wanted()
         shared = survey.bytes_left < SHARED_COPY_LIMIT
-        meter = _Meter(self._status, survey)
+        meter = Meter(self._status, survey)
         self._write_status(phase="copying", passes=self._status.passes + 1)
 
         def take_line(line: str) -> None:
             progress = parse_progress(line)
             if progress is not None:
                 self._status = meter.advance(self._status, progress.bytes, progress.files)
-                if time.monotonic() - self._written >= _STATUS_INTERVAL:
+                if time.monotonic() - self._written >= STATUS_INTERVAL:
                     self._write_status()
 
         argv = build_copy_argv(self._build_plan(shared), self._is_file, f"{self._data}/", checksum)
@@ -325,7 +317,7 @@ class Copier:
             source=access.source,
             source_root=manifest.source_root,
             remote_shell=build_remote_shell(
-                access, access.socket if shared and _await_socket(access.socket) else None
+                access, access.socket if shared and await_socket(access.socket) else None
             ),
             uid=manifest.uid,
             gid=manifest.gid,
@@ -338,11 +330,7 @@ class Copier:
         return self._access
 
     def _explain(self, verdict: Verdict) -> TempoftpError:
-        error_class = verdict.error_class or "copy_failed"
-        what, advice = _EXPLANATIONS[error_class]
-        source = self._manifest.source
-        advice = advice.format(id=self._manifest.id)
-        return TempoftpError(f"{source} {what}: {advice} ({verdict.reason})", error_class)
+        return build_copy_error(self._manifest, verdict)
 
     def _check_wanted(self) -> None:
         present = read_manifest(self._tree, self._manifest.id)
@@ -368,62 +356,6 @@ class Copier:
             durations = dict(self._status.durations)
             durations[name] = round(durations.get(name, 0.0) + time.monotonic() - started, 4)
             self._status = self._status._replace(durations=durations)
-
-
-class _Meter:
-    """Turns what one rsync process has moved into how far the share is."""
-
-    def __init__(self, status: Status, survey: Survey) -> None:
-        self._bytes_before = survey.bytes_total - survey.bytes_left
-        self._files_before = survey.files_total - survey.files_left
-        self._bytes_total = survey.bytes_total
-        self._files_total = survey.files_total
-        self._need = status.need_bytes, status.need_inodes
-        self._last = (time.monotonic(), 0)
-        self._rate = 0.0
-
-    def advance(self, status: Status, moved: int, files: Optional[int]) -> Status:
-        """Return *status* after *moved* bytes and, when known, *files* files of this process."""
-        now, (then, moved_then) = time.monotonic(), self._last
-        if now - then >= _STATUS_INTERVAL:
-            present = (moved - moved_then) / (now - then)
-            self._rate = present if not self._rate else 0.7 * self._rate + 0.3 * present
-            self._last = (now, moved)
-        done = self._files_before + files if files is not None else status.files_done
-        return status._replace(
-            bytes_done=min(self._bytes_total, self._bytes_before + moved),
-            files_done=min(self._files_total, done),
-            need_bytes=max(0, self._need[0] - moved),
-            need_inodes=max(0, self._need[1] - (files or 0)),
-            rate=int(self._rate),
-        )
-
-
-def _count_bytes(directory: Path) -> int:
-    """Return what a tree takes on disk; symlinks are not followed."""
-    total = 0
-    folders = [os.fspath(directory)]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-                else:
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
-    return total
-
-
-_socket_seen: dict[str, bool] = {}
-
-
-def _await_socket(path: str) -> bool:
-    """Whether the shared connection is there; the first time, it gets a moment to come up."""
-    if path not in _socket_seen:
-        deadline = time.monotonic() + _MASTER_WAIT
-        while not Path(path).exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-    _socket_seen[path] = Path(path).exists()
-    return _socket_seen[path]
 
 
 def read_boot_id() -> str:

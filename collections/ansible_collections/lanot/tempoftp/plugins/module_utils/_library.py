@@ -26,6 +26,8 @@ PACKAGE = "tempoftp_copier"
 FILES = (
     "_commands.py",
     "_copier.py",
+    "_copy_errors.py",
+    "_copy_meter.py",
     "_errors.py",
     "_lock.py",
     "_manifest.py",

@@ -77,3 +77,17 @@ def check_space(need: Need, held: Need, reserve: Need, disk: Disk) -> Optional[T
             "no_inodes",
         )
     return None
+
+
+def count_bytes(directory: Path) -> int:
+    """Return what a tree takes on disk; symlinks are not followed."""
+    total = 0
+    folders = [os.fspath(directory)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+    return total

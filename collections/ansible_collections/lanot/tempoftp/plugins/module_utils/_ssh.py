@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import shlex
+import time
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -37,6 +38,9 @@ _OPTIONS = (
     "PermitLocalCommand=no",
     "UpdateHostKeys=no",
 )
+# Seconds that a shared connection gets to come up, and whether it was there when last asked.
+_MASTER_WAIT = 2.0
+_socket_seen: dict[str, bool] = {}
 
 
 class Access(NamedTuple):
@@ -81,6 +85,16 @@ def resolve_source(text: str, ssh_user: str) -> Source:
     if source.user not in ("", user):
         raise InvalidValueError(f"source {text!r} is refused: its user is not ssh_user {user!r}")
     return source._replace(user=user)
+
+
+def await_socket(path: str) -> bool:
+    """Whether the shared connection is there; the first time, it gets a moment to come up."""
+    if path not in _socket_seen:
+        deadline = time.monotonic() + _MASTER_WAIT
+        while not Path(path).exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+    _socket_seen[path] = Path(path).exists()
+    return _socket_seen[path]
 
 
 def build_ssh_argv(access: Access, control_path: Optional[str]) -> list[str]:

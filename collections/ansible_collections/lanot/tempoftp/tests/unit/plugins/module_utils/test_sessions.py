@@ -11,6 +11,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 from ansible_collections.lanot.tempoftp.plugins.module_utils import _sessions
@@ -55,6 +57,11 @@ def start_session(tmp_path):
         if deaf:
             signal.signal(signal.SIGTERM, before)
         started.append(process)
+        # In the middle of its exec a process has no command line yet.
+        deadline = time.monotonic() + 10
+        while not Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(title.encode()):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
         return process
 
     yield start

@@ -116,8 +116,9 @@ def test_a_restricted_key_gets_paths_relative_to_its_root(host: Any, goes: Path,
 @pytest.mark.parametrize("size", ["many", "large"])
 def test_a_share_that_is_not_small_is_probed(host: Any, goes: Path, size: str) -> None:
     if size == "many":
-        for number in range(SMALL_ENTRIES + 100):
-            (goes / "sub" / f"f{number}").write_bytes(b"x")
+        # So many that it cannot be over before it is told to stop.
+        for number in range(20 * SMALL_ENTRIES):
+            (goes / "sub" / f"f{number}").touch()
     else:
         with (goes / "large").open("wb") as stream:
             stream.truncate(SMALL_BYTES + 1)

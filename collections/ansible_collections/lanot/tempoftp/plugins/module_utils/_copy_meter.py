@@ -1,0 +1,45 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How far a running copy is, from what rsync says of its own progress."""
+
+from __future__ import annotations
+
+import time
+from typing import Optional
+
+from ._rsync import Survey
+from ._status import Status
+
+# Seconds between two looks at the rate, and between two writes of the status.
+STATUS_INTERVAL = 0.5
+
+
+class Meter:
+    """Turns what one rsync process has moved into how far the share is."""
+
+    def __init__(self, status: Status, survey: Survey) -> None:
+        self._bytes_before = survey.bytes_total - survey.bytes_left
+        self._files_before = survey.files_total - survey.files_left
+        self._bytes_total = survey.bytes_total
+        self._files_total = survey.files_total
+        self._need = status.need_bytes, status.need_inodes
+        self._last = (time.monotonic(), 0)
+        self._rate = 0.0
+
+    def advance(self, status: Status, moved: int, files: Optional[int]) -> Status:
+        """Return *status* after *moved* bytes and, when known, *files* files of this process."""
+        now, (then, moved_then) = time.monotonic(), self._last
+        if now - then >= STATUS_INTERVAL:
+            present = (moved - moved_then) / (now - then)
+            self._rate = present if not self._rate else 0.7 * self._rate + 0.3 * present
+            self._last = (now, moved)
+        done = self._files_before + files if files is not None else status.files_done
+        return status._replace(
+            bytes_done=min(self._bytes_total, self._bytes_before + moved),
+            files_done=min(self._files_total, done),
+            need_bytes=max(0, self._need[0] - moved),
+            need_inodes=max(0, self._need[1] - (files or 0)),
+            rate=int(self._rate),
+        )
