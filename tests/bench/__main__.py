@@ -129,10 +129,7 @@ class Bench:
             alone.append(time_call(lambda s=share_id: self._post_and_wait(s, source)))
             ids = [self._new_id() for _ in range(40)]
             together.append(time_call(lambda all_ids=tuple(ids): self._post_all(all_ids, source)))
-            for one in [share_id, *ids]:
-                self.api.http.delete(f"/tmpftp/{one}")
-            for one in [share_id, *ids]:
-                self.api.delete(one)
+            self.api.delete_all()
         ratio = statistics.median(together) / statistics.median(alone)
         return [
             Figure("40 small shares at once / one", ratio, 4.0, f"{show(together)} against {show(alone)}")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from tempoftp.runs.provisioner import Provisioner, RunAbandoned, RunFailed
@@ -36,6 +37,11 @@ logger = logging.getLogger(__name__)
 
 MANY = 50
 """Shares in one run from which on it waits longest."""
+
+QUIET_SECONDS = 0.15
+"""A request that is older than this was the last one for now."""
+GATHER_SECONDS = 1.0
+"""So long a run waits at most for requests that come one after the other."""
 
 _NEEDS_ACCOUNT = ON_ITS_WAY | {State.LISTO, State.BLOQUEADO}
 
@@ -67,6 +73,7 @@ class HostRunner:
         With nothing due there is no run, unless nothing has been heard of the host for a while: then an empty run
         fetches its facts.
         """
+        self._let_them_come(ftp_host)
         run_id = self.provisioner.reserve_run_id(ftp_host)
         with self.database.write() as session:
             shares = claim_shares(
@@ -99,6 +106,23 @@ class HostRunner:
                     release_leases(session, run_id)
                 raise
         return len(shares)
+
+    def _let_them_come(self, ftp_host: str) -> None:
+        """While requests come one after the other, wait for the next one: whoever misses a run waits for all of it.
+
+        One request alone is held up for no more than `QUIET_SECONDS`; a stream of them for `GATHER_SECONDS`.
+        """
+        deadline = time.monotonic() + GATHER_SECONDS
+        while time.monotonic() < deadline and not self.should_stop():
+            with self.database.read() as session:
+                query = select(func.max(Share.created_at)).where(
+                    Share.ftp_host == ftp_host, Share.state == State.RECIBIDO
+                )
+                newest = session.scalar(query)
+            if newest is None or (utc_now() - newest).total_seconds() >= QUIET_SECONDS:
+                return
+            if not self.hash_ahead(ftp_host):
+                time.sleep(QUIET_SECONDS / 2)
 
     def _collect_accounts(self, session: Session, shares: list[Share]) -> list[tuple[Account, bool]]:
         """Return the accounts of the claimed shares, each with whether any share still needs it."""

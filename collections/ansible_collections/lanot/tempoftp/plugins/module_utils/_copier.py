@@ -123,6 +123,9 @@ class Copier:
 
     def _copy_until_equal(self, checksum: bool) -> None:
         whole = self._copy_small(checksum)
+        if not whole and "copy" in self._status.durations:
+            # An attempt that was stopped has only told that the share is not small.
+            self._rename_duration("copy", "probe")
         self._write_status(phase="verifying" if whole else "probing")
         with self._measure("probe"):
             survey = self._survey()
@@ -272,11 +275,13 @@ class Copier:
         self._write_status(phase="copying", passes=self._status.passes + 1)
 
         def take_line(line: str) -> None:
+            # rsync has a line for every file: only what will be written is worth reading.
+            if time.monotonic() - self._written < STATUS_INTERVAL:
+                return
             progress = parse_progress(line)
             if progress is not None:
                 self._status = meter.advance(self._status, progress.bytes, progress.files)
-                if time.monotonic() - self._written >= STATUS_INTERVAL:
-                    self._write_status()
+                self._write_status()
 
         argv = build_copy_argv(self._build_plan(shared), self._is_file, f"{self._data}/", checksum)
         ended = stream_command(argv, take_line, partial=True)
