@@ -12,7 +12,7 @@ LAB := $(BIN)/python molecule/shared/lab
 COLLECTION := collections/ansible_collections/lanot/tempoftp
 
 # What the lab's hosts, the demo and the tests need of the machine itself.
-APT_PACKAGES := mmdebstrap systemd-container iptables iproute2 openssh-client rsync lftp curl \
+APT_PACKAGES := mmdebstrap systemd-container iptables iproute2 openssh-client rsync procps lftp curl \
 	python3-venv mariadb-server-core
 
 .PHONY: help

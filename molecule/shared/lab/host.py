@@ -71,7 +71,7 @@ class LabHost:
             (self.folder / part).mkdir(parents=True)
         self._write_upper(host, image_folder)
         image.seed_packages(host.suite, self.folder / ARCHIVES)
-        if host.data_mb:
+        if host.data_mb and not host.in_memory:
             self._make_disk(host.data_mb)
         keys.write_file(
             self.definition_file,

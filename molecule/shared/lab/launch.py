@@ -22,6 +22,9 @@ def launch(net_name: str, host_name: str) -> int:
     machine = LabHost(find_net(net_name), host_name)
     host, image_folder = machine.read_definition()
     mount_layers(machine, image_folder)
+    if host.in_memory:
+        options = f"mode=0755,size={host.data_mb}m"
+        run_command(["mount", "-t", "tmpfs", "-o", options, "tempoftp-lab", machine.folder / "data"])
     argv = build_nspawn_argv(machine, with_disk=host.data_mb > 0)
     while True:
         done = subprocess.run(argv, preexec_fn=machine.group.enter_boot, check=False)

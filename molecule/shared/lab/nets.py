@@ -24,12 +24,16 @@ HOST_NAME = re.compile(r"[a-z][a-z0-9]{0,6}")
 
 @dataclass(frozen=True)
 class Host:
-    """One host: `address` is the last octet; `data_mb` > 0 puts /data on an ext4 of its own of that many MiB."""
+    """One host: `address` is the last octet; `data_mb` > 0 puts /data on an ext4 of its own of that many MiB.
+
+    With `in_memory` that is a tmpfs instead, which a stop of the host empties.
+    """
 
     name: str
     address: int
     suite: str = "bookworm"
     data_mb: int = 0
+    in_memory: bool = False
 
     def __post_init__(self) -> None:
         if not HOST_NAME.fullmatch(self.name):
@@ -49,6 +53,8 @@ class Host:
 FTP1 = Host("ftp1", 11)
 # a disk of its own, small enough to be filled: what "more than the disk holds" means can be tried for real
 FTP1_OWN_DISK = Host("ftp1", 11, data_mb=3072)
+# for measuring: what the disk of this machine does meanwhile is no part of the figure
+FTP1_IN_MEMORY = Host("ftp1", 11, data_mb=4096, in_memory=True)
 SOURCE1 = Host("source1", 21)
 SEED12 = Host("seed12", 31)
 SEED13 = Host("seed13", 32, suite="trixie")
@@ -108,7 +114,7 @@ NETS = {
         Net("demo", "demo", 1),
         Net("test", "test", 2, hosts=(FTP1_OWN_DISK, SOURCE1)),
         Net("molecule", "mole", 3, extra_hosts=(SEED12, SEED13)),
-        Net("bench", "benc", 4),
+        Net("bench", "benc", 4, hosts=(FTP1_IN_MEMORY, SOURCE1)),
         Net("labtest", "labt", 9, hosts=(FTP1,)),
     )
 }

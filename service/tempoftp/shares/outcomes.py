@@ -22,6 +22,7 @@ from tempoftp.shares.results import Outcome, ShareResult, UserResult
 from tempoftp.shares.states import ENDING, ON_ITS_WAY, State, transition
 
 LOOK_AGAIN_MIN = 0.5
+LOOK_AGAIN = 2.0
 BACKOFF_MIN = 2.0
 LOOK_AGAIN_MAX = 30.0
 SKIPPED_KEPT = 100
@@ -256,10 +257,12 @@ def _find_confirmation(share: Share, user: UserResult | None) -> tuple[datetime,
 
 
 def plan_delay(eta: float | None, age: float) -> float:
-    """Return the seconds until a share is looked at again: the lesser of its eta and a tenth of its age, 0.5 to 30."""
-    tenth = age / 10
-    wanted = tenth if eta is None else min(eta, tenth)
-    return min(max(wanted, LOOK_AGAIN_MIN), LOOK_AGAIN_MAX)
+    """Return the seconds until a share is looked at again: its eta, but at most a tenth of its age (2 to 30).
+
+    A look costs a run, that is about a second of CPU on the machine of the service.
+    """
+    latest = min(max(age / 10, LOOK_AGAIN), LOOK_AGAIN_MAX)
+    return latest if eta is None else min(max(eta, LOOK_AGAIN_MIN), latest)
 
 
 def plan_backoff(attempt: int) -> float:

@@ -353,11 +353,13 @@ class TestLate:
 def test_delay_is_bounded(eta: float | None, age: float) -> None:
     delay = plan_delay(eta, age)
     assert 0.5 <= delay <= 30
-    assert delay <= max(0.5, age / 10)
+    assert delay <= max(2, age / 10)
+    assert eta is None or delay <= max(0.5, eta)
 
 
 @pytest.mark.parametrize(
-    ("eta", "age", "delay"), [(None, 100, 10), (4, 100, 4), (0, 100, 0.5), (500, 50, 5), (None, 9999, 30)]
+    ("eta", "age", "delay"),
+    [(None, 100, 10), (4, 100, 4), (0, 100, 0.5), (500, 50, 5), (None, 9999, 30), (None, 1, 2)],
 )
 def test_delay(eta: float | None, age: float, delay: float) -> None:
     assert plan_delay(eta, age) == delay

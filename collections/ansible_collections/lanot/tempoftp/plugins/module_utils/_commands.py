@@ -7,15 +7,11 @@
 from __future__ import annotations
 
 import os
-import selectors
 import subprocess
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from ._errors import TempoftpError
-
-# Enough of an error output to name what failed; a tree of a million unreadable files says no more.
-_KEEP = 32768
 
 
 class Ended(NamedTuple):
@@ -47,58 +43,15 @@ def run_command(argv: Sequence[str], timeout: float) -> Ended:
             f"{argv[0]} did not end within {timeout:g} s: look at the host", "run_timeout"
         ) from None
     except OSError as error:
-        raise _explain_start(argv[0], error) from None
-    return Ended(ended.returncode, _decode(ended.stdout), _decode(ended.stderr))
+        raise explain_start(argv[0], error) from None
+    return Ended(ended.returncode, decode_output(ended.stdout), decode_output(ended.stderr))
 
 
-def stream_command(argv: Sequence[str], take_line: Callable[[str], Any], partial: bool = False) -> Ended:
-    r"""Run *argv*, giving each line of its output (ended by ``\n`` or ``\r``) to *take_line* as it comes.
-
-    With *partial* a line whose end has not come yet is given as well, and again with its end: rsync ends a line of
-    its progress only when it writes the next one.
-
-    When *take_line* returns something true the program is told to end (SIGTERM), and read to its end.
-
-    There is no time limit here: a copy takes what it takes, and ssh's keepalives end one whose peer is silent.
-    """
-    try:
-        process = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=build_environment(),
-        )
-    except OSError as error:
-        raise _explain_start(argv[0], error) from None
-    errors = bytearray()
-    with process, selectors.DefaultSelector() as selector:
-        assert process.stdout is not None and process.stderr is not None  # noqa: S101 - both are pipes
-        selector.register(process.stdout, selectors.EVENT_READ)
-        selector.register(process.stderr, selectors.EVENT_READ)
-        pending = b""
-        while selector.get_map():
-            for key, _events in selector.select():
-                chunk = os.read(key.fd, 65536)
-                if not chunk:
-                    selector.unregister(key.fileobj)
-                elif key.fileobj is process.stderr:
-                    errors += chunk[: max(0, _KEEP - len(errors))]
-                else:
-                    *lines, pending = (pending + chunk).replace(b"\r", b"\n").split(b"\n")
-                    given = [*lines, pending] if partial and pending else lines
-                    # Every line is told, also after one that says to stop.
-                    wishes = [take_line(_decode(line)) for line in given]
-                    if True in wishes:
-                        process.terminate()
-        if pending and not partial:
-            take_line(_decode(pending))
-    return Ended(process.returncode, "", _decode(bytes(errors)))
-
-
-def _decode(output: bytes) -> str:
+def decode_output(output: bytes) -> str:
+    """Return what a program printed; bytes that are no UTF-8 stay visible."""
     return output.decode("utf-8", "backslashreplace")
 
 
-def _explain_start(program: str, error: OSError) -> TempoftpError:
+def explain_start(program: str, error: OSError) -> TempoftpError:
+    """Return the error of a program that could not be started."""
     return TempoftpError(f"{program} could not be started ({error.strerror}): is it installed on this host?")

@@ -15,12 +15,12 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Optional
 
-from ._commands import Ended, run_command, stream_command
+from ._commands import Ended, run_command
 from ._copy_errors import build_copy_error
 from ._copy_meter import STATUS_INTERVAL, Meter
 from ._errors import TempoftpError
@@ -29,6 +29,7 @@ from ._manifest import Manifest, read_manifest
 from ._names import parse_id
 from ._rsync import (
     CopyPlan,
+    Progress,
     Survey,
     SurveyReader,
     Verdict,
@@ -49,12 +50,13 @@ from ._ssh import (
     read_access,
 )
 from ._status import RUNNING_PHASES, Status, read_status, write_status
+from ._stream import Stream, stream_command
 from ._tree import Tree
 
 # How often a changing source is copied again before it is given up.
 PASSES = 3
 # Below this many bytes a copy travels over the shared connection; a big one would be held up by its neighbours.
-SHARED_COPY_LIMIT = 64 * 1024 * 1024
+SHARED_COPY_LIMIT = 128 * 1024 * 1024
 # A share of no more than this is copied at once: its probe would take as long as its copy.
 SMALL_BYTES = 32 * 1024 * 1024
 SMALL_ENTRIES = 500
@@ -122,64 +124,80 @@ class Copier:
             raise TempoftpError(f"{self._data} is not a directory: move it away")
 
     def _copy_until_equal(self, checksum: bool) -> None:
-        whole = self._copy_small(checksum)
-        if not whole and "copy" in self._status.durations:
-            # An attempt that was stopped has only told that the share is not small.
-            self._rename_duration("copy", "probe")
-        self._write_status(phase="verifying" if whole else "probing")
-        with self._measure("probe"):
-            survey = self._survey()
-            du_bytes = self._measure_by_du() if self._manifest.size_probe == "du" else 0
-        if whole and not survey.changes:
-            # There was nothing left to probe for: this dry run was the verification.
-            self._rename_duration("probe", "verify")
+        survey = self._probe() if checksum or not self._may_copy_at_once() else self._copy_at_once()
         verdict = Verdict("again", "source_changing", "its files changed during every pass")
         while survey.changes or checksum:
             if self._status.passes == PASSES:
                 raise self._explain(verdict)
             if self._status.passes == 0:
                 with self._measure("space"):
-                    self._reserve_space(survey, du_bytes)
+                    self._reserve_space(survey)
             with self._measure("copy"):
                 verdict = self._copy(survey, checksum) or verdict
             checksum = False
-            self._write_status(phase="verifying")
-            with self._measure("verify"):
-                survey = self._survey()
+            survey = self._verify()
         self._status = self._status._replace(bytes_done=survey.bytes_total, files_done=survey.files_total)
 
-    def _copy_small(self, checksum: bool) -> bool:
-        """Copy at once, as long as it is little; say whether that came to its end.
+    def _probe(self) -> Survey:
+        self._write_status(phase="probing")
+        with self._measure("probe"):
+            survey = self._survey()
+            if self._manifest.size_probe == "du":
+                survey = survey._replace(bytes_total=max(survey.bytes_total, self._measure_by_du()))
+        return survey
+
+    def _verify(self) -> Survey:
+        self._write_status(phase="verifying")
+        with self._measure("verify"):
+            return self._survey()
+
+    def _may_copy_at_once(self) -> bool:
+        return (
+            self._manifest.size_probe == "rsync" and not any(self._data.iterdir()) and self._reserve_small()
+        )
+
+    def _copy_at_once(self) -> Survey:
+        """Copy before it is known how much it is; return what is left to do then.
 
         Room for the most that it may take is reserved before. When the share proves to be bigger, or its source slow,
-        this is stopped, the share is probed, and what was copied is not copied again.
+        rsync is held where it is until the share is probed and has its room, and then goes on; over a connection of
+        its own, from where it was, when there is much left.
         """
-        if (
-            checksum
-            or self._manifest.size_probe != "rsync"
-            or any(self._data.iterdir())
-            or not self._reserve_small()
-        ):
-            return False
-        started = time.monotonic()
+        begun, seen = time.monotonic(), Progress(0, None)
 
         def take_line(line: str) -> bool:
-            moved = parse_progress(line)
-            if moved is None:
-                return False
-            late = time.monotonic() - started > SMALL_SECONDS
-            return (
-                late or moved.bytes > SMALL_BYTES or max(moved.files or 0, moved.listed or 0) > SMALL_ENTRIES
-            )
+            nonlocal seen
+            seen = parse_progress(line) or seen
+            late = time.monotonic() - begun > SMALL_SECONDS
+            return late or seen.bytes > SMALL_BYTES or max(seen.files or 0, seen.listed or 0) > SMALL_ENTRIES
 
-        with self._measure("copy"):
-            for _form in ("folder", "file"):
-                argv = build_small_argv(self._build_plan(True), self._is_file, f"{self._data}/", SMALL_BYTES)
-                verdict = self._read_verdict(stream_command(argv, take_line, partial=True))
-                if verdict.kind != "file":
-                    break
-                self._is_file = True
-        return verdict.kind == "done"
+        for _form in ("folder", "file"):
+            argv = build_small_argv(self._build_plan(True), self._is_file, f"{self._data}/", SMALL_BYTES)
+            with Stream(argv, take_line, partial=True) as stream:
+                with self._measure("copy"):
+                    ended = stream.read()
+                if ended is None:
+                    stream.hold()
+                    survey = self._probe()
+                    if survey.bytes_left >= SHARED_COPY_LIMIT:
+                        return survey
+                    with self._measure("space"):
+                        self._reserve_space(survey)
+                    with self._measure("copy"):
+                        stream.take_line = self._follow(survey, seen)
+                        stream.go_on()
+                        while ended is None:
+                            ended = stream.read()
+            verdict = self._read_verdict(ended)
+            if verdict.kind != "file":
+                break
+            self._is_file = True
+        self._write_status(phase="verifying")
+        begun = time.monotonic()
+        survey = self._survey()
+        # With everything there it was the verification; else a big file was left out, and this has told its size.
+        self._book("probe" if survey.changes else "verify", time.monotonic() - begun)
+        return survey
 
     def _reserve_small(self) -> bool:
         # One more file than allowed may be on its way when the limit is seen.
@@ -242,15 +260,14 @@ class Copier:
         except ValueError as error:
             raise self._explain(Verdict("failed", "copy_failed", str(error))) from None
 
-    def _reserve_space(self, survey: Survey, du_bytes: int) -> None:
+    def _reserve_space(self, survey: Survey) -> None:
         """Under the host's lock, so that two copies never count on the same free space."""
         manifest = self._manifest
         staged = count_bytes(self._data)
-        left = max(survey.bytes_total, du_bytes)
         with hold_lock(self._tree.lock):
             disk = read_disk(self._tree.root)
             held = self._sum_held()
-            need = estimate_need(left, survey.entries_total, staged, disk)
+            need = estimate_need(survey.bytes_total, survey.entries_total, staged, disk)
             error = check_space(need, held, Need(manifest.reserve_bytes, manifest.reserve_inodes), disk)
             if error is not None:
                 raise TempoftpError(f"{manifest.source} does not fit: {error.message}", error.error_class)
@@ -270,8 +287,15 @@ class Copier:
     def _copy(self, survey: Survey, checksum: bool) -> Optional[Verdict]:
         """Run one pass; return why another one is needed, if so."""
         self._check_wanted()
-        shared = survey.bytes_left < SHARED_COPY_LIMIT
-        meter = Meter(self._status, survey)
+        plan = self._build_plan(shared=survey.bytes_left < SHARED_COPY_LIMIT)
+        argv = build_copy_argv(plan, self._is_file, f"{self._data}/", checksum)
+        ended = stream_command(argv, self._follow(survey, Progress(0, None)), partial=True)
+        verdict = self._read_verdict(ended)
+        return verdict if verdict.kind == "again" else None
+
+    def _follow(self, survey: Survey, seen: Progress) -> Callable[[str], None]:
+        """Begin a pass of an rsync that was at *seen* when surveyed; return what takes its lines."""
+        meter = Meter(self._status, survey, seen)
         self._write_status(phase="copying", passes=self._status.passes + 1)
 
         def take_line(line: str) -> None:
@@ -280,13 +304,10 @@ class Copier:
                 return
             progress = parse_progress(line)
             if progress is not None:
-                self._status = meter.advance(self._status, progress.bytes, progress.files)
+                self._status = meter.advance(self._status, progress)
                 self._write_status()
 
-        argv = build_copy_argv(self._build_plan(shared), self._is_file, f"{self._data}/", checksum)
-        ended = stream_command(argv, take_line, partial=True)
-        verdict = self._read_verdict(ended)
-        return verdict if verdict.kind == "again" else None
+        return take_line
 
     def _read_verdict(self, ended: Ended) -> Verdict:
         """Classify the end of a copy; raise TempoftpError when it failed for good."""
@@ -347,20 +368,18 @@ class Copier:
         self._written = time.monotonic()
         write_status(self._tree.status(self._manifest.id), self._status)
 
-    def _rename_duration(self, name: str, to: str) -> None:
-        durations = dict(self._status.durations)
-        durations[to] = durations.pop(name)
-        self._status = self._status._replace(durations=durations)
-
     @contextmanager
     def _measure(self, name: str) -> Iterator[None]:
         started = time.monotonic()
         try:
             yield
         finally:
-            durations = dict(self._status.durations)
-            durations[name] = round(durations.get(name, 0.0) + time.monotonic() - started, 4)
-            self._status = self._status._replace(durations=durations)
+            self._book(name, time.monotonic() - started)
+
+    def _book(self, name: str, seconds: float) -> None:
+        durations = dict(self._status.durations)
+        durations[name] = round(durations.get(name, 0.0) + seconds, 4)
+        self._status = self._status._replace(durations=durations)
 
 
 def read_boot_id() -> str:

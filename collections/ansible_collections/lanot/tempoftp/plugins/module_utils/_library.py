@@ -38,6 +38,7 @@ FILES = (
     "_space.py",
     "_ssh.py",
     "_status.py",
+    "_stream.py",
     "_tree.py",
 )
 COPY, PURGE = "copy", "purge"

@@ -14,9 +14,10 @@ import grp
 import os
 import pwd
 import shutil
-import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
@@ -81,8 +82,9 @@ for unit in "$@"; do
   file=$units/${unit%.service}
   [ -e "$file" ] || continue
   leader=$(cat "$file")
-  kill -TERM "-$leader"
-  while kill -0 "-$leader" 2> /dev/null; do sleep 0.01; done
+  pkill -TERM -s "$leader"
+  pkill -CONT -s "$leader"
+  while pgrep -s "$leader" > /dev/null; do sleep 0.01; done
   rm -f "$file"
 done
 exit 0
@@ -151,7 +153,7 @@ class FtpHost:
         """Kill a unit with everything in it, as a crash does."""
         pid = self.pid(unit)
         assert pid is not None
-        os.killpg(pid, signal.SIGKILL)
+        kill_session(pid)
         (self.folder / "units" / unit).unlink()
 
     def log(self, name: str) -> str:
@@ -170,10 +172,13 @@ class FtpHost:
     def stop_all(self) -> None:
         """End what a test left running."""
         for path in (self.folder / "units").iterdir():
-            try:
-                os.killpg(int(path.read_text()), signal.SIGKILL)
-            except (FileNotFoundError, ProcessLookupError, ValueError):
-                continue
+            with suppress(FileNotFoundError, ValueError):
+                kill_session(int(path.read_text()))
+
+
+def kill_session(leader: int) -> None:
+    """Kill what one stand-in of a unit started; every process of it, as systemd does."""
+    subprocess.run(["pkill", "-KILL", "-s", str(leader)], check=False, timeout=10)
 
 
 @pytest.fixture

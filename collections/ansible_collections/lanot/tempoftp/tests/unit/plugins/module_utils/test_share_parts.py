@@ -11,10 +11,11 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._commands import run_command, stream_command
+from ansible_collections.lanot.tempoftp.plugins.module_utils._commands import run_command
 from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import InvalidValueError, TempoftpError
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host import (
     read_fingerprint,
@@ -44,6 +45,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._ssh import (
     parse_du,
     resolve_source,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._stream import Stream, stream_command
 from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
 from hypothesis import given
 from hypothesis import strategies as st
@@ -239,3 +241,35 @@ def test_lines_come_as_they_are_written() -> None:
     assert lines[-1] == " 2" and lines.count("") == 1
     many = stream_command(["sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x >&2"], lines.append)
     assert len(many.stderr) == 32768
+
+
+def test_a_program_is_held_goes_on_and_is_killed_with_its_children() -> None:
+    lines: list[str] = []
+    script = "sleep 60 & echo $!; echo held; n=0; while :; do n=$((n + 1)); echo $n; done"
+
+    def take_line(line: str) -> bool:
+        lines.append(line)
+        return line == "held" or len(lines) > 1000
+
+    with Stream(["sh", "-c", script], take_line) as stream:
+        assert stream.read() is None
+        stream.hold()
+        await_process_state(lines[0], "T")
+        stream.go_on()
+        assert stream.read() is None
+    assert len(lines) > 1000
+    # a zombie stays where nobody waits for orphans: a container without an init
+    await_process_state(lines[0], "Zgone")
+
+
+def await_process_state(pid: str, wanted: str) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            state = "gone"
+        if state in wanted:
+            return
+        assert time.monotonic() < deadline, state
+        time.sleep(0.01)
