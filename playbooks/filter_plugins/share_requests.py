@@ -7,12 +7,13 @@ refused takes no other along.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
 from ansible_collections.lanot.tempoftp.plugins.module_utils._names import (
+    parse_ftpuser,
     parse_id,
     parse_source,
     relativize_path,
@@ -20,11 +21,12 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._names import (
 from ansible_collections.lanot.tempoftp.plugins.module_utils._passwords import verify_password
 
 STATES = ("present", "absent")
-KEYS = frozenset({"id", "ftpuser", "source", "lifetime_days", "state", "writable"})
+KEYS = frozenset({"id", "ftpuser", "source", "lifetime_days", "state", "writable", "adopt"})
 LIFETIME_DEFAULT = 10
 LIFETIME_MAX = 3650
 SSH_USER_DEFAULT = "lanotadm"
-# The name becomes a file name here and an account there; the module makes only accounts with such names.
+# The name becomes a file name here and an account there; the module makes only accounts with such names, and
+# adopts those that parse_ftpuser takes.
 _FTPUSER = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
@@ -35,22 +37,25 @@ class RefusedError(Exception):
 def plan_shares(requests: Any, sources: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Return the `shares` and `users` options of the modules, and `refused` with an id and a message each.
 
-    `requests` is the parsed file, `{"shares": [{id, ftpuser, source, lifetime_days, state, writable}]}`; `sources`
-    is the inventory's `tempoftp_sources`.
+    `requests` is the parsed file, `{"shares": [{id, ftpuser, source, lifetime_days, state, writable, adopt}]}`;
+    `sources` is the inventory's `tempoftp_sources`.
     """
     items = requests.get("shares") if isinstance(requests, Mapping) else None
     if not isinstance(items, list):
         return _build_plan([], [{"id": "(the file)", "message": "it must have a list named shares"}])
     known = list(sources)
     planned: list[dict[str, Any]] = []
+    adopted: set[str] = set()
     refused: list[dict[str, Any]] = []
     for number, item in enumerate(items, start=1):
         try:
             planned.append(_plan_share(item, known, {share["id"] for share in planned}))
+            if item.get("adopt"):
+                adopted.add(item["ftpuser"])
         except (RefusedError, TempoftpError) as error:
             name = item.get("id") if isinstance(item, Mapping) else None
             refused.append({"id": str(name or f"number {number}"), "message": str(error)})
-    return _build_plan(planned, refused)
+    return _build_plan(planned, refused, adopted)
 
 
 def list_missing_passwords(users: Iterable[Mapping[str, Any]], folder: str) -> list[str]:
@@ -116,11 +121,14 @@ def describe_delivery(
 
 
 def _build_plan(
-    shares: list[dict[str, Any]], refused: list[dict[str, Any]]
+    shares: list[dict[str, Any]], refused: list[dict[str, Any]], adopted: Collection[str] = ()
 ) -> dict[str, list[dict[str, Any]]]:
     wanted = {share["ftpuser"]: "absent" for share in shares}
     wanted |= {share["ftpuser"]: "present" for share in shares if share["state"] == "present"}
-    users = [{"name": name, "state": state} for name, state in wanted.items()]
+    users = [
+        {"name": name, "state": state} | ({"adopt": True} if name in adopted else {})
+        for name, state in wanted.items()
+    ]
     return {"shares": shares, "users": users, "refused": refused}
 
 
@@ -133,12 +141,13 @@ def _plan_share(item: Any, sources: list[Mapping[str, Any]], taken: set[str]) ->
     share_id = parse_id(item.get("id", ""))
     if share_id in taken:
         raise RefusedError("this id stands twice in the list: say once what it should be")
+    adopt = _parse_flag(item.get("adopt", False), "adopt")
     share = {
         "id": share_id,
-        "ftpuser": _parse_ftpuser(item.get("ftpuser")),
+        "ftpuser": parse_ftpuser(item.get("ftpuser", "")) if adopt else _parse_ftpuser(item.get("ftpuser")),
         "state": _parse_choice(item.get("state", "present")),
         "lifetime_days": _parse_lifetime(item.get("lifetime_days", LIFETIME_DEFAULT)),
-        "writable": _parse_flag(item.get("writable", False)),
+        "writable": _parse_flag(item.get("writable", False), "writable"),
     }
     return share | _resolve_source(item.get("source", ""), sources)
 
@@ -161,9 +170,9 @@ def _parse_lifetime(value: Any) -> int:
     return int(value)
 
 
-def _parse_flag(value: Any) -> bool:
+def _parse_flag(value: Any, key: str) -> bool:
     if not isinstance(value, bool):
-        raise RefusedError(f"writable {value!r} is refused: it is true or false")
+        raise RefusedError(f"{key} {value!r} is refused: it is true or false")
     return value
 
 

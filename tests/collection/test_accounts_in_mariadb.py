@@ -142,6 +142,87 @@ def test_other_columns_of_an_existing_row_are_left_alone(database, run_module):
     assert read(database, "Status, ULBandwidth, QuotaSize") == (("0", 77, 99),)
 
 
+# With names of its own, and a column that wants a value.
+FOREIGN_TABLE = """
+CREATE TABLE ftpd (
+   login VARCHAR(32) NOT NULL PRIMARY KEY,
+   passwd VARCHAR(128) NOT NULL,
+   ftp_uid INT NOT NULL,
+   ftp_gid INT NOT NULL,
+   homedir VARCHAR(255) NOT NULL,
+   active ENUM('0','1') NOT NULL DEFAULT '0',
+   QuotaSize INT NOT NULL,
+   `com``ment %` TINYTEXT NOT NULL
+)"""
+FOREIGN_NAMES = {
+    "table": "ftpd",
+    "columns": {
+        "name": "Login",
+        "password": "passwd",
+        "uid": "ftp_uid",
+        "gid": "ftp_gid",
+        "home": "homedir",
+        "status": "active",
+    },
+}
+
+
+def make_foreign_table(database) -> None:
+    database.execute(
+        FOREIGN_TABLE, "GRANT SELECT, INSERT, UPDATE, DELETE ON pureftpd.ftpd TO tempoftp@localhost"
+    )
+
+
+def test_a_table_with_other_names_and_more_columns_is_mapped(database, run_module):
+    make_foreign_table(database)
+    theirs = ("juan", "theirs", 1001, 1001, "/home/juan", "1", 77, "old")
+    database.execute(f"INSERT INTO ftpd VALUES {theirs}")
+    extra = {"quotasize": 500, "com`ment %": "tempoftp's"}
+    wish = {"name": NAME, "password_hash": HASH, **FOREIGN_NAMES, "extra_columns": extra}
+    assert run_module(check=True, **wish)["changed"]
+    assert run_module(**wish)["changed"]
+    assert not run_module(**wish)["changed"]
+    ours = (NAME, HASH, 2001, 2001, f"/data/{NAME}", "1", 500, "tempoftp's")
+    assert database.execute("SELECT * FROM ftpd ORDER BY login") == (ours, theirs)
+    # Other values for new rows change no row that is there.
+    assert not run_module(**{**wish, "extra_columns": {**extra, "QuotaSize": 9}})["changed"]
+    assert run_module(**wish, state="blocked")["users"][0]["state"] == "blocked"
+    assert database.execute(f"SELECT active, QuotaSize FROM ftpd WHERE login = '{NAME}'") == (("0", 500),)
+    assert run_module(**wish, state="absent")["changed"]
+    assert database.execute("SELECT * FROM ftpd") == (theirs,)
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({}, "extra_columns"),
+        ({"QuotaSize": 1}, "ment %"),
+        ({"Quota": 1}, "no column 'Quota'"),
+        ({"passwd": "x"}, "writes itself"),
+    ],
+)
+def test_extra_columns_that_do_not_suffice_are_said_and_nothing_is_written(
+    database, run_module, extra, words
+):
+    make_foreign_table(database)
+    result = run_module(name=NAME, password_hash=HASH, **FOREIGN_NAMES, extra_columns=extra)
+    assert (result["error"]["class"], words in result["msg"]) == ("database_unavailable", True)
+    assert database.execute("SELECT * FROM ftpd") == ()
+
+
+def test_an_extra_value_that_no_column_holds_is_refused(database, run_module):
+    make_foreign_table(database)
+    result = run_module(name=NAME, password_hash=HASH, **FOREIGN_NAMES, extra_columns={"QuotaSize": [1]})
+    assert result["error"]["class"] == "invalid"
+
+
+def test_a_column_that_is_not_there_is_said(database, run_module):
+    make_foreign_table(database)
+    result = run_module(name=NAME, password_hash=HASH, table="ftpd")
+    assert "no column 'User'" in result["msg"]
+    assert "columns" in result["msg"]
+
+
 def test_a_trigger_that_changes_what_is_written_is_found_out(database, run_module):
     database.make_table(SEED_TABLE)
     database.execute("CREATE TRIGGER t BEFORE INSERT ON users FOR EACH ROW SET NEW.Status = 0")

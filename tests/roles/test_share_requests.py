@@ -75,6 +75,15 @@ def test_an_account_stays_while_one_of_its_shares_is_wanted() -> None:
     assert plan["users"] == [{"name": "ftp_uno", "state": "present"}]
 
 
+def test_an_account_is_adopted_when_the_list_says_so() -> None:
+    plan = _plan({**GOOD, "ftpuser": "Juan.Perez", "adopt": True}, {**GOOD, "id": "dos"})
+    assert plan["refused"] == []
+    assert plan["users"] == [
+        {"name": "Juan.Perez", "state": "present", "adopt": True},
+        {"name": "ftp_uno", "state": "present"},
+    ]
+
+
 def test_an_account_with_nothing_wanted_goes() -> None:
     assert _plan({**GOOD, "state": "absent"})["users"] == [{"name": "ftp_uno", "state": "absent"}]
 
@@ -92,6 +101,9 @@ def test_an_account_with_nothing_wanted_goes() -> None:
         ({"lifetime_days": True}, "lifetime_days"),
         ({"lifetime_days": "3"}, "lifetime_days"),
         ({"writable": "yes"}, "writable"),
+        ({"adopt": "yes"}, "adopt"),
+        ({"adopt": True, "ftpuser": "../x"}, "account name"),
+        ({"ftpuser": "Juan.Perez"}, "ftpuser"),
         ({"password": "x"}, "unknown key password"),
         ({"source": "otro:/srv/datos"}, "not one of tempoftp_sources"),
         ({"source": "source1:/etc"}, "not below a root"),
@@ -142,7 +154,9 @@ def test_no_list_makes_it_fail_and_nothing_is_lost(items: list[Any]) -> None:
 
 @given(st.text())
 def test_no_account_name_leaves_the_folder_of_passwords(name: str) -> None:
-    for user in _plan({**GOOD, "ftpuser": name})["users"]:
+    for user in _plan({**GOOD, "ftpuser": name}, {**GOOD, "id": "dos", "ftpuser": name, "adopt": True})[
+        "users"
+    ]:
         assert Path("/folder", user["name"]).resolve().parent == Path("/folder")
 
 

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "decrypt": ("tempoftp.cli.decrypt", "decrypt", "Show the clear password of a share."),
     "serve": ("tempoftp.cli.serve", "serve", "Run the HTTP API."),
     "worker": ("tempoftp.cli.worker", "worker", "Run the worker that carries out what was asked."),
+    "account": ("tempoftp.cli.account", "account", "Say whose an account is that was there before."),
     "key": ("tempoftp.cli.key", "key", "Make keys for the passwords at rest."),
     "db": ("tempoftp.cli.db", "db", "Bring the service's database up to date."),
 }

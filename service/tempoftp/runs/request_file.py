@@ -46,6 +46,7 @@ class UserItem(RequestPart):
     state: Literal["present", "absent"]
     password_hash: str | None = Field(repr=False)
     end_sessions: bool
+    adopt: bool = False
 
 
 class RunRequest(RequestPart):
@@ -78,6 +79,7 @@ def build_user_item(account: Account, *, wanted: bool) -> UserItem:
         state="present" if wanted else "absent",
         password_hash=account.password_hash if wanted else None,
         end_sessions=not wanted,
+        adopt=account.adopt,
     )
 
 

@@ -7,7 +7,7 @@ path. The last component of `ruta` can ask for more:
 * `tarda-<seconds>`: the copy takes so long;
 * `falla-<class>`: fails with that error class (see `shares/errors.py`);
 * `falla-<class>-<seconds>`: fails so until that many seconds after it was first asked for, then goes on;
-* `existe`: the account was there before, with a password of its own.
+* `existe`: the account was there before, with a password of its own (a conflict unless an operator mapped it).
 """
 
 from __future__ import annotations
@@ -178,6 +178,10 @@ def apply_user(world: World, item: UserItem, now: float) -> dict[str, Any]:
             return {"name": item.name, "state": "present", "origin": "adopted", "kept_reason": "adopted"}
         world["users"].pop(item.name, None)
         return {"name": item.name, "state": "absent"}
+    if user is not None and user["origin"] == "adopted" and not item.adopt:
+        message = f"account {item.name} was there before tempoftp, and nobody has said whose it is: map it"
+        error = {"class": "account_conflict", "message": message, "transient": False}
+        return {"name": item.name, "state": "unknown", "error": error}
     if not live:
         state = "present" if user else "absent"
         return {"name": item.name, "state": state, "skipped_reason": "no_delivered_share"}

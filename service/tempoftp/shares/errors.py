@@ -103,6 +103,12 @@ class ShareNotFound(ShareRefused):
     title = "There is no such share"
 
 
+class AccountTaken(ShareRefused):
+    """The account belongs to another e-mail, or the e-mail has another account (HTTP 409)."""
+
+    title = "The account is taken"
+
+
 class IllegalTransition(ShareRefused):
     """The share's state does not allow what was asked (HTTP 409)."""
 

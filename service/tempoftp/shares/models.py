@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Float, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    false,
+)
 from sqlalchemy.dialects.mysql import DATETIME as MYSQL_DATETIME
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -67,6 +79,8 @@ class Account(Base):
     password_hash: Mapped[str | None] = mapped_column(Text)
     origin: Mapped[str | None] = mapped_column(String(16))
     """`created` or `adopted`, as the FTP host reports it; None until it did."""
+    adopt: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """An operator said that this account, which may have been there before us, is this e-mail's."""
     exists_since: Mapped[datetime | None] = mapped_column(UtcDateTime())
     """When the account was first seen in pure-ftpd's table; None while it is not there."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())

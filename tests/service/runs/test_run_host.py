@@ -15,6 +15,7 @@ from tempoftp.runs.request_file import RunRequest
 from tempoftp.runs.run_host import HostRunner, plan_wait
 from tempoftp.runs.simulated import SimulatedProvisioner
 from tempoftp.settings import Settings
+from tempoftp.shares.account_map import map_account
 from tempoftp.shares.accounts import scheme_of
 from tempoftp.shares.database import Database
 from tempoftp.shares.deletion import request_deletion
@@ -195,12 +196,26 @@ def test_reuse_password_shows_the_token_again(
 def test_account_that_was_there_before_shows_its_hash(
     settings: Settings, database: Database, runner: HostRunner, accept_share: AcceptShare, ftp_host: str
 ) -> None:
+    with database.write() as session:
+        map_account(session, "alguien@dominio", "juan.perez", ftp_host)
     accept_share("p1", ruta="source1:/srv/datos/existe")
     work_until(runner, database, ftp_host, "p1", State.LISTO)
     with database.read() as session:
         answer = describe_share(session, settings, session.get_one(Share, "p1"))
     assert answer["password_tipo"] == "hash"
     assert answer["password"].startswith("$6$")
+    assert answer["usuario"] == "juan.perez"
+
+
+def test_account_that_was_there_before_is_nobodys_until_an_operator_says_so(
+    database: Database, runner: HostRunner, accept_share: AcceptShare, ftp_host: str
+) -> None:
+    accept_share("p1", ruta="source1:/srv/datos/existe")
+    work_until(runner, database, ftp_host, "p1", State.ERROR)
+    with database.read() as session:
+        share = session.get_one(Share, "p1")
+    assert share.error_class == "account_conflict"
+    assert "map it" in share.message
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,13 @@ def test_absent_keeps_an_account_that_is_needed_or_not_ours(world: World) -> Non
     assert apply_user(world, user(state="absent"), 117.0)["kept_reason"] == "adopted"
 
 
+def test_account_that_was_there_is_a_conflict_until_it_is_mapped(world: World) -> None:
+    apply_share(world, share("/srv/datos/existe"), 100.0)
+    assert apply_user(world, user(), 200.0)["error"]["class"] == "account_conflict"
+    mapped = apply_user(world, user(adopt=True), 200.0)
+    assert (mapped["origin"], mapped["state"], mapped["password_matches"]) == ("adopted", "present", False)
+
+
 @pytest.mark.parametrize("name", sorted(ERROR_CLASSES))
 def test_every_failure_can_be_asked_for(world: World, name: str) -> None:
     failed = apply_share(world, share(f"/srv/datos/falla-{name}"), 100.0)

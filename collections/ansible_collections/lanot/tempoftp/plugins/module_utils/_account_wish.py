@@ -24,7 +24,10 @@ _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class AccountWish(NamedTuple):
-    """What the caller wants of one account; None leaves a value of an existing row alone."""
+    """What the caller wants of one account; None leaves a value of an existing row alone.
+
+    ``adopt``: an account that tempoftp did not create may be used for shares; somebody said whose it is.
+    """
 
     name: str
     state: str = "present"
@@ -36,6 +39,7 @@ class AccountWish(NamedTuple):
     home: Optional[str] = None
     expires: Optional[str] = None
     end_sessions: bool = True
+    adopt: bool = False
 
 
 class AccountSite(NamedTuple):

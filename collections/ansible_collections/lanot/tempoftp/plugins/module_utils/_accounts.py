@@ -249,6 +249,12 @@ def _check_adopted(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> N
             f"account {wish.name} was there before tempoftp and is gone now: make it again, or remove "
             f"{site.shares_root}/.tempoftp/accounts/{wish.name}.json to let tempoftp create it"
         )
+    if not wish.adopt:
+        # That the name is the one we would have chosen is no proof of whose account it is.
+        raise AccountConflictError(
+            f"account {wish.name} was there before tempoftp, and nobody has said whose it is: map it to its owner's "
+            f"e-mail (tempoftp account map EMAIL {wish.name}; with share.yml, adopt: true), or choose another name"
+        )
     wanted = {
         "home": build_home(wish.name, site),
         "uid": site.default_uid if wish.uid is None else wish.uid,

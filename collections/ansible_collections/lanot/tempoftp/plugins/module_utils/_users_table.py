@@ -9,7 +9,7 @@ Names of columns come from INFORMATION_SCHEMA and are quoted; every value is bou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Optional
 
@@ -28,11 +28,16 @@ _ROW_ERRORS = {
     1366: "invalid",  # wrong string value
     1406: "invalid",  # too long
 }
+# A column that is none of ours, NOT NULL and without a default: every new row fails until the inventory says a value.
+_NO_DEFAULT = 1364
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class TableDescription(NamedTuple):
-    """What the users table and its columns are called. The defaults are the seed's; ``expires`` may be missing."""
+    """What the users table and its columns are called. The defaults are the seed's; ``expires`` may be missing.
+
+    ``extra_columns``: what a new row gets in columns that are none of ours, by column.
+    """
 
     table: str = "users"
     name: str = "User"
@@ -42,6 +47,7 @@ class TableDescription(NamedTuple):
     home: str = "Dir"
     status: str = "Status"
     expires: str = "Expires"
+    extra_columns: Mapping[str, Any] = {}  # never changed in place
 
 
 class UserRow(NamedTuple):
@@ -57,7 +63,10 @@ class UserRow(NamedTuple):
 
 
 class TableFacts(NamedTuple):
-    """What the server says of the table. ``columns``: field of UserRow → column. Widths in characters."""
+    """What the server says of the table. ``columns``: field of UserRow → column. Widths in characters.
+
+    ``extra_columns``: as in TableDescription, by the columns' real names.
+    """
 
     version: str
     table: str
@@ -65,6 +74,7 @@ class TableFacts(NamedTuple):
     name_width: int
     password_width: int
     home_width: int
+    extra_columns: Mapping[str, Any] = {}  # never changed in place
 
     @property
     def has_expires(self) -> bool:
@@ -111,10 +121,13 @@ def read_table(cursor: Any, description: TableDescription) -> TableFacts:
         elif field != "expires":
             raise DatabaseUnavailableError(
                 f"table {description.table!r} has no column {wanted!r} (it has {', '.join(sorted(widths))}): "
-                "use a table as in the documentation of this module"
+                "say with the option columns what it is called there"
             )
+    extra = _find_extra_columns(description, columns, by_lower)
     width = {field: int(widths[column] or 0) for field, column in columns.items()}
-    return TableFacts(version, description.table, columns, width["name"], width["password"], width["home"])
+    return TableFacts(
+        version, description.table, columns, width["name"], width["password"], width["home"], extra
+    )
 
 
 def build_select(facts: TableFacts, count: int) -> str:
@@ -129,10 +142,12 @@ def build_select(facts: TableFacts, count: int) -> str:
 
 def build_insert(facts: TableFacts, row: UserRow) -> tuple[str, list[Any]]:
     """Return the statement and values that add *row*."""
-    columns = ", ".join(quote_identifier(column) for column in facts.columns.values())
-    marks = ", ".join(["%s"] * len(facts.columns))
+    names = [*facts.columns.values(), *facts.extra_columns]
+    columns = ", ".join(quote_identifier(column) for column in names)
+    marks = ", ".join(["%s"] * len(names))
     statement = f"INSERT INTO {quote_identifier(facts.table)} ({columns}) VALUES ({marks})"  # noqa: S608
-    return statement, [_to_value(field, getattr(row, field)) for field in facts.columns]
+    values = [_to_value(field, getattr(row, field)) for field in facts.columns]
+    return statement, [*values, *facts.extra_columns.values()]
 
 
 def build_update(facts: TableFacts, before: UserRow, after: UserRow) -> tuple[str, list[Any]]:
@@ -199,6 +214,26 @@ def find_differences(
     return [field for field in fields if getattr(expected, field) != getattr(seen, field)]
 
 
+def _find_extra_columns(
+    description: TableDescription, columns: Mapping[str, str], by_lower: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the extra columns by their real names; raise DatabaseUnavailableError when one does not fit."""
+    extra = {}
+    for name, value in description.extra_columns.items():
+        column = by_lower.get(name.lower())
+        if column is None:
+            raise DatabaseUnavailableError(
+                f"extra_columns: table {description.table!r} has no column {name!r} (it has "
+                f"{', '.join(sorted(by_lower.values()))})"
+            )
+        if column in columns.values():
+            raise DatabaseUnavailableError(
+                f"extra_columns: {name!r} is a column that tempoftp writes itself: leave it out"
+            )
+        extra[column] = value
+    return extra
+
+
 def _build_where(facts: TableFacts, name: str) -> tuple[str, list[Any]]:
     column = quote_identifier(facts.columns["name"])
     # The first comparison may use the index, the second one is exact.
@@ -219,6 +254,10 @@ def _classify(error: BaseException) -> TempoftpError:
     if number in _ROW_ERRORS:
         return TempoftpError(
             f"the users table refused the row: {describe_failure(error)}", _ROW_ERRORS[number]
+        )
+    if number == _NO_DEFAULT:
+        return DatabaseUnavailableError(
+            f"the users table refused the row: {describe_failure(error)}; give new rows a value there by extra_columns"
         )
     return DatabaseUnavailableError(
         f"the database did not do it: {describe_failure(error)}; look at the server and at the grants of this login"

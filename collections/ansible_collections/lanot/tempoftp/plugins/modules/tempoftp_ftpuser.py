@@ -15,9 +15,9 @@ version_added: 0.1.0
 description:
   - Makes, blocks and removes virtual users of a Pure-FTPd server whose accounts live in a table of MySQL or
     MariaDB.
-  - The table needs columns C(User), C(Password), C(Uid), C(Gid), C(Dir) and C(Status); C(Expires)
-    (C(DATETIME), UTC) is used where
-    it is there. C(Status) may be a number or an V(ENUM('0','1'\)).
+  - The table needs columns C(User), C(Password), C(Uid), C(Gid), C(Dir) and C(Status), or others that
+    O(columns) names; C(Expires)
+    (C(DATETIME), UTC) is used where it is there. C(Status) may be a number or an V(ENUM('0','1'\)).
   - The password of an existing account is not touched unless O(update_password=always).
   - How a password is stored depends on the width of its column and on C(MYSQLCrypt) of
     O(pureftpd_mysql_conf). What Pure-FTPd
@@ -31,6 +31,7 @@ author:
 extends_documentation_fragment:
   - lanot.tempoftp.attributes
   - lanot.tempoftp.mysql_login
+  - lanot.tempoftp.users_table
 attributes:
   idempotent:
     description: When run twice in a row outside check mode, with the same arguments, the second invocation
@@ -91,6 +92,14 @@ options:
       Pure-FTPd keeps them otherwise.
     type: bool
     default: true
+  adopt:
+    description:
+      - With O(shares_root), whether an account that tempoftp did not create may be used for shares. It is
+        never written.
+      - Without it, O(state=present) of such an account is an C(account_conflict) - that its name is the
+        expected one is no proof of whose it is.
+    type: bool
+    default: false
   users:
     description:
       - A list of accounts, in place of O(name) and the options above.
@@ -135,6 +144,10 @@ options:
         description: See O(end_sessions).
         type: bool
         default: true
+      adopt:
+        description: See O(adopt).
+        type: bool
+        default: false
   shares_root:
     description:
       - Root of the shares on this host, for example V(/data). The module looks at the manifests below it and
@@ -157,10 +170,6 @@ options:
     description: Lowest Uid and Gid that an account may have. Those below are the system's.
     type: int
     default: 1000
-  table:
-    description: Name of the users table.
-    type: str
-    default: users
   pureftpd_mysql_conf:
     description:
       - MySQL configuration of Pure-FTPd, where C(MYSQLCrypt) is read.
@@ -198,6 +207,18 @@ EXAMPLES = r"""
         state: absent
   no_log: true
   register: accounts
+
+- name: A table that was there before, with other names and a quota
+  lanot.tempoftp.tempoftp_ftpuser:
+    name: ftp_alguien_dominio
+    password_hash: "{{ ftp_password_hash }}"
+    table: ftpd
+    columns:
+      name: login
+      home: homedir
+    extra_columns:
+      QuotaSize: 0
+  no_log: true
 
 - name: Only look whether the database is fit
   lanot.tempoftp.tempoftp_ftpuser:
@@ -346,6 +367,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._account_wish impor
     AccountSite,
     AccountWish,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
 from ansible_collections.lanot.tempoftp.plugins.module_utils._ftpuser_result import build_diff, build_result
 from ansible_collections.lanot.tempoftp.plugins.module_utils._ftpuser_run import Execution, run_accounts
 from ansible_collections.lanot.tempoftp.plugins.module_utils._mysql_login import (
@@ -353,7 +375,10 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._mysql_login import
     build_login_argument_spec,
     open_connection,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._users_table import TableDescription
+from ansible_collections.lanot.tempoftp.plugins.module_utils._table_options import (
+    build_table,
+    build_table_argument_spec,
+)
 
 
 def build_account_argument_spec() -> dict[str, dict[str, Any]]:
@@ -374,6 +399,7 @@ def build_account_argument_spec() -> dict[str, dict[str, Any]]:
         "home": {"type": "str", "no_log": False},
         "expires": {"type": "str", "no_log": False},
         "end_sessions": {"type": "bool", "default": True, "no_log": False},
+        "adopt": {"type": "bool", "default": False, "no_log": False},
     }
 
 
@@ -388,8 +414,8 @@ def build_argument_spec() -> dict[str, dict[str, Any]]:
         "default_uid": {"type": "int", "default": 2001, "no_log": False},
         "default_gid": {"type": "int", "default": 2001, "no_log": False},
         "min_uid": {"type": "int", "default": 1000, "no_log": False},
-        "table": {"type": "str", "default": "users", "no_log": False},
         "pureftpd_mysql_conf": {"type": "path", "no_log": False},
+        **build_table_argument_spec(),
         **build_login_argument_spec(),
     }
 
@@ -404,7 +430,7 @@ def build_execution(params: dict[str, Any], check_mode: bool) -> Execution:
     return Execution(
         connect=lambda: open_connection(login),
         site=site,
-        table=TableDescription(table=params["table"]),
+        table=build_table(params),
         mysql_conf=params["pureftpd_mysql_conf"],
         check_mode=check_mode,
     )
@@ -422,7 +448,11 @@ def main() -> None:
     items = [module.params] if single else module.params["users"]
     wishes = [AccountWish(**{key: item[key] for key in AccountWish._fields}) for item in items]
 
-    outcomes, database = run_accounts(build_execution(module.params, module.check_mode), wishes)
+    try:
+        execution = build_execution(module.params, module.check_mode)
+    except TempoftpError as error:
+        module.fail_json(msg=error.message, error=error.to_dict())
+    outcomes, database = run_accounts(execution, wishes)
 
     result = {
         "changed": any(outcome.changed for outcome in outcomes),

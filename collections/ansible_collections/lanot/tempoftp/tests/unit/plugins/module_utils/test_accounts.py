@@ -254,10 +254,12 @@ def test_a_name_that_can_never_be_is_said_before_anything_is_copied():
 
 # ---- accounts that were there before
 
+MAPPED = WISH._replace(adopt=True)
+
 
 def test_an_account_that_fits_is_adopted_and_never_written():
     plan = plan_account(
-        WISH._replace(update_password="always", password_hash=OTHER_HASH),
+        MAPPED._replace(update_password="always", password_hash=OTHER_HASH),
         SeenAccount(rows=(ROW,), shares=(build_share(),)),
         SHARED,
     )
@@ -266,18 +268,33 @@ def test_an_account_that_fits_is_adopted_and_never_written():
 
 
 @pytest.mark.parametrize("record", [None, THEIRS])
+@pytest.mark.parametrize("shares", [(), (build_share(),)])
+def test_an_account_that_fits_is_not_taken_over_unless_somebody_said_whose_it_is(record, shares):
+    error = refusal(WISH, SeenAccount(rows=(ROW,), record=record, shares=shares))
+    assert (error.error_class, error.transient) == ("account_conflict", False)
+    assert f"tempoftp account map EMAIL {NAME}" in error.message
+
+
+def test_an_account_of_ours_needs_nobody_to_say_so():
+    share = build_ready_share("s1", NOW, 3)
+    row = ROW._replace(expires=share.expires)
+    for wish in (WISH, MAPPED):
+        assert not plan_account(wish, SeenAccount(rows=(row,), record=OURS, shares=(share,)), SHARED).changed
+
+
+@pytest.mark.parametrize("record", [None, THEIRS])
 @pytest.mark.parametrize(
     "change", [{"home": "/srv/x"}, {"uid": 2002}, {"gid": 33}, {"status": "0"}, {"expires": format_time(NOW)}]
 )
 def test_an_account_that_does_not_fit_is_a_conflict_even_before_the_copy(record, change):
-    error = refusal(WISH, SeenAccount(rows=(ROW._replace(**change),), record=record))
+    error = refusal(MAPPED, SeenAccount(rows=(ROW._replace(**change),), record=record))
     assert error.error_class == "account_conflict"
     assert next(iter(change)) in error.message or "expired" in error.message
 
 
 def test_an_adopted_account_that_is_gone_is_not_made():
     assert (
-        refusal(WISH, SeenAccount(record=THEIRS, shares=(build_share(),))).error_class == "account_conflict"
+        refusal(MAPPED, SeenAccount(record=THEIRS, shares=(build_share(),))).error_class == "account_conflict"
     )
 
 
@@ -377,6 +394,7 @@ WISHES = st.builds(
     password_hash=st.sampled_from([None, HASH, OTHER_HASH]),
     update_password=st.sampled_from(["on_create", "always"]),
     end_sessions=st.booleans(),
+    adopt=st.booleans(),
 )
 SEEN = st.builds(
     SeenAccount,

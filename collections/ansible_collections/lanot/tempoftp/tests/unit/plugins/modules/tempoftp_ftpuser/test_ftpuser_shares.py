@@ -207,10 +207,25 @@ def test_an_account_that_was_there_is_read_only_ever(server, run_shared, tree):
     write_share(tree)
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree, password="theirs")], fields=FIELDS)
-    user = run_shared(update_password="always")[0]
+    user = run_shared(update_password="always", adopt=True)[0]
     assert (user["origin"], user["state"], user["password_hash"]) == ("adopted", "present", "theirs")
     assert _manifest.read_account(tree, NAME).origin == "adopted"
     assert _manifest.read_manifest(tree, "s1").ready_at is not None
+
+
+def test_an_account_that_was_there_is_nobodys_until_somebody_says_so(server, run_shared, tree):
+    write_share(tree)
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree, password="theirs")], fields=FIELDS)
+    user, result = run_shared()
+    assert (user["error"]["class"], user["error"]["transient"], result["changed"]) == (
+        "account_conflict",
+        False,
+        False,
+    )
+    assert "password_hash" not in user
+    assert not tree.account(NAME).exists()
+    assert _manifest.read_manifest(tree, "s1").ready_at is None
 
 
 @pytest.mark.parametrize("state", ["absent", "blocked"])

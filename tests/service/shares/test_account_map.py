@@ -1,0 +1,93 @@
+"""Whose accounts are that were there before: an operator's word, and what it may not be."""
+
+from __future__ import annotations
+
+import pytest
+
+from tempoftp.runs.request_file import build_user_item
+from tempoftp.shares.account_map import list_accounts, map_account, unmap_account
+from tempoftp.shares.accounts import take_account
+from tempoftp.shares.database import Database
+from tempoftp.shares.errors import AccountTaken, InvalidRequest
+from tempoftp.shares.models import Account
+
+
+def take(session, email: str) -> Account:
+    account = take_account(session, email, lambda: "ftp1")
+    session.flush()
+    return account
+
+
+def test_a_mapped_account_is_the_e_mails_and_may_be_adopted(database: Database) -> None:
+    with database.write() as session:
+        map_account(session, "Juan@Dominio", "Juan.Perez", "ftp1")
+    with database.write() as session:
+        account = take(session, "juan@dominio")
+        assert (account.name, account.ftp_host, account.adopt) == ("Juan.Perez", "ftp1", True)
+        assert build_user_item(account, wanted=True).adopt is True
+
+
+def test_an_account_that_nobody_mapped_may_not(database: Database) -> None:
+    with database.write() as session:
+        assert build_user_item(take(session, "juan@dominio"), wanted=True).adopt is False
+
+
+def test_mapping_the_name_that_was_chosen_allows_to_adopt_it(database: Database) -> None:
+    with database.write() as session:
+        name = take(session, "juan@dominio").name
+        assert map_account(session, "juan@dominio", name, "ftp1").adopt is True
+        assert map_account(session, "juan@dominio", name, "ftp1").adopt is True
+        assert len(list_accounts(session)) == 1
+
+
+@pytest.mark.parametrize(
+    ("email", "name", "host", "word"),
+    [
+        ("otra@dominio", "juan", "ftp1", "juan@dominio's"),
+        ("juan@dominio", "otra", "ftp1", "has the account juan"),
+        ("juan@dominio", "juan", "ftp2", "is on ftp1"),
+    ],
+)
+def test_what_is_taken_is_refused_and_stays(
+    database: Database, email: str, name: str, host: str, word: str
+) -> None:
+    with database.write() as session:
+        map_account(session, "juan@dominio", "juan", "ftp1")
+    with pytest.raises(AccountTaken, match=word), database.write() as session:
+        map_account(session, email, name, host)
+    with database.read() as session:
+        (account,) = list_accounts(session)
+    assert (account.email, account.name, account.ftp_host) == ("juan@dominio", "juan", "ftp1")
+
+
+@pytest.mark.parametrize(
+    ("email", "name"),
+    [("juan", "juan"), ("juan@dominio", "../x"), ("juan@dominio", "' OR 1=1"), ("juan@dominio", "")],
+)
+def test_what_can_be_no_e_mail_or_account_is_refused(database: Database, email: str, name: str) -> None:
+    with pytest.raises(InvalidRequest), database.write() as session:
+        map_account(session, email, name, "ftp1")
+
+
+def test_a_name_that_was_mapped_is_never_chosen_for_another_e_mail(database: Database) -> None:
+    with database.write() as session:
+        map_account(session, "juan@otro", "ftp_juan_dominio", "ftp1")
+        assert take(session, "juan@dominio").name not in ("ftp_juan_dominio", "")
+
+
+def test_a_mapping_that_no_share_used_can_be_taken_back(database: Database) -> None:
+    with database.write() as session:
+        map_account(session, "juan@dominio", "juna", "ftp1")
+        unmap_account(session, "juan@dominio")
+        session.flush()
+        assert map_account(session, "juan@dominio", "juan", "ftp1").name == "juan"
+    with pytest.raises(InvalidRequest), database.write() as session:
+        unmap_account(session, "otra@dominio")
+
+
+def test_an_account_that_shares_used_is_never_given_away(database: Database, accept_share) -> None:
+    with database.write() as session:
+        map_account(session, "alguien@dominio", "juan", "ftp1")
+    accept_share("p1", usuario="alguien@dominio")
+    with pytest.raises(AccountTaken), database.write() as session:
+        unmap_account(session, "alguien@dominio")
