@@ -54,7 +54,7 @@ options:
         default: Expires
   extra_columns:
     description:
-      - What new rows get in other columns, for example V({QuotaSize: 0, DLBandwidth: 0}).
+      - What new rows get in other columns, for example a quota.
       - Needed for columns that are C(NOT NULL) and have no default. Rows that are there are never changed.
     type: dict
     default: {}
