@@ -40,6 +40,8 @@ ERROR_MESSAGES: dict[str, str] = {
     "destination_occupied": "Hay algo ajeno en el lugar de la entrega; avise al operador o elija otro id.",
     "invalid": "El servidor FTP rechazó la solicitud por inválida; avise al operador.",
     "stale": "El servidor FTP ya conoce una versión más nueva de esta solicitud; no se cambió nada.",
+    "ended": "La entrega ya terminó; pídala otra vez.",
+    "not_delivered": "El servidor FTP no tiene esta entrega; no hay nada que cambiar.",
 }
 
 

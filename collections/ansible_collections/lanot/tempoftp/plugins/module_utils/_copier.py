@@ -81,7 +81,7 @@ class Copier:
         self._tree = tree
         self._manifest = manifest
         self._data = tree.data(manifest.id)
-        self._status = Status(manifest.generation, boot_id)
+        self._status = Status(manifest.copied_for, boot_id)
         self._written = 0.0
         self._is_file = False
         self._access: Optional[Access] = None
@@ -360,7 +360,7 @@ class Copier:
 
     def _check_wanted(self) -> None:
         present = read_manifest(self._tree, self._manifest.id)
-        if present is None or present.generation != self._manifest.generation or present.state != "copying":
+        if present is None or present.copied_for != self._manifest.copied_for or present.state != "copying":
             raise SupersededError
 
     def _write_status(self, **changes: object) -> None:

@@ -30,6 +30,8 @@ CLASSES: dict[str, bool] = {
     "destination_occupied": False,
     "invalid": False,
     "stale": False,
+    "ended": False,
+    "not_delivered": False,
 }
 TRANSIENT = frozenset(name for name, passes in CLASSES.items() if passes)
 PERMANENT = frozenset(name for name, passes in CLASSES.items() if not passes)
@@ -71,6 +73,12 @@ class StaleGenerationError(TempoftpError):
     """A late run came with a wish older than what the host already knows."""
 
     error_class = "stale"
+
+
+class EndedError(TempoftpError):
+    """The share is over: what is asked for needs one that lives."""
+
+    error_class = "ended"
 
 
 class AccountConflictError(TempoftpError):

@@ -9,6 +9,7 @@ Every function takes a ``Tree``. Callers that write hold the host's lock (``_loc
 
 from __future__ import annotations
 
+import calendar
 import json
 import os
 import time
@@ -20,9 +21,14 @@ from ._names import parse_ftpuser, parse_id
 from ._tree import Tree
 
 SCHEMA = 1
-LIVE_STATES = ("copying", "delivered")
+ARRIVED_STATES = ("delivered", "blocked")
+LIVE_STATES = ("copying", *ARRIVED_STATES)
 MANIFEST_STATES = (*LIVE_STATES, "absent")
 ORIGINS = ("created", "adopted")
+DELETED, EXPIRED = "deleted", "expired"
+REASONS = (DELETED, EXPIRED)
+_DAY = 86400
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Manifest(NamedTuple):
@@ -30,6 +36,9 @@ class Manifest(NamedTuple):
 
     ``state`` ``absent`` means: being taken away; once it is, a tombstone stands instead of the manifest.
     ``origin`` says who made the home: ``created`` by tempoftp, or ``adopted`` (it was there before).
+    ``hidden``: it is kept out of the home; a share that is ``blocked`` is, and one on its way may be.
+    ``copy_generation``: the wish for which the data is or was copied, since a later one may change only how long
+    the share lives and whether it is seen; 0 is ``generation``. ``reason``: why it is ``absent``.
     """
 
     id: str
@@ -51,6 +60,9 @@ class Manifest(NamedTuple):
     uid: int = 0
     gid: int = 0
     state: str = "copying"
+    hidden: bool = False
+    copy_generation: int = 0
+    reason: Optional[str] = None
     path: str = ""
     bytes_total: Optional[int] = None
     files_total: Optional[int] = None
@@ -68,29 +80,75 @@ class Manifest(NamedTuple):
 
     @property
     def live(self) -> bool:
-        """Whether the share is wanted: on its way or delivered."""
+        """Whether the share is wanted: on its way, delivered or blocked."""
         return self.state in LIVE_STATES
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the whole data is here, seen by the recipient or not."""
+        return self.state in ARRIVED_STATES
+
+    @property
+    def copied_for(self) -> int:
+        """The generation for which the data is copied, which its status bears."""
+        return self.copy_generation or self.generation
+
+    @property
+    def promised(self) -> Optional[str]:
+        """The end that ``ready_at`` and ``lifetime_days`` make, None before the share is ready."""
+        return None if self.ready_at is None else add_days(self.ready_at, self.lifetime_days)
+
+    @property
+    def ends_at(self) -> Optional[str]:
+        """When the share is over. An extension counts as soon as it is written down here: until the account has
+        been confirmed with it, the later of both ends holds, so that nothing is deleted that was just extended."""
+        ends = [end for end in (self.expires, self.promised) if end is not None]
+        return max(ends) if self.expires is not None else None
+
+    def is_over(self, now: float) -> bool:
+        """Whether the share's time is up. *now*: seconds since the epoch, never earlier than once seen."""
+        return self.ends_at is not None and self.ends_at <= format_time(now)
 
 
 class Tombstone(NamedTuple):
-    """What is left of a share that ended."""
+    """What is left of a share that ended. ``ftpuser`` and ``reason`` are None in those of an earlier release."""
 
     id: str
     generation: int
     ended_at: str
+    ftpuser: Optional[str] = None
+    reason: Optional[str] = None
 
 
 class Account(NamedTuple):
-    """Whether tempoftp ``created`` an account or ``adopted`` one that was there."""
+    """Whether tempoftp ``created`` an account or ``adopted`` one that was there.
+
+    ``password_generation`` counts the passwords that were wished for it, so that a late wish sets none back.
+    """
 
     name: str
     origin: str
     created_at: str
+    password_generation: int = 0
 
 
 def format_time(seconds: float) -> str:
     """Return *seconds* since the epoch as ISO 8601 UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    return time.strftime(_TIME_FORMAT, time.gmtime(seconds))
+
+
+def add_days(moment: str, days: int) -> Optional[str]:
+    """Return *moment* (ISO 8601 UTC) plus some days, None when it is no such time."""
+    begins = parse_time(moment)
+    return None if begins is None else format_time(begins + days * _DAY)
+
+
+def parse_time(moment: Any) -> Optional[int]:
+    """Return the seconds since the epoch of an ISO 8601 UTC time, None when it is none."""
+    try:
+        return calendar.timegm(time.strptime(moment, _TIME_FORMAT))
+    except (TypeError, ValueError):
+        return None
 
 
 def format_now() -> str:
@@ -132,7 +190,7 @@ def list_manifests(tree: Tree) -> tuple[list[Manifest], list[str]]:
 
 
 def list_account_manifests(tree: Tree, ftpuser: str) -> list[Manifest]:
-    """Return the live manifests (on their way or delivered) of one account."""
+    """Return the live manifests of one account."""
     return [manifest for manifest in list_manifests(tree)[0] if manifest.live and manifest.ftpuser == ftpuser]
 
 
@@ -146,7 +204,13 @@ def read_tombstone(tree: Tree, share_id: str) -> Optional[Tombstone]:
     generation, ended_at = content.get("generation"), content.get("ended_at")
     if content.get("id") != share_id or not _is_generation(generation) or not isinstance(ended_at, str):
         raise _damaged(path)
-    return Tombstone(share_id, int(str(generation)), ended_at)
+    return Tombstone(
+        share_id,
+        int(str(generation)),
+        ended_at,
+        ftpuser=_read_text(content, "ftpuser"),
+        reason=_read_text(content, "reason"),
+    )
 
 
 def write_tombstone(tree: Tree, tombstone: Tombstone) -> None:
@@ -169,7 +233,10 @@ def read_account(tree: Tree, name: str) -> Optional[Account]:
     origin, created_at = content.get("origin"), content.get("created_at")
     if content.get("name") != name or origin not in ORIGINS or not isinstance(created_at, str):
         raise _damaged(path)
-    return Account(name, str(origin), created_at)
+    number = content.get("password_generation", 0)
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise _damaged(path)
+    return Account(name, str(origin), created_at, number)
 
 
 def write_account(tree: Tree, account: Account) -> None:
@@ -211,6 +278,7 @@ _COUNTS = frozenset(
         "gid",
         "reserve_bytes",
         "reserve_inodes",
+        "copy_generation",
     }
 )
 
@@ -227,11 +295,16 @@ def _fits(key: str, value: Any) -> bool:
         return isinstance(value, dict) and all(
             isinstance(seconds, (int, float)) for seconds in value.values()
         )
-    if key == "writable":
+    if key in ("writable", "hidden"):
         return isinstance(value, bool)
     if default is None and key not in _REQUIRED and value is None:
         return True
     return isinstance(value, str)
+
+
+def _read_text(content: dict[str, Any], key: str) -> Optional[str]:
+    value = content.get(key)
+    return value if isinstance(value, str) else None
 
 
 def _is_generation(value: Any) -> bool:

@@ -12,11 +12,14 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Optional
 
 from ._commands import run_command
 from ._errors import DestinationOccupiedError, TempoftpError
 from ._homes import HOME_MODE, create_home, open_home, remove_empty_home
 from ._manifest import (
+    DELETED,
+    EXPIRED,
     Manifest,
     Tombstone,
     delete_manifest,
@@ -24,14 +27,16 @@ from ._manifest import (
     format_now,
     list_account_manifests,
     read_account,
+    read_tombstone,
     sync_directory,
     write_manifest,
     write_tombstone,
 )
 from ._mounts import list_mounts_below
 from ._purge import check_no_mounts
+from ._share_look import list_places
 from ._share_plan import Seen, resolve_generation
-from ._share_wish import Site, Wish, build_manifest, refresh_manifest
+from ._share_wish import Site, Wish, adjust_manifest, build_manifest, refresh_manifest
 from ._status import write_status
 from ._tree import Tree, prepare_tree
 
@@ -54,14 +59,40 @@ def apply_enlist(tree: Tree, wish: Wish, site: Site, seen: Seen) -> None:
         # What lies in staging since an earlier boot may have lost its content in a power cut: the copier must know.
         boot_id=seen.manifest.boot_id if seen.manifest and seen.staged is not None else seen.boot_id,
     )
-    if seen.manifest is not None and seen.delivered:
-        _withdraw(tree, seen.manifest)
+    if seen.manifest is not None:
+        _withdraw(tree, seen.manifest, seen)
     if seen.manifest is not None and seen.manifest.generation == manifest.generation:
         # Somebody took the data away; how long the share lives was promised already.
-        manifest = manifest._replace(ready_at=seen.manifest.ready_at, expires=seen.manifest.expires)
+        manifest = manifest._replace(
+            ready_at=seen.manifest.ready_at,
+            expires=seen.manifest.expires,
+            copy_generation=seen.manifest.copied_for,
+        )
     tree.status(wish.id).unlink(missing_ok=True)
     write_manifest(tree, manifest)
     delete_tombstone(tree, wish.id)
+
+
+def apply_adjust(tree: Tree, wish: Wish, seen: Seen) -> None:
+    """Write down what a later wish changes of a share whose data stays as it is."""
+    manifest, generation = _require_manifest(seen), resolve_generation(wish, seen)
+    if generation > manifest.generation and seen.status is not None and seen.status.phase == "failed":
+        # The failure belongs to the earlier wish; this one tries again.
+        apply_report(tree, seen)
+    write_manifest(tree, adjust_manifest(manifest, wish, generation))
+
+
+def apply_hide(tree: Tree, seen: Seen) -> None:
+    """Rename a delivered share out of its home, where its data waits unseen."""
+    manifest = _require_manifest(seen)
+    prepare_tree(tree)
+    _leave_home(tree, manifest, tree.held_folder, manifest.id)
+
+
+def apply_show(tree: Tree, seen: Seen) -> None:
+    """Rename a share that was blocked back into its home."""
+    manifest = _require_manifest(seen)
+    _enter_home(tree, manifest, tree.held_folder, manifest.id)
 
 
 def apply_refresh(tree: Tree, wish: Wish, site: Site, manifest: Manifest) -> None:
@@ -79,7 +110,7 @@ def apply_report(tree: Tree, seen: Seen) -> None:
 
 
 def apply_deliver(tree: Tree, seen: Seen) -> None:
-    """Rename the finished copy into the home: a recipient sees all of it or nothing."""
+    """Rename the finished copy into the home: a recipient sees all of it or nothing. A blocked one stays hidden."""
     manifest = _require_manifest(seen)
     data = os.open(tree.data(manifest.id), _DIRECTORY)
     try:
@@ -87,28 +118,25 @@ def apply_deliver(tree: Tree, seen: Seen) -> None:
         os.fchmod(data, HOME_MODE)
     finally:
         os.close(data)
-    staging = os.open(tree.staging(manifest.id), _DIRECTORY)
-    try:
-        with create_home(tree, manifest.ftpuser, manifest.gid) as home:
-            _refuse_existing(home, manifest)
-            os.rename("data", manifest.id, src_dir_fd=staging, dst_dir_fd=home)
-            os.fsync(home)
-        os.fsync(staging)
-    finally:
-        os.close(staging)
-    sync_directory(tree.root)
+    if manifest.hidden:
+        prepare_tree(tree)
+        tree.data(manifest.id).rename(tree.held(manifest.id))
+        sync_directory(tree.held_folder)
+        sync_directory(tree.staging(manifest.id))
+    else:
+        _enter_home(tree, manifest, tree.staging(manifest.id), "data")
     apply_confirm(tree, seen)
 
 
 def apply_confirm(tree: Tree, seen: Seen) -> None:
-    """Write down that the share stands in the home, and clear its staging."""
+    """Write down that the share has arrived, and clear its staging."""
     manifest, status = _require_manifest(seen), seen.status
     if status is None:
         raise TempoftpError(f"share {manifest.id} has no status: try again")
     write_manifest(
         tree,
         manifest._replace(
-            state="delivered",
+            state="blocked" if manifest.hidden else "delivered",
             delivered_at=format_now(),
             bytes_total=status.bytes_total,
             files_total=status.files_total,
@@ -123,11 +151,17 @@ def apply_confirm(tree: Tree, seen: Seen) -> None:
         tree.staging(manifest.id).rmdir()
 
 
-def apply_condemn(tree: Tree, wish: Wish, seen: Seen) -> None:
+def apply_condemn(tree: Tree, seen: Seen, generation: int = 0) -> None:
     """Write down that the share is being taken away: from here on nothing can bring this generation back."""
     manifest = _require_manifest(seen)
-    generation = max(manifest.generation, wish.generation or 0)
-    write_manifest(tree, manifest._replace(state="absent", generation=generation))
+    write_manifest(
+        tree,
+        manifest._replace(
+            state="absent",
+            generation=max(manifest.generation, generation),
+            reason=EXPIRED if seen.over else DELETED,
+        ),
+    )
 
 
 def apply_unmount(tree: Tree, seen: Seen) -> None:
@@ -135,7 +169,7 @@ def apply_unmount(tree: Tree, seen: Seen) -> None:
     for mount in seen.mounts:
         run_command(["umount", "--", mount], timeout=_UMOUNT_LIMIT)
     manifest = _require_manifest(seen)
-    for place in (tree.destination(manifest.ftpuser, manifest.id), tree.staging(manifest.id)):
+    for place in list_places(tree, manifest):
         check_no_mounts(place)
 
 
@@ -143,31 +177,32 @@ def apply_discard(tree: Tree, seen: Seen) -> None:
     """Rename everything of the share into the trash and leave a tombstone: from here on it is out of reach."""
     manifest = _require_manifest(seen)
     if seen.delivered:
-        check_no_mounts(tree.destination(manifest.ftpuser, manifest.id))
-        with open_home(tree, manifest.ftpuser) as home:
-            if home is not None:
-                trash = os.open(tree.trash, _DIRECTORY)
-                try:
-                    os.rename(
-                        manifest.id, _choose_trash(tree, manifest).name, src_dir_fd=home, dst_dir_fd=trash
-                    )
-                    os.fsync(home)
-                finally:
-                    os.close(trash)
-    if tree.staging(manifest.id).exists():
-        check_no_mounts(tree.staging(manifest.id))
-        tree.staging(manifest.id).rename(_choose_trash(tree, manifest))
-    apply_bury(tree, manifest.id, max(manifest.generation, seen.ended))
+        _leave_home(tree, manifest, tree.trash, _choose_trash(tree, manifest).name)
+    for place in (tree.held(manifest.id), tree.staging(manifest.id)):
+        if place.exists():
+            check_no_mounts(place)
+            place.rename(_choose_trash(tree, manifest))
+    apply_bury(tree, manifest.id, max(manifest.generation, seen.ended), manifest)
     delete_manifest(tree, manifest.id)
     if manifest.origin == "created":
         # The next share of the account that is delivered makes it again.
         remove_empty_home(tree, manifest.ftpuser)
 
 
-def apply_bury(tree: Tree, share_id: str, generation: int) -> None:
-    """Leave a tombstone, so that a late run cannot make this generation or an older one again."""
+def apply_bury(tree: Tree, share_id: str, generation: int, manifest: Optional[Manifest] = None) -> None:
+    """Leave a tombstone, so that a late run cannot make this generation or an older one again.
+
+    Without a *manifest* the share ended before, or was never here: how it ended stays as it was told.
+    """
     prepare_tree(tree)
-    write_tombstone(tree, Tombstone(share_id, generation, format_now()))
+    before = read_tombstone(tree, share_id) if manifest is None else None
+    if manifest is not None:
+        tombstone = Tombstone(share_id, generation, format_now(), manifest.ftpuser, manifest.reason)
+    elif before is not None:
+        tombstone = before._replace(generation=generation)
+    else:
+        tombstone = Tombstone(share_id, generation, format_now())
+    write_tombstone(tree, tombstone)
 
 
 def check_trash(tree: Tree, seen: Seen) -> None:
@@ -194,17 +229,43 @@ def _choose_trash(tree: Tree, manifest: Manifest) -> Path:
     return path
 
 
-def _withdraw(tree: Tree, manifest: Manifest) -> None:
-    """Take a delivered share out of the home, to be brought up to date in staging."""
+def _withdraw(tree: Tree, manifest: Manifest, seen: Seen) -> None:
+    """Take what was delivered back into staging, to be brought up to date there."""
+    if seen.delivered:
+        _leave_home(tree, manifest, tree.staging(manifest.id), "data")
+    if seen.held is not None:
+        newer = seen.staged is not None or seen.delivered
+        held = tree.held(manifest.id)
+        held.rename(_choose_trash(tree, manifest) if newer else tree.data(manifest.id))
+
+
+def _enter_home(tree: Tree, manifest: Manifest, folder: Path, name: str) -> None:
+    """Rename *name* of one of our own folders into the home."""
+    source = os.open(folder, _DIRECTORY)
+    try:
+        with create_home(tree, manifest.ftpuser, manifest.gid) as home:
+            _refuse_existing(home, manifest)
+            os.rename(name, manifest.id, src_dir_fd=source, dst_dir_fd=home)
+            os.fsync(home)
+        os.fsync(source)
+    finally:
+        os.close(source)
+    sync_directory(tree.root)
+
+
+def _leave_home(tree: Tree, manifest: Manifest, folder: Path, name: str) -> None:
+    """Rename the share out of the home into one of our own folders, under *name*."""
     check_no_mounts(tree.destination(manifest.ftpuser, manifest.id))
     with open_home(tree, manifest.ftpuser) as home:
-        if home is not None:
-            staging = os.open(tree.staging(manifest.id), _DIRECTORY)
-            try:
-                os.rename(manifest.id, "data", src_dir_fd=home, dst_dir_fd=staging)
-                os.fsync(home)
-            finally:
-                os.close(staging)
+        if home is None:
+            return
+        target = os.open(folder, _DIRECTORY)
+        try:
+            os.rename(manifest.id, name, src_dir_fd=home, dst_dir_fd=target)
+            os.fsync(home)
+            os.fsync(target)
+        finally:
+            os.close(target)
 
 
 def _refuse_existing(home: int, manifest: Manifest) -> None:

@@ -20,14 +20,17 @@ from ._library import COPY, PURGE, build_program_argv, install_library
 from ._lock import hold_lock
 from ._manifest import Manifest
 from ._share_apply import (
+    apply_adjust,
     apply_bury,
     apply_condemn,
     apply_confirm,
     apply_deliver,
     apply_discard,
     apply_enlist,
+    apply_hide,
     apply_refresh,
     apply_report,
+    apply_show,
     apply_unmount,
     check_trash,
 )
@@ -162,7 +165,7 @@ class Batch:
         return bool(pending) and (self._tree.state.is_dir() or self._make_state(pending))
 
     def _make_state(self, pending: list[_Order]) -> bool:
-        if not any(order.wish.state == "present" or order.wish.generation is not None for order in pending):
+        if not any(order.wish.wanted or order.wish.generation is not None for order in pending):
             return False
         self._tree.state.mkdir(mode=0o700, exist_ok=True)
         return True
@@ -311,7 +314,11 @@ class Batch:
         "purge": _purge,
         "deliver": lambda self, _order, seen: apply_deliver(self._tree, seen),
         "confirm": lambda self, _order, seen: apply_confirm(self._tree, seen),
-        "condemn": lambda self, order, seen: apply_condemn(self._tree, order.wish, seen),
+        "adjust": lambda self, order, seen: apply_adjust(self._tree, order.wish, seen),
+        "hide": lambda self, _order, seen: apply_hide(self._tree, seen),
+        "show": lambda self, _order, seen: apply_show(self._tree, seen),
+        "condemn": lambda self, order, seen: apply_condemn(self._tree, seen, order.wish.generation or 0),
+        "expire": lambda self, _order, seen: apply_condemn(self._tree, seen),
         "discard": lambda self, _order, seen: apply_discard(self._tree, seen),
         "bury": lambda self, order, seen: apply_bury(self._tree, order.wish.id, order.wish.generation or 1),
     }

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Optional
 
+from ._clock import read_now
 from ._errors import TempoftpError
 from ._homes import open_home, read_inode
 from ._manifest import Manifest, read_manifest, read_tombstone
@@ -24,6 +25,7 @@ from ._units import COPY_PREFIX, PURGE_PREFIX
 
 def look_share(tree: Tree, wish: Wish, active: set[str], boot_id: str) -> Seen:
     """Return what is; *active* are the names of our running units. TempoftpError when a file of ours is damaged."""
+    now = read_now(tree)
     manifest = read_manifest(tree, wish.id)
     status = read_status(tree.status(wish.id))
     current = status is not None and manifest is not None and _speaks_of(manifest, status.generation)
@@ -38,6 +40,8 @@ def look_share(tree: Tree, wish: Wish, active: set[str], boot_id: str) -> Seen:
         purging=PURGE_PREFIX + wish.id in active,
         destination=read_inode(tree, manifest.ftpuser, wish.id) if manifest else None,
         staged=_read_inode(tree.data(wish.id)),
+        held=_read_inode(tree.held(wish.id)),
+        over=manifest is not None and manifest.is_over(now),
         occupied=_is_occupied(tree, wish, manifest),
         home_problem=_check_home(tree, wish),
         mounts=tuple(_list_mounts(tree, manifest)) if manifest and ending else (),
@@ -47,11 +51,11 @@ def look_share(tree: Tree, wish: Wish, active: set[str], boot_id: str) -> Seen:
 
 def _speaks_of(manifest: Manifest, generation: int) -> bool:
     # A deletion raises the manifest's generation; what the copier said before still tells which data is ours.
-    return generation == manifest.generation or not manifest.live
+    return generation == manifest.copied_for or not manifest.live
 
 
 def _is_occupied(tree: Tree, wish: Wish, manifest: Optional[Manifest]) -> bool:
-    if wish.state != "present" or (manifest is not None and manifest.ftpuser == wish.ftpuser):
+    if not wish.wanted or (manifest is not None and manifest.ftpuser == wish.ftpuser):
         return False
     try:
         return read_inode(tree, wish.ftpuser, wish.id) is not None
@@ -60,7 +64,7 @@ def _is_occupied(tree: Tree, wish: Wish, manifest: Optional[Manifest]) -> bool:
 
 
 def _check_home(tree: Tree, wish: Wish) -> Optional[TempoftpError]:
-    if wish.state != "present":
+    if not wish.wanted:
         return None
     try:
         with open_home(tree, wish.ftpuser):
@@ -70,8 +74,14 @@ def _check_home(tree: Tree, wish: Wish) -> Optional[TempoftpError]:
 
 
 def _list_mounts(tree: Tree, manifest: Manifest) -> list[str]:
-    places = (tree.destination(manifest.ftpuser, manifest.id), tree.staging(manifest.id))
+    places = list_places(tree, manifest)
     return [mount for place in places for mount in list_mounts_below(place)]
+
+
+def list_places(tree: Tree, manifest: Manifest) -> tuple[Path, ...]:
+    """Return where data of a share may lie, the trash apart."""
+    home, share_id = manifest.ftpuser, manifest.id
+    return tree.destination(home, share_id), tree.held(share_id), tree.staging(share_id)
 
 
 def _read_inode(path: Path) -> Optional[int]:

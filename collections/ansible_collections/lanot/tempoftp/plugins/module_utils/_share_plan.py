@@ -8,21 +8,33 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from ._errors import DestinationOccupiedError, InvalidValueError, StaleGenerationError, TempoftpError
+from ._errors import (
+    DestinationOccupiedError,
+    EndedError,
+    InvalidValueError,
+    StaleGenerationError,
+    TempoftpError,
+)
 from ._manifest import Manifest, Tombstone
-from ._share_wish import Wish, differs
+from ._share_wish import OVER, Wish, differs
 from ._status import Status
 
 # Steps that change the host. The others look, wait or only leave a note.
-CHANGING = frozenset({"enlist", "start", "deliver", "confirm", "condemn", "stop", "discard", "purge"})
+CHANGING = frozenset(
+    {
+        *("enlist", "adjust", "start", "deliver", "confirm", "hide", "show"),
+        *("condemn", "expire", "stop", "discard", "purge"),
+    }
+)
 
 
 class Seen(NamedTuple):
     """What is on the host about one share.
 
-    ``status`` is that of the manifest's generation; ``stale_status`` says that there is one of another. ``destination``
-    and ``staged`` are inodes of what stands in the home and in staging. ``occupied``: something that is not ours stands
-    where the wish wants to go. ``home_problem``: why the account's home cannot be used.
+    ``status`` is that of the manifest's generation; ``stale_status`` says that there is one of another.
+    ``destination``, ``staged`` and ``held`` are inodes of what stands in the home, in staging and among the blocked
+    shares. ``over``: the share's time is up. ``occupied``: something that is not ours stands where the wish wants to
+    go. ``home_problem``: why the account's home cannot be used.
     """
 
     boot_id: str
@@ -34,6 +46,8 @@ class Seen(NamedTuple):
     purging: bool = False
     destination: Optional[int] = None
     staged: Optional[int] = None
+    held: Optional[int] = None
+    over: bool = False
     occupied: bool = False
     home_problem: Optional[TempoftpError] = None
     mounts: tuple[str, ...] = ()
@@ -55,9 +69,16 @@ class Seen(NamedTuple):
         return self.status is not None and self.status.phase == "done"
 
     @property
+    def put(self) -> bool:
+        """Whether a share that is being copied was put into its place already, which was not yet written down."""
+        if self.status is None or self.status.inode is None:
+            return False
+        return self.copied and self.status.inode in (self.destination, self.held)
+
+    @property
     def delivered(self) -> bool:
         """Whether what stands in the home is this share, written down or not."""
-        if self.manifest is None or self.destination is None:
+        if self.manifest is None or self.destination is None or self.held is not None:
             return False
         if self.manifest.state == "copying":
             return self.copied and self.status is not None and self.status.inode == self.destination
@@ -82,15 +103,17 @@ def resolve_generation(wish: Wish, seen: Seen) -> int:
         return wish.generation
     if seen.manifest is not None and seen.manifest.generation > seen.ended and seen.manifest.live:
         return seen.manifest.generation
-    return seen.known + 1 if wish.state == "present" else seen.known
+    return seen.known + 1 if wish.wanted else seen.known
 
 
 def plan_step(wish: Wish, seen: Seen) -> Step:
     """Return the next step. ``start`` needs a free place among the running copies; without one the share is queued."""
-    return _plan_present(wish, seen) if wish.state == "present" else _plan_absent(wish, seen)
+    if wish.state == OVER:
+        return _plan_over(seen)
+    return _plan_wanted(wish, seen) if wish.wanted else _plan_absent(wish, seen)
 
 
-def _plan_present(wish: Wish, seen: Seen) -> Step:
+def _plan_wanted(wish: Wish, seen: Seen) -> Step:
     generation = resolve_generation(wish, seen)
     manifest = seen.manifest
     if generation <= seen.ended or (manifest and generation < manifest.generation):
@@ -98,9 +121,15 @@ def _plan_present(wish: Wish, seen: Seen) -> Step:
     if manifest is not None and not manifest.live:
         # A deletion was cut short. The same generation cannot come back from it; a newer one first lets it finish.
         return _refuse_stale(wish, seen) if generation == manifest.generation else _plan_end(seen)
-    if manifest is None or generation > manifest.generation:
-        return _plan_begin(wish, seen)
+    if manifest is not None and seen.over:
+        # Never revived. Who asks for it anew, rather than for more time, gets it once this one is gone.
+        anew = generation > manifest.generation and not wish.require_existing
+        return Step("expire") if anew else _refuse_ended(wish, seen)
+    if manifest is None:
+        return _refuse_ended(wish, seen) if wish.require_existing else _plan_begin(wish, seen)
     if differs(manifest, wish):
+        if generation > manifest.generation:
+            return _plan_begin(wish, seen)
         return Step(
             "refuse",
             InvalidValueError(
@@ -108,6 +137,12 @@ def _plan_present(wish: Wish, seen: Seen) -> Step:
                 "first, or give a higher generation"
             ),
         )
+    if (generation, wish.lifetime_days, wish.hidden) != (
+        manifest.generation,
+        manifest.lifetime_days,
+        manifest.hidden,
+    ):
+        return Step("adjust")
     return _plan_progress(wish, seen, manifest)
 
 
@@ -118,14 +153,15 @@ def _plan_begin(wish: Wish, seen: Seen) -> Step:
 
 
 def _plan_progress(wish: Wish, seen: Seen, manifest: Manifest) -> Step:
-    if manifest.state == "delivered":
-        if seen.destination is None:
-            return Step("enlist")
-        return Step("purge") if seen.trash and not seen.purging else NOTHING
-    if seen.delivered:
+    if manifest.arrived:
+        return _plan_place(wish, seen, manifest)
+    if seen.put:
         return Step("confirm")
     if seen.destination is not None:
         return _refuse_occupied(wish)
+    if seen.held is not None:
+        # Put there for a status that a power loss took: it is ours, and serves as what was copied so far.
+        return Step("enlist")
     status = seen.status
     if (
         status is not None
@@ -139,6 +175,27 @@ def _plan_progress(wish: Wish, seen: Seen, manifest: Manifest) -> Step:
     if status is not None and status.phase == "failed" and not status.reported:
         return Step("report")
     return Step("start")
+
+
+def _plan_place(wish: Wish, seen: Seen, manifest: Manifest) -> Step:
+    """Where a share stands whose whole data is here."""
+    if manifest.hidden and seen.delivered:
+        return Step("hide")
+    if not manifest.hidden and seen.held is not None:
+        return Step("show") if seen.destination is None else _refuse_occupied(wish)
+    if (seen.held if manifest.hidden else seen.destination) is None:
+        return Step("enlist")
+    return Step("purge") if seen.trash and not seen.purging else NOTHING
+
+
+def _plan_over(seen: Seen) -> Step:
+    """The sweep: it ends what is over, and finishes what others began to end."""
+    manifest = seen.manifest
+    if manifest is None:
+        return Step("purge") if seen.trash and not seen.purging else NOTHING
+    if manifest.live:
+        return Step("expire") if seen.over else NOTHING
+    return _plan_end(seen)
 
 
 def _plan_absent(wish: Wish, seen: Seen) -> Step:
@@ -168,6 +225,19 @@ def _refuse_stale(wish: Wish, seen: Seen) -> Step:
             f"share {wish.id}: {told} is late, this host knows generation {seen.known}{ended}: nothing was changed"
         ),
     )
+
+
+def _refuse_ended(wish: Wish, seen: Seen) -> Step:
+    if seen.manifest is not None:
+        told = f"its time was up at {seen.manifest.ends_at}, and it is being taken away: ask for it anew"
+        return Step("refuse", EndedError(f"share {wish.id}: {told}"))
+    if seen.tombstone is not None:
+        told = (
+            f"it ended at {seen.tombstone.ended_at} ({seen.tombstone.reason or 'deleted'}): ask for it anew"
+        )
+        return Step("refuse", EndedError(f"share {wish.id}: {told}"))
+    told = "this host does not have it, so there is nothing to change: ask for it without require_existing"
+    return Step("refuse", TempoftpError(f"share {wish.id}: {told}", "not_delivered"))
 
 
 def _refuse_occupied(wish: Wish) -> Step:

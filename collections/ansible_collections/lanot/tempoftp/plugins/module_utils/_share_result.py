@@ -12,6 +12,9 @@ from ._errors import TempoftpError, build_error
 from ._share_plan import CHANGING, Seen, Step, resolve_generation
 from ._share_wish import Wish
 
+# Where a share comes to that changes, by the state that is wished.
+_PREDICTED = {"present": "delivered", "blocked": "blocked"}
+
 
 def build_result(
     wish: Wish, seen: Optional[Seen], changed: bool, error: Optional[TempoftpError]
@@ -41,8 +44,9 @@ def describe_state(wish: Wish, seen: Seen) -> str:
     manifest, status = seen.manifest, seen.status
     if manifest is None or not manifest.live:
         return "purging" if seen.trash or manifest is not None else "absent"
-    if manifest.state == "delivered":
-        return "delivered"
+    if manifest.arrived:
+        # What is, not what should be: a share that could not be taken out of the home is not blocked.
+        return "blocked" if seen.held is not None else "delivered"
     if status is not None and status.phase == "failed":
         return "failed"
     if status is not None and status.phase == "done":
@@ -57,7 +61,7 @@ def predict_result(wish: Wish, seen: Seen, step: Step) -> dict[str, Any]:
     result = build_result(wish, seen, step.kind in CHANGING, step.error)
     if step.kind in CHANGING:
         result["generation"] = resolve_generation(wish, seen)
-        result["state"] = "delivered" if wish.state == "present" else "absent"
+        result["state"] = _PREDICTED.get(wish.state, "absent")
     return result
 
 
@@ -74,7 +78,7 @@ def build_diff(wish: Wish, before: Optional[Seen], result: dict[str, Any]) -> di
             path=manifest.path,
         )
     new = {"state": result["state"]}
-    if wish.state == "present" and result["error"] is None:
+    if wish.wanted and result["error"] is None:
         new.update(
             generation=result["generation"], ftpuser=wish.ftpuser, source=wish.source, path=result["path"]
         )
@@ -105,6 +109,7 @@ def _build_empty(wish: Wish) -> dict[str, Any]:
         "eta": None,
         "ready_at": None,
         "expires": None,
+        "reason": None,
         "durations": {},
         "skipped": [],
         "skipped_total": 0,
@@ -115,15 +120,16 @@ def _build_empty(wish: Wish) -> dict[str, Any]:
 def _describe_copy(seen: Seen) -> dict[str, Any]:
     manifest, status = seen.manifest, seen.status
     if manifest is None:
-        return {"generation": seen.ended} if seen.ended else {}
+        return _describe_end(seen)
     told: dict[str, Any] = {
         "generation": manifest.generation,
         "ftpuser": manifest.ftpuser,
         "path": manifest.path,
         "ready_at": manifest.ready_at,
         "expires": manifest.expires,
+        "reason": manifest.reason,
     }
-    if manifest.state == "delivered":
+    if manifest.arrived:
         told.update(
             bytes_total=manifest.bytes_total,
             bytes_done=manifest.bytes_total or 0,
@@ -148,6 +154,15 @@ def _describe_copy(seen: Seen) -> dict[str, Any]:
             skipped=list(status.skipped),
             skipped_total=status.skipped_total,
         )
+    return told
+
+
+def _describe_end(seen: Seen) -> dict[str, Any]:
+    if seen.tombstone is None:
+        return {}
+    told: dict[str, Any] = {"generation": seen.ended, "reason": seen.tombstone.reason}
+    if seen.tombstone.ftpuser is not None:
+        told["ftpuser"] = seen.tombstone.ftpuser
     return told
 
 

@@ -15,7 +15,9 @@ from ._manifest import Manifest
 from ._names import parse_ftpuser, parse_id, parse_source_root, relativize_path
 from ._ssh import check_file, resolve_source
 
-STATES = ("present", "absent")
+STATES = ("present", "absent", "blocked")
+# Only of the sweep (_sweep.py): take it away if its time is up, else leave it.
+OVER = "over"
 # The options of one share, as they stand in an item of ``shares`` and in a request file.
 SHARE_OPTIONS = (
     "id",
@@ -24,6 +26,7 @@ SHARE_OPTIONS = (
     "source",
     "source_root",
     "state",
+    "require_existing",
     "ssh_user",
     "ssh_key_file",
     "ssh_config_file",
@@ -34,16 +37,22 @@ SHARE_OPTIONS = (
     "method",
 )
 _BWLIMIT = re.compile(r"[0-9]+(?:\.[0-9]+)?[KMG]?", re.IGNORECASE)
+# What is asked of a share rather than known of it.
+_NOT_KEPT = ("state", "generation", "require_existing")
 # What may change within one generation: how the source is reached. What may not: what is shared, and with whom.
 _CONNECTION = ("ssh_key_file", "ssh_config_file", "ssh_known_hosts_file", "size_probe")
 
 
 class Wish(NamedTuple):
-    """What a caller wants of one share. ``generation`` None: that of the manifest, or one more than the tombstone's."""
+    """What a caller wants of one share. ``generation`` None: that of the manifest, or one more than the tombstone's.
+
+    ``require_existing``: only change a share that lives, never begin one.
+    """
 
     id: str
     state: str = "present"
     generation: Optional[int] = None
+    require_existing: bool = False
     ftpuser: str = ""
     source: str = ""
     source_root: Optional[str] = None
@@ -55,6 +64,16 @@ class Wish(NamedTuple):
     lifetime_days: int = 10
     writable: bool = False
     method: str = "auto"
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the share should be here, in sight or not."""
+        return self.state in ("present", "blocked")
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it should be kept out of the home."""
+        return self.state == "blocked"
 
 
 class Site(NamedTuple):
@@ -85,12 +104,12 @@ def build_wish(values: Mapping[str, Any], site: Site) -> Wish:
         raise InvalidValueError(f"state {wish.state!r} is refused: it is one of {', '.join(STATES)}")
     if wish.generation is not None and wish.generation < 1:
         raise InvalidValueError(f"generation {wish.generation} is refused: generations count from 1")
-    return _check_present(wish, site) if wish.state == "present" else wish
+    return _check_wanted(wish, site) if wish.wanted else wish
 
 
-def _check_present(wish: Wish, site: Site) -> Wish:
+def _check_wanted(wish: Wish, site: Site) -> Wish:
     if not wish.ftpuser or not wish.source:
-        raise InvalidValueError(f"share {wish.id}: state present needs ftpuser and source")
+        raise InvalidValueError(f"share {wish.id}: state {wish.state} needs ftpuser and source")
     parse_ftpuser(wish.ftpuser)
     source = resolve_source(wish.source, wish.ssh_user)
     if wish.source_root is not None:
@@ -132,15 +151,31 @@ def differs(manifest: Manifest, wish: Wish) -> bool:
     )
 
 
+def adjust_manifest(manifest: Manifest, wish: Wish, generation: int) -> Manifest:
+    """Return the manifest with what a later wish may change of a share without copying anything again."""
+    state = manifest.state
+    if manifest.arrived:
+        state = "blocked" if wish.hidden else "delivered"
+    return manifest._replace(
+        generation=generation,
+        copy_generation=manifest.copied_for,
+        lifetime_days=wish.lifetime_days,
+        hidden=wish.hidden,
+        state=state,
+    )
+
+
 def build_manifest(
     wish: Wish, site: Site, generation: int, path: str, origin: str, now: str, boot_id: str
 ) -> Manifest:
     """Return the manifest of a share that begins."""
     writable_uid = site.writable_uid if site.writable_uid is not None else site.uid
-    values = {key: getattr(wish, key) for key in SHARE_OPTIONS if key not in ("state", "generation")}
+    values = {key: getattr(wish, key) for key in SHARE_OPTIONS if key not in _NOT_KEPT}
     return Manifest(
         **values,
         generation=generation,
+        copy_generation=generation,
+        hidden=wish.hidden,
         origin=origin,
         owner=site.group if wish.writable else site.owner,
         group=site.group,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ._errors import InvalidValueError
 
 STATE_DIRECTORY = ".tempoftp"
-_FOLDERS = ("shares", "tombstones", "accounts", "staging", "trash", "lib")
+_FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "evictions", "trash", "lib")
 
 
 class Tree(NamedTuple):
@@ -62,6 +62,24 @@ class Tree(NamedTuple):
     def account(self, name: str) -> Path:
         """Whether tempoftp created an account or found it."""
         return self.state / "accounts" / f"{name}.json"
+
+    @property
+    def clock(self) -> Path:
+        """The latest time that this host has seen."""
+        return self.state / "clock.json"
+
+    @property
+    def held_folder(self) -> Path:
+        """Where blocked shares are kept out of sight."""
+        return self.state / "held"
+
+    def held(self, share_id: str) -> Path:
+        """A blocked share."""
+        return self.held_folder / share_id
+
+    def eviction(self, share_id: str) -> Path:
+        """What is still to do about the sessions of a share that left its home."""
+        return self.state / "evictions" / f"{share_id}.json"
 
     def staging(self, share_id: str) -> Path:
         """Where a share grows before anybody sees it."""

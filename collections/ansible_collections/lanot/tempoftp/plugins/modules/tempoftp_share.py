@@ -30,6 +30,7 @@ options:
   generation:
     description:
       - Counts the wishes about one share. A wish that is older than what the host knows is refused as V(stale).
+      - A newer one with the same O(source) and O(ftpuser) only changes how long the share lives and whether it is seen.
       - When unset, it is that of the share on the host, or one more than that of its last end, or 1.
     type: int
   ftpuser:
@@ -50,10 +51,19 @@ options:
   state:
     description:
       - V(present) copies and delivers the share.
+      - V(blocked) is like V(present), but the share is kept out of the home, in C(.tempoftp/held), where it waits to be
+        V(present) again. One that is still being copied goes there once it is complete.
       - V(absent) ends it. It leaves the home at once, its data is removed by a unit.
     type: str
-    choices: [present, absent]
+    choices: [present, absent, blocked]
     default: present
+  require_existing:
+    description:
+      - Whether to refuse a share that does not live here rather than to begin it. The error is V(ended) for one that was
+        here, else V(not_delivered).
+      - For those who want to extend or to block a share, which may have ended in the meantime.
+    type: bool
+    default: false
   ssh_user:
     description: Login name on the source. A user in O(source) must be the same.
     type: str
@@ -80,7 +90,8 @@ options:
   lifetime_days:
     description:
       - For how many days the share lives once it is ready.
-      - M(lanot.tempoftp.tempoftp_ftpuser) fixes the moment when the account has been confirmed; until then it may be changed.
+      - M(lanot.tempoftp.tempoftp_ftpuser) fixes the moment when the account has been confirmed, and again when the number of
+        days has changed. Nothing is copied again for that. A share whose time is up stays ended.
     type: int
     default: 10
   writable:
@@ -95,7 +106,7 @@ options:
   shares:
     description:
       - A list of shares, handled side by side in one execution. Each is a dictionary of O(id), O(generation), O(ftpuser),
-        O(source), O(source_root), O(state), O(ssh_user), O(ssh_key_file), O(ssh_config_file), O(ssh_known_hosts_file),
+        O(source), O(source_root), O(state), O(require_existing), O(ssh_user), O(ssh_key_file), O(ssh_config_file), O(ssh_known_hosts_file),
         O(size_probe), O(lifetime_days), O(writable) and O(method), which mean the same as the options.
       - The task does not fail for one of them, not even for one with wrong keys or types; each result has its own error.
       - An empty list only reports RV(host).
@@ -157,6 +168,16 @@ EXAMPLES = r"""
     ssh_key_file: /etc/tempoftp/ssh/source1-datos
     lifetime_days: 3
 
+- name: Keep it out of sight for a while
+  lanot.tempoftp.tempoftp_share:
+    id: proyecto_real_1
+    ftpuser: ftp_alguien_dominio
+    source: lanotadm@source1:/srv/datos/goes
+    source_root: /srv/datos
+    lifetime_days: 3
+    state: blocked
+    require_existing: true
+
 - name: End it
   lanot.tempoftp.tempoftp_share:
     id: proyecto_real_1
@@ -198,6 +219,7 @@ shares:
     state:
       description:
         - V(queued), V(probing), V(copying), V(verifying) and V(delivered) on its way in; V(failed) with an error;
+        - V(blocked) when it is complete and out of sight;
         - V(purging) and V(absent) on its way out. In check mode, where it would come to.
       type: str
       sample: delivered
@@ -231,6 +253,9 @@ shares:
       type: str
     expires:
       description: When it ends (ISO 8601 UTC), null before it is ready.
+      type: str
+    reason:
+      description: Why it ended, V(deleted) or V(expired); null while it lives and when that is not known.
       type: str
     durations:
       description: Seconds that the phases of the copy took (probe, space, copy, verify, sync).
@@ -303,6 +328,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._share_run import (
     Refused,
     run_shares,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share_wish import STATES
 
 
 def build_share_spec() -> dict[str, dict[str, Any]]:
@@ -313,7 +339,8 @@ def build_share_spec() -> dict[str, dict[str, Any]]:
         "ftpuser": {"type": "str"},
         "source": {"type": "str"},
         "source_root": {"type": "str"},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "state": {"type": "str", "choices": list(STATES), "default": "present"},
+        "require_existing": {"type": "bool", "default": False},
         "ssh_user": {"type": "str", "default": "lanotadm"},
         "ssh_key_file": {"type": "str", "no_log": False},
         "ssh_config_file": {"type": "str"},

@@ -27,8 +27,10 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._share_result impor
     predict_result,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share_wish import (
+    OVER,
     Site,
     Wish,
+    adjust_manifest,
     build_wish,
     check_bwlimit,
 )
@@ -36,17 +38,31 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._status import PHAS
 from hypothesis import given
 from hypothesis import strategies as st
 
-WISH = Wish("p1", "present", 2, "ftp_x", "h:/x")
+WISH = Wish("p1", "present", 2, ftpuser="ftp_x", source="h:/x")
+BLOCK = WISH._replace(state="blocked")
+SWEEP = Wish("p1", OVER)
 GONE = Wish("p1", "absent", 2)
 HERE = Seen("boot")
 MANIFEST = Manifest("p1", 2, "ftp_x", "h:/x", path="/data/ftp_x/p1")
 DELIVERED = MANIFEST._replace(state="delivered", delivered_at="2026-01-01T00:00:00Z")
+BLOCKED = DELIVERED._replace(state="blocked", hidden=True)
 DONE = Status(2, "boot", "done", inode=7)
 
 
 def build(kind: Any, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Give values of *kind* with just these fields; ``st.builds`` would make up the others as well."""
     return st.fixed_dictionaries(fields).map(lambda values: kind(**values))
+
+
+def settle(manifest: Manifest) -> Manifest:
+    """The state of a share that has arrived says whether it is hidden; both are written at once."""
+    arrived = {"delivered": False, "blocked": True}
+    return manifest._replace(hidden=arrived.get(manifest.state, manifest.hidden))
+
+
+def complete(seen: Seen) -> Seen:
+    """Only what has a manifest can be over."""
+    return seen._replace(over=seen.over and seen.manifest is not None)
 
 
 generations = st.integers(1, 4)
@@ -65,9 +81,13 @@ manifests = st.none() | build(
     generation=generations,
     ftpuser=st.sampled_from(["ftp_x", "ftp_y"]),
     source=st.sampled_from(["h:/x", "h:/y"]),
-    state=st.sampled_from(["copying", "delivered", "absent"]),
+    state=st.sampled_from(["copying", "delivered", "blocked", "absent"]),
+    hidden=st.booleans(),
+    copy_generation=st.integers(0, 4),
+    lifetime_days=st.sampled_from([3, 10]),
     delivered_at=st.sampled_from([None, "2026-01-01T00:00:00Z"]),
-)
+    reason=st.sampled_from([None, "deleted", "expired"]),
+).map(settle)
 hosts = build(
     Seen,
     boot_id=st.just("boot"),
@@ -80,19 +100,23 @@ hosts = build(
     purging=st.booleans(),
     destination=st.sampled_from([None, 7, 8]),
     staged=st.sampled_from([None, 7, 8]),
+    held=st.sampled_from([None, 7, 9]),
+    over=st.booleans(),
     occupied=st.booleans(),
     home_problem=st.sampled_from([None, AccountConflictError("x")]),
     mounts=st.sampled_from([(), ("/data/ftp_x/p1/m",)]),
     trash=st.sampled_from([(), ("p1.1.1",)]),
-)
+).map(complete)
 wishes = build(
     Wish,
     id=st.just("p1"),
-    state=st.sampled_from(["present", "absent"]),
+    state=st.sampled_from(["present", "blocked", "absent", OVER]),
     generation=st.none() | generations,
+    require_existing=st.booleans(),
+    lifetime_days=st.sampled_from([3, 10]),
     ftpuser=st.just("ftp_x"),
     source=st.just("h:/x"),
-)
+).map(lambda wish: wish._replace(generation=None) if wish.state == OVER else wish)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +139,17 @@ wishes = build(
         (HERE._replace(manifest=MANIFEST, status=DONE._replace(phase="copying")), "start"),
         (HERE._replace(manifest=DELIVERED, destination=7), "nothing"),
         (HERE._replace(manifest=DELIVERED), "enlist"),
-        (HERE._replace(manifest=DELIVERED._replace(generation=1), destination=7), "enlist"),
+        (HERE._replace(manifest=DELIVERED._replace(generation=1), destination=7), "adjust"),
+        (HERE._replace(manifest=DELIVERED._replace(generation=1, source="h:/y"), destination=7), "enlist"),
+        (HERE._replace(manifest=DELIVERED._replace(lifetime_days=3), destination=7), "adjust"),
+        (HERE._replace(manifest=MANIFEST._replace(generation=1), copying=True), "adjust"),
+        (HERE._replace(manifest=BLOCKED, held=7), "adjust"),
+        (HERE._replace(manifest=DELIVERED, held=7), "show"),
+        (HERE._replace(manifest=DELIVERED, held=7, destination=8), "refuse"),
+        (HERE._replace(manifest=MANIFEST, held=7, status=DONE), "confirm"),
+        (HERE._replace(manifest=MANIFEST, held=7), "enlist"),
+        (HERE._replace(manifest=DELIVERED, destination=7, over=True), "refuse"),
+        (HERE._replace(manifest=DELIVERED._replace(generation=1), destination=7, over=True), "expire"),
         (HERE._replace(manifest=DELIVERED._replace(generation=3), destination=7), "refuse"),
         (HERE._replace(manifest=DELIVERED._replace(source="h:/y"), destination=7), "refuse"),
         (HERE._replace(manifest=MANIFEST._replace(state="absent")), "refuse"),
@@ -125,6 +159,58 @@ wishes = build(
 )
 def test_steps_towards_present(seen: Seen, kind: str) -> None:
     assert plan_step(WISH, seen).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind"),
+    [
+        (HERE, "enlist"),
+        (HERE._replace(manifest=DELIVERED, destination=7), "adjust"),
+        (HERE._replace(manifest=BLOCKED, destination=7), "hide"),
+        (HERE._replace(manifest=BLOCKED, held=7), "nothing"),
+        (HERE._replace(manifest=BLOCKED, held=7, destination=8), "nothing"),
+        (HERE._replace(manifest=BLOCKED), "enlist"),
+        (HERE._replace(manifest=MANIFEST), "adjust"),
+        (HERE._replace(manifest=MANIFEST._replace(hidden=True), status=DONE, staged=7), "deliver"),
+        (HERE._replace(manifest=BLOCKED._replace(state="absent"), held=7), "refuse"),
+    ],
+)
+def test_steps_towards_blocked(seen: Seen, kind: str) -> None:
+    assert plan_step(BLOCK, seen).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind"),
+    [
+        (HERE, "nothing"),
+        (HERE._replace(manifest=DELIVERED, destination=7), "nothing"),
+        (HERE._replace(manifest=DELIVERED, destination=7, over=True), "expire"),
+        (HERE._replace(manifest=BLOCKED, held=7, over=True), "expire"),
+        (HERE._replace(manifest=DELIVERED._replace(state="absent")), "discard"),
+        (HERE._replace(manifest=DELIVERED._replace(state="absent"), mounts=("/m",)), "stop"),
+        (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",)), "purge"),
+        (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",), purging=True), "nothing"),
+    ],
+)
+def test_steps_of_the_sweep(seen: Seen, kind: str) -> None:
+    assert plan_step(SWEEP, seen).kind == kind
+
+
+@pytest.mark.parametrize("state", ["present", "blocked"])
+@pytest.mark.parametrize(
+    ("seen", "error_class"),
+    [
+        (HERE, "not_delivered"),
+        (HERE._replace(tombstone=Tombstone("p1", 1, "then", reason="expired")), "ended"),
+        (HERE._replace(tombstone=Tombstone("p1", 2, "then")), "stale"),
+        (HERE._replace(manifest=DELIVERED._replace(generation=1), destination=7, over=True), "ended"),
+        (HERE._replace(manifest=DELIVERED._replace(generation=3), destination=7), "stale"),
+    ],
+)
+def test_what_must_exist_is_never_begun(seen: Seen, state: str, error_class: str) -> None:
+    step = plan_step(WISH._replace(state=state, require_existing=True), seen)
+    assert step.error is not None and step.error.error_class == error_class
+    assert step.error.transient is False
 
 
 @pytest.mark.parametrize(
@@ -148,7 +234,9 @@ def test_steps_towards_absent(seen: Seen, kind: str) -> None:
 
 @given(wishes, hosts)
 def test_an_older_generation_changes_nothing(wish: Wish, seen: Seen) -> None:
-    older = wish._replace(generation=wish.generation or 1)
+    older = wish._replace(
+        generation=wish.generation or 1, state="present" if wish.state == OVER else wish.state
+    )
     seen = seen._replace(tombstone=Tombstone("p1", (older.generation or 1) + 1, "then"))
     step = plan_step(older, seen)
     assert step.kind == "refuse" and step.error is not None and step.error.error_class == "stale"
@@ -173,8 +261,31 @@ def test_results_can_be_told_of_anything(wish: Wish, seen: Seen) -> None:
     assert set(result) == set(predicted) == set(build_refusal("x", InvalidValueError("y")))
     assert predicted["changed"] == (step.kind in CHANGING)
     assert 0 <= result["percent"] <= 100
-    assert (result["percent"] == 100) == (seen.manifest is not None and seen.manifest.state == "delivered")
+    assert (result["percent"] == 100) == (seen.manifest is not None and seen.manifest.arrived)
     build_diff(wish, seen, predicted)
+
+
+def place_share(seen: Seen, wish: Wish, kind: str) -> Seen:
+    """The steps that change where complete data stands, or only what is written of it."""
+    manifest = seen.manifest
+    assert manifest is not None
+    if kind == "adjust":
+        status, generation = seen.status, resolve_generation(wish, seen)
+        if status is not None and status.phase == "failed" and generation > manifest.generation:
+            status = status._replace(reported=True)
+        return seen._replace(manifest=adjust_manifest(manifest, wish, generation), status=status)
+    if kind == "hide":
+        assert seen.held is None
+        return seen._replace(held=seen.destination, destination=None)
+    if kind == "show":
+        assert seen.destination is None
+        return seen._replace(destination=seen.held, held=None)
+    if kind == "deliver":
+        place = "held" if manifest.hidden else "destination"
+        return seen._replace(**{place: seen.staged}, staged=None)  # type: ignore[arg-type]
+    assert kind == "confirm"
+    state = "blocked" if manifest.hidden else "delivered"
+    return seen._replace(manifest=manifest._replace(state=state, delivered_at="now"), status=None)
 
 
 def apply_step(seen: Seen, wish: Wish, kind: str) -> Seen:
@@ -183,7 +294,10 @@ def apply_step(seen: Seen, wish: Wish, kind: str) -> Seen:
     generation = resolve_generation(wish, seen)
     if kind == "enlist":
         staged = seen.destination if seen.delivered else seen.staged
-        begun = Manifest("p1", generation, "ftp_x", "h:/x")
+        staged = seen.held if staged is None else staged
+        begun = Manifest("p1", generation, "ftp_x", "h:/x", lifetime_days=wish.lifetime_days)._replace(
+            hidden=wish.hidden, copy_generation=generation
+        )
         destination = None if seen.delivered else (8 if seen.occupied else None)
         if manifest is not None and manifest.ftpuser == "ftp_x" and not seen.delivered:
             destination = seen.destination
@@ -192,22 +306,19 @@ def apply_step(seen: Seen, wish: Wish, kind: str) -> Seen:
             status=None,
             tombstone=None,
             staged=staged,
+            held=None,
+            over=False,
             destination=destination,
             occupied=False,
         )
     if kind == "start":
         return seen._replace(status=Status(generation, "boot", "done", inode=9), staged=9, stale_status=False)
-    if kind == "deliver":
+    if kind in ("adjust", "hide", "show", "deliver", "confirm"):
+        return place_share(seen, wish, kind)
+    if kind in ("condemn", "expire"):
         assert manifest is not None
-        return seen._replace(destination=seen.staged, staged=None)
-    if kind == "confirm":
-        assert manifest is not None
-        return seen._replace(manifest=manifest._replace(state="delivered", delivered_at="now"), status=None)
-    if kind == "condemn":
-        assert manifest is not None
-        return seen._replace(
-            manifest=manifest._replace(state="absent", generation=max(manifest.generation, generation))
-        )
+        generation = max(manifest.generation, generation) if kind == "condemn" else manifest.generation
+        return seen._replace(manifest=manifest._replace(state="absent", generation=generation))
     if kind == "stop":
         return seen._replace(copying=False, mounts=())
     if kind in ("discard", "bury"):
@@ -221,6 +332,8 @@ def apply_step(seen: Seen, wish: Wish, kind: str) -> Seen:
             trash=trash,
             destination=gone,
             staged=None,
+            held=None,
+            over=False,
             occupied=gone is not None,
         )
     if kind == "purge":
@@ -231,7 +344,7 @@ def apply_step(seen: Seen, wish: Wish, kind: str) -> Seen:
 @given(wishes, hosts)
 def test_every_way_ends(wish: Wish, seen: Seen) -> None:
     kinds: list[str] = []
-    while len(kinds) < 15:
+    while len(kinds) < 20:
         step = plan_step(wish, seen)
         kinds.append(step.kind)
         if step.kind in ("nothing", "refuse", "report"):
@@ -242,10 +355,13 @@ def test_every_way_ends(wish: Wish, seen: Seen) -> None:
             continue
         seen = apply_step(seen, wish, step.kind)
     assert kinds[-1] in ("nothing", "refuse", "report"), kinds
-    if kinds[-1] == "nothing" and wish.state == "present":
-        assert (
-            seen.manifest is not None and seen.manifest.state == "delivered" and seen.destination is not None
-        )
+    if kinds[-1] == "nothing" and wish.wanted:
+        manifest = seen.manifest
+        assert manifest is not None and manifest.arrived and manifest.hidden == (wish.state == "blocked")
+        assert (seen.held if manifest.hidden else seen.destination) is not None
+        assert manifest.lifetime_days == wish.lifetime_days
+    if kinds[-1] == "nothing" and wish.state == OVER:
+        assert seen.manifest is None or (seen.manifest.live and not seen.over)
     if kinds[-1] == "nothing" and wish.state == "absent":
         assert seen.manifest is None and not seen.trash
 
@@ -266,7 +382,7 @@ def test_a_wish_is_read_with_its_defaults() -> None:
     [
         {"id": "../x"},
         {"id": None},
-        {"state": "blocked"},
+        {"state": "over"},
         {"generation": 0},
         {"ftpuser": None},
         {"ftpuser": "../x"},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -332,13 +333,15 @@ def test_the_same_generation_cannot_mean_something_else(host: Any, goes: Path) -
 def test_a_newer_generation_takes_up_what_is_there(host: Any, goes: Path) -> None:
     host.run(host.share("p1", "goes", generation=1))
     inode = (host.root / "ftp_p1" / "p1" / "a.nc").stat().st_ino
-    (goes / "sub" / "b c").unlink()
-    (goes / "new").write_text("new")
-    (result,) = host.run(host.share("p1", "goes", generation=2))
+    other = goes.with_name("other")
+    shutil.copytree(goes, other)
+    (other / "sub" / "b c").unlink()
+    (other / "new").write_text("new")
+    (result,) = host.run(host.share("p1", "other", generation=2))
     assert (result["state"], result["generation"]) == ("delivered", 2)
-    assert read_tree(host.root / "ftp_p1" / "p1") == read_tree(goes)
+    assert read_tree(host.root / "ftp_p1" / "p1") == read_tree(other)
     assert (host.root / "ftp_p1" / "p1" / "a.nc").stat().st_ino == inode
-    (result,) = host.run(host.share("p1", "goes/new", generation=3))
+    (result,) = host.run(host.share("p1", "other/new", generation=3))
     assert read_tree(host.root / "ftp_p1" / "p1") == {"new": b"new"}
 
 

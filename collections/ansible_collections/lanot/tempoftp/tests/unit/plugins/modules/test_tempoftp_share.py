@@ -57,7 +57,7 @@ def test_list_form_never_fails_for_one_item(host: Any, run_module: Any) -> None:
     wrong = [
         host.share("p2", "goes", generation="soon"),
         host.share("p3", "goes", colour="red"),
-        host.share("p4", "goes", state="blocked"),
+        host.share("p4", "goes", state="hidden"),
         {},
     ]
     result = run_module(shares=[host.share("p1", "goes"), *wrong])
