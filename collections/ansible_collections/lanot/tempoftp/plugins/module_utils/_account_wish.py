@@ -16,6 +16,8 @@ from ._names import parse_ftpuser
 from ._users_table import UserRow
 
 STATES = ("present", "absent", "blocked")
+# Only of the sweep (_sweep.py): whatever the shares that are left ask for.
+SWEPT = "swept"
 ALWAYS = "always"
 DEFAULT_HOMES = "/data"
 # Narrower than what may be adopted: lower case only, so that no collation confuses two of ours.
@@ -27,6 +29,7 @@ class AccountWish(NamedTuple):
     """What the caller wants of one account; None leaves a value of an existing row alone.
 
     ``adopt``: an account that tempoftp did not create may be used for shares; somebody said whose it is.
+    ``password_generation`` counts the passwords that were wished for it.
     """
 
     name: str
@@ -40,6 +43,7 @@ class AccountWish(NamedTuple):
     expires: Optional[str] = None
     end_sessions: bool = True
     adopt: bool = False
+    password_generation: Optional[int] = None
 
 
 class AccountSite(NamedTuple):
@@ -61,10 +65,14 @@ class AccountSite(NamedTuple):
 def check_wish(wish: AccountWish, site: AccountSite) -> None:
     """Raise InvalidValueError for values that no account may have."""
     parse_ftpuser(wish.name)
-    if wish.state not in STATES:
+    if wish.state not in (*STATES, SWEPT):
         raise InvalidValueError(f"state {wish.state!r} is refused: one of {', '.join(STATES)}")
     if wish.password is not None and wish.password_hash is not None:
         raise InvalidValueError(f"account {wish.name}: give password or password_hash, not both")
+    if wish.password_generation is not None and wish.password_generation < 0:
+        raise InvalidValueError(
+            f"account {wish.name}: password_generation {wish.password_generation} is refused: it counts from 0"
+        )
     for field, value in (("uid", wish.uid), ("gid", wish.gid)):
         if value is not None and not site.min_uid <= value < 2**31:
             raise InvalidValueError(

@@ -11,80 +11,33 @@ account that tempoftp did not create is never written.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Optional
+from typing import Optional
 
-from ._account_wish import ALWAYS, AccountSite, AccountWish, build_home, check_new_name, check_row, check_wish
-from ._errors import AccountConflictError, InvalidValueError, TempoftpError
-from ._manifest import Account, Manifest, format_time
+from ._account_plan import (
+    ADOPTED,
+    CREATED,
+    LIVE_SHARES,
+    NO_DELIVERED_SHARE,
+    AccountPlan,
+    SeenAccount,
+    ShareTimes,
+    choose_status,
+    plan_times,
+)
+from ._account_wish import (
+    ALWAYS,
+    SWEPT,
+    AccountSite,
+    AccountWish,
+    build_home,
+    check_new_name,
+    check_row,
+    check_wish,
+)
+from ._errors import AccountConflictError, InvalidValueError, StaleGenerationError, TempoftpError
+from ._manifest import Account, format_time
 from ._passwords import check_hash, require_scheme
 from ._users_table import ACTIVE, BLOCKED, UserRow
-
-CREATED = "created"
-ADOPTED = "adopted"
-NO_DELIVERED_SHARE = "no_delivered_share"
-LIVE_SHARES = "live_shares"
-_DAY = 86400
-
-
-class SeenAccount(NamedTuple):
-    """What there is. ``shares``: the account's live manifests; ``damaged``: manifests nobody can read.
-
-    ``password_verified``: whether a plain password of the wish opens the row; None when unknown.
-    """
-
-    rows: tuple[UserRow, ...] = ()
-    lookalikes: tuple[str, ...] = ()
-    record: Optional[Account] = None
-    shares: tuple[Manifest, ...] = ()
-    damaged: tuple[str, ...] = ()
-    password_verified: Optional[bool] = None
-
-    @property
-    def row(self) -> Optional[UserRow]:
-        """The account's row, or None."""
-        return self.rows[0] if self.rows else None
-
-
-class ShareTimes(NamedTuple):
-    """When a share became ready and when it ends. ``fixed``: by this plan, so the manifest has yet to be written."""
-
-    id: str
-    generation: int
-    ready_at: str
-    expires: str
-    fixed: bool
-
-
-class AccountPlan(NamedTuple):
-    """What will be. ``hash_with``: the scheme with which a plain password is yet to be hashed into ``row``."""
-
-    before: Optional[UserRow]
-    row: Optional[UserRow]
-    record_before: Optional[Account] = None
-    record: Optional[Account] = None
-    origin: Optional[str] = None
-    times: tuple[ShareTimes, ...] = ()
-    hash_with: Optional[str] = None
-    end_sessions: bool = False
-    skipped_reason: Optional[str] = None
-    kept_reason: Optional[str] = None
-
-    @property
-    def writes_row(self) -> bool:
-        """Whether the users table is written."""
-        return self.before != self.row or self.hash_with is not None
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything is written."""
-        return self.writes_row or self.record_before != self.record or any(t.fixed for t in self.times)
-
-    @property
-    def state(self) -> str:
-        """The account's state once the plan is applied."""
-        if self.row is None:
-            return "absent"
-        return "present" if self.row.status == ACTIVE else "blocked"
 
 
 def plan_account(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> AccountPlan:
@@ -98,6 +51,8 @@ def plan_account(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> Acc
         return _plan_absent(seen, site, wish)
     if wish.state == "blocked":
         return _plan_blocked(seen, site, wish)
+    if wish.state == SWEPT:
+        return _plan_swept(seen, site, wish)
     if seen.lookalikes:
         raise AccountConflictError(
             f"account {wish.name} cannot be told from {', '.join(map(ascii, seen.lookalikes))} in the users table: "
@@ -108,26 +63,12 @@ def plan_account(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> Acc
     return _plan_present_for_shares(wish, seen, site)
 
 
-def plan_times(shares: Sequence[Manifest], now: float) -> tuple[ShareTimes, ...]:
-    """Return the times of the delivered, unexpired shares: those once fixed, else from *now* on."""
-    times = []
-    for share in shares:
-        if share.state != "delivered" or _is_over(share, now):
-            continue
-        if share.ready_at is not None and share.expires is not None:
-            times.append(ShareTimes(share.id, share.generation, share.ready_at, share.expires, False))
-        else:
-            ends = format_time(int(now) + share.lifetime_days * _DAY)
-            times.append(ShareTimes(share.id, share.generation, format_time(now), ends, True))
-    return tuple(times)
-
-
 def _plan_absent(seen: SeenAccount, site: AccountSite, wish: AccountWish) -> AccountPlan:
     plan = _keep(seen, site)
     if site.shares_root is not None and seen.row is not None:
         if plan.origin == ADOPTED:
             return plan._replace(kept_reason=ADOPTED)
-        if any(share.live and not _is_over(share, site.now) for share in seen.shares):
+        if _has_live_share(seen, site):
             return plan._replace(kept_reason=LIVE_SHARES)
         if seen.damaged:
             raise TempoftpError(
@@ -143,7 +84,36 @@ def _plan_blocked(seen: SeenAccount, site: AccountSite, wish: AccountWish) -> Ac
         return plan
     if plan.origin == ADOPTED:
         return plan._replace(kept_reason=ADOPTED)
-    return plan._replace(row=seen.row._replace(status=BLOCKED), end_sessions=wish.end_sessions)
+    times = plan_times(seen.shares, site.now) if site.shares_root is not None else ()
+    plan = plan._replace(row=seen.row._replace(status=BLOCKED), end_sessions=wish.end_sessions)
+    if not times:
+        return plan
+    # Its shares' ends and its password follow the wishes all the same. Nothing else of the row is asked about: what
+    # does not fit must not keep it from being blocked.
+    _check_password_generation(wish, plan.record)
+    row, hash_with = _build_kept_row(wish, seen, site)
+    row = row._replace(status=BLOCKED, expires=_choose_end(times, site))
+    record = _note_password(plan.record, wish, row, seen, hash_with)
+    return plan._replace(row=row, times=times, hash_with=hash_with, record=record)
+
+
+def _plan_swept(seen: SeenAccount, site: AccountSite, wish: AccountWish) -> AccountPlan:
+    """After shares have ended: the account goes with the last one, else it lives as long as those that are left.
+
+    It opens nothing and makes nothing; that is for those who know the wishes.
+    """
+    plan = _keep(seen, site)
+    if plan.origin == ADOPTED or not _has_live_share(seen, site):
+        return _plan_absent(seen, site, wish)
+    times = plan_times([share for share in seen.shares if share.ready_at and share.expires], site.now)
+    if seen.row is None or not times:
+        return plan._replace(kept_reason=LIVE_SHARES)
+    closed = seen.row.status != ACTIVE or choose_status(seen.shares, site.now) == BLOCKED
+    row = seen.row._replace(
+        status=BLOCKED if closed else ACTIVE,
+        expires=_choose_end(times, site),
+    )
+    return plan._replace(row=row, times=times, kept_reason=LIVE_SHARES)
 
 
 def _plan_present(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> AccountPlan:
@@ -175,8 +145,13 @@ def _plan_present_for_shares(wish: AccountWish, seen: SeenAccount, site: Account
         return plan._replace(skipped_reason=NO_DELIVERED_SHARE)
     record = seen.record or Account(wish.name, plan.origin or CREATED, format_time(site.now))
     plan = plan._replace(origin=record.origin, record=record, times=times)
-    if plan.origin == ADOPTED:
-        return plan
+    return plan if plan.origin == ADOPTED else _plan_created(plan, wish, seen, site)
+
+
+def _plan_created(plan: AccountPlan, wish: AccountWish, seen: SeenAccount, site: AccountSite) -> AccountPlan:
+    """Return the whole row of an account of ours that has a share here."""
+    times = plan_times(seen.shares, site.now)
+    _check_password_generation(wish, plan.record)
     if seen.row is None:
         row, hash_with = _build_new_row(wish, site)
     else:
@@ -188,11 +163,52 @@ def _plan_present_for_shares(wish: AccountWish, seen: SeenAccount, site: Account
         uid=site.default_uid if wish.uid is None else wish.uid,
         gid=site.default_gid if wish.gid is None else wish.gid,
         home=build_home(wish.name, site),
-        status=ACTIVE,
-        expires=max(entry.expires for entry in times) if site.has_expires else None,
+        status=choose_status(seen.shares, site.now),
+        expires=_choose_end(times, site),
     )
     check_row(row, site)
-    return plan._replace(row=row, hash_with=hash_with)
+    # Who came in by a password that is taken back, or into what is blocked now, has to leave.
+    shut = row.status == BLOCKED or (
+        seen.row is not None and (hash_with or seen.row.password != row.password)
+    )
+    return plan._replace(
+        row=row,
+        times=times,
+        hash_with=hash_with,
+        record=_note_password(plan.record, wish, row, seen, hash_with),
+        end_sessions=wish.end_sessions and bool(shut),
+    )
+
+
+def _choose_end(times: Sequence[ShareTimes], site: AccountSite) -> Optional[str]:
+    """An account lives as long as its longest share."""
+    return max(entry.expires for entry in times) if site.has_expires else None
+
+
+def _check_password_generation(wish: AccountWish, record: Optional[Account]) -> None:
+    if wish.update_password != ALWAYS or wish.password_generation is None or record is None:
+        return
+    if wish.password_generation < record.password_generation:
+        raise StaleGenerationError(
+            f"account {wish.name}: password {wish.password_generation} is late, this host knows password "
+            f"{record.password_generation}: nothing was changed"
+        )
+
+
+def _note_password(
+    record: Optional[Account], wish: AccountWish, row: UserRow, seen: SeenAccount, hash_with: Optional[str]
+) -> Optional[Account]:
+    """Return the record with the number of the wish's password, when that is the one the account will have."""
+    if record is None or wish.password_generation is None:
+        return record
+    its_own = hash_with is not None or bool(seen.password_verified) or row.password == wish.password_hash
+    if not its_own or wish.password_generation <= record.password_generation:
+        return record
+    return record._replace(password_generation=wish.password_generation)
+
+
+def _has_live_share(seen: SeenAccount, site: AccountSite) -> bool:
+    return any(share.live and not share.is_over(site.now) for share in seen.shares)
 
 
 def _keep(seen: SeenAccount, site: AccountSite) -> AccountPlan:
@@ -273,7 +289,3 @@ def _check_adopted(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> N
             f"account {wish.name} was there before tempoftp and does not fit: {'; '.join(wrong)}. It is left as it is: "
             "change it by hand, or choose another name"
         )
-
-
-def _is_over(share: Manifest, now: float) -> bool:
-    return share.expires is not None and share.expires <= format_time(now)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from ._accounts import AccountPlan
+from ._account_plan import AccountPlan
 from ._ftpuser_run import Outcome
 from ._users_table import UserRow
 

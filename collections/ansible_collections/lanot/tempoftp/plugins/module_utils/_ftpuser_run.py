@@ -16,14 +16,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
+from ._account_plan import AccountPlan, SeenAccount
 from ._account_wish import AccountSite, AccountWish
-from ._accounts import AccountPlan, SeenAccount, plan_account
+from ._accounts import plan_account
+from ._clock import advance_mark, read_mark
 from ._errors import DatabaseUnavailableError, InvalidValueError, TempoftpError
 from ._lock import hold_lock
 from ._manifest import (
     Manifest,
     delete_account,
     list_manifests,
+    may_belong,
     read_account,
     read_manifest,
     write_account,
@@ -176,11 +179,20 @@ def _look_plan_apply(
 ) -> None:
     try:
         with _open_shares(site.shares_root, check_mode) as tree:
+            if tree is not None:
+                site = site._replace(now=max(site.now, read_mark(tree)))
             _look_and_plan(cursor, facts, site, tree, outcomes)
             if not check_mode:
                 _apply(connection, cursor, facts, tree, outcomes)
+                _note_time(tree, site.now, outcomes)
     except OSError as error:
         raise _explain_file(error, "the accounts") from None
+
+
+def _note_time(tree: Optional[Tree], now: float, outcomes: list[Outcome]) -> None:
+    """An end that was fixed must never be further away again than it was at this moment."""
+    if tree is not None and any(entry.fixed for o in outcomes if o.pending for entry in o.pending.times):
+        advance_mark(tree, now)
 
 
 @contextlib.contextmanager
@@ -238,7 +250,7 @@ def _look(
         ),
         record=None if tree is None else read_account(tree, wish.name),
         shares=tuple(share for share in shares if share.live and share.ftpuser == wish.name),
-        damaged=tuple(damaged),
+        damaged=tuple(name for name in damaged if tree is not None and may_belong(tree, name, wish.name)),
         password_verified=outcome.password_verified,
     )
 

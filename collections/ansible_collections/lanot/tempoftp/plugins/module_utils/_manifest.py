@@ -12,6 +12,7 @@ from __future__ import annotations
 import calendar
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -28,6 +29,7 @@ ORIGINS = ("created", "adopted")
 DELETED, EXPIRED = "deleted", "expired"
 REASONS = (DELETED, EXPIRED)
 _DAY = 86400
+_OWNER = re.compile(r'"ftpuser"\s*:\s*"([^"]*)"')
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -192,6 +194,26 @@ def list_manifests(tree: Tree) -> tuple[list[Manifest], list[str]]:
 def list_account_manifests(tree: Tree, ftpuser: str) -> list[Manifest]:
     """Return the live manifests of one account."""
     return [manifest for manifest in list_manifests(tree)[0] if manifest.live and manifest.ftpuser == ftpuser]
+
+
+def may_belong(tree: Tree, damaged: str, ftpuser: str) -> bool:
+    """Whether the share of a damaged manifest may be one of this account's.
+
+    What is left of the text may say whose it is; else what it names may stand somewhere.
+    """
+    path = tree.manifest("x").with_name(damaged)
+    share_id = damaged[: -len(".json")]
+    try:
+        owners = _OWNER.findall(path.read_text(encoding="utf-8", errors="replace"))
+        parse_id(share_id)
+    except InvalidValueError:
+        return False
+    except OSError:
+        owners = []
+    if owners:
+        return ftpuser in owners
+    places = (tree.destination(ftpuser, share_id), tree.held(share_id), tree.staging(share_id))
+    return any(os.path.lexists(place) for place in places)
 
 
 def read_tombstone(tree: Tree, share_id: str) -> Optional[Tombstone]:

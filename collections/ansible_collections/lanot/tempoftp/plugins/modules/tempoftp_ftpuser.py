@@ -48,6 +48,8 @@ options:
       - V(present) makes the account and lets it log in.
       - V(blocked) keeps the account and its password and refuses its logins. An account that is not there is
         not made.
+      - With O(shares_root), an account that should be V(present) is blocked while every share that it has
+        here is blocked.
       - V(absent) removes the account. Its files are not touched.
     type: str
     choices: [present, absent, blocked]
@@ -70,6 +72,14 @@ options:
     type: str
     choices: [on_create, always]
     default: on_create
+  password_generation:
+    description:
+      - Counts the passwords that are wished for an account. With O(shares_root), the number of its password
+        is kept, and
+        with O(update_password=always) an older one is refused as V(stale), so that a late run brings no
+        earlier password back.
+      - When unset, it is not looked at.
+    type: int
   uid:
     description: Uid of the account's processes. O(default_uid) for a new account when not given.
     type: int
@@ -88,8 +98,8 @@ options:
       - Refused with O(shares_root), where it comes from the account's shares.
     type: str
   end_sessions:
-    description: Whether to end the open FTP sessions of an account that is V(blocked) or V(absent).
-      Pure-FTPd keeps them otherwise.
+    description: Whether to end the open FTP sessions of an account that is V(blocked) or V(absent), or that
+      gets another password. Pure-FTPd keeps them otherwise.
     type: bool
     default: true
   adopt:
@@ -128,6 +138,9 @@ options:
         type: str
         choices: [on_create, always]
         default: on_create
+      password_generation:
+        description: See O(password_generation).
+        type: int
       uid:
         description: See O(uid).
         type: int
@@ -153,9 +166,10 @@ options:
       - Root of the shares on this host, for example V(/data). The module looks at the manifests below it and
         works under its lock.
       - O(state=present) is skipped for an account that has no delivered share.
-      - Once an account is confirmed in the table, the start and the end of its delivered shares are fixed in
-        their manifests, and C(Expires)
-        becomes the latest end.
+      - Once an account is confirmed in the table, the start and the end of its shares that are here,
+        delivered or blocked, are fixed in their manifests, and C(Expires) becomes the latest end.
+      - When a share's number of days has changed since, its end is computed again from its start. A share
+        that is over stays so.
       - O(state=absent) keeps an account that has a live share, or that tempoftp did not create.
     type: path
   default_uid:
@@ -394,6 +408,7 @@ def build_account_argument_spec() -> dict[str, dict[str, Any]]:
             "default": "on_create",
             "no_log": False,
         },
+        "password_generation": {"type": "int", "no_log": False},
         "uid": {"type": "int", "no_log": False},
         "gid": {"type": "int", "no_log": False},
         "home": {"type": "str", "no_log": False},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account_wish import (
+    SWEPT,
     AccountSite,
     AccountWish,
     parse_time,
@@ -305,6 +306,87 @@ def test_an_account_that_tempoftp_did_not_create_is_neither_blocked_nor_removed(
     assert (plan.kept_reason, plan.changed, plan.end_sessions) == ("adopted", False, False)
 
 
+# ---- extended, shortened and blocked shares
+
+
+@pytest.mark.parametrize("state", ["delivered", "blocked"])
+@pytest.mark.parametrize("days", [2, 9])
+def test_a_changed_number_of_days_counts_from_the_start(days, state):
+    share = build_ready_share("s1", NOW - DAY, 3)._replace(state=state, hidden=state == "blocked")
+    seen = SeenAccount(
+        rows=(ROW._replace(expires=share.expires),),
+        record=OURS,
+        shares=(share._replace(lifetime_days=days),),
+    )
+    plan = plan_account(WISH, seen, SHARED)
+    ends = format_time(NOW - DAY + days * DAY)
+    assert plan.times[0][2:] == (share.ready_at, ends, True)
+    assert plan.row.expires == ends
+
+
+def test_a_share_that_is_over_is_not_extended_once_it_ended_by_both_ends():
+    over = build_ready_share("s1", NOW - 5 * DAY, 3)
+    plan = plan_account(WISH, SeenAccount(rows=(ROW,), record=OURS, shares=(over,)), SHARED)
+    assert plan.skipped_reason == "no_delivered_share"
+    extended = over._replace(lifetime_days=9)  # written down in time, confirmed late
+    plan = plan_account(WISH, SeenAccount(rows=(ROW,), record=OURS, shares=(extended,)), SHARED)
+    assert plan.times[0].expires == format_time(NOW + 4 * DAY)
+
+
+def test_a_blocked_share_leaves_the_others_and_the_last_one_blocks_the_login():
+    one, other = build_ready_share("s1", NOW, 3), build_ready_share("s2", NOW, 3)
+    hidden = one._replace(state="blocked", hidden=True)
+    row = ROW._replace(expires=one.expires)
+    plan = plan_account(WISH, SeenAccount(rows=(row,), record=OURS, shares=(hidden, other)), SHARED)
+    assert (plan.state, plan.end_sessions, plan.changed) == ("present", False, False)
+    on_its_way = build_share("s3", "copying")
+    plan = plan_account(WISH, SeenAccount(rows=(row,), record=OURS, shares=(hidden, on_its_way)), SHARED)
+    assert (plan.state, plan.end_sessions, plan.row.expires) == ("blocked", True, one.expires)
+    back = SeenAccount(rows=(plan.row,), record=OURS, shares=(one,))
+    assert plan_account(WISH, back, SHARED).state == "present"
+
+
+def test_a_blocked_account_stays_blocked_and_its_shares_may_be_extended():
+    share = build_ready_share("s1", NOW, 3)._replace(lifetime_days=9)
+    seen = SeenAccount(rows=(ROW,), record=OURS, shares=(share,))
+    plan = plan_account(WISH._replace(state="blocked"), seen, SHARED)
+    assert (plan.state, plan.row.expires) == ("blocked", format_time(NOW + 9 * DAY))
+    assert plan.times[0].fixed
+
+
+def test_an_account_that_does_not_fit_can_still_be_blocked():
+    share = build_ready_share("s1", NOW, 3)
+    seen = SeenAccount(rows=(ROW._replace(uid=0, home="/"),), record=OURS, shares=(share,))
+    plan = plan_account(WISH._replace(state="blocked"), seen, SHARED._replace(mysql_crypt="md5"))
+    assert plan.state == "blocked"
+
+
+# ---- passwords, counted
+
+
+@pytest.mark.parametrize(("number", "error_class"), [(0, "stale"), (1, None), (2, None), (None, None)])
+def test_a_late_password_is_refused(number, error_class):
+    share = build_ready_share("s1", NOW, 3)
+    record = OURS._replace(password_generation=1)
+    seen = SeenAccount(rows=(ROW._replace(expires=share.expires),), record=record, shares=(share,))
+    wish = WISH._replace(password_hash=OTHER_HASH, update_password="always", password_generation=number)
+    if error_class:
+        assert refusal(wish, seen).error_class == error_class
+        assert not plan_account(wish._replace(update_password="on_create"), seen, SHARED).changed
+        return
+    plan = plan_account(wish, seen, SHARED)
+    assert plan.row.password == OTHER_HASH
+    assert plan.record.password_generation == max(1, number or 0)
+    assert plan.end_sessions
+
+
+def test_the_number_of_a_password_that_is_not_set_is_not_kept():
+    share = build_ready_share("s1", NOW, 3)
+    seen = SeenAccount(rows=(ROW._replace(expires=share.expires),), record=OURS, shares=(share,))
+    plan = plan_account(WISH._replace(password_hash=OTHER_HASH, password_generation=5), seen, SHARED)
+    assert (plan.changed, plan.record.password_generation) == (False, 0)
+
+
 # ---- blocked and absent
 
 
@@ -371,8 +453,9 @@ def draw_shares(draw):
     for number in range(draw(st.integers(0, 3))):
         ready = draw(TIMES)
         share = build_share(
-            f"s{number}", draw(st.sampled_from(["copying", "delivered"])), draw(st.integers(1, 90))
+            f"s{number}", draw(st.sampled_from(["copying", "delivered", "blocked"])), draw(st.integers(1, 90))
         )
+        share = share._replace(hidden=share.state == "blocked")
         shares.append(share if ready is None else share._replace(ready_at=ready, expires=draw(TIMES)))
     return tuple(shares)
 
@@ -390,7 +473,8 @@ ROWS = st.builds(
 WISHES = st.builds(
     AccountWish,
     name=st.just(NAME),
-    state=st.sampled_from(["present", "absent", "blocked"]),
+    state=st.sampled_from(["present", "absent", "blocked", SWEPT]),
+    password_generation=st.sampled_from([None, 0, 1, 2]),
     password_hash=st.sampled_from([None, HASH, OTHER_HASH]),
     update_password=st.sampled_from(["on_create", "always"]),
     end_sessions=st.booleans(),
@@ -399,7 +483,7 @@ WISHES = st.builds(
 SEEN = st.builds(
     SeenAccount,
     rows=st.one_of(st.just(()), ROWS.map(lambda row: (row,))),
-    record=st.sampled_from([None, OURS, THEIRS]),
+    record=st.sampled_from([None, OURS, OURS._replace(password_generation=1), THEIRS]),
     shares=draw_shares(),
 )
 SITES = st.builds(
@@ -432,6 +516,8 @@ def test_the_second_run_changes_nothing(wish, seen, site):
     )
     again = plan_account(wish, after, site)
     assert not again.changed
+    if any(entry.expires <= format_time(NOW) for entry in plan.times):
+        return  # made so short that it is over now, and counts no more
     assert (again.state, again.skipped_reason, again.kept_reason) == (
         plan.state,
         plan.skipped_reason,
@@ -459,12 +545,45 @@ def test_an_account_that_tempoftp_did_not_create_is_never_written(wish, seen):
 
 
 @given(WISHES, SEEN)
+def test_an_account_is_open_only_while_it_has_something_to_show(wish, seen):
+    plan = plan_or_none(wish, seen, SHARED)
+    if plan is None or plan.origin != CREATED or not plan.times or plan.row is None:
+        return
+    if all(share.hidden for share in seen.shares if share.arrived and not share.is_over(NOW)):
+        assert plan.state == "blocked"
+    if wish.state == SWEPT and seen.row is not None and seen.row.status != "1":
+        assert plan.state == "blocked"
+
+
+@given(WISHES, SEEN)
+def test_no_late_password_is_ever_set(wish, seen):
+    plan = plan_or_none(wish, seen, SHARED)
+    late = seen.record and wish.password_generation is not None
+    if plan is None or not plan.times or not late or seen.row is None:
+        return
+    if wish.password_generation < seen.record.password_generation:
+        assert plan.row.password == seen.row.password
+        assert plan.record == seen.record
+
+
+@given(SEEN)
+def test_the_sweep_removes_no_account_that_has_a_live_share_and_makes_none(seen):
+    plan = plan_or_none(AccountWish(NAME, SWEPT), seen, SHARED)
+    if plan is None:
+        return
+    live = any(share.live and not share.is_over(NOW) for share in seen.shares)
+    assert (plan.row is None) == (seen.row is None or (not live and plan.origin == CREATED))
+
+
+@given(WISHES, SEEN)
 def test_an_account_of_ours_ends_with_its_last_share(wish, seen):
     plan = plan_or_none(wish, seen, SHARED)
     if plan is None or plan.origin != CREATED or wish.state != "present" or plan.skipped_reason:
         return
     assert plan.row.expires == max(entry.expires for entry in plan.times)
-    assert plan.row.expires > format_time(NOW)
+    for share in seen.shares:
+        if share.arrived and not share.is_over(NOW) and share.promised and share.expires:
+            assert plan.row.expires >= share.promised
 
 
 @given(st.integers(0, 2**33))
@@ -487,8 +606,9 @@ def test_a_share_lives_its_days_from_the_moment_it_is_ready(shares):
     by_id = {share.id: share for share in shares}
     for entry in plan_times(shares, NOW):
         share = by_id[entry.id]
-        assert share.state == "delivered"
-        if entry.fixed:
-            assert parse_time(entry.expires) - parse_time(entry.ready_at) == share.lifetime_days * DAY
-        else:
+        assert share.arrived
+        assert parse_time(entry.expires) - parse_time(entry.ready_at) == share.lifetime_days * DAY
+        if share.ready_at and share.expires:
+            assert entry.ready_at == share.ready_at
+        if not entry.fixed:
             assert (entry.ready_at, entry.expires) == (share.ready_at, share.expires)

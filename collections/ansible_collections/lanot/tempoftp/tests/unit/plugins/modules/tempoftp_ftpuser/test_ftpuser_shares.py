@@ -22,6 +22,7 @@ COLUMNS = [
 ]
 FIELDS = "`User`, `Password`, `Uid`, `Gid`, `Dir`, `Status`, `Expires`"
 DAY = 86400
+UNTIL_2099 = 25202
 
 
 @pytest.fixture
@@ -162,7 +163,9 @@ def test_no_share_is_ready_when_the_row_reads_back_differently(server, run_share
 
 
 def test_what_a_kill_left_after_the_insert_is_repaired(server, run_shared, tree):
-    write_share(tree, ready_at="2030-01-01T00:00:00Z", expires="2099-01-01T00:00:00Z")
+    write_share(
+        tree, ready_at="2030-01-01T00:00:00Z", expires="2099-01-01T00:00:00Z", lifetime_days=UNTIL_2099
+    )
     write_share(tree, "s2")
     _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
     server.expect_table(COLUMNS)
@@ -174,7 +177,9 @@ def test_what_a_kill_left_after_the_insert_is_repaired(server, run_shared, tree)
 
 
 def test_the_second_run_changes_nothing(server, run_shared, tree):
-    write_share(tree, ready_at="2030-01-01T00:00:00Z", expires="2099-01-01T00:00:00Z")
+    write_share(
+        tree, ready_at="2030-01-01T00:00:00Z", expires="2099-01-01T00:00:00Z", lifetime_days=UNTIL_2099
+    )
     _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree, "2099-01-01T00:00:00Z")], fields=FIELDS)
@@ -328,3 +333,69 @@ def test_a_full_disk_is_that_accounts_error(server, run_shared, tree, monkeypatc
     user = run_shared()[0]
     assert user["error"]["class"] == "no_space"
     assert str(tree.account(NAME)) in user["error"]["message"]
+
+
+def make_ours(tree, **changes):
+    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z")._replace(**changes))
+
+
+def test_a_changed_number_of_days_is_written_to_the_row_and_then_to_the_manifest(server, run_shared, tree):
+    write_share(tree, ready_at="2030-01-01T00:00:00Z", expires="2030-01-04T00:00:00Z", lifetime_days=5)
+    make_ours(tree)
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree, "2030-01-04T00:00:00Z")], fields=FIELDS)
+    server.expect(
+        "^UPDATE `users` SET `Expires` = %s WHERE `User` = %s AND BINARY `User` = %s$",
+        ["2030-01-06 00:00:00", NAME, NAME],
+    )
+    server.expect_commit()
+    server.expect_read([NAME], [build_row(tree, "2030-01-06T00:00:00Z")], fields=FIELDS)
+    user = run_shared()[0]
+    assert (user["expires"], user["shares"][0]["expires"]) == ("2030-01-06T00:00:00Z",) * 2
+    manifest = _manifest.read_manifest(tree, "s1")
+    assert (manifest.ready_at, manifest.expires) == ("2030-01-01T00:00:00Z", "2030-01-06T00:00:00Z")
+
+
+def test_an_extension_is_not_promised_before_the_table_has_it(server, run_shared, tree):
+    write_share(tree, ready_at="2030-01-01T00:00:00Z", expires="2030-01-04T00:00:00Z", lifetime_days=5)
+    make_ours(tree)
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree, "2030-01-04T00:00:00Z")], fields=FIELDS)
+    server.expect(
+        "^UPDATE", ["2030-01-06 00:00:00", NAME, NAME], pymysql.err.OperationalError(2013, "Lost connection")
+    )
+    assert run_shared()[0]["error"]["class"] == "database_unavailable"
+    assert _manifest.read_manifest(tree, "s1").expires == "2030-01-04T00:00:00Z"
+
+
+@pytest.mark.parametrize("state", ["present", "blocked"])
+def test_an_account_is_blocked_with_its_last_share(server, run_shared, tree, state):
+    times = {"ready_at": "2030-01-01T00:00:00Z", "expires": "2030-01-04T00:00:00Z"}
+    write_share(tree, "s1", state="blocked", hidden=True, **times)
+    write_share(tree, "s2", state="blocked", hidden=True, **times)
+    make_ours(tree)
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree, "2030-01-04T00:00:00Z")], fields=FIELDS)
+    server.expect("^UPDATE `users` SET `Status` = %s WHERE", ["0", NAME, NAME])
+    server.expect_commit()
+    server.expect_read([NAME], [build_row(tree, "2030-01-04T00:00:00Z", status=0)], fields=FIELDS)
+    user = run_shared(state=state)[0]
+    assert (user["state"], [share["id"] for share in user["shares"]]) == ("blocked", ["s1", "s2"])
+
+
+def test_a_late_password_is_refused_and_a_new_one_counted(server, run_shared, tree):
+    write_share(tree, ready_at="2030-01-01T00:00:00Z", expires="2030-01-04T00:00:00Z")
+    make_ours(tree, password_generation=2)
+    old = "$2b$12$" + "b" * 53
+    for number, changed in ((1, False), (2, False), (3, True)):
+        server.expect_table(COLUMNS)
+        server.expect_read([NAME], [build_row(tree, "2030-01-04T00:00:00Z", password=old)], fields=FIELDS)
+        if changed:
+            server.expect("^UPDATE `users` SET `Password` = %s WHERE", [HASH, NAME, NAME])
+            server.expect_commit()
+            server.expect_read([NAME], [build_row(tree, "2030-01-04T00:00:00Z")], fields=FIELDS)
+        wish = {"update_password": "always", "password_generation": number}
+        user = run_shared(**wish, password_hash=HASH if changed else old)[0]
+        assert (user["error"] or {}).get("class") == ("stale" if number == 1 else None)
+        assert user["changed"] is changed
+        assert _manifest.read_account(tree, NAME).password_generation == (3 if changed else 2)
