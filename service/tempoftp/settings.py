@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from cryptography.fernet import Fernet, MultiFernet
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -24,6 +24,15 @@ INVENTORY_VARIABLES = frozenset({"TEMPOFTP_LAB_NET", "TEMPOFTP_LAB_DIR"})
 """Read by the lab's inventory; the worker hands them on to its runs."""
 
 SIMULATED_FTP_HOST = "simulado"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class AddressRole(NamedTuple):
+    """What callers of one network may do without a token."""
+
+    network: Network
+    role: Literal["cliente", "operador"]
 
 
 class SettingsError(Exception):
@@ -124,8 +133,39 @@ class Settings(BaseSettings):
         ge=0,
         description="Seconds that DELETE waits for access and data to be gone before it answers 202.",
     )
-    bind: str = Field(default="127.0.0.1", description="Address the API listens on; loopback only for now.")
+    bind: str = Field(
+        default="127.0.0.1",
+        description="Address the API listens on. Any other than loopback needs tokens, and TLS, a proxy "
+        "(`TEMPOFTP_TRUSTED_PROXIES`) or `TEMPOFTP_PLAIN_HTTP`.",
+    )
     port: int = Field(default=9043, ge=1, le=65535, description="Port the API listens on.")
+    auth: Literal["token", "none"] = Field(
+        default="token",
+        description="`token`: every caller needs a token (`tempoftp token create`) or a mapped address. `none`: "
+        "whoever reaches the port may do everything; only on loopback.",
+    )
+    address_roles: Annotated[tuple[AddressRole, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts that cannot send a token, and what they may do for everybody: "
+        "`10.1.2.3=cliente,192.168.0.0/16=operador`. The narrowest network that fits decides.",
+    )
+    trusted_proxies: int = Field(
+        default=0,
+        ge=0,
+        le=9,
+        description="Proxies in front of the API, one behind the other: so many entries at the end of "
+        "`X-Forwarded-For` are believed. 0: the header is ignored, since any caller may write it.",
+    )
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate (and its chain): the API then speaks HTTPS only.",
+    )
+    tls_key: Path | None = Field(default=None, description="PEM file of its key.")
+    plain_http: bool = Field(
+        default=False,
+        description="1: listen on other addresses than loopback without TLS and without a proxy. Tokens and "
+        "passwords then cross that network in clear.",
+    )
     api_threads: int = Field(default=8, ge=1, le=256, description="Threads that answer HTTP requests.")
     max_body_bytes: int = Field(
         default=16384, ge=256, description="Most bytes of a request body; more is 413."
@@ -186,14 +226,18 @@ class Settings(BaseSettings):
                 raise ValueError("is not a Fernet key; make one with `tempoftp key new`") from None
         return value
 
+    @field_validator("address_roles", mode="before")
+    @classmethod
+    def _split_address_roles(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(_parse_address_role(entry) for entry in value.split(",") if entry.strip())
+
     @field_validator("bind")
     @classmethod
-    def _check_loopback(cls, value: str) -> str:
-        # Without tokens whoever reaches the port may act for everybody.
-        if value != "localhost" and not ipaddress.ip_address(value).is_loopback:
-            raise ValueError(
-                "must be a loopback address: the API has no tokens yet; put a proxy in front of it"
-            )
+    def _check_address(cls, value: str) -> str:
+        if value != "localhost":
+            ipaddress.ip_address(value)
         return value
 
     @model_validator(mode="after")
@@ -205,6 +249,26 @@ class Settings(BaseSettings):
         if not self.simulacro and not self.ftp_hosts:
             raise ValueError("TEMPOFTP_FTP_HOSTS is required (or TEMPOFTP_SIMULACRO=1)")
         return self
+
+    @model_validator(mode="after")
+    def _check_exposure(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("TEMPOFTP_TLS_CERTIFICATE and TEMPOFTP_TLS_KEY go together")
+        if self.is_loopback_only:
+            return self
+        if self.auth == "none":
+            raise ValueError("TEMPOFTP_AUTH=none needs a loopback TEMPOFTP_BIND: others could do everything")
+        if self.tls_certificate is None and not self.trusted_proxies and not self.plain_http:
+            raise ValueError(
+                f"TEMPOFTP_BIND={self.bind} is no loopback address: give TEMPOFTP_TLS_CERTIFICATE and "
+                "TEMPOFTP_TLS_KEY; or TEMPOFTP_TRUSTED_PROXIES=1 for a proxy that speaks TLS; or TEMPOFTP_PLAIN_HTTP=1"
+            )
+        return self
+
+    @property
+    def is_loopback_only(self) -> bool:
+        """Whether only this machine reaches the API's port."""
+        return self.bind == "localhost" or ipaddress.ip_address(self.bind).is_loopback
 
     @property
     def ftp_host_names(self) -> tuple[str, ...]:
@@ -220,6 +284,15 @@ class Settings(BaseSettings):
         """Return what encrypts with the first key and decrypts with all of them."""
         keys = self.encryption_key.get_secret_value().split(",")
         return MultiFernet([Fernet(key.strip()) for key in keys if key.strip()])
+
+
+def _parse_address_role(entry: str) -> AddressRole:
+    network, _, role = (part.strip() for part in entry.partition("="))
+    if role not in ("cliente", "operador"):
+        raise ValueError(
+            f"must be ADDRESS=cliente or ADDRESS=operador, separated by commas, not {entry.strip()!r}"
+        )
+    return AddressRole(ipaddress.ip_network(network), role)  # type: ignore[arg-type]  # one of the two
 
 
 def variable_of(field_name: str) -> str:

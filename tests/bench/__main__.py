@@ -54,7 +54,7 @@ class Bench:
 
     def __init__(self, stage: Stage, rounds: int) -> None:
         self.stage = stage
-        self.api = ApiClient(stage.control.url)
+        self.api = ApiClient(stage.control.url, stage.control.token)
         self.rounds = rounds
         self.counter = int(time.time())
 

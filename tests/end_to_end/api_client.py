@@ -13,10 +13,10 @@ ON_ITS_WAY = {"recibido", "preparando", "traslado", "eliminando"}
 
 
 class ApiClient:
-    """The `/tmpftp` API at `url`."""
+    """The `/tmpftp` API at `url`, for the holder of `token`."""
 
-    def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=20)
+    def __init__(self, url: str, token: str) -> None:
+        self.http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
 
     def post(self, usuario: str, share_id: str, ruta: str, vigencia: int | None = None) -> httpx.Response:
         body: dict[str, Any] = {"usuario": usuario, "id": share_id, "ruta": ruta}

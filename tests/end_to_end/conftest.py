@@ -39,7 +39,7 @@ def stage() -> Iterator[Stage]:
 def api(stage: Stage) -> Iterator[ApiClient]:
     """A client of the stage's API, with the control host running; every share a test leaves is deleted after it."""
     stage.control.start()
-    client = ApiClient(stage.control.url)
+    client = ApiClient(stage.control.url, stage.control.token)
     yield client
     stage.control.start()
     client.delete_all()

@@ -37,6 +37,7 @@ class Terminal:
             **os.environ,
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "TEMPOFTP_URL": stage.control.url,
+            "TEMPOFTP_TOKEN": stage.control.token,
             "TEMPOFTP_ENCRYPTION_KEY": stage.encryption_key,
             "TEMPOFTP_LAB_NET": stage.net,
             "ANSIBLE_HOME": str(PROJECT / "var" / "ansible"),

@@ -75,6 +75,13 @@ def test_secrets_do_not_show() -> None:
         ("TEMPOFTP_ENCRYPTION_KEY", "abc", "tempoftp key new"),
         ("TEMPOFTP_ENCRYPTION_KEY", " , ", "TEMPOFTP_ENCRYPTION_KEY"),
         ("TEMPOFTP_BIND", "0.0.0.0", "TEMPOFTP_BIND"),
+        ("TEMPOFTP_AUTH", "basic", "TEMPOFTP_AUTH"),
+        ("TEMPOFTP_ADDRESS_ROLES", "10.1.2.3", "TEMPOFTP_ADDRESS_ROLES"),
+        ("TEMPOFTP_ADDRESS_ROLES", "10.1.2.3=root", "TEMPOFTP_ADDRESS_ROLES"),
+        ("TEMPOFTP_ADDRESS_ROLES", "10.1.2.3/8=cliente", "TEMPOFTP_ADDRESS_ROLES"),
+        ("TEMPOFTP_ADDRESS_ROLES", "cliente=cliente", "TEMPOFTP_ADDRESS_ROLES"),
+        ("TEMPOFTP_TRUSTED_PROXIES", "-1", "TEMPOFTP_TRUSTED_PROXIES"),
+        ("TEMPOFTP_TLS_CERTIFICATE", "/etc/tempoftp/api.pem", "TEMPOFTP_TLS_KEY"),
         ("TEMPOFTP_BIND", "example.org", "TEMPOFTP_BIND"),
         ("TEMPOFTP_PORT", "0", "TEMPOFTP_PORT"),
         ("TEMPOFTP_LIFETIME_MAX", "5", "LIFETIME_MAX"),
@@ -91,6 +98,48 @@ def test_refuses_and_names_the_variable(
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=part):
         load_settings()
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
+def test_who_listens_on_loopback_may_do_without_tokens(monkeypatch: pytest.MonkeyPatch, bind: str) -> None:
+    monkeypatch.setenv("TEMPOFTP_BIND", bind)
+    monkeypatch.setenv("TEMPOFTP_AUTH", "none")
+    assert load_settings().auth == "none"
+
+
+@pytest.mark.parametrize(
+    "protection",
+    [
+        {"TEMPOFTP_TLS_CERTIFICATE": "/etc/tempoftp/api.pem", "TEMPOFTP_TLS_KEY": "/etc/tempoftp/api.key"},
+        {"TEMPOFTP_TRUSTED_PROXIES": "1"},
+        {"TEMPOFTP_PLAIN_HTTP": "1"},
+    ],
+)
+@pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.1"])
+def test_others_are_reached_with_tokens_and_something_that_protects_them(
+    monkeypatch: pytest.MonkeyPatch, bind: str, protection: dict[str, str]
+) -> None:
+    monkeypatch.setenv("TEMPOFTP_BIND", bind)
+    with pytest.raises(SettingsError, match="TEMPOFTP_BIND"):
+        load_settings()
+    for name, value in protection.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().bind == bind
+    monkeypatch.setenv("TEMPOFTP_AUTH", "none")
+    with pytest.raises(SettingsError, match="TEMPOFTP_AUTH"):
+        load_settings()
+
+
+def test_reads_mapped_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "TEMPOFTP_ADDRESS_ROLES", "10.1.2.3=cliente, 192.168.0.0/16 = operador,fd00::/8=cliente,"
+    )
+    entries = [(str(network), role) for network, role in load_settings().address_roles]
+    assert entries == [
+        ("10.1.2.3/32", "cliente"),
+        ("192.168.0.0/16", "operador"),
+        ("fd00::/8", "cliente"),
+    ]
 
 
 def test_requires_a_key(monkeypatch: pytest.MonkeyPatch) -> None:

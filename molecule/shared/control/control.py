@@ -1,6 +1,6 @@
 """The API and the worker of one control host, with state under `var/control/<net>/`.
 
-    Control("demo").start()      # idempotent; writes tempoftp.env (0600), migrates, starts serve and worker
+    Control("demo").start()      # idempotent; writes tempoftp.env (0600), makes a token, starts serve and worker
     Control("demo").stop()
 
 What production gets from the role `service` and systemd, the lab gets from here; the same settings, the same commands.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,7 @@ class Control:
         self.home = PROJECT / "var" / "control" / net
         self.url = f"http://127.0.0.1:{port}"
         self.env_file = self.home / "tempoftp.env"
+        self.token_file = self.home / "token"
         self.command = str(Path(sys.executable).parent / "tempoftp")
 
     # -- settings ---------------------------------------------------------------------------------------------
@@ -99,6 +101,30 @@ class Control:
         )
         return done.stdout
 
+    @property
+    def token(self) -> str:
+        """An operator's token of this service; there is one once it was started."""
+        return self.token_file.read_text().strip()
+
+    def _make_token(self) -> None:
+        """Make that token, once."""
+        if self.token_file.exists():
+            return
+        # The name of a token that was lost with its file cannot be taken again.
+        name = f"control-{secrets.token_hex(4)}"
+        made = subprocess.run(
+            [self.command, "token", "create", name, "--role", "operador"],
+            env=self.environment(),
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if made.returncode:
+            raise ControlError(f"No token could be made: {made.stderr.strip()}")
+        self.token_file.touch(mode=0o600)
+        self.token_file.write_text(made.stdout)
+
     # -- processes --------------------------------------------------------------------------------------------
 
     def pid_file(self, program: str) -> Path:
@@ -127,6 +153,7 @@ class Control:
         subprocess.run(
             [self.command, "db", "upgrade"], check=True, env=self.environment(), cwd=self.home, timeout=120
         )
+        self._make_token()
         for program in PROGRAMS:
             self.start_program(program)
         self._wait_until_active(30.0)

@@ -96,6 +96,7 @@ def write_demo_env(control: Control) -> Path:
     path.chmod(0o600)
     path.write_text(
         f"TEMPOFTP_URL={control.url}\n"
+        f"TEMPOFTP_TOKEN={control.token}\n"
         f"TEMPOFTP_ENCRYPTION_KEY={control.read_settings()['TEMPOFTP_ENCRYPTION_KEY']}\n"
         f"TEMPOFTP_DEMO_SOURCE=lanotadm@source1:/srv/datos/mas\n"
     )
@@ -105,7 +106,7 @@ def write_demo_env(control: Control) -> Path:
 def request_share(control: Control) -> dict[str, str]:
     """The seed's request through the CLI, with its progress bar; the share's state when it is ready."""
     step(f"POST /tmpftp: {REQUESTER} asks for {RUTA} for 3 days")
-    client = {"TEMPOFTP_URL": control.url}
+    client = {"TEMPOFTP_URL": control.url, "TEMPOFTP_TOKEN": control.token}
     tempoftp = str(BIN / "tempoftp")
     run([tempoftp, "request", REQUESTER, SHARE_ID, RUTA, "--vigencia", "3", "--watch"], environment=client)
     shown = subprocess.run(

@@ -19,6 +19,7 @@ from tempoftp.api import (  # noqa: F401 - each puts its route on a blueprint
     post_share,
     routes,
 )
+from tempoftp.api.access import init_access
 from tempoftp.api.body import init_body_limit
 from tempoftp.api.context import ApiContext, init_context
 from tempoftp.api.problems import build_validation_problem, init_problems
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> Flask:
         "tempoftp",
         info=Info(title="tempoftp", version=version("tempoftp")),
         doc_ui=False,
+        security_schemes={routes.SECURITY_SCHEME: {"type": "http", "scheme": "bearer"}},
         validation_error_callback=build_validation_problem,
         static_folder=None,
     )
@@ -54,6 +56,7 @@ def create_app(settings: Settings) -> Flask:
     init_context(app, ApiContext(settings=settings, database=open_database(settings)))
     init_request_id(app)
     init_problems(app)
+    init_access(app, settings)
     init_body_limit(app, settings.max_body_bytes)
     app.after_request(_forbid_caching)
     for blueprint in BLUEPRINTS:

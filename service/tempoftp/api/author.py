@@ -1,10 +1,7 @@
-"""Who a request is written down for in the history of a share."""
+"""Where `get_author` was before there were tokens."""
 
 from __future__ import annotations
 
-from flask import request
+from tempoftp.api.access import get_author
 
-
-def get_author() -> str:
-    """Return who asks. Until there are tokens that is only where the call came from."""
-    return f"api {request.remote_addr or 'local'}"
+__all__ = ["get_author"]

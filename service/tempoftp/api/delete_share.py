@@ -7,8 +7,8 @@ import time
 from flask import Response
 from pydantic import BaseModel
 
+from tempoftp.api.access import Role, allow, get_author, get_principal
 from tempoftp.api.answers import answer_state
-from tempoftp.api.author import get_author
 from tempoftp.api.context import ApiContext, get_context
 from tempoftp.api.problems import document_refusals
 from tempoftp.api.request_id import get_request_id
@@ -34,12 +34,19 @@ class DeletionAnswer(BaseModel):
     summary="Terminar un acceso temporal",
     responses={200: DeletionAnswer, 202: DeletionAnswer, **document_refusals(404, 503)},
 )
+@allow(Role.CLIENTE)
 def delete_share(path: SharePath) -> Response:
     """Take access and data away: 200 once both are gone, 202 if that takes longer than the bounded wait."""
     context = get_context()
     share_id = path.read_id()
     with context.write() as session:
-        share = request_deletion(session, share_id, author=get_author(), request_id=get_request_id())
+        share = request_deletion(
+            session,
+            share_id,
+            emails=get_principal().emails,
+            author=get_author(),
+            request_id=get_request_id(),
+        )
         ftp_host, generation, state = share.ftp_host, share.generation, State(share.state)
     if state not in TERMINAL:
         wake_host(context.settings, ftp_host)

@@ -7,11 +7,13 @@ from typing import Any, Literal
 from flask import Response, jsonify
 from pydantic import BaseModel, Field
 
+from tempoftp.api.access import PUBLIC, allow, find_principal
 from tempoftp.api.context import get_context
 from tempoftp.api.problems import Problem, build_problem, document_refusals
 from tempoftp.api.routes import system
 from tempoftp.shares.health import read_health
 
+UNTOLD = "Algo no funciona; con una credencial se dice qué y dónde."
 Word = Literal["ok", "error", "unknown"]
 
 
@@ -50,11 +52,14 @@ class HealthAnswer(BaseModel):
 
 
 @system.get("/health", summary="Estado del sistema", responses={200: HealthAnswer, **document_refusals(503)})
+@allow(PUBLIC)
 def get_health() -> Response:
-    """Answer 200 when everything works, else 503 that says what does not and where."""
+    """Answer 200 when everything works, else 503 that says what does not and where; where is for known callers only."""
     context = get_context()
     with context.database.read() as session:
         health: dict[str, Any] = read_health(session, context.settings)
+    if find_principal() is None:
+        health |= {"hosts": {}, "problemas": [UNTOLD] if health["problemas"] else []}
     if health["status"] == "ok":
         response: Response = jsonify(health)
         return response

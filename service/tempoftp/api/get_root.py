@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from tempoftp.api.access import PUBLIC, allow
 from tempoftp.api.routes import system
 
 
@@ -16,6 +17,7 @@ class RootAnswer(BaseModel):
 
 
 @system.get("/", summary="Señal de vida", responses={200: RootAnswer})
+@allow(PUBLIC)
 def get_root() -> dict[str, str]:
     """Answer that the API is up, without looking at anything else."""
     return {"status": "active"}

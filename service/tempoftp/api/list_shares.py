@@ -8,6 +8,7 @@ from flask import Response, jsonify
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import StatementError
 
+from tempoftp.api.access import Role, allow, get_principal
 from tempoftp.api.context import get_context
 from tempoftp.api.problems import document_refusals
 from tempoftp.api.routes import SHARES_ROUTE, shares
@@ -65,12 +66,18 @@ class ListAnswer(BaseModel):
     summary="Lista de solicitudes",
     responses={200: ListAnswer, **document_refusals(422, 503)},
 )
+@allow(Role.CLIENTE)
 def get_shares(query: ListQuery) -> Response:
-    """Answer one page of the shares that fit the filters."""
+    """Answer one page of the caller's shares that fit the filters."""
     try:
         with get_context().database.read() as session:
             page = list_shares(
-                session, estado=query.estado, usuario=query.usuario, limite=query.limite, cursor=query.cursor
+                session,
+                estado=query.estado,
+                usuario=query.usuario,
+                limite=query.limite,
+                cursor=query.cursor,
+                emails=get_principal().emails,
             )
     except (StatementError, UnicodeError, RecursionError) as error:
         # A cursor of nobody's making can decode to a time or a text that no database takes.

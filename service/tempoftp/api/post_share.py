@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Response, url_for
 from pydantic import BaseModel, Field
 
+from tempoftp.api.access import Role, allow, get_author, require_email
 from tempoftp.api.answers import answer_state
-from tempoftp.api.author import get_author
 from tempoftp.api.context import get_context
 from tempoftp.api.problems import document_refusals
 from tempoftp.api.request_id import get_request_id
@@ -35,11 +35,13 @@ class AcceptedAnswer(BaseModel):
         **document_refusals(400, 403, 409, 413, 415, 422, 503),
     },
 )
+@allow(Role.CLIENTE)
 def post_share(body: ShareRequest) -> Response:
     """Write the request down and answer at once; a worker does the rest.
 
     The same body again is answered with the share's present state, and nothing is done twice.
     """
+    require_email(body.usuario)
     context = get_context()
     with context.write() as session:
         accepted = accept_request(

@@ -37,6 +37,10 @@ logger = logging.getLogger(__name__)
 
 _HTTP_TEXTS: dict[int, tuple[str, str]] = {
     400: ("Petición mal formada", "El cuerpo no es JSON válido. Envíe un objeto JSON en UTF-8."),
+    401: (
+        "Credencial requerida",
+        "Envíe la cabecera Authorization: Bearer con la credencial que le dio el operador.",
+    ),
     403: ("No permitido", "El servicio no permite esta petición."),
     404: ("No encontrado", "No existe ese recurso. Las rutas de la API están en /openapi.json."),
     405: ("Método no permitido", "Esta ruta no admite ese método; la cabecera Allow dice cuáles admite."),

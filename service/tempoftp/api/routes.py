@@ -9,11 +9,15 @@ from flask import request
 from flask_openapi3.blueprint import APIBlueprint
 
 from tempoftp.api.body import require_json_object
+from tempoftp.api.problems import document_refusals
 
 SHARES_ROUTE = "/tmpftp"  # noqa: S108 - a route, not a folder
 SHARE_ROUTE = f"{SHARES_ROUTE}/<id>"
 
-shares = APIBlueprint("shares", __name__)
+SECURITY_SCHEME = "token"
+NEEDS_TOKEN: list[dict[str, list[str]]] = [{SECURITY_SCHEME: []}]
+
+shares = APIBlueprint("shares", __name__, abp_security=NEEDS_TOKEN, abp_responses=document_refusals(401))
 system = APIBlueprint("system", __name__)
 
 

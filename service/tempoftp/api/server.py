@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,24 @@ def build_options(settings: Settings, *, workers: int, pidfile: Path | None) -> 
         "access_log_format": ACCESS_LINE,
         "logconfig_dict": build_log_config(settings.log_level),
         "forwarded_allow_ips": "127.0.0.1,::1",
+        **_build_tls_options(settings),
     }
+
+
+def _build_tls_options(settings: Settings) -> dict[str, Any]:
+    if settings.tls_certificate is None:
+        return {}
+    return {
+        "certfile": str(settings.tls_certificate),
+        "keyfile": str(settings.tls_key),
+        "ssl_context": _build_tls_context,
+    }
+
+
+def _build_tls_context(_config: object, build_default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    context = build_default()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def build_log_config(level: str) -> dict[str, Any]:

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
 import click
-
-if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
 
 
 @click.group
@@ -30,15 +23,15 @@ def map_command(email: str, ftpuser: str, ftp_host: str | None) -> None:
     Nothing of the account itself is ever changed; its password stays what it is.
     """
     from tempoftp.cli.exits import BadSetting
-    from tempoftp.cli.service import read_settings
+    from tempoftp.cli.service import read_host_settings, write_database
     from tempoftp.shares.account_map import map_account
 
-    names = read_settings().ftp_host_names
+    names = read_host_settings().ftp_host_names
     if ftp_host is None and len(names) == 1:
         ftp_host = names[0]
     if ftp_host not in names:
         raise BadSetting(f"say with --ftp-host which one has it: {', '.join(names)}")
-    with _write() as session:
+    with write_database() as session:
         mapped = map_account(session, email, ftpuser, ftp_host)
         click.echo(f"{mapped.email}\t{mapped.name}\t{mapped.ftp_host}")
 
@@ -47,9 +40,10 @@ def map_command(email: str, ftpuser: str, ftp_host: str | None) -> None:
 @click.argument("email")
 def unmap_command(email: str) -> None:
     """Take back a mapping that no share has used yet."""
+    from tempoftp.cli.service import write_database
     from tempoftp.shares.account_map import unmap_account
 
-    with _write() as session:
+    with write_database() as session:
         gone = unmap_account(session, email)
         click.echo(f"{gone.email} has no account any more; {gone.name} on {gone.ftp_host} was not touched")
 
@@ -57,29 +51,10 @@ def unmap_command(email: str) -> None:
 @account.command("list")
 def list_command() -> None:
     """Show every account: e-mail, account, FTP host, and `created`, `adopted` or what is known, tab-separated."""
+    from tempoftp.cli.service import write_database
     from tempoftp.shares.account_map import list_accounts
 
-    with _write() as session:
+    with write_database() as session:
         for row in list_accounts(session):
             origin = row.origin or ("mapped" if row.adopt else "not there yet")
             click.echo(f"{row.email}\t{row.name}\t{row.ftp_host}\t{origin}")
-
-
-@contextmanager
-def _write() -> Iterator[Session]:
-    """Open a write transaction on the service's database, brought up to date first; refusals become exit codes."""
-    from tempoftp.cli.exits import ServiceRefused
-    from tempoftp.cli.service import read_settings, upgrade
-    from tempoftp.shares.database import open_database
-    from tempoftp.shares.errors import ShareRefused
-
-    settings = read_settings()
-    upgrade(settings)
-    database = open_database(settings)
-    try:
-        with database.write() as session:
-            yield session
-    except ShareRefused as error:
-        raise ServiceRefused(f"{error.title}: {error.detail}") from error
-    finally:
-        database.close()

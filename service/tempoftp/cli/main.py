@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": ("tempoftp.cli.serve", "serve", "Run the HTTP API."),
     "worker": ("tempoftp.cli.worker", "worker", "Run the worker that carries out what was asked."),
     "account": ("tempoftp.cli.account", "account", "Say whose an account is that was there before."),
+    "token": ("tempoftp.cli.token", "token", "Make, list and revoke tokens of the API."),
     "key": ("tempoftp.cli.key", "key", "Make keys for the passwords at rest."),
     "db": ("tempoftp.cli.db", "db", "Bring the service's database up to date."),
 }
@@ -34,7 +35,7 @@ Exit codes: 0 done; 1 the share is in error, blocked or expired; 2 wrong usage o
 \b
 Environment of the client commands:
   TEMPOFTP_URL             where the service is (default http://127.0.0.1:9043)
-  TEMPOFTP_TOKEN           bearer token, when the service asks for one
+  TEMPOFTP_TOKEN           bearer token that the operator gave (`tempoftp token create`)
   TEMPOFTP_ENCRYPTION_KEY  Fernet key or keys (comma separated), for decrypt
 """
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.option("--bind", help="Address to listen on (TEMPOFTP_BIND); loopback only while there are no tokens.")
+@click.option("--bind", help="Address to listen on (TEMPOFTP_BIND).")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on (TEMPOFTP_PORT).")
 @click.option(
     "--threads", type=click.IntRange(1, 256), help="Requests answered at once (TEMPOFTP_API_THREADS)."

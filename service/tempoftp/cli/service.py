@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from tempoftp.cli.exits import BadSetting, DatabaseFailed
+from tempoftp.cli.exits import BadSetting, DatabaseFailed, ServiceRefused
 from tempoftp.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+ENV_FILES = (Path("/etc/default/tempoftp"), Path("/etc/sysconfig/tempoftp"))
+"""Where systemd reads the service's settings: Debian family, RHEL family."""
 
 
 def read_settings(**overrides: Any) -> Settings:
@@ -14,6 +24,29 @@ def read_settings(**overrides: Any) -> Settings:
         return load_settings(**overrides)
     except SettingsError as error:
         raise BadSetting(str(error)) from error
+
+
+def read_host_settings() -> Settings:
+    """Read the settings for a command that an administrator types on the service's host.
+
+    What systemd gives the service stands in a file there; a shell that has no settings of its own gets them from it.
+    """
+    if "TEMPOFTP_ENCRYPTION_KEY" not in os.environ:
+        for name, value in read_env_file().items():
+            os.environ.setdefault(name, value)
+    return read_settings()
+
+
+def read_env_file() -> dict[str, str]:
+    """Return the variables of the service's settings file, as systemd reads it; nothing when there is none to read."""
+    for path in ENV_FILES:
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (FileNotFoundError, PermissionError):
+            continue
+        pairs = (line.strip().split("=", 1) for line in lines if "=" in line and line.strip()[0] not in "#;")
+        return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
+    return {}
 
 
 def upgrade(settings: Settings) -> None:
@@ -31,3 +64,24 @@ def upgrade(settings: Settings) -> None:
             f"the service's database cannot be opened or migrated ({reason}). "
             "Check TEMPOFTP_STATE_DIR or TEMPOFTP_DATABASE_URL, and who may write there."
         ) from error
+
+
+@contextmanager
+def write_database() -> Iterator[Session]:
+    """Open a write transaction on the service's database, brought up to date first, for a command on its host.
+
+    Refusals become exit codes; what the block had written is then rolled back.
+    """
+    from tempoftp.shares.database import open_database
+    from tempoftp.shares.errors import ShareRefused
+
+    settings = read_host_settings()
+    upgrade(settings)
+    database = open_database(settings)
+    try:
+        with database.write() as session:
+            yield session
+    except ShareRefused as error:
+        raise ServiceRefused(f"{error.title}: {error.detail}") from error
+    finally:
+        database.close()

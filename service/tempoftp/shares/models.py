@@ -188,3 +188,21 @@ class Run(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     error_class: Mapped[str | None] = mapped_column(String(32))
     error_message: Mapped[str | None] = mapped_column(Text)
+
+
+class Token(Base):
+    """A bearer token of the API, by its SHA-256: the token itself is shown once and kept nowhere."""
+
+    __tablename__ = "tokens"
+
+    name: Mapped[str] = mapped_column(identifier(64), primary_key=True)
+    """What histories call its holder; never given to another token."""
+    digest: Mapped[str] = mapped_column(identifier(64), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    emails: Mapped[list[str]] = mapped_column(JSON)
+    """Whom it may act for; `["*"]` is everybody."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """To within some minutes: it is not written at every request."""
+    expires: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime())

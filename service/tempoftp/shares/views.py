@@ -21,10 +21,13 @@ LIST_DEFAULT = 100
 LIST_MAX = 1000
 
 
-def find_share(session: Session, share_id: str) -> Share:
-    """Return a share that is not deleted. Raises ShareNotFound."""
+def find_share(session: Session, share_id: str, emails: frozenset[str] | None) -> Share:
+    """Return a share that is not deleted, and with `emails` only one of these. Raises ShareNotFound.
+
+    What is another's is not told apart from what does not exist.
+    """
     share = session.get(Share, share_id)
-    if share is None or share.state == State.ELIMINADO:
+    if share is None or share.state == State.ELIMINADO or (emails is not None and share.email not in emails):
         raise ShareNotFound(f"no existe la solicitud {share_id!r}")
     return share
 

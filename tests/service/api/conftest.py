@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tempoftp.settings import Settings, load_settings
 from tempoftp.shares.models import HistoryEntry, Share
 from tempoftp.shares.schema import upgrade_database
 from tempoftp.shares.states import State, transition
+from tempoftp.shares.tokens import Role, create_token
 
 SOURCES = """\
 sources:
@@ -45,6 +47,8 @@ def build_settings(state_dir: Path, sources_file: Path) -> Settings:
         state_dir=state_dir,
         sources_file=sources_file,
         deletion_wait_seconds=0.2,
+        # Where the test client seems to call from: it may do everything, unless it sends a token.
+        address_roles="127.0.0.1=operador",
     )
 
 
@@ -71,6 +75,20 @@ def context(app: Flask) -> ApiContext:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def make_token(context: ApiContext) -> Callable[..., dict[str, str]]:
+    """Make a token; what is returned is the header that carries it."""
+
+    def make(
+        *emails: str, role: Role = Role.CLIENTE, name: str = "aplicacion", lifetime: timedelta | None = None
+    ) -> dict[str, str]:
+        with context.write() as session:
+            secret = create_token(session, name, role, emails, lifetime=lifetime)
+        return {"Authorization": f"Bearer {secret}"}
+
+    return make
 
 
 @pytest.fixture

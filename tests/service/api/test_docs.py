@@ -40,6 +40,10 @@ EXAMPLES: dict[str, list[type[BaseModel]]] = {
 }
 
 
+# Documented once for all routes that have them, in the table of refusals.
+COMMON = {"401"}
+
+
 def read_routes(app: Flask) -> set[str]:
     return {
         f"{method} {rule.rule.replace('<', '{').replace('>', '}')}"
@@ -71,7 +75,7 @@ def test_every_answer_of_a_route_is_documented_and_declared(client: FlaskClient,
     method, path = route.split()
     rows = re.findall(r"^\| ([\d, ]+) \|", SECTIONS[route], re.MULTILINE)
     documented = {code for row in rows for code in row.split(", ")}
-    declared = set(client.get("/openapi.json").json["paths"][path][method.lower()]["responses"])
+    declared = set(client.get("/openapi.json").json["paths"][path][method.lower()]["responses"]) - COMMON
     # The schema library declares its own 422 on every route, also where nothing can be wrong.
     assert documented == declared - ({"422"} - documented)
     assert "200" in documented
@@ -111,6 +115,11 @@ def test_the_example_of_a_refusal_is_what_the_api_answers(client: FlaskClient) -
     assert example is not None
     body = {"usuario": "alguien", "ruta": "source1:/srv/datos/goes", "vigencia": "3"}
     assert client.post("/tmpftp", json=body).json == json.loads(example[1])
+
+
+def test_common_refusals_are_in_the_table_of_refusals() -> None:
+    table = TEXT[TEXT.index("## Refusals") : TEXT.index("## `POST /tmpftp`")]
+    assert set(re.findall(r"^\| (\d+) \|", table, re.MULTILINE)) >= COMMON
 
 
 def test_reserved_ids_and_settings_are_named() -> None:

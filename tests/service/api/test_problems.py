@@ -8,6 +8,7 @@ from flask import Flask
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import IntegrityError
 
+from tempoftp.api.access import PUBLIC, allow
 from tempoftp.api.problems import describe_field_errors
 
 HIDDEN = ("valor-oculto",)
@@ -16,6 +17,7 @@ HIDDEN = ("valor-oculto",)
 def test_a_fault_is_a_500_that_gives_nothing_away_but_its_id(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
+    @allow(PUBLIC)
     def fail() -> str:
         raise RuntimeError("detalle interno")
 
@@ -34,6 +36,7 @@ def test_a_fault_is_a_500_that_gives_nothing_away_but_its_id(
 def test_the_values_of_a_statement_reach_neither_answer_nor_log(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
+    @allow(PUBLIC)
     def fail() -> str:
         raise IntegrityError("INSERT INTO accounts VALUES (?)", HIDDEN, Exception("UNIQUE failed"))
 

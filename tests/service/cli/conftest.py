@@ -66,6 +66,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     port = find_free_port()
     url = f"http://127.0.0.1:{port}"
     environ = build_environ(folder, TEMPOFTP_PORT=str(port), TEMPOFTP_URL=url)
+    made = run_command(environ, "token", "create", "pruebas", "--role", "operador")
+    assert made.code == 0, made.err
+    environ["TEMPOFTP_TOKEN"] = made.out.strip()
     with (folder / "log").open("w") as log:
         processes = [
             subprocess.Popen([TEMPOFTP, command], env=environ, stdout=log, stderr=log)

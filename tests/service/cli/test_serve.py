@@ -12,7 +12,8 @@ import pytest
 
 @pytest.fixture
 def http(service):
-    with httpx.Client(base_url=service.url, trust_env=False, timeout=30) as client:
+    headers = {"Authorization": f"Bearer {service.environ['TEMPOFTP_TOKEN']}"}
+    with httpx.Client(base_url=service.url, headers=headers, trust_env=False, timeout=30) as client:
         yield client
 
 
@@ -83,11 +84,25 @@ def test_a_deletion_that_waits_does_not_hold_up_others(tempoftp, http, service) 
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.1", "ftp.example.org"])
-def test_refuses_an_address_that_others_can_reach(tempoftp_alone, bind: str) -> None:
+def test_refuses_an_address_that_others_can_reach_in_clear(tempoftp_alone, bind: str) -> None:
     ended = tempoftp_alone("serve", "--bind", bind)
     assert ended.code == 2
     assert "TEMPOFTP_BIND" in ended.err
-    assert "loopback" in ended.err or "not appear to be" in ended.err
+    assert "TEMPOFTP_TLS_CERTIFICATE" in ended.err or "not appear to be" in ended.err
+
+
+def test_the_log_has_no_token(http, service) -> None:
+    token = service.environ["TEMPOFTP_TOKEN"]
+    assert http.get("/tmpftp", headers={"X-Request-ID": "bitacora-2"}).status_code == 200
+    assert http.get("/tmpftp", params={"token": "x"}).status_code == 422
+    log = service.state_dir.parent / "log"
+    deadline = time.monotonic() + 10
+    while "[bitacora-2]" not in log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "[bitacora-2]" in log.read_text()
+    assert token not in log.read_text()
+    for path in (path for path in service.state_dir.rglob("*") if path.is_file()):
+        assert token.encode() not in path.read_bytes(), path
 
 
 def test_refuses_a_setting_it_does_not_know(tempoftp_alone) -> None:

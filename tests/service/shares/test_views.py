@@ -30,7 +30,7 @@ AcceptShare = Callable[..., Share]
 def test_on_its_way(settings: Settings, database: Database, accept_share: AcceptShare) -> None:
     accept_share("p1")
     with database.read() as session:
-        answer = describe_share(session, settings, find_share(session, "p1"))
+        answer = describe_share(session, settings, find_share(session, "p1", None))
     assert (answer["id"], answer["status"], answer["vigencia"]) == ("p1", "recibido", 3)
     assert answer["mensaje"]
     assert set(answer["progreso"]) >= {"bytes", "total", "archivos", "porcentaje", "velocidad", "eta"}
@@ -45,7 +45,7 @@ def test_credentials_show_in_ready_only(
     with database.write() as session:
         session.get_one(Share, "p1").state = state
     with database.read() as session:
-        answer = describe_share(session, settings, find_share(session, "p1"))
+        answer = describe_share(session, settings, find_share(session, "p1", None))
     assert ("password" in answer) == (state is State.LISTO)
 
 
@@ -60,7 +60,7 @@ def test_ready(settings: Settings, database: Database, accept_share: AcceptShare
         share.ready_at, share.expires = ready_at, ready_at + timedelta(days=3)
         session.add(FtpHost(name=ftp_host, facts={"server": server}, paused=False))
     with database.read() as session:
-        answer = describe_share(session, settings, find_share(session, "p1"))
+        answer = describe_share(session, settings, find_share(session, "p1", None))
     assert answer["usuario"] == answer["ftpuser"] == "ftp_alguien_dominio"
     assert answer["expira"] == "2026-11-26T12:00:00Z"
     assert answer["servidor"] == {"host": "ftp.example.org", "puerto": 21, "tls": True, "huella": "sha256:AA"}
@@ -100,7 +100,7 @@ def test_password_by_when_it_was_asked_for(
 def test_unknown_is_not_found(database: Database, accept_share: AcceptShare, share_id: str) -> None:
     accept_share("p1")
     with pytest.raises(ShareNotFound, match=share_id), database.read() as session:
-        find_share(session, share_id)
+        find_share(session, share_id, None)
 
 
 def test_deleted_is_not_found(database: Database, accept_share: AcceptShare) -> None:
@@ -108,7 +108,7 @@ def test_deleted_is_not_found(database: Database, accept_share: AcceptShare) -> 
     with database.write() as session:
         session.get_one(Share, "p1").state = State.ELIMINADO
     with pytest.raises(ShareNotFound), database.read() as session:
-        find_share(session, "p1")
+        find_share(session, "p1", None)
 
 
 def test_list_has_no_password(settings: Settings, database: Database, accept_share: AcceptShare) -> None:

@@ -1,0 +1,96 @@
+"""`tempoftp token create|list|revoke`: who may use the API. On the service's host, in its database directly."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tempoftp.cli.finish import json_option
+from tempoftp.cli.output import print_json
+
+if TYPE_CHECKING:
+    from tempoftp.shares.models import Token
+
+
+@click.group
+def token() -> None:
+    """Make, list and revoke tokens of the API.
+
+    Run it on the service's host, as root or as the service's user: it works on the service's database.
+    """
+
+
+@token.command
+@click.argument("name")
+@click.option("--role", type=click.Choice(["cliente", "operador"]), default="cliente", show_default=True)
+@click.option(
+    "--email",
+    "emails",
+    multiple=True,
+    help="A cliente acts for this person; may be given several times. `*`: for everybody.",
+)
+@click.option("--days", type=click.IntRange(1, 3650), help="Days until it ends; for ever when not given.")
+def create(name: str, role: str, emails: tuple[str, ...], days: int | None) -> None:
+    """Make a token and print it, once.
+
+    NAME is what histories call its holder. A cliente sees and touches the shares of its --email; an operador those of
+    everybody, and may block, audit and pause.
+    """
+    from tempoftp.cli.service import write_database
+    from tempoftp.shares.tokens import Role, create_token
+
+    lifetime = None if days is None else timedelta(days=days)
+    with write_database() as session:
+        secret = create_token(session, name, Role(role), emails, lifetime=lifetime)
+    click.echo(secret)
+    click.echo("keep it: it is not shown again (clients read it from TEMPOFTP_TOKEN)", err=True)
+
+
+@token.command("list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """List every token there is or was; never the token itself."""
+    from tempoftp.cli.service import write_database
+    from tempoftp.shares.database import database_now
+    from tempoftp.shares.tokens import describe_state, list_tokens
+
+    with write_database() as session:
+        now = database_now(session)
+        rows = [_describe(row, describe_state(row, now)) for row in list_tokens(session)]
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        click.echo("\t".join(_show(value) for value in row.values()))
+
+
+@token.command
+@click.argument("name")
+def revoke(name: str) -> None:
+    """End a token, from the next request on."""
+    from tempoftp.cli.service import write_database
+    from tempoftp.shares.tokens import revoke_token
+
+    with write_database() as session:
+        revoke_token(session, name)
+    click.echo(f"{name}: revoked")
+
+
+def _describe(row: Token, state: str) -> dict[str, Any]:
+    from tempoftp.shares.views import write_time
+
+    return {
+        "name": row.name,
+        "role": row.role,
+        "state": state,
+        "emails": row.emails,
+        "created": write_time(row.created_at),
+        "last_used": write_time(row.last_used_at),
+        "expires": write_time(row.expires),
+    }
+
+
+def _show(value: Any) -> str:
+    return ",".join(value) if isinstance(value, list) else str(value or "-")
