@@ -20,8 +20,9 @@ import pymysql
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-COLLECTIONS = Path(__file__).resolve().parents[2] / "collections"
-sys.path.insert(0, str(COLLECTIONS))
+HERE = Path(__file__).resolve().parent
+COLLECTIONS = HERE.parents[1] / "collections"
+sys.path[:0] = [str(HERE), str(COLLECTIONS)]
 
 START_LIMIT = 60.0
 

@@ -8,40 +8,7 @@ import time
 
 import pymysql
 import pytest
-
-# The seed's §4.3, to the letter.
-SEED_TABLE = """
-CREATE TABLE users (
-   User VARCHAR(64) PRIMARY KEY,
-   Password VARCHAR(64) NOT NULL,
-   Uid INT NOT NULL,
-   Gid INT NOT NULL,
-   Dir VARCHAR(255) NOT NULL,
-   Status TINYINT NOT NULL DEFAULT 1
-)"""
-OUR_TABLE = """
-CREATE TABLE users (
-   User VARCHAR(64) PRIMARY KEY,
-   Password VARCHAR(255) NOT NULL,
-   Uid INT NOT NULL,
-   Gid INT NOT NULL,
-   Dir VARCHAR(255) NOT NULL,
-   Status TINYINT NOT NULL DEFAULT 1,
-   Expires DATETIME NULL
-)"""
-# As older pure-ftpd guides have it.
-ENUM_TABLE = """
-CREATE TABLE users (
-   User VARCHAR(64) NOT NULL DEFAULT '',
-   Status ENUM('0','1') NOT NULL DEFAULT '0',
-   Password VARCHAR(64) NOT NULL DEFAULT '',
-   Uid VARCHAR(11) NOT NULL DEFAULT '-1',
-   Gid VARCHAR(11) NOT NULL DEFAULT '-1',
-   Dir VARCHAR(128) NOT NULL DEFAULT '',
-   ULBandwidth SMALLINT NOT NULL DEFAULT 0,
-   QuotaSize SMALLINT NOT NULL DEFAULT 0,
-   PRIMARY KEY (User)
-) ENGINE=MyISAM"""
+from users_tables import ENUM_TABLE, FOREIGN_NAMES, FOREIGN_TABLE, OUR_TABLE, SEED_TABLE
 
 NAME = "ftp_alguien"
 HASH = "$2b$12$" + "a" * 53
@@ -140,31 +107,6 @@ def test_other_columns_of_an_existing_row_are_left_alone(database, run_module):
     )
     run_module(name=NAME, state="blocked")
     assert read(database, "Status, ULBandwidth, QuotaSize") == (("0", 77, 99),)
-
-
-# With names of its own, and a column that wants a value.
-FOREIGN_TABLE = """
-CREATE TABLE ftpd (
-   login VARCHAR(32) NOT NULL PRIMARY KEY,
-   passwd VARCHAR(128) NOT NULL,
-   ftp_uid INT NOT NULL,
-   ftp_gid INT NOT NULL,
-   homedir VARCHAR(255) NOT NULL,
-   active ENUM('0','1') NOT NULL DEFAULT '0',
-   QuotaSize INT NOT NULL,
-   `com``ment %` TINYTEXT NOT NULL
-)"""
-FOREIGN_NAMES = {
-    "table": "ftpd",
-    "columns": {
-        "name": "Login",
-        "password": "passwd",
-        "uid": "ftp_uid",
-        "gid": "ftp_gid",
-        "home": "homedir",
-        "status": "active",
-    },
-}
 
 
 def make_foreign_table(database) -> None:

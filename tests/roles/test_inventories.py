@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rendering import PROJECT
+from programs import run_program
 
-BIN = Path(sys.executable).parent
 INVENTORIES = ("inventories/local", "inventories/production.example")
 
 
-def _run(tmp_path: Path, *argv: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
-        "ANSIBLE_HOME": str(tmp_path),
-    }
-    return subprocess.run(
-        [str(BIN / argv[0]), *argv[1:]],
-        cwd=PROJECT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
 def _read_inventory(tmp_path: Path, inventory: str) -> dict[str, Any]:
-    done = _run(tmp_path, "ansible-inventory", "-i", inventory, "--list")
+    done = run_program(tmp_path, "ansible-inventory", "-i", inventory, "--list")
     assert done.returncode == 0, done.stderr
     read: dict[str, Any] = json.loads(done.stdout)
     return read
@@ -54,8 +33,8 @@ def test_production_example_has_every_group(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("inventory", INVENTORIES)
-@pytest.mark.parametrize("playbook", ["playbooks/site.yml", "playbooks/share.yml"])
+@pytest.mark.parametrize("playbook", ["playbooks/site.yml", "playbooks/share.yml", "playbooks/preflight.yml"])
 def test_playbooks_are_understood(tmp_path: Path, playbook: str, inventory: str) -> None:
-    done = _run(tmp_path, "ansible-playbook", "-i", inventory, "--syntax-check", playbook)
+    done = run_program(tmp_path, "ansible-playbook", "-i", inventory, "--syntax-check", playbook)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr

@@ -1,0 +1,74 @@
+"""Filters of `preflight.yml`: what the hosts answered → what is printed, and the file with the same as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+SCHEMA = 1
+STATUSES = ("ok", "warn", "fail")
+
+Checks = list[dict[str, str]]
+
+
+def list_preflight_checks(answer: Mapping[str, Any]) -> Checks:
+    """Return the checks of one host; a host that could not be asked has one, which failed."""
+    if "checks" in answer:
+        return [dict(check) for check in answer["checks"]]
+    reason = "unreachable" if answer.get("unreachable") else "the module failed"
+    what = f"{reason}: {answer.get('msg') or 'no message'}"
+    return [{"name": "host", "status": "fail", "what": what, "todo": "ssh, Python and sudo of this host"}]
+
+
+def format_preflight(checks: Iterable[Mapping[str, str]]) -> list[str]:
+    """Return the lines for a person: what is wrong last, where one looks first."""
+    ordered = sorted(checks, key=lambda check: STATUSES.index(check["status"]))
+    return [_format(check) for check in ordered]
+
+
+def list_preflight_failures(hosts: Mapping[str, Checks]) -> list[str]:
+    """Return a line for each check that failed, with its host."""
+    if not hosts:
+        return ["no host was asked: the group ftp_hosts of the inventory is empty"]
+    return [
+        f"{host}: {_format(check)}"
+        for host, checks in hosts.items()
+        for check in checks
+        if check["status"] == "fail"
+    ]
+
+
+def build_preflight_report(hosts: Mapping[str, Checks]) -> str:
+    """Return the report as JSON: `{schema, time, ok, hosts: {host: {ok, warn, fail, checks}}}`."""
+    described = {
+        host: {status: sum(check["status"] == status for check in checks) for status in STATUSES}
+        | {"checks": checks}
+        for host, checks in hosts.items()
+    }
+    report = {
+        "schema": SCHEMA,
+        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "ok": not list_preflight_failures(hosts),
+        "hosts": described,
+    }
+    return json.dumps(report, indent=2) + "\n"
+
+
+def _format(check: Mapping[str, str]) -> str:
+    todo = f" → {check['todo']}" if check.get("todo") else ""
+    return f"{check['status']:4} {check['name']}: {check['what']}{todo}"
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters of this file."""
+        return {
+            "list_preflight_checks": list_preflight_checks,
+            "format_preflight": format_preflight,
+            "list_preflight_failures": list_preflight_failures,
+            "build_preflight_report": build_preflight_report,
+        }

@@ -1,0 +1,30 @@
+"""Ansible's own programs, as an operator calls them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from rendering import PROJECT
+
+BIN = Path(sys.executable).parent
+
+
+def run_program(tmp_path: Path, *argv: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of Ansible in the project, with its configuration; `tmp_path` keeps what it leaves."""
+    environment = {
+        **os.environ,
+        "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
+        "ANSIBLE_HOME": str(tmp_path),
+    }
+    return subprocess.run(
+        [str(BIN / argv[0]), *argv[1:]],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )

@@ -1,0 +1,90 @@
+"""preflight.yml: what is printed, the report as JSON, and how it ends; the playbook itself on this machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from preflight_report import (
+    build_preflight_report,
+    format_preflight,
+    list_preflight_checks,
+    list_preflight_failures,
+)
+from programs import run_program
+
+OK = {"name": "uid", "status": "ok", "what": "2001 is free", "todo": ""}
+FAIL = {"name": "systemd", "status": "fail", "what": "does not run", "todo": "use another host"}
+
+
+def test_what_fails_stands_last_and_says_what_to_do() -> None:
+    assert format_preflight([FAIL, OK]) == [
+        "ok   uid: 2001 is free",
+        "fail systemd: does not run → use another host",
+    ]
+
+
+def test_the_report_counts_by_host() -> None:
+    report = json.loads(build_preflight_report({"ftp1": [OK, FAIL], "ftp2": [OK]}))
+    assert (report["schema"], report["ok"]) == (1, False)
+    assert {host: (part["ok"], part["warn"], part["fail"]) for host, part in report["hosts"].items()} == {
+        "ftp1": (1, 0, 1),
+        "ftp2": (1, 0, 0),
+    }
+    assert report["hosts"]["ftp1"]["checks"] == [OK, FAIL]
+    assert json.loads(build_preflight_report({"ftp2": [OK]}))["ok"] is True
+
+
+def test_a_host_that_cannot_be_asked_fails() -> None:
+    for answer in ({"unreachable": True, "msg": "no route"}, {"failed": True, "msg": "no python"}):
+        (check,) = list_preflight_checks(answer)
+        assert check["status"] == "fail"
+        assert list_preflight_failures({"ftp1": [check]})
+
+
+def test_an_inventory_without_ftp_hosts_fails() -> None:
+    assert list_preflight_failures({}) != []
+
+
+def run_playbook(tmp_path: Path, connection: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    inventory = tmp_path / "hosts.yml"
+    variables = {
+        "ansible_host": "192.0.2.1",
+        "ansible_connection": connection,
+        "ansible_become": False,
+        "ansible_ssh_common_args": "-o ConnectTimeout=1",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "tempoftp_root": str(tmp_path),
+    }
+    inventory.write_text(json.dumps({"ftp_hosts": {"hosts": {"ftp1": variables}}}))
+    report = tmp_path / "report.json"
+    done = run_program(
+        tmp_path,
+        "ansible-playbook",
+        "-i",
+        str(inventory),
+        "playbooks/preflight.yml",
+        "-e",
+        f"preflight_report={report}",
+    )
+    return done, json.loads(report.read_text())
+
+
+def test_the_playbook_reports_writes_the_file_and_changes_nothing(tmp_path: Path) -> None:
+    done, report = run_playbook(tmp_path, "local")
+    checks = {check["name"]: check["status"] for check in report["hosts"]["ftp1"]["checks"]}
+    assert {"uid", "root_owner", "root_filesystem", "space", "rsync", "clock", "sources"} <= set(checks)
+    assert (done.returncode != 0) is ("fail" in checks.values())
+    for check in report["hosts"]["ftp1"]["checks"]:
+        assert check["what"] in done.stdout
+    assert "changed=0" in done.stdout
+    assert "changed=1" not in done.stdout
+
+
+def test_a_host_that_does_not_answer_is_in_the_report_and_the_exit_code(tmp_path: Path) -> None:
+    done, report = run_playbook(tmp_path, "ssh")
+    assert done.returncode != 0
+    assert [check["status"] for check in report["hosts"]["ftp1"]["checks"]] == ["fail"]
+    assert report["ok"] is False
