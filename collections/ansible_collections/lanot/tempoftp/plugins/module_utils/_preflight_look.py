@@ -286,7 +286,7 @@ def look_at_sources(wanted: Wanted, fresh: bool) -> list[Check]:
             )
         ]
     with ThreadPoolExecutor(min(8, len(pairs))) as pool:
-        return list(pool.map(lambda pair: look_at_source(*pair, fresh), pairs))
+        return list(pool.map(lambda pair: look_at_source(pair[0], pair[1], fresh), pairs))
 
 
 def look_at_source(source: dict[str, Any], root: dict[str, Any], fresh: bool) -> Check:
