@@ -170,6 +170,22 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=16384, ge=256, description="Most bytes of a request body; more is 413."
     )
+    rate_writes: str = Field(
+        default="300/10second,1200/minute",
+        description="How much one token or mapped address may POST, PATCH and DELETE; more is 429.",
+    )
+    rate_reads: str = Field(
+        default="12000/minute",
+        description="How much it may GET; enough for hundreds of shares that are polled.",
+    )
+    rate_strangers: str = Field(
+        default="120/minute", description="How much an address may ask that sends no valid token, all in all."
+    )
+    rate_storage: SecretStr | None = Field(
+        default=None,
+        description="Redis (`redis://…`) in which all API processes count this together. Default: each process counts "
+        "for itself, in memory, which is right for the one process of an ordinary installation.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least level of what goes to the journal: DEBUG, INFO, WARNING or ERROR."
     )
@@ -232,6 +248,25 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(_parse_address_role(entry) for entry in value.split(",") if entry.strip())
+
+    @field_validator("rate_writes", "rate_reads", "rate_strangers")
+    @classmethod
+    def _check_rate(cls, value: str) -> str:
+        from limits import parse_many
+
+        try:
+            parse_many(value)
+        except ValueError:
+            raise ValueError(f"must look like 300/10second,1200/minute, not {value!r}") from None
+        return value
+
+    @field_validator("rate_storage")
+    @classmethod
+    def _check_rate_storage(cls, value: SecretStr | None) -> SecretStr | None:
+        schemes = ("redis://", "rediss://", "redis+unix://")
+        if value is not None and not value.get_secret_value().startswith(schemes):
+            raise ValueError("must begin with redis://, rediss:// or redis+unix://")
+        return value
 
     @field_validator("bind")
     @classmethod

@@ -80,6 +80,8 @@ def test_secrets_do_not_show() -> None:
         ("TEMPOFTP_ADDRESS_ROLES", "10.1.2.3=root", "TEMPOFTP_ADDRESS_ROLES"),
         ("TEMPOFTP_ADDRESS_ROLES", "10.1.2.3/8=cliente", "TEMPOFTP_ADDRESS_ROLES"),
         ("TEMPOFTP_ADDRESS_ROLES", "cliente=cliente", "TEMPOFTP_ADDRESS_ROLES"),
+        ("TEMPOFTP_RATE_WRITES", "muchas", "TEMPOFTP_RATE_WRITES"),
+        ("TEMPOFTP_RATE_STORAGE", "memcached://localhost", "TEMPOFTP_RATE_STORAGE"),
         ("TEMPOFTP_TRUSTED_PROXIES", "-1", "TEMPOFTP_TRUSTED_PROXIES"),
         ("TEMPOFTP_TLS_CERTIFICATE", "/etc/tempoftp/api.pem", "TEMPOFTP_TLS_KEY"),
         ("TEMPOFTP_BIND", "example.org", "TEMPOFTP_BIND"),

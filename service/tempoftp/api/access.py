@@ -192,9 +192,13 @@ def _build_unauthorized() -> Problem:
     return Problem(401, "Credencial requerida", detail, headers={"WWW-Authenticate": challenge})
 
 
-def init_access(app: Flask, settings: Settings) -> None:
-    """Ask of every request of `app` who makes it, before anything else is done with it."""
+def init_identity(app: Flask, settings: Settings) -> None:
+    """Find out for every request of `app` who makes it, before anything else is done with it."""
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     app.before_request(_identify)
+
+
+def init_access(app: Flask) -> None:
+    """Refuse what a caller may not do, on every route of `app`; after `init_identity`."""
     app.before_request(_refuse_strangers)

@@ -19,10 +19,11 @@ from tempoftp.api import (  # noqa: F401 - each puts its route on a blueprint
     post_share,
     routes,
 )
-from tempoftp.api.access import init_access
+from tempoftp.api.access import init_access, init_identity
 from tempoftp.api.body import init_body_limit
 from tempoftp.api.context import ApiContext, init_context
 from tempoftp.api.problems import build_validation_problem, init_problems
+from tempoftp.api.rate_limits import init_rate_limits
 from tempoftp.api.request_id import init_request_id
 from tempoftp.settings import Settings
 from tempoftp.shares.database import open_database
@@ -56,7 +57,9 @@ def create_app(settings: Settings) -> Flask:
     init_context(app, ApiContext(settings=settings, database=open_database(settings)))
     init_request_id(app)
     init_problems(app)
-    init_access(app, settings)
+    init_identity(app, settings)
+    init_rate_limits(app, settings)
+    init_access(app)
     init_body_limit(app, settings.max_body_bytes)
     app.after_request(_forbid_caching)
     for blueprint in BLUEPRINTS:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from flask import Flask, current_app, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from tempoftp.api.problems import Problem
+
+MAX_DEPTH = 20
+"""Levels of lists and objects in a body; no request needs more than three."""
 
 
 def require_json_object() -> None:
@@ -23,6 +29,23 @@ def require_json_object() -> None:
         raise BadRequest from error
     if not isinstance(body, dict):
         raise Problem(422, "Datos no válidos", "El cuerpo debe ser un objeto JSON.")
+    if is_deeper_than(body, MAX_DEPTH):
+        raise Problem(
+            422, "Datos no válidos", f"El cuerpo tiene más de {MAX_DEPTH} niveles de listas y objetos."
+        )
+
+
+def is_deeper_than(value: dict[str, object], levels: int) -> bool:
+    """Whether lists and objects stand in one another more than so many levels deep."""
+    inside: list[object] = [value]
+    for _ in range(levels):
+        inside = [part for container in inside for part in _iterate_parts(container)]
+    return bool(inside)
+
+
+def _iterate_parts(container: Any) -> Iterator[object]:
+    parts = container.values() if isinstance(container, dict) else container
+    return (part for part in parts if isinstance(part, dict | list))
 
 
 def _refuse_large_body() -> None:

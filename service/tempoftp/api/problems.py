@@ -50,6 +50,10 @@ _HTTP_TEXTS: dict[int, tuple[str, str]] = {
     414: ("Dirección demasiado larga", "La dirección (URL) de la petición es demasiado larga."),
     415: ("Tipo de contenido no admitido", "Envíe el cuerpo con la cabecera Content-Type: application/json."),
     422: ("Datos no válidos", "El servicio no acepta estos datos."),
+    429: (
+        "Demasiadas peticiones",
+        "Espere los segundos que dice la cabecera Retry-After y repita la petición.",
+    ),
     431: ("Cabeceras demasiado grandes", "Las cabeceras de la petición superan lo que acepta el servicio."),
     503: ("No disponible", "El servicio no puede atender la petición ahora."),
 }

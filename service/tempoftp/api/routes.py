@@ -17,7 +17,7 @@ SHARE_ROUTE = f"{SHARES_ROUTE}/<id>"
 SECURITY_SCHEME = "token"
 NEEDS_TOKEN: list[dict[str, list[str]]] = [{SECURITY_SCHEME: []}]
 
-shares = APIBlueprint("shares", __name__, abp_security=NEEDS_TOKEN, abp_responses=document_refusals(401))
+shares = APIBlueprint("shares", __name__, abp_security=NEEDS_TOKEN, abp_responses=document_refusals(401, 429))
 system = APIBlueprint("system", __name__)
 
 

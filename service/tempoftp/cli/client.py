@@ -11,7 +11,7 @@ from urllib.parse import quote
 import click
 import httpx
 
-from tempoftp.cli.exits import BadSetting, ServiceFailed, ServiceRefused, ServiceUnreachable
+from tempoftp.cli.exits import BadSetting, ServiceBusy, ServiceFailed, ServiceRefused, ServiceUnreachable
 from tempoftp.cli.loopback import is_loopback
 
 DEFAULT_URL = "http://127.0.0.1:9043"
@@ -99,7 +99,8 @@ class ServiceClient:
         request_id = response.headers.get("X-Request-ID", "-")
         if response.status_code >= 500:
             raise ServiceFailed(f"{message} (HTTP {response.status_code}, request {request_id})")
-        raise ServiceRefused(f"{message} (HTTP {response.status_code})")
+        refused = ServiceBusy if response.status_code == 429 else ServiceRefused
+        raise refused(f"{message} (HTTP {response.status_code})")
 
 
 def parse_service_url(url: str) -> str:

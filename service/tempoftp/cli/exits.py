@@ -50,6 +50,10 @@ class ServiceRefused(click.ClickException):
     exit_code = REFUSED
 
 
+class ServiceBusy(ServiceRefused):
+    """A 429 answer: the same request is right a little later."""
+
+
 class ServiceFailed(click.ClickException):
     """A 5xx answer, or one that no tempoftp gives."""
 

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Column
 
 from tempoftp.cli.client import ServiceClient
-from tempoftp.cli.exits import ServiceFailed, ServiceUnreachable
+from tempoftp.cli.exits import ServiceBusy, ServiceFailed, ServiceUnreachable
 from tempoftp.cli.output import ENDING, UNDER_WAY, format_bytes, format_progress_line, format_seconds
 
 POLL_SECONDS = 1.0
@@ -44,13 +44,13 @@ def iterate_states(
 ) -> Iterator[dict[str, Any]]:
     """Yield the share as the service tells it, until it is neither under way nor ending.
 
-    A service that cannot be reached is asked again for `PATIENCE_SECONDS`; then its error is raised.
+    A service that cannot be reached or is too busy is asked again for `PATIENCE_SECONDS`; then its error is raised.
     """
     silent_since: float | None = None
     for pause in chain(FIRST_POLLS_SECONDS, repeat(POLL_SECONDS)):
         try:
             share = client.get_share(share_id)
-        except (ServiceUnreachable, ServiceFailed) as error:
+        except (ServiceUnreachable, ServiceFailed, ServiceBusy) as error:
             silent_since = clock() if silent_since is None else silent_since
             if clock() - silent_since > PATIENCE_SECONDS:
                 raise

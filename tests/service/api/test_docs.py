@@ -41,7 +41,7 @@ EXAMPLES: dict[str, list[type[BaseModel]]] = {
 
 
 # Documented once for all routes that have them, in the table of refusals.
-COMMON = {"401"}
+COMMON = {"401", "429"}
 
 
 def read_routes(app: Flask) -> set[str]:

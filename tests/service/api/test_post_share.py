@@ -261,6 +261,23 @@ def test_json_that_is_no_object_is_422(client: FlaskClient, raw: str) -> None:
     assert client.post("/tmpftp", data=raw, content_type="application/json").status_code == 422
 
 
+@pytest.mark.parametrize("opening", ['{"a":', '{"a":[', '{"otra":1,"a":{"b":'])
+def test_nested_deeper_than_20_levels_is_422(
+    client: FlaskClient, body: dict[str, Any], count_rows, opening: str
+) -> None:
+    closing = "".join({"{": "}", "[": "]"}[character] for character in reversed(opening) if character in "{[")
+    per_turn = len(closing)
+    for turns in (20 // per_turn + 1, 300 // per_turn):
+        raw = opening * turns + "0" + closing * turns
+        answer = client.post("/tmpftp", data=raw, content_type="application/json")
+        assert answer.status_code == 422
+        assert "niveles" in answer.json["detail"]
+    raw = opening * (20 // per_turn) + "0" + closing * (20 // per_turn)
+    shallow = client.post("/tmpftp", data=raw, content_type="application/json")
+    assert (shallow.status_code, "niveles" in shallow.text) == (422, False)
+    assert count_rows() == (0, 0)
+
+
 def test_json_inside_a_json_string_is_not_unpacked(
     client: FlaskClient, body: dict[str, Any], count_rows
 ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tempoftp.cli.client import ServiceClient, parse_service_url
-from tempoftp.cli.exits import BadSetting, ServiceFailed, ServiceUnreachable
+from tempoftp.cli.exits import BadSetting, ServiceBusy, ServiceFailed, ServiceUnreachable
 from tempoftp.cli.watch import FIRST_POLLS_SECONDS, PATIENCE_SECONDS, iterate_states
 
 
@@ -21,6 +21,11 @@ class OtherServer(http.server.BaseHTTPRequestHandler):
         "/tmpftp/proxy": (502, "text/html", b"<html>bad gateway</html>"),
         "/tmpftp/roto": (500, "application/problem+json", b'{"title": "Error interno", "detail": "x"}'),
         "/tmpftp/redir": (302, "text/html", b""),
+        "/tmpftp/lleno": (
+            429,
+            "application/problem+json",
+            b'{"title": "Demasiadas peticiones", "detail": "x"}',
+        ),
     }
 
     def do_GET(self) -> None:
@@ -98,3 +103,16 @@ def test_a_watch_outlives_a_restart_of_the_service_but_not_its_end() -> None:
     with ServiceClient("http://127.0.0.1:1") as client, pytest.raises(ServiceUnreachable):
         list(iterate_states(client, "a", on_trouble=troubles.append, sleep=pass_time, clock=lambda: now[0]))
     assert PATIENCE_SECONDS - 2 <= len(troubles) <= PATIENCE_SECONDS + len(FIRST_POLLS_SECONDS) + 2
+
+
+def test_a_watch_waits_for_a_service_that_has_no_time_for_it(other_url: str) -> None:
+    now, troubles = [0.0], []
+
+    def pass_time(seconds: float) -> None:
+        now[0] += seconds
+
+    with ServiceClient(other_url) as client, pytest.raises(ServiceBusy, match="HTTP 429"):
+        list(
+            iterate_states(client, "lleno", on_trouble=troubles.append, sleep=pass_time, clock=lambda: now[0])
+        )
+    assert len(troubles) > 10
