@@ -104,7 +104,7 @@ def run_accounts(execution: Execution, wishes: Sequence[AccountWish]) -> tuple[l
         database = _describe_database(facts, mysql_crypt)
         try:
             if outcomes:
-                site = _complete_site(execution.site, facts, conf, mysql_crypt)
+                site = complete_site(execution.site, facts, conf, mysql_crypt)
                 _look_plan_apply(connection, cursor, facts, site, execution.check_mode, outcomes)
         except DatabaseUnavailableError as error:
             database = _fail_all(outcomes, error)
@@ -145,9 +145,8 @@ def _fail_all(outcomes: list[Outcome], error: TempoftpError) -> dict[str, Any]:
     return {"ok": False, "error": error.to_dict()}
 
 
-def _complete_site(
-    site: AccountSite, facts: TableFacts, conf: str, mysql_crypt: Optional[str]
-) -> AccountSite:
+def complete_site(site: AccountSite, facts: TableFacts, conf: str, mysql_crypt: Optional[str]) -> AccountSite:
+    """Return the site with what the table and the configuration of pure-ftpd say."""
     return site._replace(
         has_expires=facts.has_expires,
         mysql_crypt=mysql_crypt,

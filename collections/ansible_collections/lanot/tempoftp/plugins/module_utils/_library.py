@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Optional
 
 # Imported so that Ansible sends them along; what the copier imports they import themselves.
 from . import _copier, _purge  # noqa: F401
@@ -76,13 +77,19 @@ def _read_source(name: str) -> bytes:
         raise TempoftpError(f"{name} did not come along with the module: reinstall the collection") from None
 
 
+def name_library(files: Optional[dict[str, bytes]] = None) -> str:
+    """Return what this release's folder below ``lib/`` is called: by its content."""
+    content = read_library() if files is None else files
+    digest = hashlib.sha256()
+    for name in sorted(content):
+        digest.update(f"{name}\0{len(content[name])}\0".encode("ascii") + content[name])
+    return digest.hexdigest()[:16]
+
+
 def install_library(tree: Tree) -> Path:
     """Write the copier unless it is there; return its folder."""
     files = read_library()
-    digest = hashlib.sha256()
-    for name in sorted(files):
-        digest.update(f"{name}\0{len(files[name])}\0".encode("ascii") + files[name])
-    target = tree.lib / digest.hexdigest()[:16]
+    target = tree.lib / name_library(files)
     if target.is_dir():
         return target
     temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=tree.lib))

@@ -35,14 +35,20 @@ _PROCESS_NAME = "pure-ftpd"
 _SESSION_TITLES = ("pure-ftpd (IDLE)", "pure-ftpd (DOWNLOAD)", "pure-ftpd (UPLOAD)")
 
 
-def parse_who(text: str, names: Collection[str]) -> dict[int, str]:
-    """Return process id → account from the lines ``pid|account|…`` of ``pure-ftpwho -s``, for *names* only."""
+def parse_who(text: str, names: Optional[Collection[str]] = None) -> dict[int, str]:
+    """Return process id → account from the lines ``pid|account|…`` of ``pure-ftpwho -s``, for *names* or for all."""
     sessions = {}
     for line in text.splitlines():
         fields = line.split("|")
-        if len(fields) > 2 and fields[0].isascii() and fields[0].isdecimal() and fields[1] in names:
+        wanted = len(fields) > 2 and (fields[1] in names if names is not None else fields[1] != "")
+        if wanted and fields[0].isascii() and fields[0].isdecimal():
             sessions[int(fields[0])] = fields[1]
     return sessions
+
+
+def list_sessions(proc: Path = Path("/proc")) -> dict[int, str]:
+    """Return process id → account of everybody who is logged in; TempoftpError when nobody can be asked."""
+    return parse_who(_run_who()) if _has_sessions(proc) else {}
 
 
 def end_sessions(

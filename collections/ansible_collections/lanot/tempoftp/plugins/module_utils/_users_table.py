@@ -184,6 +184,18 @@ def read_rows(cursor: Any, facts: TableFacts, names: Sequence[str]) -> SeenRows:
     return SeenRows(rows, lookalikes)
 
 
+def read_rows_below(cursor: Any, facts: TableFacts, root: str) -> list[UserRow]:
+    """Read the rows whose home is below *root*, whoever made them."""
+    prefix = root.rstrip("/") + "/"
+    columns = ", ".join(quote_identifier(column) for column in facts.columns.values())
+    home = quote_identifier(facts.columns["home"])
+    statement = (
+        f"SELECT {columns} FROM {quote_identifier(facts.table)}"  # noqa: S608 - quoted identifiers, bound values
+        f" WHERE BINARY LEFT({home}, %s) = %s"
+    )
+    return [_to_row(facts, values) for values in _run(cursor, statement, [len(prefix), prefix])]
+
+
 def apply_row(cursor: Any, facts: TableFacts, before: Optional[UserRow], after: Optional[UserRow]) -> None:
     """Make *after* of *before* by one statement; None is no row. Raises TempoftpError, classified."""
     if before is not None and after is not None:

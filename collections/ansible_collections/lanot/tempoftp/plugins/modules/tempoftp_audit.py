@@ -1,0 +1,351 @@
+#!/usr/bin/python
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Step 7 of docs/dataflow.md: what is not as it should be on an FTP host, and repairing what is safe."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tempoftp_audit
+short_description: Find what is not as it should be on an FTP host, and repair what is safe
+version_added: 0.2.0
+author:
+  - LANOT (@lanot)
+description:
+  - Compares manifests, tombstones, accounts, folders, units, mounts and open sessions of an FTP host with one another, and with
+    O(expected) also with somebody's books.
+  - A consistent host gives no finding. Work that is going on is none.
+  - With O(repair), what is safe is repaired by the same plans as any other run - half deleted shares are finished, the trash and
+    staging that belongs to no copy are removed, shares past their expiry are ended, owner and mode of what is ours are set,
+    accounts of ours without shares are removed, and sessions that may no longer be are ended. Then the host is looked at again.
+  - What it does not know it never deletes. A directory without a manifest is only listed.
+extends_documentation_fragment:
+  - lanot.tempoftp.attributes
+  - lanot.tempoftp.mysql_login
+  - lanot.tempoftp.users_table
+attributes:
+  check_mode:
+    support: full
+    description: Nothing is repaired.
+  diff_mode:
+    support: none
+    description: The findings say what is wrong.
+  idempotent:
+    support: full
+    description: What was repaired is not found again.
+options:
+  repair:
+    description: Whether to repair what is safe. Never in check mode.
+    type: bool
+    default: false
+  expected:
+    description:
+      - The shares as somebody's books have them. With it, rows without shares and shares without rows are findings too.
+      - They are never repaired here.
+    type: list
+    elements: dict
+    suboptions:
+      id:
+        description: Name of the share.
+        type: str
+        required: true
+      generation:
+        description: Its generation in the books.
+        type: int
+        required: true
+      state:
+        description:
+          - V(listo), V(bloqueado), V(present) or V(blocked) for a share that should be here, V(expirado), V(eliminado) or V(absent)
+            for one that should not; any other word is on its way and not compared.
+        type: str
+        required: true
+      ftpuser:
+        description: Its account.
+        type: str
+      expires:
+        description: When it ends, like V(2030-01-31T12:00:00Z).
+        type: str
+  deep_limit:
+    description:
+      - How many entries inside delivered, read-only shares are compared by owner and mode as well. V(0) for none.
+    type: int
+    default: 0
+  accounts:
+    description: Whether to look at the users table. Without it nothing is said of accounts and sessions.
+    type: bool
+    default: true
+  root:
+    description: The delivery root, where the homes and the folder C(.tempoftp) are.
+    type: path
+    default: /data
+  default_uid:
+    description: Uid that accounts of ours have.
+    type: int
+    default: 2001
+  default_gid:
+    description: Gid that accounts of ours have.
+    type: int
+    default: 2001
+  min_uid:
+    description: Least Uid and Gid that an account may have.
+    type: int
+    default: 1000
+  pureftpd_mysql_conf:
+    description:
+      - MySQL configuration of Pure-FTPd, of which C(MYSQLCrypt) is read.
+      - C(/etc/pure-ftpd/db/mysql.conf) or C(/etc/pure-ftpd/pureftpd-mysql.conf) when not given.
+    type: path
+seealso:
+  - module: lanot.tempoftp.tempoftp_share_info
+  - module: lanot.tempoftp.tempoftp_ftpuser_info
+"""
+
+EXAMPLES = r"""
+- name: Look
+  lanot.tempoftp.tempoftp_audit:
+  register: audit
+
+- name: Repair what is safe
+  lanot.tempoftp.tempoftp_audit:
+    repair: true
+
+- name: Compare with the books
+  lanot.tempoftp.tempoftp_audit:
+    expected:
+      - id: proyecto_real_1
+        generation: 1
+        state: listo
+        ftpuser: ftp_alguien_dominio
+        expires: "2030-01-31T12:00:00Z"
+"""
+
+RETURN = r"""
+summary:
+  description: One line for a person.
+  returned: always
+  type: str
+  sample: "2030-01-21T12:00:00Z: nothing is wrong"
+findings:
+  description: What is not as it should be.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description:
+        - What it is - V(account_without_share), V(share_without_account), V(directory_without_manifest), V(row_without_share),
+          V(share_without_row), V(share_past_expiry), V(wrong_owner_or_mode), V(half_deleted), V(staging_left_over),
+          V(damaged_manifest), V(account_differs), V(session_without_access), V(unit_without_share), V(library_left_over),
+          V(share_out_of_place), V(share_without_directory), V(mount_without_share), V(row_older_than_host), V(row_differs),
+          V(not_looked_at).
+      type: str
+    subject:
+      description: The share, account, unit or path.
+      type: str
+    detail:
+      description: What is wrong with it, and what to do where a person has to.
+      type: str
+    repair:
+      description: V(safe) when O(repair) does it, else V(manual).
+      type: str
+    repaired:
+      description: Whether it is no longer found after the repair.
+      type: bool
+failures:
+  description: What went wrong while repairing.
+  returned: always
+  type: list
+  elements: str
+facts:
+  description: What was seen, after the repair.
+  returned: always
+  type: dict
+  contains:
+    time:
+      description: The host's time, which never goes back.
+      type: str
+    root:
+      description: The delivery root.
+      type: str
+    shares:
+      description: The manifests.
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: Name of the share.
+          type: str
+        generation:
+          description: Generation that the host knows.
+          type: int
+        state:
+          description: V(copying), V(delivered), V(blocked), or V(absent) while it is being taken away.
+          type: str
+        ftpuser:
+          description: Account that it is for.
+          type: str
+        origin:
+          description: Whether tempoftp V(created) the home or V(adopted) it.
+          type: str
+        path:
+          description: Where it is, or will be, delivered.
+          type: str
+        source:
+          description: Where it comes from.
+          type: str
+        source_root:
+          description: Folder to which the source's key is restricted.
+          type: str
+        ssh_user:
+          description: Login name on the source.
+          type: str
+        ssh_key_file:
+          description: Key towards the source.
+          type: str
+        size_probe:
+          description: How its size is asked for.
+          type: str
+        lifetime_days:
+          description: Days it lives, counted from C(ready_at).
+          type: int
+        writable:
+          description: Whether its recipient may write.
+          type: bool
+        created_at:
+          description: When this host first heard of it.
+          type: str
+        delivered_at:
+          description: When it was delivered.
+          type: str
+        ready_at:
+          description: When its account could log in.
+          type: str
+        expires:
+          description: When it ends.
+          type: str
+        bytes_total:
+          description: Its size in bytes.
+          type: int
+        files_total:
+          description: How many files it has.
+          type: int
+        skipped_total:
+          description: How many entries of the source were left out.
+          type: int
+    tombstones:
+      description: What the host remembers of shares that ended.
+      type: list
+      elements: dict
+      sample: [{"id": "old", "generation": 2, "ended_at": "2030-01-31T12:00:00Z", "ftpuser": "ftp_x", "reason": "expired"}]
+    accounts:
+      description: The accounts that tempoftp knows, and those whose home is below the root. None when the users table was not read.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: Name of the account.
+          type: str
+        origin:
+          description: V(created) by tempoftp, V(adopted), or none when neither a record nor a row is there.
+          type: str
+        state:
+          description: V(present), V(blocked) or V(absent) in the users table.
+          type: str
+        home:
+          description: Home of the account.
+          type: str
+        uid:
+          description: Uid of the account.
+          type: int
+        gid:
+          description: Gid of the account.
+          type: int
+        expires:
+          description: When the account ends.
+          type: str
+        password_generation:
+          description: How many passwords were wished for it.
+          type: int
+        password_digest:
+          description: Fingerprint of the stored hash, by which others can tell whether it is the one they know.
+          type: str
+        sessions:
+          description: How many open FTP sessions it has.
+          type: int
+    damaged:
+      description: Files under C(.tempoftp) that cannot be read.
+      type: list
+      elements: str
+    copies_running:
+      description: How many copies run.
+      type: int
+    problems:
+      description: What could not be looked at, and why.
+      type: list
+      elements: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_run import (
+    AuditOptions,
+    build_accounts_argument_spec,
+    build_execution,
+    parse_expected,
+    run_audit,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import open_tree
+
+
+def build_row_spec() -> dict[str, dict[str, Any]]:
+    """Return the options of one row of ``expected``."""
+    return {
+        "id": {"type": "str", "required": True},
+        "generation": {"type": "int", "required": True},
+        "state": {"type": "str", "required": True},
+        "ftpuser": {"type": "str"},
+        "expires": {"type": "str"},
+    }
+
+
+def build_argument_spec() -> dict[str, dict[str, Any]]:
+    """Return all options of the module."""
+    return {
+        "root": {"type": "path", "default": "/data"},
+        "repair": {"type": "bool", "default": False},
+        "expected": {"type": "list", "elements": "dict", "options": build_row_spec()},
+        "deep_limit": {"type": "int", "default": 0},
+        "accounts": {"type": "bool", "default": True},
+        **build_accounts_argument_spec(),
+    }
+
+
+def build_options(params: dict[str, Any], check_mode: bool) -> AuditOptions:
+    """Return what one execution is told."""
+    root = params["root"]
+    return AuditOptions(
+        tree=open_tree(root),
+        accounts=build_execution(params, root, check_mode) if params["accounts"] else None,
+        expected=parse_expected(params["expected"]),
+        repair=params["repair"] and not check_mode,
+        deep_limit=params["deep_limit"],
+        with_sessions=params["accounts"],
+    )
+
+
+def main() -> None:
+    """Translate options, call, translate the result."""
+    module = AnsibleModule(argument_spec=build_argument_spec(), supports_check_mode=True)
+    try:
+        result = run_audit(build_options(module.params, module.check_mode))
+    except TempoftpError as error:
+        module.fail_json(msg=error.message, error=error.to_dict())
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
