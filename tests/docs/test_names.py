@@ -191,7 +191,10 @@ def test_states_page_has_every_state_and_transition() -> None:
 
 @each_readme
 def test_every_playbook_and_role_is_named(document: Document) -> None:
-    internal = {"playbooks/run_request.yml", "playbooks/audit_request.yml"}  # the worker's own; no operator runs them
+    internal = {
+        "playbooks/run_request.yml",
+        "playbooks/audit_request.yml",
+    }  # the worker's own; no operator runs them
     playbooks = {path.relative_to(PROJECT).as_posix() for path in PROJECT.glob("playbooks/*.yml")} - internal
     code = "\n".join(document.code)
     assert {name for name in playbooks if name not in code} == set()

@@ -179,7 +179,7 @@ def list_manifests(tree: Tree) -> tuple[list[Manifest], list[str]]:
     """Return all readable manifests, and the names of damaged files: one of them must not stop the others."""
     manifests: list[Manifest] = []
     damaged: list[str] = []
-    for name in _list_names(tree.manifest("x").parent):
+    for name in list_names(tree.manifest("x").parent):
         share_id = name[: -len(".json")]
         try:
             manifest = read_manifest(tree, parse_id(share_id))
@@ -384,7 +384,8 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def _list_names(directory: Path) -> list[str]:
+def list_names(directory: Path) -> list[str]:
+    """Return the names of our own files in a directory, sorted; none when it is not there."""
     try:
         names = [path.name for path in directory.iterdir()]
     except FileNotFoundError:

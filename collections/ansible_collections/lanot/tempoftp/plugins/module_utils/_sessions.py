@@ -20,7 +20,7 @@ import subprocess
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Optional
+from typing import Callable, NamedTuple, Optional
 
 from ._errors import TempoftpError
 
@@ -30,8 +30,12 @@ _TERM_PATIENCE = 3.0
 _KILL_PATIENCE = 2.0
 # A login that was under way at the first look shows at a later one.
 _LOOKS = 3
-_SERVICE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# (Tests of whole programs say another one.)
+_SERVICE_PATH = os.environ.get(
+    "TEMPOFTP_SERVICE_PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+)
 _PROCESS_NAME = "pure-ftpd"
+_BUSY_TITLES = ("pure-ftpd (DOWNLOAD)", "pure-ftpd (UPLOAD)")
 _SESSION_TITLES = ("pure-ftpd (IDLE)", "pure-ftpd (DOWNLOAD)", "pure-ftpd (UPLOAD)")
 
 
@@ -49,6 +53,55 @@ def parse_who(text: str, names: Optional[Collection[str]] = None) -> dict[int, s
 def list_sessions(proc: Path = Path("/proc")) -> dict[int, str]:
     """Return process id → account of everybody who is logged in; TempoftpError when nobody can be asked."""
     return parse_who(_run_who()) if _has_sessions(proc) else {}
+
+
+class Session(NamedTuple):
+    """One session. ``started``: seconds after the boot. ``busy``: a transfer runs. ``places``: where it stands, and
+    what it has open."""
+
+    pid: int
+    account: str
+    started: float
+    busy: bool
+    places: tuple[str, ...]
+
+
+def read_session(pid: int, account: str, proc: Path) -> Optional[Session]:
+    """Return what the kernel says of a session; None when it is over, or never was one."""
+    entry = proc / str(pid)
+    try:
+        # The name before it may hold anything, also a parenthesis.
+        fields = (entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):
+        return None
+    if not _is_session(pid, proc):
+        return None
+    return Session(pid, account, started, _read_title(entry).startswith(_BUSY_TITLES), _read_places(entry))
+
+
+def end_chosen_sessions(
+    names: Collection[str], choose: Callable[[Session], Optional[bool]], proc: Path = Path("/proc")
+) -> tuple[int, int]:
+    """End the sessions of *names* of which *choose* says True; return how many that were, and of how many it says
+    False: those are to end later. None is said of what is nobody's business.
+
+    TempoftpError when one does not end or nobody can be asked who is served.
+    """
+    ended, left = 0, 0
+    for _look in range(_LOOKS):
+        if not _has_sessions(proc):
+            break
+        verdicts = []
+        for pid, name in parse_who(_run_who(), names).items():
+            session = read_session(pid, name, proc)
+            verdicts.append((pid, name, None if session is None else choose(session)))
+        left = sum(verdict is False for _pid, _name, verdict in verdicts)
+        ending = [(pid, name) for pid, name, verdict in verdicts if verdict]
+        if not ending:
+            break
+        ended += sum(_end_session(pid, name, proc) for pid, name in ending)
+    return ended, left
 
 
 def end_sessions(
@@ -107,6 +160,17 @@ def _has_sessions(proc: Path) -> bool:
     return any(
         _read_title(entry).startswith(_SESSION_TITLES) for entry in proc.iterdir() if entry.name.isdecimal()
     )
+
+
+def _read_places(entry: Path) -> tuple[str, ...]:
+    links = [entry / "cwd"]
+    with contextlib.suppress(OSError):
+        links += (entry / "fd").iterdir()
+    places = []
+    for link in links:
+        with contextlib.suppress(OSError):
+            places.append(str(link.readlink()))
+    return tuple(places)
 
 
 def _is_session(pid: int, proc: Path) -> bool:

@@ -16,6 +16,7 @@ from typing import Optional
 
 from ._commands import run_command
 from ._errors import DestinationOccupiedError, TempoftpError
+from ._evictions import Eviction, delete_eviction, write_eviction
 from ._homes import HOME_MODE, create_home, open_home, remove_empty_home
 from ._manifest import (
     DELETED,
@@ -86,6 +87,7 @@ def apply_hide(tree: Tree, seen: Seen) -> None:
     """Rename a delivered share out of its home, where its data waits unseen."""
     manifest = _require_manifest(seen)
     prepare_tree(tree)
+    write_eviction(tree, Eviction(manifest.id, manifest.ftpuser, manifest.origin == "adopted"))
     _leave_home(tree, manifest, tree.held_folder, manifest.id)
 
 
@@ -93,6 +95,7 @@ def apply_show(tree: Tree, seen: Seen) -> None:
     """Rename a share that was blocked back into its home."""
     manifest = _require_manifest(seen)
     _enter_home(tree, manifest, tree.held_folder, manifest.id)
+    delete_eviction(tree, manifest.id)
 
 
 def apply_refresh(tree: Tree, wish: Wish, site: Site, manifest: Manifest) -> None:
@@ -173,10 +176,12 @@ def apply_unmount(tree: Tree, seen: Seen) -> None:
         check_no_mounts(place)
 
 
-def apply_discard(tree: Tree, seen: Seen) -> None:
+def apply_discard(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> None:
     """Rename everything of the share into the trash and leave a tombstone: from here on it is out of reach."""
     manifest = _require_manifest(seen)
     if seen.delivered:
+        grace = grace_seconds if manifest.reason == EXPIRED else 0.0
+        write_eviction(tree, Eviction(manifest.id, manifest.ftpuser, manifest.origin == "adopted", grace))
         _leave_home(tree, manifest, tree.trash, _choose_trash(tree, manifest).name)
     for place in (tree.held(manifest.id), tree.staging(manifest.id)):
         if place.exists():

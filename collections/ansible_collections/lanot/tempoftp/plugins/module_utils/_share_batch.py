@@ -16,6 +16,7 @@ from typing import Any, Callable, NamedTuple, Optional
 
 from ._copier import read_boot_id
 from ._errors import TempoftpError
+from ._evictions import evict, read_eviction
 from ._library import COPY, PURGE, build_program_argv, install_library
 from ._lock import hold_lock
 from ._manifest import Manifest
@@ -97,6 +98,7 @@ class Batch:
         self._asked_units: Optional[float] = None
         self._places = 0
         self._to_start: dict[str, list[str]] = {}
+        self._to_evict: list[_Order] = []
         self._library: Optional[Path] = None
 
     @property
@@ -145,6 +147,7 @@ class Batch:
         """Look at every open share once and move it as far as it goes without waiting; say whether anything moved."""
         pending = [order for order in self._orders if not order.settled]
         to_stop: list[_Order] = []
+        self._to_evict = []
         self._to_start = {}
         try:
             if self._needs_lock(pending):
@@ -158,7 +161,8 @@ class Batch:
             return True
         for order in to_stop:
             self._guard(order, self._stop)
-        return moved or bool(to_stop)
+        evicted = [self._guard(order, self._evict) for order in self._to_evict]
+        return moved or bool(to_stop) or any(evicted)
 
     def _needs_lock(self, pending: list[_Order]) -> bool:
         """A host that never had a share gets no state directory from being asked about nothing."""
@@ -218,6 +222,9 @@ class Batch:
                 return True
             if step.kind == "start" and self._places <= 0:
                 return moved
+            if step.kind == "evict" and self._site.evicts:
+                self._to_evict.append(order)
+                return moved
             goes_on = self._apply(order, order.seen, step)
             moved = moved or step.kind in CHANGING
             if not goes_on:
@@ -229,7 +236,7 @@ class Batch:
         """Apply one step; say whether there may be another one right away."""
         if step.kind == "wait":
             return False
-        if step.kind in ("nothing", "refuse", "report"):
+        if step.kind in ("nothing", "refuse", "report", "evict"):
             if step.kind == "report":
                 apply_report(self._tree, seen)
             order.error = step.error
@@ -297,6 +304,15 @@ class Batch:
         elif failure != ALREADY:
             order.fail(TempoftpError(f"unit {name} could not be started: {failure}", "copy_failed"))
 
+    def _evict(self, order: _Order) -> bool:
+        """End the sessions that a share left behind; say whether they are gone."""
+        eviction = read_eviction(self._tree, order.wish.id)
+        if eviction is None:
+            return True
+        evicted = evict(self._tree, eviction)
+        order.changed = order.changed or evicted.ended > 0
+        return evicted.left == 0
+
     def _stop(self, order: _Order) -> bool:
         name = COPY_PREFIX + order.wish.id
         if order.seen is not None and order.seen.copying:
@@ -319,6 +335,6 @@ class Batch:
         "show": lambda self, _order, seen: apply_show(self._tree, seen),
         "condemn": lambda self, order, seen: apply_condemn(self._tree, seen, order.wish.generation or 0),
         "expire": lambda self, _order, seen: apply_condemn(self._tree, seen),
-        "discard": lambda self, _order, seen: apply_discard(self._tree, seen),
+        "discard": lambda self, _order, seen: apply_discard(self._tree, seen, self._site.grace_seconds),
         "bury": lambda self, order, seen: apply_bury(self._tree, order.wish.id, order.wish.generation or 1),
     }

@@ -12,6 +12,7 @@ from typing import Optional
 
 from ._clock import read_now
 from ._errors import TempoftpError
+from ._evictions import read_eviction
 from ._homes import open_home, read_inode
 from ._manifest import Manifest, read_manifest, read_tombstone
 from ._mounts import list_mounts_below
@@ -45,6 +46,7 @@ def look_share(tree: Tree, wish: Wish, active: set[str], boot_id: str) -> Seen:
         occupied=_is_occupied(tree, wish, manifest),
         home_problem=_check_home(tree, wish),
         mounts=tuple(_list_mounts(tree, manifest)) if manifest and ending else (),
+        leaving=read_eviction(tree, wish.id) is not None,
         trash=tuple(path.name for path in list_trash(tree, wish.id)),
     )
 

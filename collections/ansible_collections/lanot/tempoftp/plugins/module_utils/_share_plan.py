@@ -33,8 +33,9 @@ class Seen(NamedTuple):
 
     ``status`` is that of the manifest's generation; ``stale_status`` says that there is one of another.
     ``destination``, ``staged`` and ``held`` are inodes of what stands in the home, in staging and among the blocked
-    shares. ``over``: the share's time is up. ``occupied``: something that is not ours stands where the wish wants to
-    go. ``home_problem``: why the account's home cannot be used.
+    shares. ``over``: the share's time is up. ``leaving``: sessions may go on that began while it was in the home.
+    ``occupied``: something that is not ours stands where the wish wants to go. ``home_problem``: why the account's
+    home cannot be used.
     """
 
     boot_id: str
@@ -48,6 +49,7 @@ class Seen(NamedTuple):
     staged: Optional[int] = None
     held: Optional[int] = None
     over: bool = False
+    leaving: bool = False
     occupied: bool = False
     home_problem: Optional[TempoftpError] = None
     mounts: tuple[str, ...] = ()
@@ -94,7 +96,7 @@ class Step(NamedTuple):
     error: Optional[TempoftpError] = None
 
 
-NOTHING, WAIT = Step("nothing"), Step("wait")
+NOTHING, WAIT, EVICT = Step("nothing"), Step("wait"), Step("evict")
 
 
 def resolve_generation(wish: Wish, seen: Seen) -> int:
@@ -185,14 +187,18 @@ def _plan_place(wish: Wish, seen: Seen, manifest: Manifest) -> Step:
         return Step("show") if seen.destination is None else _refuse_occupied(wish)
     if (seen.held if manifest.hidden else seen.destination) is None:
         return Step("enlist")
-    return Step("purge") if seen.trash and not seen.purging else NOTHING
+    if seen.trash and not seen.purging:
+        return Step("purge")
+    return EVICT if seen.leaving and manifest.hidden else NOTHING
 
 
 def _plan_over(seen: Seen) -> Step:
     """The sweep: it ends what is over, and finishes what others began to end."""
     manifest = seen.manifest
     if manifest is None:
-        return Step("purge") if seen.trash and not seen.purging else NOTHING
+        if seen.trash and not seen.purging:
+            return Step("purge")
+        return EVICT if seen.leaving else NOTHING
     if manifest.live:
         return Step("expire") if seen.over else NOTHING
     return _plan_end(seen)
@@ -206,9 +212,11 @@ def _plan_absent(wish: Wish, seen: Seen) -> Step:
         return Step("condemn") if manifest.live else _plan_end(seen)
     if wish.generation is not None and wish.generation > seen.ended:
         return Step("bury")
-    if seen.trash:
-        return WAIT if seen.purging else Step("purge")
-    return NOTHING
+    if seen.trash and not seen.purging:
+        return Step("purge")
+    if seen.leaving:
+        return EVICT
+    return WAIT if seen.trash else NOTHING
 
 
 def _plan_end(seen: Seen) -> Step:

@@ -91,6 +91,10 @@ class Site(NamedTuple):
     wait: bool = True
     wait_timeout: float = 3600.0
     check_mode: bool = False
+    # Seconds that a running transfer of a share gets whose time is up.
+    grace_seconds: float = 0.0
+    # Whether sessions are ended on the way, or the caller does that afterwards.
+    evicts: bool = True
 
 
 def build_wish(values: Mapping[str, Any], site: Site) -> Wish:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _share_batch, _share_run, _ssh
+from ansible_collections.lanot.tempoftp.plugins.module_utils import _sessions, _share_batch, _share_run, _ssh
 from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree
 
 SSH = """#!/bin/sh
@@ -91,6 +91,10 @@ exit 0
 """
 
 
+# Nobody is served, whatever looks like a session on this machine.
+WHO = "#!/bin/sh\n"
+
+
 class FtpHost:
     """The folder, and what tests do with it."""
 
@@ -103,7 +107,12 @@ class FtpHost:
         self.group = grp.getgrgid(os.getegid()).gr_name
         for path in (self.root, self.source, folder / "bin", folder / "units", folder / "run"):
             path.mkdir(mode=0o755)
-        for name, text in (("ssh", SSH), ("systemd-run", SYSTEMD_RUN), ("systemctl", SYSTEMCTL)):
+        for name, text in (
+            ("ssh", SSH),
+            ("systemd-run", SYSTEMD_RUN),
+            ("systemctl", SYSTEMCTL),
+            ("pure-ftpwho", WHO),
+        ):
             program = folder / "bin" / name
             program.write_text(text)
             program.chmod(0o755)
@@ -190,6 +199,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FtpHost]:
     made = FtpHost(tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("TEMPOFTP_RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setattr(_sessions, "_SERVICE_PATH", str(tmp_path / "bin"))
     monkeypatch.setattr(_ssh, "SOCKET_DIRECTORY", str(tmp_path / "run"))
     monkeypatch.setattr(_share_batch, "SOCKET_DIRECTORY", str(tmp_path / "run"))
     monkeypatch.setattr(_share_batch, "_UNITS_INTERVAL", 0.1)

@@ -7,12 +7,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 from ansible_collections.lanot.tempoftp.plugins.module_utils import _sessions
@@ -42,63 +38,7 @@ def test_any_output_is_read(text, names):
     assert set(parse_who(text, names).values()) <= set(names)
 
 
-@pytest.fixture
-def start_session(tmp_path):
-    """Return a function that starts a process which looks like a session of pure-ftpd."""
-    program = tmp_path / "pure-ftpd-mysql"
-    shutil.copy2(shutil.which("sleep"), program)
-    program.chmod(0o755)
-    started = []
-
-    def start(title="pure-ftpd (IDLE)", deaf=False):
-        # What is ignored stays ignored in the program that is started.
-        before = signal.signal(signal.SIGTERM, signal.SIG_IGN) if deaf else None
-        process = subprocess.Popen([title, "300"], executable=program, stdin=subprocess.DEVNULL)
-        if deaf:
-            signal.signal(signal.SIGTERM, before)
-        started.append(process)
-        # In the middle of its exec a process has no command line yet.
-        deadline = time.monotonic() + 10
-        while not Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(title.encode()):
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait(10)
-
-
-@pytest.fixture
-def script_who(tmp_path, monkeypatch):
-    """Return a function that makes pure-ftpwho print something: lines, or a whole script."""
-    place = tmp_path / "bin"
-    place.mkdir()
-    monkeypatch.setattr(_sessions, "_SERVICE_PATH", str(place))
-
-    def script(*lines, body=None):
-        text = "\n".join(f"print({line!r})" for line in lines) if body is None else body
-        program = place / "pure-ftpwho"
-        program.write_text(f"#!{sys.executable}\nimport os, sys, time\n{text}\n")
-        program.chmod(0o755)
-
-    return script
-
-
-def print_living(process, name):
-    """Return a script that prints the session of *process* for as long as it runs and is no zombie."""
-    return f"""
-try:
-    state = open("/proc/{process.pid}/stat").read().split()[2]
-except OSError:
-    state = "Z"
-if state != "Z":
-    print("{process.pid}|{name}|1|IDLE||||||||")
-"""
-
-
-def test_the_sessions_of_the_accounts_are_ended_and_counted(start_session, script_who):
+def test_the_sessions_of_the_accounts_are_ended_and_counted(start_session, script_who, print_living):
     mine, other = start_session(), start_session()
     script_who(body=print_living(mine, "ftp_a") + print_living(other, "ftp_b"))
     ended, errors = end_sessions(["ftp_a", "ftp_c"])
@@ -107,7 +47,7 @@ def test_the_sessions_of_the_accounts_are_ended_and_counted(start_session, scrip
     assert other.poll() is None
 
 
-def test_a_session_that_does_not_listen_is_killed(start_session, script_who, monkeypatch):
+def test_a_session_that_does_not_listen_is_killed(start_session, script_who, print_living, monkeypatch):
     monkeypatch.setattr(_sessions, "_TERM_PATIENCE", 0.2)
     deaf = start_session(deaf=True)
     script_who(body=print_living(deaf, "ftp_a"))

@@ -102,6 +102,7 @@ hosts = build(
     staged=st.sampled_from([None, 7, 8]),
     held=st.sampled_from([None, 7, 9]),
     over=st.booleans(),
+    leaving=st.booleans(),
     occupied=st.booleans(),
     home_problem=st.sampled_from([None, AccountConflictError("x")]),
     mounts=st.sampled_from([(), ("/data/ftp_x/p1/m",)]),
@@ -169,6 +170,7 @@ def test_steps_towards_present(seen: Seen, kind: str) -> None:
         (HERE._replace(manifest=BLOCKED, destination=7), "hide"),
         (HERE._replace(manifest=BLOCKED, held=7), "nothing"),
         (HERE._replace(manifest=BLOCKED, held=7, destination=8), "nothing"),
+        (HERE._replace(manifest=BLOCKED, held=7, leaving=True), "evict"),
         (HERE._replace(manifest=BLOCKED), "enlist"),
         (HERE._replace(manifest=MANIFEST), "adjust"),
         (HERE._replace(manifest=MANIFEST._replace(hidden=True), status=DONE, staged=7), "deliver"),
@@ -190,6 +192,7 @@ def test_steps_towards_blocked(seen: Seen, kind: str) -> None:
         (HERE._replace(manifest=DELIVERED._replace(state="absent"), mounts=("/m",)), "stop"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",)), "purge"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",), purging=True), "nothing"),
+        (HERE._replace(tombstone=Tombstone("p1", 2, "then"), leaving=True), "evict"),
     ],
 )
 def test_steps_of_the_sweep(seen: Seen, kind: str) -> None:
@@ -226,6 +229,7 @@ def test_what_must_exist_is_never_begun(seen: Seen, state: str, error_class: str
         (HERE._replace(manifest=DELIVERED._replace(state="absent")), "discard"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",)), "purge"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",), purging=True), "wait"),
+        (HERE._replace(tombstone=Tombstone("p1", 2, "then"), leaving=True), "evict"),
     ],
 )
 def test_steps_towards_absent(seen: Seen, kind: str) -> None:
@@ -276,10 +280,10 @@ def place_share(seen: Seen, wish: Wish, kind: str) -> Seen:
         return seen._replace(manifest=adjust_manifest(manifest, wish, generation), status=status)
     if kind == "hide":
         assert seen.held is None
-        return seen._replace(held=seen.destination, destination=None)
+        return seen._replace(held=seen.destination, destination=None, leaving=True)
     if kind == "show":
         assert seen.destination is None
-        return seen._replace(destination=seen.held, held=None)
+        return seen._replace(destination=seen.held, held=None, leaving=False)
     if kind == "deliver":
         place = "held" if manifest.hidden else "destination"
         return seen._replace(**{place: seen.staged}, staged=None)  # type: ignore[arg-type]
@@ -334,6 +338,7 @@ def apply_step(seen: Seen, wish: Wish, kind: str) -> Seen:
             staged=None,
             held=None,
             over=False,
+            leaving=seen.leaving or seen.delivered,
             occupied=gone is not None,
         )
     if kind == "purge":
@@ -352,6 +357,9 @@ def test_every_way_ends(wish: Wish, seen: Seen) -> None:
         if step.kind == "wait":
             # the unit ends: a copy without a word, a purge with its work done
             seen = seen._replace(copying=False, purging=False, trash=() if seen.purging else seen.trash)
+            continue
+        if step.kind == "evict":
+            seen = seen._replace(leaving=False)
             continue
         seen = apply_step(seen, wish, step.kind)
     assert kinds[-1] in ("nothing", "refuse", "report"), kinds
