@@ -315,10 +315,14 @@ class Settings(BaseSettings):
         """The URL of the database."""
         return self.database_url or f"sqlite:///{self.state_dir / 'tempoftp.sqlite3'}"
 
+    def build_fernets(self) -> list[Fernet]:
+        """Return the keys in their order: the first encrypts, all decrypt."""
+        keys = self.encryption_key.get_secret_value().split(",")
+        return [Fernet(key.strip()) for key in keys if key.strip()]
+
     def build_fernet(self) -> MultiFernet:
         """Return what encrypts with the first key and decrypts with all of them."""
-        keys = self.encryption_key.get_secret_value().split(",")
-        return MultiFernet([Fernet(key.strip()) for key in keys if key.strip()])
+        return MultiFernet(self.build_fernets())
 
 
 def _parse_address_role(entry: str) -> AddressRole:

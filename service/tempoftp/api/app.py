@@ -27,6 +27,7 @@ from tempoftp.api.rate_limits import init_rate_limits
 from tempoftp.api.request_id import init_request_id
 from tempoftp.settings import Settings
 from tempoftp.shares.database import open_database
+from tempoftp.shares.keys import KeyCheck
 
 BLUEPRINTS = (routes.system, routes.shares)
 
@@ -54,7 +55,7 @@ def create_app(settings: Settings) -> Flask:
     app.json = ReadableJson(app)
     # A redirect to a tidier path would answer a share's id with something that is not one.
     app.url_map.merge_slashes = False
-    init_context(app, ApiContext(settings=settings, database=open_database(settings)))
+    init_context(app, ApiContext(settings, open_database(settings), KeyCheck(settings.build_fernet())))
     init_request_id(app)
     init_problems(app)
     init_identity(app, settings)

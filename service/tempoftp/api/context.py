@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
 from tempoftp.shares.database import Database
+from tempoftp.shares.keys import KeyCheck
 
 _EXTENSION = "tempoftp"
 DELETION_SLOTS = 16
@@ -21,10 +22,14 @@ DELETION_SLOTS = 16
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """Settings and database of one application, and how many of its requests may wait for a deletion at once."""
+    """What one application has: settings, database, what is known of its keys, and slots.
+
+    The slots bound how many of its requests may wait for a deletion at once.
+    """
 
     settings: Settings
     database: Database
+    key_check: KeyCheck
     deletion_slots: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(DELETION_SLOTS)
     )

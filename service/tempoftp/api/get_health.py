@@ -57,7 +57,9 @@ def get_health() -> Response:
     """Answer 200 when everything works, else 503 that says what does not and where; where is for known callers only."""
     context = get_context()
     with context.database.read() as session:
-        health: dict[str, Any] = read_health(session, context.settings)
+        health: dict[str, Any] = read_health(
+            session, context.settings, unreadable=context.key_check.read(session)
+        )
     if find_principal() is None:
         health |= {"hosts": {}, "problemas": [UNTOLD] if health["problemas"] else []}
     if health["status"] == "ok":

@@ -1,4 +1,4 @@
-"""`tempoftp key new`: a key for TEMPOFTP_ENCRYPTION_KEY."""
+"""`tempoftp key new|rotate`: keys for TEMPOFTP_ENCRYPTION_KEY, and what is stored with them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,40 @@ import click
 
 @click.group
 def key() -> None:
-    """Make keys for the passwords at rest."""
+    """Make keys for the passwords at rest, and change them."""
 
 
 @key.command
 def new() -> None:
     """Print a new Fernet key.
 
-    To rotate, put it before the old one, separated by a comma: the first encrypts, all decrypt.
+    To change keys, put it before the old one, separated by a comma (the first encrypts, all decrypt), restart the
+    service, and run `tempoftp key rotate`.
     """
     from cryptography.fernet import Fernet
 
     click.echo(Fernet.generate_key().decode())
+
+
+@key.command
+def rotate() -> None:
+    """Encrypt every stored password anew with the first key.
+
+    Run it on the service's host, as root or as the service's user, once API and worker have the new key. Exit code 6
+    when no key opens some of them: the old one is missing. It may be repeated.
+    """
+    from tempoftp.cli.exits import Undecryptable
+    from tempoftp.cli.service import read_host_settings, upgrade
+    from tempoftp.shares.database import open_database
+    from tempoftp.shares.keys import describe_unreadable, rotate_passwords
+
+    settings = read_host_settings()
+    upgrade(settings)
+    database = open_database(settings)
+    try:
+        done = rotate_passwords(database, settings.build_fernets())
+    finally:
+        database.close()
+    click.echo(f"{done.rotated} encrypted anew, {done.current} had the first key already")
+    if done.unreadable:
+        raise Undecryptable(describe_unreadable(done.unreadable))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from tempoftp.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+logger = logging.getLogger(__name__)
 
 ENV_FILES = (Path("/etc/default/tempoftp"), Path("/etc/sysconfig/tempoftp"))
 """Where systemd reads the service's settings: Debian family, RHEL family."""
@@ -64,6 +67,21 @@ def upgrade(settings: Settings) -> None:
             f"the service's database cannot be opened or migrated ({reason}). "
             "Check TEMPOFTP_STATE_DIR or TEMPOFTP_DATABASE_URL, and who may write there."
         ) from error
+
+
+def report_missing_keys(settings: Settings) -> None:
+    """Say in the log when a stored password fits no key; what fits goes on."""
+    from tempoftp.shares.database import open_database
+    from tempoftp.shares.keys import describe_unreadable, find_unreadable
+
+    database = open_database(settings)
+    try:
+        with database.read() as session:
+            unreadable = find_unreadable(session, settings.build_fernet())
+    finally:
+        database.close()
+    if unreadable:
+        logger.error("%s", describe_unreadable(unreadable))
 
 
 @contextmanager

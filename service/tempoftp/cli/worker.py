@@ -13,7 +13,7 @@ def worker() -> None:
     """
     import logging
 
-    from tempoftp.cli.service import read_settings, upgrade
+    from tempoftp.cli.service import read_settings, report_missing_keys, upgrade
     from tempoftp.runs.queue import run_worker
 
     settings = read_settings()
@@ -22,4 +22,5 @@ def worker() -> None:
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
     upgrade(settings)
+    report_missing_keys(settings)
     run_worker(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
 from tempoftp.shares.database import database_now
+from tempoftp.shares.keys import describe_unreadable
 from tempoftp.shares.models import FtpHost, Share
 from tempoftp.shares.views import write_time
 
@@ -20,11 +22,11 @@ QUEUE_AGE_LIMIT = 60.0
 """Seconds a due share may wait before something is wrong with the workers."""
 
 
-def read_health(session: Session, settings: Settings) -> dict[str, Any]:
+def read_health(session: Session, settings: Settings, *, unreadable: Sequence[str] = ()) -> dict[str, Any]:
     """Return `GET /health`: `status` is `ok` or `degraded`; `problemas` says what is wrong and where.
 
     Space is summed over the FTP hosts; `ftpd` and `database` are `ok`, `error` or `unknown` (no fresh word from
-    the host), the worst of all hosts.
+    the host), the worst of all hosts. `unreadable` are accounts whose stored password no key opens.
     """
     now = database_now(session)
     rows = {row.name: row for row in session.scalars(select(FtpHost))}
@@ -33,6 +35,8 @@ def read_health(session: Session, settings: Settings) -> dict[str, Any]:
     waiting, age = _read_queue(session, now)
     if age > QUEUE_AGE_LIMIT:
         problems.append(f"a share has waited {age:.0f} s for a worker; is tempoftp-worker.service running?")
+    if unreadable:
+        problems.append(describe_unreadable(unreadable))
     total = sum(host["space_total"] or 0 for host in hosts.values())
     free = sum(host["space_free"] or 0 for host in hosts.values())
     return {

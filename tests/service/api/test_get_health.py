@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from flask.testing import FlaskClient
 
-from tempoftp.shares.models import FtpHost
+from tempoftp.shares.models import Account, FtpHost
 
 SEED_KEYS = {"status", "space_free_gb", "space_total_gb", "space_used_pct", "ftpd", "database"}
 FACTS: dict[str, Any] = {
@@ -95,3 +96,16 @@ def test_the_services_own_database_down_is_503(client: FlaskClient, context) -> 
     assert answer.status_code == 503
     assert answer.json["title"] == "Base de datos no disponible"
     assert "ftp_hosts" not in answer.text
+
+
+def test_a_password_that_no_key_opens_is_a_problem(client: FlaskClient, context, tell_facts) -> None:
+    tell_facts(FACTS, {"ok": True})
+    with context.write() as session:
+        token = Fernet(Fernet.generate_key()).encrypt(b"clave").decode()
+        session.add(
+            Account(name="ftp_a", email="a@b", ftp_host="ftp1", token=token, created_at=datetime.now(UTC))
+        )
+    answer = client.get("/health")
+    assert answer.status_code == 503
+    assert "ftp_a" in answer.json["problemas"][0]
+    assert "TEMPOFTP_ENCRYPTION_KEY" in answer.json["detail"]
