@@ -11,15 +11,15 @@ import yaml
 from cryptography.fernet import Fernet
 from rendering import FAMILIES, evaluate, read_variables, render
 
-from tempoftp.settings import Settings, load_settings, variable_of
+from tempoftp.settings import Settings, SettingsError, load_settings, variable_of
 from tempoftp.shares.sources import SourcesFile
 
 HOSTVARS = {"ftp1": {"tempoftp_root": "/data2"}, "ftp2": {"ansible_host": "192.0.2.12"}}
 ORIGIN = {"service_origin": "test"}
 
 
-def _render_env(**values: str) -> dict[str, str]:
-    environment = evaluate("service", "Debian", "service_environment")
+def _render_env(*, options: dict[str, Any] | None = None, **values: str) -> dict[str, str]:
+    environment = evaluate("service", "Debian", "service_environment", **(options or {}))
     text = render("service", "tempoftp.env.j2", "Debian", service_values={**environment, **values}, **ORIGIN)
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return dict(line.split("=", 1) for line in lines)
@@ -32,6 +32,44 @@ def test_env_file_is_accepted_by_the_settings(monkeypatch: pytest.MonkeyPatch) -
     assert settings.ftp_hosts == ("ftp1",)
     assert settings.inventory == Path("/etc/tempoftp/inventory.yml")
     assert settings.sources_file == Path("/etc/tempoftp/sources.yml")
+
+
+def _load(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Settings:
+    key = Fernet.generate_key().decode()
+    for name, value in _render_env(options=options, TEMPOFTP_ENCRYPTION_KEY=key).items():
+        monkeypatch.setenv(name, value)
+    return load_settings()
+
+
+def test_the_api_stays_on_loopback_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _load(monkeypatch)
+    assert settings.is_loopback_only
+    assert (settings.tls_certificate, settings.address_roles, settings.trusted_proxies) == (None, (), 0)
+
+
+def test_the_api_may_listen_elsewhere_with_a_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _load(
+        monkeypatch,
+        service_bind="0.0.0.0",
+        service_certificate="/etc/ssl/api.pem",
+        service_certificate_key="/etc/ssl/private/api.key",
+        service_address_roles={"10.1.2.3": "cliente", "192.168.0.0/16": "operador"},
+    )
+    # Copies that the API's user may read.
+    assert (settings.tls_certificate, settings.tls_key) == (
+        Path("/etc/tempoftp/api.pem"),
+        Path("/etc/tempoftp/api.key"),
+    )
+    assert [(str(network), role) for network, role in settings.address_roles] == [
+        ("10.1.2.3/32", "cliente"),
+        ("192.168.0.0/16", "operador"),
+    ]
+
+
+def test_the_api_may_listen_elsewhere_behind_a_proxy_and_not_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _load(monkeypatch, service_bind="192.0.2.5", service_trusted_proxies=1).trusted_proxies == 1
+    with pytest.raises(SettingsError, match="TEMPOFTP_BIND"):
+        _load(monkeypatch, service_bind="192.0.2.5")
 
 
 def test_env_file_names_every_setting() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -31,8 +32,11 @@ class ServiceClient:
         headers = {"Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
+        # This machine's own trust store (or SSL_CERT_FILE), which may have the site's own authority.
+        verify = ssl.create_default_context() if self.url.startswith("https:") else True
         self._http = httpx.Client(
             base_url=self.url,
+            verify=verify,
             headers=headers,
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             transport=transport,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tempoftp.cli.exits import BadSetting
+
 if TYPE_CHECKING:
     from tempoftp.settings import Settings
 
@@ -32,5 +34,22 @@ def serve(
 
     given = {"bind": bind, "port": port, "api_threads": threads}
     settings: Settings = read_settings(**{name: value for name, value in given.items() if value is not None})
+    check_certificate(settings)
     upgrade(settings)
     run_server(settings, workers=workers, pidfile=pidfile)
+
+
+def check_certificate(settings: Settings) -> None:
+    """Raise `BadSetting` for a certificate that cannot be used: gunicorn would start, and every connection fail."""
+    if settings.tls_certificate is None:
+        return
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except OSError as error:  # ssl.SSLError is one
+        raise BadSetting(
+            f"TEMPOFTP_TLS_CERTIFICATE and TEMPOFTP_TLS_KEY cannot be used ({error.strerror or error}): give two "
+            "PEM files that belong together and that the API's user may read"
+        ) from error

@@ -61,14 +61,12 @@ def find_free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(
+    tmp_path_factory: pytest.TempPathFactory, make_environ: Callable[..., dict[str, str]]
+) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
-    port = find_free_port()
-    url = f"http://127.0.0.1:{port}"
-    environ = build_environ(folder, TEMPOFTP_PORT=str(port), TEMPOFTP_URL=url)
-    made = run_command(environ, "token", "create", "pruebas", "--role", "operador")
-    assert made.code == 0, made.err
-    environ["TEMPOFTP_TOKEN"] = made.out.strip()
+    environ = make_environ(folder)
+    url = environ["TEMPOFTP_URL"] = f"http://127.0.0.1:{environ['TEMPOFTP_PORT']}"
     with (folder / "log").open("w") as log:
         processes = [
             subprocess.Popen([TEMPOFTP, command], env=environ, stdout=log, stderr=log)
@@ -116,6 +114,19 @@ def run_command(environ: Mapping[str, str], *argv: str) -> Ended:
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return Ended(done.exit_code, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def make_environ() -> Callable[..., dict[str, str]]:
+    """The environment of a simulated service of one's own, with a port that is free and a token in it."""
+
+    def make(folder: Path, **extra: str) -> dict[str, str]:
+        environ = build_environ(folder, TEMPOFTP_PORT=str(find_free_port()), **extra)
+        made = run_command(environ, "token", "create", "pruebas", "--role", "operador")
+        assert made.code == 0, made.err
+        return environ | {"TEMPOFTP_TOKEN": made.out.strip()}
+
+    return make
 
 
 @pytest.fixture
