@@ -15,6 +15,7 @@ from typing import Optional
 
 from ._audit_accounts import find_account_findings, find_session_findings
 from ._audit_world import ExpectedRow, Finding, Home, Place, World
+from ._bind import choose_folder_mode, is_bind
 from ._errors import InvalidValueError
 from ._homes import HOME_MODE
 from ._manifest import Manifest, format_time
@@ -141,6 +142,9 @@ def _find_places(world: World) -> Iterator[Finding]:
         seen = home is not None and share.id in (home.entries or {})
         held = share.id in world.held
         if (seen and not share.hidden) or (held and share.hidden and not seen):
+            if seen and is_bind(share) and home is not None and not (home.entries or {})[share.id].mounted:
+                told = f"of {share.ftpuser} is to be a mount of its source, and is none"
+                yield Finding("share_out_of_place", share.id, told, "safe")
             continue
         if seen or held:
             told = f"of {share.ftpuser} is {share.state}, but its data is {'in' if seen else 'kept out of'} the home"
@@ -216,10 +220,11 @@ def _find_mounts(world: World) -> Iterator[Finding]:
         yield Finding("mount_without_share", mount, told)
 
 
-def list_share_paths(root: str, share: Manifest) -> tuple[str, str, str]:
-    """Return where data of a share may stand: its home, out of sight, staging."""
+def list_share_paths(root: str, share: Manifest) -> tuple[str, ...]:
+    """Return where data of a share may stand: its home, out of sight, staging, its source's hidden mount."""
     state = f"{root}/{STATE_DIRECTORY}"
-    return f"{root}/{share.ftpuser}/{share.id}", f"{state}/held/{share.id}", f"{state}/staging/{share.id}"
+    folders = [f"{state}/{name}/{share.id}" for name in ("held", "staging", "binds")]
+    return f"{root}/{share.ftpuser}/{share.id}", *folders
 
 
 def _is_in(path: str, folder: str) -> bool:
@@ -242,7 +247,7 @@ def _find_modes(world: World) -> Iterator[Finding]:
         # What is mounted there is the source itself: neither ours to judge nor ever to change.
         if share.arrived and standing is not None and not standing.mounted:
             path = list_share_paths(world.root, share)[1 if share.hidden else 0]
-            yield from _compare_place(path, standing, share.uid, share.gid, HOME_MODE)
+            yield from _compare_place(path, standing, share.uid, share.gid, choose_folder_mode(share))
     for oddity in world.oddities:
         yield Finding("wrong_owner_or_mode", oddity.path, oddity.detail, "safe")
 

@@ -21,6 +21,7 @@ from ._audit import is_id, list_share_paths
 from ._audit_deep import find_oddities
 from ._audit_look import hold_host, look_place
 from ._audit_world import Finding, World
+from ._bind import choose_folder_mode
 from ._commands import run_command
 from ._errors import TempoftpError
 from ._ftpuser_run import Execution, run_accounts
@@ -176,7 +177,7 @@ def _set_modes(repairs: Repairs, world: World, findings: Sequence[Finding]) -> l
             if seen is not None and seen.arrived:
                 place = list_share_paths(str(tree.root), seen)[1 if seen.hidden else 0]
                 if not _is_mounted(world, place):
-                    _set_place(Path(place), paths, seen.uid, seen.gid, HOME_MODE)
+                    _set_place(Path(place), paths, seen.uid, seen.gid, choose_folder_mode(seen))
     if world.oddities:
         find_oddities(tree, world, repairs.deep_limit, repair=True)
     return []

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Optional
 
 from ._errors import TempoftpError
 
@@ -27,13 +28,21 @@ def build_environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), "LC_ALL": "C", "HOME": "/root"}
 
 
-def run_command(argv: Sequence[str], timeout: float) -> Ended:
-    """Run *argv* to its end; raise TempoftpError when it is missing or takes longer than *timeout* seconds."""
+def run_command(
+    argv: Sequence[str], timeout: float, folder: Optional[Path] = None, output: Optional[Path] = None
+) -> Ended:
+    """Run *argv* in *folder* to its end; raise TempoftpError when it is missing or takes longer than *timeout* seconds.
+
+    With *output* what it prints goes there, byte for byte, 0600.
+    """
+    stdout = subprocess.PIPE if output is None else open_output(output)
     try:
         ended = subprocess.run(
             list(argv),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            cwd=folder,
             env=build_environment(),
             timeout=timeout,
             check=False,
@@ -44,7 +53,15 @@ def run_command(argv: Sequence[str], timeout: float) -> Ended:
         ) from None
     except OSError as error:
         raise explain_start(argv[0], error) from None
-    return Ended(ended.returncode, decode_output(ended.stdout), decode_output(ended.stderr))
+    finally:
+        if output is not None:
+            os.close(stdout)
+    return Ended(ended.returncode, decode_output(ended.stdout or b""), decode_output(ended.stderr))
+
+
+def open_output(path: Path) -> int:
+    """Return a descriptor of a new or emptied file of ours."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def decode_output(output: bytes) -> str:

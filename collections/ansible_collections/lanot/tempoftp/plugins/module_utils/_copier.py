@@ -12,66 +12,46 @@ resumes: what was copied is not copied again.
 from __future__ import annotations
 
 import os
-import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
-from ._commands import Ended, run_command
-from ._copy_errors import build_copy_error
-from ._copy_meter import STATUS_INTERVAL, Meter
-from ._errors import TempoftpError
-from ._lock import hold_lock, is_locked, take_lock
+from ._bind import FOLDER_MODE, check_bind_source, is_bind
+from ._checksums import compare_sums, compute_at_source, compute_here, deliver_sums, withdraw_sums
+from ._copy_passes import PASSES, SHARED_COPY_LIMIT, Passes
+from ._copy_report import Report, SupersededError
+from ._errors import InvalidValueError, TempoftpError
+from ._local import check_local_path
+from ._lock import hold_lock, take_lock
 from ._manifest import Manifest, read_manifest
 from ._names import parse_id
+from ._reflink import Cloner, ImpossibleError, can_clone
+from ._reuse import find_base
 from ._rsync import (
-    CopyPlan,
     Progress,
     Survey,
-    SurveyReader,
     Verdict,
     build_copy_argv,
     build_small_argv,
-    build_survey_argv,
-    classify_end,
     parse_progress,
 )
-from ._space import Need, check_space, count_bytes, estimate_need, read_disk
-from ._ssh import (
-    Access,
-    await_socket,
-    build_du_argv,
-    build_remote_shell,
-    classify_du_end,
-    parse_du,
-    read_access,
-)
-from ._status import RUNNING_PHASES, Status, read_status, write_status
-from ._stream import Stream, stream_command
+from ._space import Need, check_space, estimate_need, read_disk
+from ._staging import drop_linked_files, prepare_data, remove_data, sum_held, sync_data
+from ._status import Status, read_status
+from ._stream import Stream
 from ._tree import Tree
 
-# How often a changing source is copied again before it is given up.
-PASSES = 3
-# Below this many bytes a copy travels over the shared connection; a big one would be held up by its neighbours.
-SHARED_COPY_LIMIT = 128 * 1024 * 1024
 # A share of no more than this is copied at once: its probe would take as long as its copy.
 SMALL_BYTES = 32 * 1024 * 1024
 SMALL_ENTRIES = 500
 SMALL_SECONDS = 1.5
 # Seconds.
 _ALIVE_WAIT = 2.0
-_SYNC_LIMIT = 3600.0
-_DU_LIMIT = 3600.0
 
 # After these, what is in staging is of no use to a second try.
 _USELESS_AFTER = frozenset({"source_not_found", "too_large"})
-
-
-class SupersededError(Exception):
-    """The manifest changed under a running copy: a newer wish is in force, so this copier has nothing to say."""
 
 
 class Copier:
@@ -81,26 +61,28 @@ class Copier:
         self._tree = tree
         self._manifest = manifest
         self._data = tree.data(manifest.id)
-        self._status = Status(manifest.copied_for, boot_id)
-        self._written = 0.0
-        self._is_file = False
-        self._access: Optional[Access] = None
+        self._report = Report(tree, manifest, boot_id)
+        self._passes = Passes(tree, manifest, self._report)
 
     def run(self) -> Status:
         """Copy, and return the final status, which is written; SupersededError when it is no longer wanted."""
         earlier = read_status(self._tree.status(self._manifest.id))
-        self._write_status(phase="probing")
+        self._report.write(phase="probing")
         try:
-            self._access = read_access(self._manifest)
-            self._prepare_target()
-            self._copy_until_equal(self._must_checksum(earlier))
-            self._write_status(phase="verifying")
-            with self._measure("sync"):
-                self._sync()
+            access = self._passes.require_access()
+            if access.local:
+                check_local_path(self._tree, access.source.path)
+            if is_bind(self._manifest):
+                self._prepare_bind()
+            else:
+                self._copy_all(earlier)
+            self._report.write(phase="verifying")
+            with self._report.measure("sync"):
+                sync_data(self._data)
         except TempoftpError as error:
-            self._check_wanted()
+            self._report.check_wanted()
             self._clear_useless(error.error_class)
-            self._write_status(
+            self._report.write(
                 phase="failed",
                 error_class=error.error_class,
                 message=error.message,
@@ -108,48 +90,150 @@ class Copier:
                 need_inodes=0,
             )
         else:
-            self._check_wanted()
+            self._report.check_wanted()
             inode = os.lstat(self._data).st_ino
-            self._write_status(phase="done", inode=inode, need_bytes=0, need_inodes=0, rc=0)
-        return self._status
+            self._report.write(phase="done", inode=inode, need_bytes=0, need_inodes=0, rc=0)
+        return self._report.status
 
     def _must_checksum(self, earlier: Optional[Status]) -> bool:
         """After a reboot in mid copy a file may have its size and time but not its content."""
-        boots = {self._manifest.boot_id, earlier.boot_id if earlier else self._status.boot_id}
-        return boots != {self._status.boot_id} and any(self._data.iterdir())
+        boots = {self._manifest.boot_id, earlier.boot_id if earlier else self._report.status.boot_id}
+        return boots != {self._report.status.boot_id} and any(self._data.iterdir())
 
-    def _prepare_target(self) -> None:
-        self._data.mkdir(mode=0o750, exist_ok=True)
-        if not stat.S_ISDIR(os.lstat(self._data).st_mode):
-            raise TempoftpError(f"{self._data} is not a directory: move it away")
+    def _prepare_bind(self) -> None:
+        """Nothing is copied: measure the source, and leave an empty folder to mount it on."""
+        check_bind_source(self._tree, self._manifest)
+        remove_data(self._data)
+        prepare_data(self._data)
+        self._data.chmod(FOLDER_MODE)
+        survey = self._passes.probe()
+        if survey.skipped_total:
+            raise InvalidValueError(
+                f"{self._manifest.source} cannot be mounted, since a mount leaves nothing out and these must not be "
+                f"shared: {', '.join(survey.skipped[:5])}; use copy"
+            )
+        self._report.note(
+            bytes_done=survey.bytes_total, files_done=survey.files_total, delivered_by="bind", need_bytes=0
+        )
 
-    def _copy_until_equal(self, checksum: bool) -> None:
-        survey = self._probe() if checksum or not self._may_copy_at_once() else self._copy_at_once()
+    def _copy_all(self, earlier: Optional[Status]) -> None:
+        prepare_data(self._data)
+        if self._manifest.checksums:
+            withdraw_sums(self._data)
+        checksum = self._must_checksum(earlier)
+        self._report.note(delivered_by="copy" if self._manifest.local else "rsync")
+        self._seed()
+        self._copy_until_equal(checksum, None)
+        while self._manifest.checksums:
+            mismatch = self._deliver_checksums()
+            if mismatch is None:
+                break
+            self._copy_until_equal(True, mismatch)
+
+    def _seed(self) -> None:
+        """Put into staging what need not travel; whatever is missing or wrong then, the passes bring."""
+        manifest = self._manifest
+        base = find_base(self._tree, manifest)
+        if base is not None:
+            self._link_from(base)
+        elif manifest.method == "reflink" or (manifest.local and manifest.method == "auto"):
+            possible = can_clone(self._tree.staging(manifest.id)) and self._clone()
+            if not possible and manifest.method == "reflink":
+                raise InvalidValueError(
+                    f"{manifest.source} cannot be delivered by reflink: that needs a source on the filesystem of "
+                    f"{self._tree.root}, and one that can (xfs, btrfs); use auto or copy"
+                )
+
+    def _link_from(self, base: Path) -> None:
+        """Link what has not changed since *base* was delivered, and copy the rest.
+
+        Only for the rest room is reserved: when *base* goes away in the middle, rsync would copy everything, so it is
+        ended, and what is left is done with the room for it.
+        """
+        self._passes.base = base
+        survey = self._passes.probe()
+        limit = survey.bytes_left + SMALL_BYTES
+        linked = survey.files_total - survey.files_left
+        if linked and self._passes.reserve(survey.bytes_left, survey.entries_total - linked) is None:
+            self._passes.linked = True
+            with self._report.measure("copy"):
+                follow = self._passes.follow(survey, Progress(0, None))
+
+                def take_line(line: str) -> bool:
+                    follow(line)
+                    progress = parse_progress(line)
+                    return progress is not None and progress.bytes > limit
+
+                plan = self._passes.build_plan(shared=survey.bytes_left < SHARED_COPY_LIMIT)
+                argv = build_copy_argv(plan, self._passes.is_file, f"{self._data}/", checksum=False)
+                with Stream(argv, take_line, partial=True) as stream:
+                    ended = stream.read()
+            if ended is not None:
+                self._passes.read_verdict(ended)
+            self._report.note(delivered_by="links", passes=0)
+        self._passes.base = None
+
+    def _clone(self) -> bool:
+        """Clone the files of a local source; say whether the two filesystems can do that."""
+        manifest, source = self._manifest, self._passes.require_access().source
+        survey = self._passes.probe()
+        error = self._passes.reserve(0, survey.entries_total)
+        if error is not None:
+            raise error
+        try:
+            with self._report.measure("copy"):
+                cloner = Cloner(self._data, source.user, manifest.uid, manifest.gid)
+                cloner.clone(Path(source.path), self._passes.is_file)
+        except ImpossibleError:
+            return False
+        except OSError as failure:
+            raise TempoftpError(f"{manifest.source} could not be cloned: {failure}", "copy_failed") from None
+        self._report.note(delivered_by="reflink")
+        return True
+
+    def _deliver_checksums(self) -> Optional[Verdict]:
+        """Put SHA256SUMS into the share; return why another pass is needed instead, if so."""
+        self._report.check_wanted()
+        self._report.write(phase="verifying")
+        staging, access = self._tree.staging(self._manifest.id), self._passes.require_access()
+        theirs, ours = staging / "sums.source", staging / "sums"
+        with self._report.measure("checksums"):
+            try:
+                compute_here(self._data, ours)
+                # A key for one root only has no shell behind it.
+                shell = access.local or self._manifest.source_root is None
+                socket = self._passes.choose_socket(True)
+                by_source = shell and compute_at_source(access, socket, self._passes.is_file, theirs)
+                name = compare_sums(theirs, ours) if by_source else None
+            finally:
+                theirs.unlink(missing_ok=True)
+        if name is not None:
+            reason = f"at the source {name} has another checksum than in the copy"
+            return Verdict("again", "copy_failed", reason)
+        deliver_sums(self._data, ours, self._manifest.uid, self._manifest.gid)
+        self._report.note(checksums_by="source" if by_source else "arrival")
+        return None
+
+    def _copy_until_equal(self, checksum: bool, mismatch: Optional[Verdict]) -> None:
+        if checksum and self._passes.linked:
+            # What is compared by content is also put right in place.
+            drop_linked_files(self._data)
+            self._passes.linked = False
+        survey = self._passes.probe() if checksum or not self._may_copy_at_once() else self._copy_at_once()
         verdict = Verdict("again", "source_changing", "its files changed during every pass")
+        if mismatch is not None and not survey.changes:
+            verdict = mismatch
         while survey.changes or checksum:
-            if self._status.passes == PASSES:
-                raise self._explain(verdict)
-            if self._status.passes == 0:
-                with self._measure("space"):
-                    self._reserve_space(survey)
-            with self._measure("copy"):
-                verdict = self._copy(survey, checksum) or verdict
+            if self._report.status.passes == PASSES:
+                raise self._passes.explain(verdict)
+            if self._report.status.passes == 0 or survey.bytes_left > self._report.status.need_bytes:
+                with self._report.measure("space"):
+                    self._passes.reserve_space(survey)
+            with self._report.measure("copy"):
+                verdict = self._passes.copy(survey, checksum) or verdict
             checksum = False
-            survey = self._verify()
-        self._status = self._status._replace(bytes_done=survey.bytes_total, files_done=survey.files_total)
-
-    def _probe(self) -> Survey:
-        self._write_status(phase="probing")
-        with self._measure("probe"):
-            survey = self._survey()
-            if self._manifest.size_probe == "du":
-                survey = survey._replace(bytes_total=max(survey.bytes_total, self._measure_by_du()))
-        return survey
-
-    def _verify(self) -> Survey:
-        self._write_status(phase="verifying")
-        with self._measure("verify"):
-            return self._survey()
+            survey = self._passes.verify()
+        self._report.note(bytes_done=survey.bytes_total, files_done=survey.files_total)
 
     def _may_copy_at_once(self) -> bool:
         return (
@@ -172,31 +256,33 @@ class Copier:
             return late or seen.bytes > SMALL_BYTES or max(seen.files or 0, seen.listed or 0) > SMALL_ENTRIES
 
         for _form in ("folder", "file"):
-            argv = build_small_argv(self._build_plan(True), self._is_file, f"{self._data}/", SMALL_BYTES)
+            argv = build_small_argv(
+                self._passes.build_plan(True), self._passes.is_file, f"{self._data}/", SMALL_BYTES
+            )
             with Stream(argv, take_line, partial=True) as stream:
-                with self._measure("copy"):
+                with self._report.measure("copy"):
                     ended = stream.read()
                 if ended is None:
                     stream.hold()
-                    survey = self._probe()
+                    survey = self._passes.probe()
                     if survey.bytes_left >= SHARED_COPY_LIMIT:
                         return survey
-                    with self._measure("space"):
-                        self._reserve_space(survey)
-                    with self._measure("copy"):
-                        stream.take_line = self._follow(survey, seen)
+                    with self._report.measure("space"):
+                        self._passes.reserve_space(survey)
+                    with self._report.measure("copy"):
+                        stream.take_line = self._passes.follow(survey, seen)
                         stream.go_on()
                         while ended is None:
                             ended = stream.read()
-            verdict = self._read_verdict(ended)
+            verdict = self._passes.read_verdict(ended)
             if verdict.kind != "file":
                 break
-            self._is_file = True
-        self._write_status(phase="verifying")
+            self._passes.is_file = True
+        self._report.write(phase="verifying")
         begun = time.monotonic()
-        survey = self._survey()
+        survey = self._passes.survey()
         # With everything there it was the verification; else a big file was left out, and this has told its size.
-        self._book("probe" if survey.changes else "verify", time.monotonic() - begun)
+        self._report.book("probe" if survey.changes else "verify", time.monotonic() - begun)
         return survey
 
     def _reserve_small(self) -> bool:
@@ -205,181 +291,16 @@ class Copier:
             disk = read_disk(self._tree.root)
             need = estimate_need(2 * SMALL_BYTES, 2 * SMALL_ENTRIES, 0, disk)
             reserve = Need(self._manifest.reserve_bytes, self._manifest.reserve_inodes)
-            fits = check_space(need, self._sum_held(), reserve, disk) is None
+            fits = check_space(need, sum_held(self._tree, self._manifest.id), reserve, disk) is None
             if fits:
-                self._write_status(phase="copying", need_bytes=need.bytes, need_inodes=need.inodes)
+                self._report.write(phase="copying", need_bytes=need.bytes, need_inodes=need.inodes)
         return fits
-
-    def _survey(self) -> Survey:
-        """Compare source and staging by an itemized dry run."""
-        self._check_wanted()
-        ended, verdict, reader = Ended(0, "", ""), Verdict("again"), SurveyReader()
-        for _attempt in range(PASSES):
-            reader = SurveyReader()
-            argv = build_survey_argv(self._build_plan(shared=True), self._is_file, f"{self._data}/")
-            ended = stream_command(argv, reader.feed)
-            verdict = classify_end(ended.rc, ended.stderr)
-            if verdict.kind == "file" and not self._is_file:
-                self._is_file = True
-                self._clear_strangers()
-            elif verdict.kind != "again":
-                break
-        self._status = self._status._replace(rc=ended.rc)
-        if verdict.kind != "done":
-            raise self._explain(verdict)
-        survey = reader.finish()
-        if self._is_file and not survey.files_total:
-            raise self._explain(
-                Verdict("failed", "source_not_found", "it is neither a folder nor a plain file")
-            )
-        self._status = self._status._replace(
-            bytes_total=survey.bytes_total,
-            bytes_done=survey.bytes_total - survey.bytes_left,
-            files_total=survey.files_total,
-            files_done=survey.files_total - survey.files_left,
-            skipped=survey.skipped,
-            skipped_total=survey.skipped_total,
-        )
-        return survey
-
-    def _clear_strangers(self) -> None:
-        """The source is one file: rsync's --delete does not look around it, so nothing else may lie there."""
-        wanted = self._build_plan(shared=True).source.path.rpartition("/")[2]
-        strangers = [str(path) for path in self._data.iterdir() if path.name != wanted]
-        if strangers:
-            run_command(["rm", "-rf", "--one-file-system", "--", *strangers], timeout=_SYNC_LIMIT)
-
-    def _measure_by_du(self) -> int:
-        access = self._require_access()
-        ended = run_command(build_du_argv(access, access.socket), timeout=_DU_LIMIT)
-        if ended.rc != 0:
-            error_class, reason = classify_du_end(ended.rc, ended.stderr)
-            raise self._explain(Verdict("failed", error_class, reason))
-        try:
-            return parse_du(ended.stdout)
-        except ValueError as error:
-            raise self._explain(Verdict("failed", "copy_failed", str(error))) from None
-
-    def _reserve_space(self, survey: Survey) -> None:
-        """Under the host's lock, so that two copies never count on the same free space."""
-        manifest = self._manifest
-        staged = count_bytes(self._data)
-        with hold_lock(self._tree.lock):
-            disk = read_disk(self._tree.root)
-            held = self._sum_held()
-            need = estimate_need(survey.bytes_total, survey.entries_total, staged, disk)
-            error = check_space(need, held, Need(manifest.reserve_bytes, manifest.reserve_inodes), disk)
-            if error is not None:
-                raise TempoftpError(f"{manifest.source} does not fit: {error.message}", error.error_class)
-            self._write_status(need_bytes=need.bytes, need_inodes=need.inodes)
-
-    def _sum_held(self) -> Need:
-        """Return what the other living copiers will still take."""
-        total = Need(0, 0)
-        for path in self._tree.staging("x").parent.iterdir():
-            if path.name == self._manifest.id or not is_locked(self._tree.alive(path.name)):
-                continue
-            other = read_status(self._tree.status(path.name))
-            if other is not None and other.phase in RUNNING_PHASES:
-                total = Need(total.bytes + other.need_bytes, total.inodes + other.need_inodes)
-        return total
-
-    def _copy(self, survey: Survey, checksum: bool) -> Optional[Verdict]:
-        """Run one pass; return why another one is needed, if so."""
-        self._check_wanted()
-        plan = self._build_plan(shared=survey.bytes_left < SHARED_COPY_LIMIT)
-        argv = build_copy_argv(plan, self._is_file, f"{self._data}/", checksum)
-        ended = stream_command(argv, self._follow(survey, Progress(0, None)), partial=True)
-        verdict = self._read_verdict(ended)
-        return verdict if verdict.kind == "again" else None
-
-    def _follow(self, survey: Survey, seen: Progress) -> Callable[[str], None]:
-        """Begin a pass of an rsync that was at *seen* when surveyed; return what takes its lines."""
-        meter = Meter(self._status, survey, seen)
-        self._write_status(phase="copying", passes=self._status.passes + 1)
-
-        def take_line(line: str) -> None:
-            # rsync has a line for every file: only what will be written is worth reading.
-            if time.monotonic() - self._written < STATUS_INTERVAL:
-                return
-            progress = parse_progress(line)
-            if progress is not None:
-                self._status = meter.advance(self._status, progress)
-                self._write_status()
-
-        return take_line
-
-    def _read_verdict(self, ended: Ended) -> Verdict:
-        """Classify the end of a copy; raise TempoftpError when it failed for good."""
-        self._status = self._status._replace(rc=ended.rc)
-        verdict = classify_end(ended.rc, ended.stderr)
-        if verdict.error_class == "no_space":
-            verdict = verdict._replace(error_class=self._free_staging())
-        if verdict.kind == "failed":
-            raise self._explain(verdict)
-        return verdict
 
     def _clear_useless(self, error_class: str) -> None:
         if error_class in _USELESS_AFTER:
-            run_command(["rm", "-rf", "--one-file-system", "--", str(self._data)], timeout=_SYNC_LIMIT)
+            remove_data(self._data)
         with suppress(OSError):
             self._data.rmdir()
-
-    def _free_staging(self) -> str:
-        """A full disk harms every share: give back what this one took, and say which of the two ran out."""
-        disk = read_disk(self._tree.root)
-        error_class = "no_inodes" if disk.inodes_total and disk.inodes_free < 16 else "no_space"
-        run_command(["rm", "-rf", "--one-file-system", "--", str(self._data)], timeout=_SYNC_LIMIT)
-        return error_class
-
-    def _sync(self) -> None:
-        ended = run_command(["sync", "-f", "--", str(self._data)], timeout=_SYNC_LIMIT)
-        if ended.rc != 0:
-            raise TempoftpError(f"sync failed: {ended.stderr.strip()}: check the disk", "copy_failed")
-
-    def _build_plan(self, shared: bool) -> CopyPlan:
-        manifest, access = self._manifest, self._require_access()
-        return CopyPlan(
-            source=access.source,
-            source_root=manifest.source_root,
-            remote_shell=build_remote_shell(
-                access, access.socket if shared and await_socket(access.socket) else None
-            ),
-            uid=manifest.uid,
-            gid=manifest.gid,
-            bwlimit=manifest.bwlimit,
-        )
-
-    def _require_access(self) -> Access:
-        if self._access is None:
-            self._access = read_access(self._manifest)
-        return self._access
-
-    def _explain(self, verdict: Verdict) -> TempoftpError:
-        return build_copy_error(self._manifest, verdict)
-
-    def _check_wanted(self) -> None:
-        present = read_manifest(self._tree, self._manifest.id)
-        if present is None or present.copied_for != self._manifest.copied_for or present.state != "copying":
-            raise SupersededError
-
-    def _write_status(self, **changes: object) -> None:
-        self._status = self._status._replace(**changes)  # type: ignore[arg-type]
-        self._written = time.monotonic()
-        write_status(self._tree.status(self._manifest.id), self._status)
-
-    @contextmanager
-    def _measure(self, name: str) -> Iterator[None]:
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self._book(name, time.monotonic() - started)
-
-    def _book(self, name: str, seconds: float) -> None:
-        durations = dict(self._status.durations)
-        durations[name] = round(durations.get(name, 0.0) + seconds, 4)
-        self._status = self._status._replace(durations=durations)
 
 
 def read_boot_id() -> str:

@@ -55,6 +55,9 @@ class Manifest(NamedTuple):
     ssh_known_hosts_file: Optional[str] = None
     size_probe: str = "rsync"
     method: str = "auto"
+    local: bool = False
+    reuse: bool = False
+    checksums: bool = False
     lifetime_days: int = 10
     writable: bool = False
     owner: str = "root"
@@ -79,6 +82,8 @@ class Manifest(NamedTuple):
     reserve_inodes: int = 0
     bwlimit: Optional[str] = None
     durations: dict[str, float] = {}  # never changed in place
+    delivered_by: Optional[str] = None
+    checksums_by: Optional[str] = None
 
     @property
     def live(self) -> bool:
@@ -317,7 +322,7 @@ def _fits(key: str, value: Any) -> bool:
         return isinstance(value, dict) and all(
             isinstance(seconds, (int, float)) for seconds in value.values()
         )
-    if key in ("writable", "hidden"):
+    if key in ("writable", "hidden", "local", "reuse", "checksums"):
         return isinstance(value, bool)
     if default is None and key not in _REQUIRED and value is None:
         return True

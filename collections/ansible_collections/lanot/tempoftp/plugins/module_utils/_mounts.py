@@ -9,25 +9,44 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
-def parse_mountinfo(content: bytes) -> list[str]:
-    """Return the mount points of ``/proc/self/mountinfo``; the kernel writes blanks and backslashes as octal."""
-    points = []
+class Mount(NamedTuple):
+    """One line of ``/proc/self/mountinfo``."""
+
+    point: str
+    read_only: bool
+
+
+def parse_mounts(content: bytes) -> list[Mount]:
+    """Return the mounts of ``/proc/self/mountinfo``; the kernel writes blanks and backslashes as octal."""
+    mounts = []
     for line in content.splitlines():
         fields = line.split(b" ")
-        if len(fields) > 4:
-            points.append(os.fsdecode(_OCTAL.sub(lambda match: bytes([int(match[1], 8)]), fields[4])))
-    return points
+        if len(fields) > 5:
+            point = os.fsdecode(_OCTAL.sub(lambda match: bytes([int(match[1], 8)]), fields[4]))
+            mounts.append(Mount(point, b"ro" in fields[5].split(b",")))
+    return mounts
+
+
+def parse_mountinfo(content: bytes) -> list[str]:
+    """Return the mount points of ``/proc/self/mountinfo``."""
+    return [mount.point for mount in parse_mounts(content)]
+
+
+def read_mounts() -> list[Mount]:
+    """Return the mounts of this process' namespace; of several at one point the last one is on top."""
+    return parse_mounts(Path("/proc/self/mountinfo").read_bytes())
 
 
 def list_mounts_below(path: Path) -> list[str]:
     """Return the mount points at or below *path*, deepest first."""
     own = str(path.resolve())
     prefix = own.rstrip("/") + "/"
-    points = parse_mountinfo(Path("/proc/self/mountinfo").read_bytes())
+    points = [mount.point for mount in read_mounts()]
     return sorted(
         (point for point in points if point == own or point.startswith(prefix)), key=len, reverse=True
     )

@@ -20,7 +20,6 @@ SKIPPED_LIMIT = 50
 
 _COPY_OPTIONS = (
     "-rltp",
-    "--inplace",
     "--delete",
     "--safe-links",
     "--no-devices",
@@ -41,7 +40,11 @@ _PROGRESS = re.compile(
 
 
 class CopyPlan(NamedTuple):
-    """What the rsync command lines of one share have in common."""
+    """What the rsync command lines of one share have in common.
+
+    ``link_dest``: a folder on this host whose files, where they are the same, are linked instead of copied. ``inplace``
+    (a killed copy goes on where it was) is for a target whose files are nobody else's.
+    """
 
     source: Source
     source_root: Optional[str]
@@ -49,6 +52,8 @@ class CopyPlan(NamedTuple):
     uid: int
     gid: int
     bwlimit: Optional[str] = None
+    link_dest: Optional[str] = None
+    inplace: bool = True
 
 
 class Survey(NamedTuple):
@@ -96,7 +101,8 @@ def build_operand(plan: CopyPlan, is_file: bool) -> str:
         relative = relativize_path(path, plan.source_root)
         path = "." if relative == "." else f"./{relative}"
     slash = "" if is_file else "/"
-    return f"{plan.source.user}@{plan.source.host}:{path}{slash}"
+    login = f"{plan.source.user}@" if plan.source.user else ""
+    return f"{login}{plan.source.host}:{path}{slash}"
 
 
 def build_survey_argv(plan: CopyPlan, is_file: bool, target: str) -> list[str]:
@@ -123,6 +129,10 @@ def build_small_argv(plan: CopyPlan, is_file: bool, target: str, max_size: int) 
 
 def _build_tail(plan: CopyPlan, is_file: bool, target: str) -> list[str]:
     tail = [f"--chown={plan.uid}:{plan.gid}", f"--rsh={plan.remote_shell}"]
+    if plan.inplace:
+        tail.append("--inplace")
+    if plan.link_dest is not None:
+        tail.append(f"--link-dest={plan.link_dest}")
     if plan.source_root is None:
         # rrsync refuses it, and has no shell behind it; anything else gets no chance to read a path as shell.
         tail.append("--secluded-args")

@@ -14,10 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
+from ._bind import bind_share, choose_folder_mode, is_bind, unbind_share
 from ._commands import run_command
 from ._errors import DestinationOccupiedError, TempoftpError
 from ._evictions import Eviction, delete_eviction, write_eviction
-from ._homes import HOME_MODE, create_home, open_home, remove_empty_home
+from ._homes import create_home, open_home, remove_empty_home
 from ._manifest import (
     DELETED,
     EXPIRED,
@@ -96,6 +97,14 @@ def apply_show(tree: Tree, seen: Seen) -> None:
     manifest = _require_manifest(seen)
     _enter_home(tree, manifest, tree.held_folder, manifest.id)
     delete_eviction(tree, manifest.id)
+    apply_bind(tree, seen)
+
+
+def apply_bind(tree: Tree, seen: Seen) -> None:
+    """Mount a share that is its source itself, where it should be seen; does nothing for any other."""
+    manifest = _require_manifest(seen)
+    if is_bind(manifest) and not manifest.hidden:
+        bind_share(tree, manifest)
 
 
 def apply_refresh(tree: Tree, wish: Wish, site: Site, manifest: Manifest) -> None:
@@ -118,7 +127,7 @@ def apply_deliver(tree: Tree, seen: Seen) -> None:
     data = os.open(tree.data(manifest.id), _DIRECTORY)
     try:
         os.fchown(data, manifest.uid, manifest.gid)
-        os.fchmod(data, HOME_MODE)
+        os.fchmod(data, choose_folder_mode(manifest))
     finally:
         os.close(data)
     if manifest.hidden:
@@ -136,6 +145,7 @@ def apply_confirm(tree: Tree, seen: Seen) -> None:
     manifest, status = _require_manifest(seen), seen.status
     if status is None:
         raise TempoftpError(f"share {manifest.id} has no status: try again")
+    apply_bind(tree, seen)
     write_manifest(
         tree,
         manifest._replace(
@@ -146,6 +156,8 @@ def apply_confirm(tree: Tree, seen: Seen) -> None:
             skipped=status.skipped,
             skipped_total=status.skipped_total,
             durations=status.durations,
+            delivered_by=status.delivered_by,
+            checksums_by=status.checksums_by,
         ),
     )
     for path in (tree.status(manifest.id), tree.alive(manifest.id)):
@@ -172,6 +184,7 @@ def apply_unmount(tree: Tree, seen: Seen) -> None:
     for mount in seen.mounts:
         run_command(["umount", "--", mount], timeout=_UMOUNT_LIMIT)
     manifest = _require_manifest(seen)
+    unbind_share(tree, manifest)
     for place in list_places(tree, manifest):
         check_no_mounts(place)
 
@@ -179,6 +192,7 @@ def apply_unmount(tree: Tree, seen: Seen) -> None:
 def apply_discard(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> None:
     """Rename everything of the share into the trash and leave a tombstone: from here on it is out of reach."""
     manifest = _require_manifest(seen)
+    unbind_share(tree, manifest)
     if seen.delivered:
         grace = grace_seconds if manifest.reason == EXPIRED else 0.0
         write_eviction(tree, Eviction(manifest.id, manifest.ftpuser, manifest.origin == "adopted", grace))
@@ -260,6 +274,7 @@ def _enter_home(tree: Tree, manifest: Manifest, folder: Path, name: str) -> None
 
 def _leave_home(tree: Tree, manifest: Manifest, folder: Path, name: str) -> None:
     """Rename the share out of the home into one of our own folders, under *name*."""
+    unbind_share(tree, manifest)
     check_no_mounts(tree.destination(manifest.ftpuser, manifest.id))
     with open_home(tree, manifest.ftpuser) as home:
         if home is None:

@@ -22,6 +22,7 @@ from ._lock import hold_lock
 from ._manifest import Manifest
 from ._share_apply import (
     apply_adjust,
+    apply_bind,
     apply_bury,
     apply_condemn,
     apply_confirm,
@@ -278,6 +279,8 @@ class Batch:
 
     def _open_master(self, wish: Wish, manifest: Manifest) -> None:
         """One connection for all shares of a source; without it each copy opens its own."""
+        if manifest.local:
+            return
         access = read_access(manifest)
         unit = SSH_PREFIX + access.digest
         if unit not in self._active and unit not in self._to_start:
@@ -331,6 +334,7 @@ class Batch:
         "deliver": lambda self, _order, seen: apply_deliver(self._tree, seen),
         "confirm": lambda self, _order, seen: apply_confirm(self._tree, seen),
         "adjust": lambda self, order, seen: apply_adjust(self._tree, order.wish, seen),
+        "bind": lambda self, _order, seen: apply_bind(self._tree, seen),
         "hide": lambda self, _order, seen: apply_hide(self._tree, seen),
         "show": lambda self, _order, seen: apply_show(self._tree, seen),
         "condemn": lambda self, order, seen: apply_condemn(self._tree, seen, order.wish.generation or 0),

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Optional
 
+from ._bind import is_bind, is_bound
 from ._clock import read_now
 from ._errors import TempoftpError
 from ._evictions import read_eviction
@@ -19,7 +20,7 @@ from ._mounts import list_mounts_below
 from ._purge import list_trash
 from ._share_plan import Seen
 from ._share_wish import Wish
-from ._status import read_status
+from ._status import Status, read_status
 from ._tree import Tree
 from ._units import COPY_PREFIX, PURGE_PREFIX
 
@@ -39,9 +40,10 @@ def look_share(tree: Tree, wish: Wish, active: set[str], boot_id: str) -> Seen:
         stale_status=status is not None and not current,
         copying=COPY_PREFIX + wish.id in active,
         purging=PURGE_PREFIX + wish.id in active,
-        destination=read_inode(tree, manifest.ftpuser, wish.id) if manifest else None,
+        destination=_read_destination(tree, manifest, status) if manifest else None,
         staged=_read_inode(tree.data(wish.id)),
         held=_read_inode(tree.held(wish.id)),
+        unbound=manifest is not None and is_bind(manifest) and not is_bound(tree, manifest),
         over=manifest is not None and manifest.is_over(now),
         occupied=_is_occupied(tree, wish, manifest),
         home_problem=_check_home(tree, wish),
@@ -54,6 +56,13 @@ def look_share(tree: Tree, wish: Wish, active: set[str], boot_id: str) -> Seen:
 def _speaks_of(manifest: Manifest, generation: int) -> bool:
     # A deletion raises the manifest's generation; what the copier said before still tells which data is ours.
     return generation == manifest.copied_for or not manifest.live
+
+
+def _read_destination(tree: Tree, manifest: Manifest, status: Optional[Status]) -> Optional[int]:
+    """Return the inode of what stands in the home; of a mount of ours that of the folder that it hides."""
+    if status is not None and is_bind(manifest) and is_bound(tree, manifest):
+        return status.inode
+    return read_inode(tree, manifest.ftpuser, manifest.id)
 
 
 def _is_occupied(tree: Tree, wish: Wish, manifest: Optional[Manifest]) -> bool:
@@ -83,7 +92,7 @@ def _list_mounts(tree: Tree, manifest: Manifest) -> list[str]:
 def list_places(tree: Tree, manifest: Manifest) -> tuple[Path, ...]:
     """Return where data of a share may lie, the trash apart."""
     home, share_id = manifest.ftpuser, manifest.id
-    return tree.destination(home, share_id), tree.held(share_id), tree.staging(share_id)
+    return tree.destination(home, share_id), tree.held(share_id), tree.staging(share_id), tree.bind(share_id)
 
 
 def _read_inode(path: Path) -> Optional[int]:

@@ -22,7 +22,7 @@ from ._status import Status
 # Steps that change the host. The others look, wait or only leave a note.
 CHANGING = frozenset(
     {
-        *("enlist", "adjust", "start", "deliver", "confirm", "hide", "show"),
+        *("enlist", "adjust", "start", "deliver", "confirm", "hide", "show", "bind"),
         *("condemn", "expire", "stop", "discard", "purge"),
     }
 )
@@ -33,9 +33,9 @@ class Seen(NamedTuple):
 
     ``status`` is that of the manifest's generation; ``stale_status`` says that there is one of another.
     ``destination``, ``staged`` and ``held`` are inodes of what stands in the home, in staging and among the blocked
-    shares. ``over``: the share's time is up. ``leaving``: sessions may go on that began while it was in the home.
-    ``occupied``: something that is not ours stands where the wish wants to go. ``home_problem``: why the account's
-    home cannot be used.
+    shares. ``unbound``: it is to be a mount, and is none. ``over``: the share's time is up. ``leaving``: sessions may
+    go on that began while it was in the home. ``occupied``: something that is not ours stands where the wish wants to
+    go. ``home_problem``: why the account's home cannot be used.
     """
 
     boot_id: str
@@ -50,6 +50,7 @@ class Seen(NamedTuple):
     held: Optional[int] = None
     over: bool = False
     leaving: bool = False
+    unbound: bool = False
     occupied: bool = False
     home_problem: Optional[TempoftpError] = None
     mounts: tuple[str, ...] = ()
@@ -187,6 +188,8 @@ def _plan_place(wish: Wish, seen: Seen, manifest: Manifest) -> Step:
         return Step("show") if seen.destination is None else _refuse_occupied(wish)
     if (seen.held if manifest.hidden else seen.destination) is None:
         return Step("enlist")
+    if seen.unbound and not manifest.hidden:
+        return Step("bind")
     if seen.trash and not seen.purging:
         return Step("purge")
     return EVICT if seen.leaving and manifest.hidden else NOTHING

@@ -113,6 +113,8 @@ def _build_empty(wish: Wish) -> dict[str, Any]:
         "durations": {},
         "skipped": [],
         "skipped_total": 0,
+        "delivered_by": None,
+        "checksums_by": None,
         "error": None,
     }
 
@@ -140,6 +142,8 @@ def _describe_copy(seen: Seen) -> dict[str, Any]:
             durations=dict(manifest.durations),
             skipped=list(manifest.skipped),
             skipped_total=manifest.skipped_total,
+            delivered_by=manifest.delivered_by,
+            checksums_by=manifest.checksums_by,
         )
     elif status is not None:
         told.update(

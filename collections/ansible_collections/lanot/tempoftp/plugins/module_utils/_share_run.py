@@ -12,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
+from ._bind import list_binds, sweep_binds
 from ._errors import InvalidValueError, TempoftpError
 from ._host import SERVER_FILE, read_host
+from ._lock import hold_lock
 from ._share_batch import Batch
 from ._share_result import build_refusal
 from ._share_wish import Site, Wish, build_wish, check_bwlimit
-from ._tree import open_tree
+from ._tree import Tree, open_tree
 from ._units import Units
 
 
@@ -78,14 +80,23 @@ def run_shares(
     batch = Batch(tree, wishes, site, units or Units())
     told = batch.run()
     diff = batch.build_diffs(told)
+    problems = [] if check_mode else _remount(tree)
     remaining = iter(told)
     shares = [next(remaining) if result is None else result for result in results]
     return {
         "changed": any(share["changed"] for share in shares),
         "shares": shares,
-        "host": read_host(tree, batch.copies_running, server_file),
+        "host": {**read_host(tree, batch.copies_running, server_file), "mount_problems": problems},
         "diff": diff,
     }
+
+
+def _remount(tree: Tree) -> list[str]:
+    """Put right the mounts of shares that this execution is not about; say what could not be done."""
+    if not list_binds(tree):
+        return []
+    with hold_lock(tree.lock):
+        return sweep_binds(tree)
 
 
 def _read_wish(item: Item, site: Site, earlier: Sequence[Wish]) -> Wish:

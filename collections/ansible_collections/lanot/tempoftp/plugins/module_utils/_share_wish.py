@@ -35,12 +35,21 @@ SHARE_OPTIONS = (
     "lifetime_days",
     "writable",
     "method",
+    "local",
+    "reuse",
+    "checksums",
 )
+# How a source on the FTP host itself may be delivered; one that is read over ssh has only the first two words.
+METHODS = ("auto", "rsync", "copy", "reflink", "bind")
+_REMOTE_METHODS = ("auto", "rsync")
 _BWLIMIT = re.compile(r"[0-9]+(?:\.[0-9]+)?[KMG]?", re.IGNORECASE)
 # What is asked of a share rather than known of it.
 _NOT_KEPT = ("state", "generation", "require_existing")
 # What may change within one generation: how the source is reached. What may not: what is shared, and with whom.
-_CONNECTION = ("ssh_key_file", "ssh_config_file", "ssh_known_hosts_file", "size_probe")
+_CONNECTION = (
+    *("ssh_key_file", "ssh_config_file", "ssh_known_hosts_file", "size_probe"),
+    *("method", "reuse"),
+)
 
 
 class Wish(NamedTuple):
@@ -64,6 +73,9 @@ class Wish(NamedTuple):
     lifetime_days: int = 10
     writable: bool = False
     method: str = "auto"
+    local: bool = False
+    reuse: bool = False
+    checksums: bool = False
 
     @property
     def wanted(self) -> bool:
@@ -123,10 +135,9 @@ def _check_wanted(wish: Wish, site: Site) -> Wish:
             raise InvalidValueError(
                 "size_probe du needs a shell on the source, which a source_root excludes: use rsync"
             )
-    if wish.size_probe not in ("rsync", "du") or wish.method != "auto":
-        raise InvalidValueError(
-            f"size_probe {wish.size_probe!r} or method {wish.method!r} is refused: it is unknown"
-        )
+    if wish.size_probe not in ("rsync", "du"):
+        raise InvalidValueError(f"size_probe {wish.size_probe!r} is refused: it is rsync or du")
+    _check_method(wish)
     for name in ("ssh_key_file", "ssh_config_file", "ssh_known_hosts_file"):
         check_file(getattr(wish, name) or "", name)
     if wish.lifetime_days < 1:
@@ -136,6 +147,25 @@ def _check_wanted(wish: Wish, site: Site) -> Wish:
             f"a writable share needs a user {site.group!r} on this host: run the role ftp_server"
         )
     return wish
+
+
+def _check_method(wish: Wish) -> None:
+    if wish.method not in METHODS:
+        raise InvalidValueError(f"method {wish.method!r} is refused: it is one of {', '.join(METHODS)}")
+    if not wish.local and wish.method not in _REMOTE_METHODS:
+        raise InvalidValueError(
+            f"method {wish.method} is refused for {wish.source}: it needs a source on the FTP host itself (local)"
+        )
+    if wish.local and wish.method == "rsync":
+        raise InvalidValueError(f"method rsync is refused for {wish.source}: it is local; use auto or copy")
+    if wish.local and wish.size_probe != "rsync":
+        raise InvalidValueError(
+            f"size_probe {wish.size_probe} is refused for {wish.source}: it is local; use rsync"
+        )
+    if wish.method == "bind" and (wish.writable or wish.checksums):
+        raise InvalidValueError(
+            f"share {wish.id}: a bind is the source itself, so it can be neither writable nor have checksums; use copy"
+        )
 
 
 def check_bwlimit(value: Optional[str]) -> Optional[str]:
@@ -152,6 +182,9 @@ def differs(manifest: Manifest, wish: Wish) -> bool:
         or resolve_source(manifest.source, manifest.ssh_user) != resolve_source(wish.source, wish.ssh_user)
         or manifest.source_root != wish.source_root
         or manifest.writable != wish.writable
+        or manifest.local != wish.local
+        or manifest.checksums != wish.checksums
+        or (manifest.method == "bind") != (wish.method == "bind")
     )
 
 

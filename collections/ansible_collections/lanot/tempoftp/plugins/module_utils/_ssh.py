@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from ._errors import InvalidValueError
+from ._local import build_local_shell
 from ._manifest import Manifest
 from ._names import Source, parse_source, parse_ssh_user
 
@@ -50,6 +51,8 @@ class Access(NamedTuple):
     key_file: str = ""
     config_file: str = ""
     known_hosts_file: str = ""
+    # It is on this host: read as its user, without ssh.
+    local: bool = False
 
     @property
     def digest(self) -> str:
@@ -68,6 +71,8 @@ class Access(NamedTuple):
 def read_access(manifest: Manifest) -> Access:
     """Return how the source of a share is reached; the host's default files count when they exist."""
     source = resolve_source(manifest.source, manifest.ssh_user)
+    if manifest.local:
+        return Access(source, local=True)
     return Access(
         source,
         check_file(manifest.ssh_key_file or "", "ssh_key_file"),
@@ -115,6 +120,8 @@ def build_ssh_argv(access: Access, control_path: Optional[str]) -> list[str]:
 
 def build_remote_shell(access: Access, control_path: Optional[str]) -> str:
     """Return the same as one string for rsync's ``--rsh``, which splits it at spaces."""
+    if access.local:
+        return build_local_shell(access.source.user)
     argv = build_ssh_argv(access, control_path)
     for word in argv:
         if not _PLAIN.fullmatch(word):

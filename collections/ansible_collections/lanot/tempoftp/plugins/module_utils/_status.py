@@ -21,6 +21,7 @@ class Status(NamedTuple):
 
     ``need_bytes`` and ``need_inodes`` are what this copy will still take from the filesystem. ``inode`` is that of
     the finished data directory: it stays the same through the rename into the home, and tells ours from others'.
+    ``delivered_by`` is how the data came here, ``checksums_by`` where SHA256SUMS was computed.
     ``reported``: a failure was told to a caller, so the next wish starts the copy again.
     """
 
@@ -43,6 +44,8 @@ class Status(NamedTuple):
     passes: int = 0
     inode: Optional[int] = None
     reported: bool = False
+    delivered_by: Optional[str] = None
+    checksums_by: Optional[str] = None
 
     @property
     def final(self) -> bool:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ._errors import InvalidValueError
 
 STATE_DIRECTORY = ".tempoftp"
-_FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "evictions", "trash", "lib")
+_FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "evictions", "trash", "lib", "binds")
 
 
 class Tree(NamedTuple):
@@ -80,6 +80,15 @@ class Tree(NamedTuple):
     def eviction(self, share_id: str) -> Path:
         """What is still to do about the sessions of a share that left its home."""
         return self.state / "evictions" / f"{share_id}.json"
+
+    @property
+    def binds(self) -> Path:
+        """One folder for each share that is a bind mount of its source."""
+        return self.state / "binds"
+
+    def bind(self, share_id: str) -> Path:
+        """Where such a source is mounted out of sight, read-only."""
+        return self.binds / share_id
 
     def staging(self, share_id: str) -> Path:
         """Where a share grows before anybody sees it."""

@@ -65,7 +65,9 @@ options:
     type: bool
     default: false
   ssh_user:
-    description: Login name on the source. A user in O(source) must be the same.
+    description:
+      - Login name on the source. A user in O(source) must be the same.
+      - Of a O(local) source, the user of this host as whom it is read. It must exist.
     type: str
     default: lanotadm
   ssh_key_file:
@@ -98,16 +100,50 @@ options:
     description: Whether the account may change the share. Its files then belong to the user with the name of O(group).
     type: bool
     default: false
+  local:
+    description:
+      - The source is on the FTP host itself. It is read without ssh, as the user O(ssh_user) of this host and never as root; of
+        O(source) the host is only a name.
+      - A source that is, holds or lies in O(root) is refused.
+    type: bool
+    default: false
   method:
-    description: How the data travels. V(auto) is rsync over ssh.
+    description:
+      - How the data is delivered. A source that is not O(local) knows only V(auto) and V(rsync), which are rsync over ssh.
+      - V(auto) of a local source is V(reflink) where the filesystem can do that, else V(copy). Such a share never changes when
+        its source does.
+      - V(copy) is rsync without ssh.
+      - V(reflink) makes files that share their blocks with the source's until either is written to (xfs, btrfs). It fails
+        where that cannot be done.
+      - V(bind) mounts the source itself, read-only. It costs no copy and no disk, and B(the share changes as its source
+        does). The source must be a folder that the FTP server may read and that holds nothing which must not be shared. The
+        mounts are transient units of systemd; after a reboot the next execution of this module, about whatever share, makes
+        them again, and until then the share cannot be entered.
     type: str
-    choices: [auto]
+    choices: [auto, rsync, copy, reflink, bind]
     default: auto
+  reuse:
+    description:
+      - Whether files that have not changed since another share of the same source was delivered become links to that share's
+        files instead of copies. The end of one share leaves the other whole.
+      - Only between shares that are not O(writable), and not from or to a V(bind).
+    type: bool
+    default: false
+  checksums:
+    description:
+      - Whether a file C(SHA256SUMS) is added to the share, with the checksum of every file in it.
+      - The source computes them too where it runs commands (O(local), or a key without O(source_root)), and both must agree;
+        RV(shares[].checksums_by) says so.
+      - If the source has a file of that name, it is delivered as it is, and ours is called C(SHA256SUMS.tempoftp).
+      - Not with V(bind). A share that was delivered without needs a newer generation to get them.
+    type: bool
+    default: false
   shares:
     description:
       - A list of shares, handled side by side in one execution. Each is a dictionary of O(id), O(generation), O(ftpuser),
         O(source), O(source_root), O(state), O(require_existing), O(ssh_user), O(ssh_key_file), O(ssh_config_file), O(ssh_known_hosts_file),
-        O(size_probe), O(lifetime_days), O(writable) and O(method), which mean the same as the options.
+        O(size_probe), O(lifetime_days), O(writable), O(local), O(method), O(reuse) and O(checksums), which mean the same as
+        the options.
       - The task does not fail for one of them, not even for one with wrong keys or types; each result has its own error.
       - An empty list only reports RV(host).
     type: list
@@ -152,6 +188,7 @@ notes:
   - A failure is told once. The next execution with the same wish tries again, and resumes what was copied.
 requirements:
   - systemd, rsync (3.2.4 or newer) and the OpenSSH client on the FTP host
+  - sha256sum (coreutils) for O(checksums); setpriv (util-linux) for O(local)
 extends_documentation_fragment:
   - lanot.tempoftp.attributes
 seealso:
@@ -182,6 +219,22 @@ EXAMPLES = r"""
   lanot.tempoftp.tempoftp_share:
     id: proyecto_real_1
     state: absent
+
+- name: Share a folder of the FTP host itself, as it is and as it changes, with no copy
+  lanot.tempoftp.tempoftp_share:
+    id: proyecto_real_2
+    ftpuser: ftp_alguien_dominio
+    source: here:/srv/archivo/2024
+    local: true
+    method: bind
+
+- name: Share what another share has already, with checksums
+  lanot.tempoftp.tempoftp_share:
+    id: proyecto_real_3
+    ftpuser: ftp_otra_dominio
+    source: lanotadm@source1:/srv/datos/goes
+    reuse: true
+    checksums: true
 
 - name: Move a batch on, and come back in a while
   lanot.tempoftp.tempoftp_share:
@@ -268,6 +321,16 @@ shares:
     skipped_total:
       description: How many were left out.
       type: int
+    delivered_by:
+      description:
+        - V(rsync) (over ssh), V(copy), V(reflink), V(bind), or V(links) when some of it was taken from another share by
+          O(reuse); null before.
+      type: str
+    checksums_by:
+      description:
+        - Null without O(checksums). V(source) when the source computed them too and both agree, V(arrival) when the source runs
+          no command and they were computed from what arrived.
+      type: str
     error:
       description: Null, or what went wrong.
       type: dict
@@ -313,6 +376,10 @@ host:
     copies_running:
       description: How many copies ran.
       type: int
+    mount_problems:
+      description: Shares of O(method=bind) that could not be mounted again, and why.
+      type: list
+      elements: str
 """
 
 from typing import Any
@@ -348,7 +415,14 @@ def build_share_spec() -> dict[str, dict[str, Any]]:
         "size_probe": {"type": "str", "choices": ["rsync", "du"], "default": "rsync"},
         "lifetime_days": {"type": "int", "default": 10},
         "writable": {"type": "bool", "default": False},
-        "method": {"type": "str", "choices": ["auto"], "default": "auto"},
+        "method": {
+            "type": "str",
+            "choices": ["auto", "rsync", "copy", "reflink", "bind"],
+            "default": "auto",
+        },
+        "local": {"type": "bool", "default": False},
+        "reuse": {"type": "bool", "default": False},
+        "checksums": {"type": "bool", "default": False},
     }
 
 

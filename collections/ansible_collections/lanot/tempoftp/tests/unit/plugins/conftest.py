@@ -10,6 +10,7 @@ The systemd stand-in starts, lists and stops real processes.
 
 from __future__ import annotations
 
+import ctypes
 import grp
 import os
 import pwd
@@ -93,6 +94,20 @@ exit 0
 
 # Nobody is served, whatever looks like a session on this machine.
 WHO = "#!/bin/sh\n"
+SYSTEMD_MOUNT = """#!/bin/sh
+here=$(realpath "$(dirname "$0")/..")
+echo "$*" >> "$here/systemd-mount.log"
+if [ -e "$here/mount_broken" ]; then echo "Failed to start transient mount unit" >&2; exit 1; fi
+while [ "$1" != -- ]; do
+  case "$1" in --options=*) options=${1#--options=} ;; --umount) umount=1 ;; esac
+  shift
+done
+shift
+if [ "$umount" ]; then exec umount --lazy -- "$1"; fi
+exec mount -o "$options" -- "$1" "$2"
+"""
+
+_CLONE_NEWNS = 0x20000
 
 
 class FtpHost:
@@ -105,13 +120,14 @@ class FtpHost:
         self.tree = Tree(self.root)
         self.user = pwd.getpwuid(os.geteuid()).pw_name
         self.group = grp.getgrgid(os.getegid()).gr_name
-        for path in (self.root, self.source, folder / "bin", folder / "units", folder / "run"):
+        for path in (self.root, self.source, folder / "bin", folder / "units", folder / "run", folder / "fs"):
             path.mkdir(mode=0o755)
         for name, text in (
             ("ssh", SSH),
             ("systemd-run", SYSTEMD_RUN),
             ("systemctl", SYSTEMCTL),
             ("pure-ftpwho", WHO),
+            ("systemd-mount", SYSTEMD_MOUNT),
         ):
             program = folder / "bin" / name
             program.write_text(text)
@@ -205,3 +221,23 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FtpHost]:
     monkeypatch.setattr(_share_batch, "_UNITS_INTERVAL", 0.1)
     yield made
     made.stop_all()
+
+
+@pytest.fixture
+def private_mounts() -> Iterator[None]:
+    """A mount namespace of this process' own: what a test mounts is seen by nobody else, and gone with the test."""
+    if os.geteuid() != 0:
+        pytest.skip("only root mounts")
+    libc = ctypes.CDLL(None, use_errno=True)
+    before = os.open("/proc/self/ns/mnt", os.O_RDONLY)
+    if libc.unshare(_CLONE_NEWNS) != 0:
+        pytest.skip(f"no mount namespace of its own: {os.strerror(ctypes.get_errno())}")
+    try:
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+        yield
+    finally:
+        # It also sets the working directory to the root of that namespace.
+        folder = Path.cwd()
+        assert libc.setns(before, _CLONE_NEWNS) == 0, os.strerror(ctypes.get_errno())
+        os.close(before)
+        os.chdir(folder)

@@ -500,4 +500,5 @@ def test_paths_of_a_share() -> None:
         "/data/ftp_a/ftp_a-0",
         "/data/.tempoftp/held/ftp_a-0",
         "/data/.tempoftp/staging/ftp_a-0",
+        "/data/.tempoftp/binds/ftp_a-0",
     )
