@@ -84,7 +84,7 @@ def test_rhel_configuration_file() -> None:
     assert options["CertFile"] == "/etc/pki/pure-ftpd/pure-ftpd.pem"
     assert options["PassivePortRange"] == "30000 30199"
     assert options["Umask"] == "137:027"
-    assert options["AltLog"] == "clf:/var/log/pureftpd.log"
+    assert options["AltLog"] == "w3c:/var/log/pureftpd.log"
     # EPEL's unit is of type forking.
     assert options["Daemonize"] == "yes"
     assert not {"PAMAuthentication", "UnixAuthentication", "ForcePassiveIP"} & set(options)

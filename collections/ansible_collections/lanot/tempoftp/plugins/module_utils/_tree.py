@@ -43,6 +43,11 @@ class Tree(NamedTuple):
         """The copier, by content hash."""
         return self.state / "lib"
 
+    @property
+    def transfers(self) -> Path:
+        """What was counted of the transfer log."""
+        return self.state / "transfers"
+
     def home(self, ftpuser: str) -> Path:
         """The chroot home of an account."""
         return self.root / ftpuser

@@ -1,0 +1,218 @@
+"""What pure-ftpd logs of real downloads, and what is counted of it: resumed, aborted, odd names, a rotation in between.
+
+Needs root (pure-ftpd does) and the packages pure-ftpd-mysql and pure-ftpd-common.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ftplib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+USER, PASSWORD, UID = "ftp_p1", "a good password", 2001
+BIG = 20_000_003
+START_LIMIT = 20.0
+
+# Not among the quick ones: pure-ftpd takes some seconds over a login.
+pytestmark = [
+    pytest.mark.lab,
+    pytest.mark.skipif(
+        os.geteuid() != 0 or not shutil.which("pure-ftpd-mysql") or not shutil.which("pure-pw"),
+        reason="needs root, pure-ftpd-mysql and pure-pw (packages pure-ftpd-mysql, pure-ftpd-common)",
+    ),
+]
+
+
+class Ftpd:
+    """A pure-ftpd with one account and one delivered share."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.root = folder / "data"
+        self.log = folder / "transfer.log"
+        self.port = port
+
+    @property
+    def share(self) -> Path:
+        return self.root / USER / "p1"
+
+    @contextlib.contextmanager
+    def login(self) -> Iterator[ftplib.FTP]:
+        """Open a session, and end it."""
+        session = ftplib.FTP(encoding="utf-8")
+        session.connect("127.0.0.1", self.port, timeout=30)
+        session.login(USER, PASSWORD)
+        session.voidcmd("TYPE I")
+        try:
+            yield session
+        finally:
+            with contextlib.suppress(OSError, EOFError, ftplib.Error):
+                session.quit()
+            session.close()
+
+    def fetch(self, name: str, *, rest: int | None = None, most: int | None = None) -> int:
+        """Fetch a file below the home; close the data connection after *most* bytes. Return how many came."""
+        lines = self.count_lines()
+        with self.login() as session:
+            got = 0
+            connection = session.transfercmd(f"RETR {name}", rest)
+            while most is None or got < most:
+                fresh = connection.recv(65_536 if most is None else min(65_536, most - got))
+                if not fresh:
+                    break
+                got += len(fresh)
+            connection.close()
+            with contextlib.suppress(ftplib.Error):
+                session.voidresp()
+        self.wait_for_lines(lines + 1)
+        return got
+
+    def wait_for_lines(self, number: int) -> None:
+        """Wait until so many transfers are logged: pure-ftpd answers the client before it writes its log."""
+        deadline = time.monotonic() + START_LIMIT
+        while self.count_lines() < number:
+            assert time.monotonic() < deadline, "pure-ftpd logged nothing"
+            time.sleep(0.02)
+
+    def count_lines(self) -> int:
+        """Return how many transfers are logged."""
+        return sum(not line.startswith(b"#") for line in self.log.read_bytes().splitlines())
+
+    def read(self) -> dict[str, Any]:
+        """Run what the module runs; return the share's counts."""
+        from ansible_collections.lanot.tempoftp.plugins.module_utils._transfers_run import Wish, run_transfers
+
+        answer = run_transfers(Wish(str(self.root), str(self.log)))
+        assert (answer["log"]["problem"], answer["log"]["unknown_lines"]) == (None, 0)
+        (share,) = answer["shares"]
+        found: dict[str, Any] = share
+        return found
+
+    def read_file(self, name: str) -> tuple[int, int]:
+        """Return the complete and partial downloads of one file."""
+        files = {file["name"]: (file["complete"], file["partial"]) for file in self.read()["files"]}
+        return files.get(name, (0, 0))
+
+
+@pytest.fixture
+def ftpd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ftpd]:
+    from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
+        Manifest,
+        format_now,
+        write_manifest,
+    )
+    from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log_format = getattr(request, "param", "w3c")
+    made = Ftpd(tmp_path, port)
+    made.share.mkdir(parents=True)
+    for folder in (made.share, *made.share.parents):
+        if folder.is_relative_to(tmp_path.parents[1]):
+            folder.chmod(0o755)
+    prepare_tree(Tree(made.root))
+    write_manifest(
+        Tree(made.root), Manifest("p1", 1, USER, "s:/x", state="delivered", created_at=format_now())
+    )
+    made.log.touch()
+    accounts = [str(tmp_path / "accounts"), str(tmp_path / "accounts.pdb")]
+    subprocess.run(
+        [
+            "pure-pw",
+            "useradd",
+            USER,
+            "-f",
+            accounts[0],
+            "-u",
+            str(UID),
+            "-g",
+            str(UID),
+            "-d",
+            made.share.parent,
+            "-m",
+        ],
+        input=f"{PASSWORD}\n{PASSWORD}\n",
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+    subprocess.run(["pure-pw", "mkdb", accounts[1], "-f", accounts[0]], check=True)
+    argv = [
+        "pure-ftpd-mysql",
+        "-l",
+        f"puredb:{accounts[1]}",
+        "-S",
+        f"127.0.0.1,{port}",
+        "-A",
+        "-u",
+        "1000",
+        "-H",
+    ]
+    with subprocess.Popen([*argv, "-O", f"{log_format}:{made.log}"], stdin=subprocess.DEVNULL) as process:
+        try:
+            wait_for_banner(process, port)
+            yield made
+        finally:
+            process.terminate()
+
+
+def wait_for_banner(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + START_LIMIT
+    while True:
+        assert process.poll() is None, "pure-ftpd ended at once"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as probe:
+            assert probe.recv(3) == b"220"
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("ftpd", ["w3c", "clf"], indirect=True)
+def test_real_downloads_are_counted(ftpd: Ftpd) -> None:
+    names = ["a.txt", "dir/with space.txt", "ñandú.txt", 'quo"te%20.txt', "c,o;m:m&(a)'.txt"]
+    for name in names:
+        path = ftpd.share / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"12345")
+    (ftpd.share / "new\nline").write_bytes(b"12345")
+    (ftpd.share / "link").symlink_to("new\nline")
+    (ftpd.share / "empty").touch()
+    (ftpd.share / "never").write_bytes(b"1")
+    with ftpd.login() as session:
+        for number, name in enumerate([*names, "link", "empty"], start=1):
+            session.retrbinary(f"RETR p1/{name}", lambda _got: None)
+            ftpd.wait_for_lines(number)
+    found = ftpd.read()
+    assert {file["name"] for file in found["files"]} == {*names, "new\nline", "empty"}
+    assert (found["complete"], found["partial"]) == (len(names) + 2, 0)
+    assert found["never_fetched"] == ["never"]
+
+
+def test_real_aborts_and_resumes_are_told_apart(ftpd: Ftpd) -> None:
+    with (ftpd.share / "big").open("wb") as stream:
+        stream.truncate(BIG)
+    got = ftpd.fetch("p1/big", most=6_000_001)
+    assert ftpd.read_file("big") == (0, 1)
+    # Begun again from zero, cut again: more bytes than the file has, and never a whole file.
+    ftpd.fetch("p1/big", most=11_000_001)
+    assert ftpd.read_file("big") == (0, 2)
+    shutil.copy(ftpd.log, f"{ftpd.log}.1")
+    os.truncate(ftpd.log, 0)
+    assert ftpd.fetch("p1/big", rest=got) == BIG - got
+    complete, partial = ftpd.read_file("big")
+    assert complete == 1 and partial <= 1
+    assert ftpd.fetch("p1/big", rest=BIG) == 0
+    assert ftpd.read_file("big") == (complete, partial)
+    assert ftpd.fetch("p1/big") == BIG
+    assert ftpd.read_file("big") == (complete + 1, partial)
