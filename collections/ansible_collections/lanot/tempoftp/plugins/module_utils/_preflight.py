@@ -288,10 +288,10 @@ def check_pureftpd(config: PureftpdConfig, uid: int, rotated: bool) -> list[Chec
     else:
         checks.append(Check("min_uid", OK, least))
     style, path = config.download_log
-    if style != "clf":
+    if style not in ("w3c", "clf"):
         what = f"format {style}" if style else "no AltLog"
         checks.append(
-            Check("download_log", WARN, what, "downloads cannot be counted: set AltLog to clf:<path>")
+            Check("download_log", WARN, what, "downloads cannot be counted: set AltLog to w3c:<path>")
         )
     else:
         checks.append(Check("download_log", OK, path))

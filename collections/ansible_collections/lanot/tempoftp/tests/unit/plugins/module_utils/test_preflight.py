@@ -42,7 +42,7 @@ GOOD = {
     "limitrecursion": "200000 16",
     "chrooteveryone": "yes",
     "minuid": "1000",
-    "altlog": "clf:/var/log/pure-ftpd/transfer.log",
+    "altlog": "w3c:/var/log/pure-ftpd/transfer.log",
 }
 
 
@@ -120,7 +120,8 @@ def test_our_own_options_are_fine():
         ({"limitrecursion": "10000 8"}, "limit_recursion", "warn"),
         ({"chrooteveryone": "no"}, "chroot", "fail"),
         ({"minuid": "3000"}, "min_uid", "fail"),
-        ({"altlog": "w3c:/x"}, "download_log", "warn"),
+        ({"altlog": "stats:/x"}, "download_log", "warn"),
+        ({"altlog": "xferlog:/x"}, "download_log", "warn"),
         ({"altlog": ""}, "download_log", "warn"),
     ],
 )
@@ -132,6 +133,12 @@ def test_options_that_do_not_fit_are_said(options, name, status):
     ]
     assert check.status == status
     assert check.todo
+
+
+@pytest.mark.parametrize("style", ["w3c", "clf"])
+def test_a_log_that_can_be_counted_fits(style):
+    found = statuses(preflight.check_pureftpd(build_config(altlog=f"{style}:/x"), 2001, rotated=True))
+    assert found["download_log"] == "ok"
 
 
 def test_a_log_that_nobody_rotates_is_a_warning():
