@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tempoftp.shares.accounts import is_rotating, needs_new_password
 from tempoftp.shares.models import Account, Share
-from tempoftp.shares.states import ENDING
+from tempoftp.shares.states import DELIVERED
+from tempoftp.shares.wishes import Wanted, read_wish
 
 SCHEMA = 1
+_DERIVED = frozenset({"state", "require_existing"})
 
 
 class RequestPart(BaseModel):
@@ -28,7 +31,8 @@ class ShareItem(RequestPart):
 
     id: str
     generation: int
-    state: Literal["present", "absent"]
+    state: Literal["present", "blocked", "absent"]
+    require_existing: bool = False
     ftpuser: str
     source: str
     source_root: str
@@ -43,8 +47,10 @@ class UserItem(RequestPart):
     """An item of `tempoftp_ftpuser`'s option `users`."""
 
     name: str
-    state: Literal["present", "absent"]
+    state: Literal["present", "blocked", "absent"]
     password_hash: str | None = Field(repr=False)
+    password_generation: int | None = None
+    update_password: Literal["on_create", "always"] | None = None
     end_sessions: bool
     adopt: bool = False
 
@@ -64,23 +70,47 @@ class RunRequest(RequestPart):
         return self.model_dump_json(by_alias=True, exclude_none=True)
 
 
-def build_share_item(share: Share) -> ShareItem:
-    """Return what is wanted of a share."""
+def build_share_item(share: Share, account: Account) -> ShareItem:
+    """Return what is wanted of a share. One that was delivered is never begun anew behind its requester's back."""
+    values = {name: getattr(share, name) for name in ShareItem.model_fields if name not in _DERIVED}
     return ShareItem.model_validate(
-        {name: getattr(share, name) for name in ShareItem.model_fields if name != "state"}
-        | {"state": "absent" if share.state in ENDING else "present"}
+        values | {"state": read_wish(share, account).value, "require_existing": share.state in DELIVERED}
     )
 
 
-def build_user_item(account: Account, *, wanted: bool) -> UserItem:
-    """Return what is wanted of an account. One that goes takes its open sessions along."""
+def build_user_item(account: Account, *, wanted: bool, end_sessions: bool) -> UserItem:
+    """Return what is wanted of an account. One that goes or is blocked takes its open sessions along."""
+    if not wanted:
+        return UserItem(
+            name=account.name,
+            state="absent",
+            password_hash=None,
+            end_sessions=True,
+            adopt=account.adopt,
+        )
     return UserItem(
         name=account.name,
-        state="present" if wanted else "absent",
-        password_hash=account.password_hash if wanted else None,
-        end_sessions=not wanted,
+        state="blocked" if account.blocked else "present",
+        password_hash=account.password_hash,
+        password_generation=account.password_generation,
+        update_password="always" if needs_new_password(account) else None,
+        end_sessions=end_sessions,
         adopt=account.adopt,
     )
+
+
+def find_session_enders(shares: Iterable[Share], accounts: Mapping[str, Account]) -> set[str]:
+    """Return the accounts whose open sessions have to end: some of what they reach is to be out of reach, or was opened
+    with a password that is not to work any more."""
+    return {
+        share.ftpuser
+        for share in shares
+        if is_rotating(accounts[share.ftpuser])
+        or (
+            read_wish(share, accounts[share.ftpuser]) is not Wanted.PRESENT
+            and share.confirmed_generation < share.generation
+        )
+    }
 
 
 def build_request(
@@ -91,10 +121,16 @@ def build_request(
     accounts: Iterable[tuple[Account, bool]],
 ) -> RunRequest:
     """Return the request of a run; `accounts` come with whether they are still wanted."""
+    shares, accounts = list(shares), list(accounts)
+    by_name = {account.name: account for account, _wanted in accounts}
+    enders = find_session_enders(shares, by_name)
     return RunRequest(
         run_id=run_id,
         ftp_host=ftp_host,
         wait_timeout=math.ceil(wait_timeout),  # the module takes whole seconds
-        shares=[build_share_item(share) for share in shares],
-        users=[build_user_item(account, wanted=wanted) for account, wanted in accounts],
+        shares=[build_share_item(share, by_name[share.ftpuser]) for share in shares],
+        users=[
+            build_user_item(account, wanted=wanted, end_sessions=account.name in enders)
+            for account, wanted in accounts
+        ],
     )

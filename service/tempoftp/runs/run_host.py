@@ -18,7 +18,13 @@ from tempoftp.runs.provisioner import Provisioner, RunAbandoned, RunFailed
 from tempoftp.runs.request_file import RunRequest, build_request
 from tempoftp.runs.share_log import ShareLog
 from tempoftp.settings import Settings
-from tempoftp.shares.accounts import choose_scheme, ensure_password, hash_password, scheme_of
+from tempoftp.shares.accounts import (
+    choose_scheme,
+    ensure_password,
+    hash_password,
+    is_rotating,
+    scheme_of,
+)
 from tempoftp.shares.database import Database
 from tempoftp.shares.errors import ShareError
 from tempoftp.shares.leases import (
@@ -29,9 +35,10 @@ from tempoftp.shares.leases import (
     release_leases,
 )
 from tempoftp.shares.models import Account, FtpHost, Run, Share, utc_now
-from tempoftp.shares.outcomes import Applied, Claim, apply_failure, apply_outcome
+from tempoftp.shares.outcomes import Applied, apply_failure, apply_outcome
 from tempoftp.shares.results import Outcome
-from tempoftp.shares.states import ON_ITS_WAY, State
+from tempoftp.shares.states import DELIVERED, ON_ITS_WAY, State
+from tempoftp.shares.steps import Claim
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +50,7 @@ QUIET_SECONDS = 0.15
 GATHER_SECONDS = 1.0
 """So long a run waits at most for requests that come one after the other."""
 
-_NEEDS_ACCOUNT = ON_ITS_WAY | {State.LISTO, State.BLOQUEADO}
+_NEEDS_ACCOUNT = ON_ITS_WAY | DELIVERED
 
 
 @dataclass(slots=True)
@@ -90,6 +97,7 @@ class HostRunner:
             ftp_host=ftp_host,
             generations={share.id: share.generation for share in shares},
             absent_accounts=frozenset(account.name for account, wanted in accounts if not wanted),
+            passwords={account.name: account.password_generation for account, _wanted in accounts},
         )
         logger.info(
             "run starts: run=%s host=%s shares=%d requests=%s",
@@ -196,9 +204,10 @@ class HostRunner:
             raise RunFailed(ShareError.of("run_failed", text)) from None
         hashes = self.hashers.map(lambda password: hash_password(password, scheme), passwords)
         found = {account.name: value for account, value in zip(todo, hashes, strict=True)}
+        tokens = {account.name: account.token for account in todo}
         with self.database.write() as session:
             for name, row in lock_accounts(session, run_id).items():
-                if name in found:
+                if name in found and row.token == tokens[name]:  # else there is a newer password since
                     row.password_hash = found[name]
         for account in todo:
             account.password_hash = found[account.name]
@@ -302,9 +311,12 @@ def plan_wait(shares: list[Share], longest: float) -> float:
 
 
 def _needs_hash(account: Account, schemes: list[str] | None) -> bool:
-    if account.exists_since is not None or account.token is None:
+    if account.token is None:
         return False
-    return account.password_hash is None or bool(schemes and scheme_of(account.password_hash) not in schemes)
+    if account.password_hash is None:
+        return True
+    on_host = account.exists_since is not None and not is_rotating(account)
+    return not on_host and bool(schemes and scheme_of(account.password_hash) not in schemes)
 
 
 def _read_schemes(session: Session, ftp_host: str) -> list[str] | None:

@@ -15,6 +15,7 @@ from tempoftp.shares.models import FtpHost, Share, utc_now
 from tempoftp.shares.requests import ShareRequest
 from tempoftp.shares.sources import ResolvedSource, read_sources
 from tempoftp.shares.states import TERMINAL, State, record_birth, transition
+from tempoftp.shares.wishes import Wanted
 
 RACE_ATTEMPTS = 3
 
@@ -87,6 +88,8 @@ def _accept(
         "lifetime_days": lifetime_days,
         "writable": False,
         "created_at": now,
+        "wished_at": now,
+        "wanted": Wanted.PRESENT,
         "author": author,
         "request_id": request_id,
         "due_at": now,
@@ -99,6 +102,7 @@ def _accept(
             state_changed_at=now,
             message="",
             attempt=0,
+            confirmed_generation=0,
             **wanted,
         )
         session.add(share)
@@ -116,16 +120,8 @@ def _begin_generation(share: Share, wanted: dict[str, object]) -> None:
     share.generation += 1
     for column in (
         *("error_class", "bytes_total", "bytes_done", "files_total", "files_done", "percent", "rate", "eta"),
-        *(
-            "path",
-            "skipped",
-            "skipped_total",
-            "ready_at",
-            "expires",
-            "retry_until",
-            "lease_run_id",
-            "lease_until",
-        ),
+        *("path", "skipped", "skipped_total", "ready_at", "expires", "block_reason", "lifetime_confirmed"),
+        *("retry_until", "lease_run_id", "lease_until"),
     ):
         setattr(share, column, None)
     share.message = ""

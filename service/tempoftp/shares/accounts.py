@@ -60,7 +60,15 @@ def take_account(session: Session, email: str, choose_ftp_host: Callable[[], str
             break
     else:  # 80 bits of hash would have to collide
         raise RuntimeError(f"no free account name for {email}")
-    account = Account(name=name, email=email, ftp_host=choose_ftp_host(), created_at=utc_now())
+    account = Account(
+        name=name,
+        email=email,
+        ftp_host=choose_ftp_host(),
+        created_at=utc_now(),
+        blocked=False,
+        password_generation=0,
+        password_confirmed=0,
+    )
     session.add(account)
     return account
 
@@ -68,8 +76,28 @@ def take_account(session: Session, email: str, choose_ftp_host: Callable[[], str
 def ensure_password(account: Account, fernet: MultiFernet) -> None:
     """Give an account that is not on its FTP host yet a password, unless it has one."""
     if account.exists_since is None and account.token is None:
-        account.token = fernet.encrypt(generate_password().encode()).decode()
-        account.password_hash = None
+        renew_password(account, fernet)
+
+
+def renew_password(account: Account, fernet: MultiFernet) -> None:
+    """Give an account a new password; a run hashes it. Its number goes on for as long as the name is somebody's."""
+    account.token = fernet.encrypt(generate_password().encode()).decode()
+    account.password_hash = None
+    account.password_generation += 1
+    account.password_since = utc_now()
+
+
+def needs_new_password(account: Account) -> bool:
+    """Whether the FTP host has to set our password even where the account has one already.
+
+    Not for the first password of all: then whatever is there was there before us.
+    """
+    return account.password_generation > 1 and account.password_confirmed < account.password_generation
+
+
+def is_rotating(account: Account) -> bool:
+    """Whether the FTP host still has to take over a new password for an account that was there with another one."""
+    return account.exists_since is not None and needs_new_password(account)
 
 
 def forget_account(account: Account) -> None:
@@ -77,6 +105,7 @@ def forget_account(account: Account) -> None:
     account.token = None
     account.password_hash = None
     account.origin = None
+    account.status = None
     account.exists_since = None
 
 

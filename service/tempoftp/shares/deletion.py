@@ -1,13 +1,15 @@
-"""Asking for a share to be taken away: access, sessions and data."""
+"""Asking for a share, or an account with all its shares, to be taken away: access, sessions and data."""
 
 from __future__ import annotations
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tempoftp.shares.database import database_now
-from tempoftp.shares.models import Share
-from tempoftp.shares.states import TERMINAL, State, transition
+from tempoftp.shares.errors import AccountNotFound
+from tempoftp.shares.models import Account, Share
+from tempoftp.shares.states import TERMINAL, State
 from tempoftp.shares.views import find_share
+from tempoftp.shares.wishes import Wanted, change_wish
 
 
 def request_deletion(
@@ -15,25 +17,38 @@ def request_deletion(
 ) -> Share:
     """Mark a share to be removed, inside the caller's `Database.write()` transaction. Commit, then wake its host.
 
-    A new generation makes every run that still carries the earlier wish late: its outcome is thrown away here, and
-    the FTP host refuses it. Asked again, or for a share that has expired, nothing changes. With `emails` only a share
-    of these.
+    Asked again, or for a share that has expired, nothing changes. With `emails` only a share of these.
 
     Raises ShareNotFound.
     """
     share = find_share(session, share_id, emails)
-    if share.state in TERMINAL or share.state == State.ELIMINANDO:
-        return share
-    share.generation += 1
-    transition(
-        session, share, State.ELIMINANDO, reason="deletion requested", author=author, request_id=request_id
-    )
-    share.request_id = request_id
-    share.message = ""
-    share.error_class = None
-    share.attempt = 0
-    share.retry_until = None
-    share.lease_run_id = None
-    share.lease_until = None
-    share.due_at = database_now(session)
+    _end_share(session, share, reason="deletion requested", author=author, request_id=request_id)
     return share
+
+
+def request_account_deletion(session: Session, name: str, *, author: str, request_id: str) -> list[Share]:
+    """Mark every share of an account to be removed; the account goes with the last one, unless it was there before us.
+
+    Returns the shares that are not gone yet. Raises AccountNotFound when there is none and no account either.
+    """
+    account = session.get(Account, name)
+    query = select(Share).where(Share.ftpuser == name, Share.state.not_in(TERMINAL)).order_by(Share.id)
+    shares = list(session.scalars(query))
+    if account is None or not shares:
+        raise AccountNotFound(f"la cuenta FTP {name!r} no tiene solicitudes")
+    for share in shares:
+        _end_share(
+            session,
+            share,
+            reason="deletion of its account requested",
+            author=author,
+            request_id=request_id,
+        )
+    return shares
+
+
+def _end_share(session: Session, share: Share, *, reason: str, author: str, request_id: str) -> None:
+    if share.state in TERMINAL or share.state == State.ELIMINANDO:
+        return
+    share.wanted = Wanted.ABSENT
+    change_wish(session, share, to=State.ELIMINANDO, reason=reason, author=author, request_id=request_id)

@@ -111,6 +111,30 @@ class AccountTaken(ShareRefused):
     title = "The account is taken"
 
 
+class AccountNotFound(ShareRefused):
+    """No FTP account of this name has shares (HTTP 404)."""
+
+    title = "There is no such account"
+
+
+class AccountNotOurs(ShareRefused):
+    """The account was there before tempoftp, which never writes to it (HTTP 409)."""
+
+    title = "The account was there before"
+
+
+class LifetimeInPast(ShareRefused):
+    """With this lifetime the share would have ended already (HTTP 409)."""
+
+    title = "The end would lie in the past"
+
+
+class HostNotFound(ShareRefused):
+    """No FTP host of this name is configured (HTTP 404)."""
+
+    title = "There is no such FTP host"
+
+
 class IllegalTransition(ShareRefused):
     """The share's state does not allow what was asked (HTTP 409)."""
 

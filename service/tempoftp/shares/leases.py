@@ -9,13 +9,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, func, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
 from tempoftp.shares.database import database_now
 from tempoftp.shares.models import Account, FtpHost, Share
-from tempoftp.shares.states import ENDING, UNFINISHED, State, transition
+from tempoftp.shares.states import CLAIMABLE, ENDING, State, transition
 
 WORKER = "worker"
 """Author of what a worker writes to the history."""
@@ -25,6 +25,13 @@ def _is_free(table: type[Share] | type[Account], now: datetime) -> ColumnElement
     return or_(table.lease_until.is_(None), table.lease_until <= now)
 
 
+def _ends_access() -> ColumnElement[bool]:
+    to_be_blocked = and_(
+        Share.state == State.LISTO, or_(Share.wanted == "blocked", Account.blocked.is_(True))
+    )
+    return or_(Share.state.in_(ENDING), to_be_blocked)
+
+
 def find_due_hosts(session: Session) -> set[str]:
     """Return the FTP hosts, paused ones left out, that have a share to be claimed now."""
     now = database_now(session)
@@ -32,7 +39,7 @@ def find_due_hosts(session: Session) -> set[str]:
         select(Share.ftp_host)
         .join(Account, Account.name == Share.ftpuser)
         .where(
-            Share.state.in_(UNFINISHED),
+            Share.state.in_(CLAIMABLE),
             Share.due_at <= now,
             _is_free(Share, now),
             _is_free(Account, now),
@@ -44,9 +51,9 @@ def find_due_hosts(session: Session) -> set[str]:
 
 
 def find_next_due(session: Session, ftp_host: str) -> float | None:
-    """Return the seconds until the next unfinished share of a host is due (0 when one is); None without any."""
+    """Return the seconds until the next share of a host is due (0 when one is); None without any."""
     soonest = session.scalar(
-        select(func.min(Share.due_at)).where(Share.ftp_host == ftp_host, Share.state.in_(UNFINISHED))
+        select(func.min(Share.due_at)).where(Share.ftp_host == ftp_host, Share.state.in_(CLAIMABLE))
     )
     return None if soonest is None else max((soonest - database_now(session)).total_seconds(), 0.0)
 
@@ -65,7 +72,9 @@ def find_stale_hosts(session: Session, settings: Settings) -> set[str]:
 def claim_shares(
     session: Session, ftp_host: str, run_id: str, limit: int, lease_seconds: float
 ) -> list[Share]:
-    """Lease up to `limit` due shares of an FTP host for a run, deletions first, inside a write transaction.
+    """Lease up to `limit` due shares of an FTP host for a run, inside a write transaction.
+
+    Those whose access is to end go first: no backlog of copies keeps it open.
 
     A share in `recibido` goes to `preparando`: somebody works on it now.
     """
@@ -79,12 +88,12 @@ def claim_shares(
         .join(Account, Account.name == Share.ftpuser)
         .where(
             Share.ftp_host == ftp_host,
-            Share.state.in_(UNFINISHED),
+            Share.state.in_(CLAIMABLE),
             Share.due_at <= now,
             _is_free(Share, now),
             _is_free(Account, now),  # else one busy account could fill the batch with what nobody may take
         )
-        .order_by(Share.state.in_(ENDING).desc(), Share.due_at, Share.id)
+        .order_by(_ends_access().desc(), Share.due_at, Share.id)
         .limit(limit)
     ).all()
     accounts: dict[str, bool] = {}
@@ -113,7 +122,7 @@ def _take(
     conditions = [is_it, _is_free(table, now)]
     if table is Share:
         # Somebody else may have finished it between our look and this.
-        conditions += [Share.due_at <= now, Share.state.in_(UNFINISHED)]
+        conditions += [Share.due_at <= now, Share.state.in_(CLAIMABLE)]
     statement = (
         update(table)
         .where(*conditions)

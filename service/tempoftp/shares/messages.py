@@ -41,13 +41,27 @@ ERROR_MESSAGES: dict[str, str] = {
     "invalid": "El servidor FTP rechazó la solicitud por inválida; avise al operador.",
     "stale": "El servidor FTP ya conoce una versión más nueva de esta solicitud; no se cambió nada.",
     "ended": "La entrega ya terminó; pídala otra vez.",
-    "not_delivered": "El servidor FTP no tiene esta entrega; no hay nada que cambiar.",
+    "not_delivered": "Los datos ya no están en el servidor FTP; reintente para copiarlos otra vez.",
 }
+
+PENDING_MESSAGES: dict[str, str] = {
+    "bloquear": "Se bloqueará en cuanto el servidor FTP lo confirme.",
+    "desbloquear": "Se desbloqueará en cuanto el servidor FTP lo confirme.",
+    "vigencia": "La vigencia nueva vale en cuanto el servidor FTP la confirme.",
+    "password": "La contraseña nueva vale en cuanto el servidor FTP la confirme.",
+    "cambio": "Espera a que el servidor FTP confirme el último cambio.",
+}
+PAUSED_MESSAGE = "El servidor FTP está en pausa por mantenimiento; lo pendiente sigue cuando termine."
 
 
 def explain_error(error: ShareError) -> str:
     """Return what went wrong and what to do, with the technical detail behind it."""
     return f"{ERROR_MESSAGES[error.error_class]} Detalle: {error.message}"
+
+
+def explain_kept_lifetime(message: str, days: int) -> str:
+    """An extension or shortening that was given up: what stands instead."""
+    return f"La vigencia no se pudo cambiar y sigue en {days} días. {message}"
 
 
 def explain_giving_up(error: ShareError, hours: float) -> str:

@@ -83,6 +83,17 @@ class Account(Base):
     """An operator said that this account, which may have been there before us, is this e-mail's."""
     exists_since: Mapped[datetime | None] = mapped_column(UtcDateTime())
     """When the account was first seen in pure-ftpd's table; None while it is not there."""
+    status: Mapped[str | None] = mapped_column(String(16))
+    """`present` or `blocked`, as the last outcome found its row in pure-ftpd's table; None while it is not there."""
+    blocked: Mapped[bool] = mapped_column(default=False)
+    """Wish: no share of it may be reached, whatever each share's own wish is."""
+    block_reason: Mapped[str | None] = mapped_column(Text)
+    password_generation: Mapped[int] = mapped_column(Integer, default=0)
+    """Counts the passwords that were generated for it; the FTP host refuses an older one."""
+    password_confirmed: Mapped[int] = mapped_column(Integer, default=0)
+    """The password of which an outcome said that it opens the account."""
+    password_since: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """When the present password was generated: every share asked for before may be told its token."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
     lease_run_id: Mapped[str | None] = mapped_column(identifier(40))
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime())
@@ -106,8 +117,13 @@ class Share(Base):
     size_probe: Mapped[str] = mapped_column(String(8))
     lifetime_days: Mapped[int] = mapped_column(Integer)
     writable: Mapped[bool] = mapped_column(default=False)
+    wanted: Mapped[str] = mapped_column(String(8), default="present")
+    """`present`, `blocked` or `absent`; see `tempoftp.shares.wishes`."""
+    block_reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
-    """When this generation was asked for."""
+    """When the share was asked for; a retry is the same request."""
+    wished_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    """When this generation was wished for."""
     author: Mapped[str] = mapped_column(String(254))
     request_id: Mapped[str] = mapped_column(identifier(64))
 
@@ -129,6 +145,11 @@ class Share(Base):
     skipped_total: Mapped[int | None] = mapped_column(BigInteger)
     ready_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     expires: Mapped[datetime | None] = mapped_column(UtcDateTime(), index=True)
+
+    confirmed_generation: Mapped[int] = mapped_column(Integer, default=0)
+    """The last generation of which an outcome said that the FTP host has it; of an ending share: access is gone."""
+    lifetime_confirmed: Mapped[int | None] = mapped_column(Integer)
+    """The days between `ready_at` and `expires`, as the FTP host keeps them."""
 
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     """When a worker has to look at it; None when there is nothing to do."""
@@ -174,6 +195,10 @@ class FtpHost(Base):
     error_message: Mapped[str | None] = mapped_column(Text)
     error_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     paused: Mapped[bool] = mapped_column(default=False)
+    """No new run starts; a run under way ends."""
+    pause_reason: Mapped[str | None] = mapped_column(Text)
+    paused_by: Mapped[str | None] = mapped_column(String(254))
+    paused_since: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
 
 class Run(Base):

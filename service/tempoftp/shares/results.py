@@ -36,7 +36,19 @@ class ShareResult(Result):
 
     id: str
     generation: int | None = None
-    state: Literal["queued", "probing", "copying", "verifying", "delivered", "failed", "purging", "absent"]
+    state: Literal[
+        "queued",
+        "probing",
+        "copying",
+        "verifying",
+        "delivered",
+        "blocked",
+        "failed",
+        "purging",
+        "absent",
+    ]
+    reason: str | None = None
+    """Why it is absent, as its tombstone says: `deleted` or `expired`."""
     path: str | None = None
     bytes_total: int | None = None
     bytes_done: int | None = None

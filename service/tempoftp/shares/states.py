@@ -29,12 +29,24 @@ class State(enum.StrEnum):
 
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    # A run may see several steps done at once, so the way to `listo` may skip forward, never back.
-    State.RECIBIDO: frozenset({State.PREPARANDO, State.TRASLADO, State.LISTO, State.ERROR, State.ELIMINANDO}),
-    State.PREPARANDO: frozenset({State.TRASLADO, State.LISTO, State.ERROR, State.ELIMINANDO}),
-    State.TRASLADO: frozenset({State.LISTO, State.ERROR, State.ELIMINANDO}),
+    # A run may see several steps done at once, so the way to `listo` may skip forward, never back. A share that was
+    # blocked on its way is delivered hidden; one whose host delivered and ended it while nobody looked ends here too.
+    State.RECIBIDO: frozenset(
+        {
+            *(State.PREPARANDO, State.TRASLADO, State.LISTO, State.BLOQUEADO),
+            *(State.ERROR, State.EXPIRANDO, State.ELIMINANDO),
+        }
+    ),
+    State.PREPARANDO: frozenset(
+        {
+            *(State.TRASLADO, State.LISTO, State.BLOQUEADO),
+            *(State.ERROR, State.EXPIRANDO, State.ELIMINANDO),
+        }
+    ),
+    State.TRASLADO: frozenset({State.LISTO, State.BLOQUEADO, State.ERROR, State.EXPIRANDO, State.ELIMINANDO}),
     State.LISTO: frozenset({State.BLOQUEADO, State.EXPIRANDO, State.ERROR, State.ELIMINANDO}),
-    State.BLOQUEADO: frozenset({State.LISTO, State.EXPIRANDO, State.ELIMINANDO}),
+    State.BLOQUEADO: frozenset({State.LISTO, State.EXPIRANDO, State.ERROR, State.ELIMINANDO}),
+    # Once expiring, always: no clock and no wish leads back.
     State.EXPIRANDO: frozenset({State.EXPIRADO, State.ELIMINANDO}),
     State.ERROR: frozenset({State.RECIBIDO, State.ELIMINANDO}),
     State.ELIMINANDO: frozenset({State.ELIMINADO}),
@@ -52,8 +64,14 @@ ENDING = frozenset({State.EXPIRANDO, State.ELIMINANDO})
 TERMINAL = frozenset({State.EXPIRADO, State.ELIMINADO})
 """Account, sessions and data are verified gone."""
 
+DELIVERED = frozenset({State.LISTO, State.BLOQUEADO})
+"""The data are on the FTP host; worked on only while a wish waits to be carried out (`due_at`)."""
+
 UNFINISHED = ON_ITS_WAY | ENDING
-"""What a worker has to work on."""
+"""What a worker has to work on whatever anybody wishes."""
+
+CLAIMABLE = UNFINISHED | DELIVERED
+"""What a run may carry once it is due."""
 
 
 def transition(
@@ -89,6 +107,27 @@ def transition(
             run_id=run_id,
             request_id=request_id or share.request_id,
             at=now,
+        )
+    )
+
+
+def record_change(
+    session: Session, share: Share, *, reason: str, author: str, run_id: str | None = None
+) -> None:
+    """Write a change of mind that leaves the state as it is to the share's history, in the caller's transaction."""
+    from tempoftp.shares.models import HistoryEntry, utc_now
+
+    session.add(
+        HistoryEntry(
+            share_id=share.id,
+            generation=share.generation,
+            from_state=share.state,
+            to_state=share.state,
+            reason=reason,
+            author=author,
+            run_id=run_id,
+            request_id=share.request_id,
+            at=utc_now(),
         )
     )
 

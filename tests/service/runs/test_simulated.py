@@ -8,7 +8,8 @@ import pytest
 
 from tempoftp.runs.provisioner import RunAbandoned
 from tempoftp.runs.request_file import RunRequest, ShareItem, UserItem
-from tempoftp.runs.simulated import SimulatedProvisioner, World, apply_share, apply_user
+from tempoftp.runs.simulated import SimulatedProvisioner
+from tempoftp.runs.simulated_host import World, apply_share, apply_user
 from tempoftp.settings import Settings
 from tempoftp.shares.errors import ERROR_CLASSES
 

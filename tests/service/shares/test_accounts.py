@@ -102,7 +102,7 @@ def test_scheme_follows_what_the_host_verifies(schemes: list[str] | None, scheme
 
 
 def test_password_is_made_once(settings: Settings) -> None:
-    account = Account(name="ftp_a", email="a@b", ftp_host="ftp1", created_at=utc_now())
+    account = Account(name="ftp_a", email="a@b", ftp_host="ftp1", created_at=utc_now(), password_generation=0)
     fernet = settings.build_fernet()
     ensure_password(account, fernet)
     first = account.token
@@ -117,7 +117,7 @@ def test_password_is_made_once(settings: Settings) -> None:
 
 
 def test_forgotten_account_gets_a_new_password(settings: Settings) -> None:
-    account = Account(name="ftp_a", email="a@b", ftp_host="ftp1", created_at=utc_now())
+    account = Account(name="ftp_a", email="a@b", ftp_host="ftp1", created_at=utc_now(), password_generation=0)
     ensure_password(account, settings.build_fernet())
     before = account.token
     account.exists_since = utc_now()
@@ -129,7 +129,7 @@ def test_forgotten_account_gets_a_new_password(settings: Settings) -> None:
 
 def test_rotated_keys_still_read_old_tokens() -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    account = Account(name="ftp_a", email="a@b", ftp_host="ftp1", created_at=utc_now())
+    account = Account(name="ftp_a", email="a@b", ftp_host="ftp1", created_at=utc_now(), password_generation=0)
     ensure_password(account, load_settings(simulacro=True, encryption_key=old).build_fernet())
     rotated = load_settings(simulacro=True, encryption_key=f"{new},{old}").build_fernet()
     assert account.token is not None

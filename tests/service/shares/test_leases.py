@@ -22,7 +22,7 @@ from tempoftp.shares.leases import (
     release_leases,
 )
 from tempoftp.shares.models import Account, FtpHost, HistoryEntry, Share, utc_now
-from tempoftp.shares.states import State
+from tempoftp.shares.states import CLAIMABLE, DELIVERED, State
 
 AcceptShare = Callable[..., Share]
 
@@ -109,9 +109,7 @@ def test_other_generation_is_not_ours(database: Database, accept_share: AcceptSh
         assert lock_claimed(session, "run1", {}) == {}
 
 
-@pytest.mark.parametrize(
-    "state", sorted(set(State) - {"recibido", "preparando", "traslado", "expirando", "eliminando"})
-)
+@pytest.mark.parametrize("state", sorted(set(State) - CLAIMABLE))
 def test_settled_shares_are_left_alone(
     database: Database, accept_share: AcceptShare, ftp_host: str, state: State
 ) -> None:
@@ -121,6 +119,34 @@ def test_settled_shares_are_left_alone(
     assert claim(database, ftp_host, "run1") == set()
     with database.read() as session:
         assert find_due_hosts(session) == set()
+
+
+@pytest.mark.parametrize("state", sorted(DELIVERED))
+def test_delivered_shares_are_claimed_only_while_a_wish_is_due(
+    database: Database, accept_share: AcceptShare, ftp_host: str, state: State
+) -> None:
+    accept_share("p1")
+    accept_share("p2", usuario="otra@dominio")
+    with database.write() as session:
+        for share_id in ("p1", "p2"):
+            session.get_one(Share, share_id).state = state
+        session.get_one(Share, "p1").due_at = None
+    assert claim(database, ftp_host, "run1") == {"p2"}
+    with database.read() as session:
+        assert session.get_one(Share, "p2").state == state
+
+
+def test_what_is_to_be_blocked_goes_before_what_is_to_be_copied(
+    database: Database, accept_share: AcceptShare, ftp_host: str
+) -> None:
+    for number in range(4):
+        accept_share(f"p{number}", usuario=f"u{number}@dominio")
+    with database.write() as session:
+        for share_id in ("p2", "p3"):
+            session.get_one(Share, share_id).state = State.LISTO
+        session.get_one(Share, "p2").wanted = "blocked"
+        session.get_one(Account, session.get_one(Share, "p3").ftpuser).blocked = True
+    assert claim(database, ftp_host, "run1", limit=2) == {"p2", "p3"}
 
 
 def test_deletions_go_first_and_the_batch_is_bounded(
@@ -171,7 +197,7 @@ def test_next_due(database: Database, accept_share: AcceptShare, ftp_host: str) 
         session.get_one(Share, "p1").due_at = utc_now() + timedelta(seconds=100)
     assert next_due() == pytest.approx(100, abs=20)
     with database.write() as session:
-        session.get_one(Share, "p1").state = State.LISTO
+        session.get_one(Share, "p1").state = State.ERROR
     assert next_due() is None
 
 

@@ -11,7 +11,17 @@ from sqlalchemy import select
 from tempoftp.shares.database import Database
 from tempoftp.shares.errors import IllegalTransition
 from tempoftp.shares.models import HistoryEntry, Share
-from tempoftp.shares.states import ENDING, ON_ITS_WAY, TERMINAL, TRANSITIONS, UNFINISHED, State, transition
+from tempoftp.shares.states import (
+    CLAIMABLE,
+    DELIVERED,
+    ENDING,
+    ON_ITS_WAY,
+    TERMINAL,
+    TRANSITIONS,
+    UNFINISHED,
+    State,
+    transition,
+)
 
 
 @pytest.mark.parametrize(("origin", "to"), list(itertools.product(State, State)))
@@ -43,10 +53,10 @@ def test_full_table(database: Database, accept_share: Callable[..., Share], orig
 
 
 def test_groups_cover_every_state_once() -> None:
-    settled = {State.LISTO, State.BLOQUEADO, State.ERROR}
-    groups = [ON_ITS_WAY, ENDING, TERMINAL, settled]
+    groups = [ON_ITS_WAY, DELIVERED, ENDING, TERMINAL, {State.ERROR}]
     assert sorted(itertools.chain.from_iterable(groups)) == sorted(State)
     assert UNFINISHED == ON_ITS_WAY | ENDING
+    assert CLAIMABLE == UNFINISHED | DELIVERED
 
 
 def test_every_state_can_end() -> None:
@@ -64,3 +74,18 @@ def test_the_way_to_ready_never_goes_back() -> None:
     for earlier, later in itertools.combinations(order, 2):
         assert later in TRANSITIONS[earlier]
         assert earlier not in TRANSITIONS[later]
+
+
+def test_what_ends_only_ends() -> None:
+    """No clock, no wish and no late outcome brings back what has begun to expire or to be deleted."""
+    for state in ENDING:
+        reached, frontier = set(), {state}
+        while frontier:
+            frontier = set().union(*(TRANSITIONS[step] for step in frontier - TERMINAL)) - reached
+            reached |= frontier
+        assert reached <= ENDING | TERMINAL, state
+
+
+def test_whatever_may_be_reached_can_be_taken_away() -> None:
+    for state in ON_ITS_WAY | DELIVERED:
+        assert TRANSITIONS[state] >= ENDING

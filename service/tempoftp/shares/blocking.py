@@ -1,0 +1,90 @@
+"""Blocking and unblocking: one share, or the account with every share of it.
+
+What is blocked is hidden from its account and the account's open sessions end. The FTP host itself blocks the login
+when no share of the account is left to be seen; `cuenta` blocks it in any case, and holds for shares still to come.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tempoftp.shares.errors import IllegalTransition
+from tempoftp.shares.models import Account, Share
+from tempoftp.shares.states import DELIVERED, ON_ITS_WAY
+from tempoftp.shares.views import find_share
+from tempoftp.shares.wishes import Wanted, change_wish, read_wish
+
+BLOCKABLE = ON_ITS_WAY | DELIVERED
+
+
+def request_block(
+    session: Session,
+    share_id: str,
+    *,
+    whole_account: bool,
+    reason: str | None,
+    author: str,
+    request_id: str,
+) -> Share:
+    """Have a share hidden, or with `whole_account` its account and all of its shares. Commit, then wake its host.
+
+    Asked again it only takes over the reason. Raises ShareNotFound, IllegalTransition.
+    """
+    share, account = _find_blockable(session, share_id)
+    if whole_account:
+        already, account.blocked, account.block_reason = account.blocked, True, reason
+    else:
+        already, share.wanted, share.block_reason = share.wanted == Wanted.BLOCKED, Wanted.BLOCKED, reason
+    if not already:
+        text = "block of its account requested" if whole_account else "block requested"
+        text += f": {reason}" if reason else ""
+        for affected in _list_affected(session, share, whole_account=whole_account):
+            change_wish(session, affected, reason=text, author=author, request_id=request_id)
+    return share
+
+
+def request_unblock(
+    session: Session, share_id: str, *, whole_account: bool, author: str, request_id: str
+) -> Share:
+    """Have a share shown again, or with `whole_account` every share that is not blocked for itself.
+
+    Raises ShareNotFound; IllegalTransition also for a share whose account is blocked: that block is the one to lift.
+    """
+    share, account = _find_blockable(session, share_id)
+    if whole_account:
+        already, account.blocked, account.block_reason = not account.blocked, False, None
+    elif account.blocked:
+        raise IllegalTransition(
+            f"la cuenta {account.name} está bloqueada entera; desbloquéela con alcance «cuenta»"
+        )
+    else:
+        already, share.wanted, share.block_reason = share.wanted == Wanted.PRESENT, Wanted.PRESENT, None
+    if not already:
+        text = "unblock of its account requested" if whole_account else "unblock requested"
+        for affected in _list_affected(session, share, whole_account=whole_account):
+            change_wish(session, affected, reason=text, author=author, request_id=request_id)
+    return share
+
+
+def tell_block_reason(share: Share, account: Account) -> str | None:
+    """Return why a share is, or is to be, blocked: its account's reason stands before its own."""
+    if read_wish(share, account) is not Wanted.BLOCKED:
+        return None
+    return account.block_reason if account.blocked else share.block_reason
+
+
+def _find_blockable(session: Session, share_id: str) -> tuple[Share, Account]:
+    share = find_share(session, share_id)
+    if share.state not in BLOCKABLE:
+        raise IllegalTransition(
+            f"la solicitud está en {share.state}; solo se bloquea o desbloquea la que está en camino o entregada"
+        )
+    return share, session.get_one(Account, share.ftpuser)
+
+
+def _list_affected(session: Session, share: Share, *, whole_account: bool) -> list[Share]:
+    if not whole_account:
+        return [share]
+    query = select(Share).where(Share.ftpuser == share.ftpuser, Share.state.in_(BLOCKABLE))
+    return list(session.scalars(query.order_by(Share.id)))

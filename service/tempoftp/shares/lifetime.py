@@ -1,0 +1,50 @@
+"""Extending and shortening a share's life, counted from when it was ready."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from tempoftp.settings import Settings
+from tempoftp.shares.database import database_now
+from tempoftp.shares.errors import IllegalTransition, InvalidRequest, LifetimeInPast
+from tempoftp.shares.models import Share
+from tempoftp.shares.states import DELIVERED, ON_ITS_WAY
+from tempoftp.shares.views import find_share
+from tempoftp.shares.wishes import change_wish
+
+
+def check_lifetime(settings: Settings, days: int) -> None:
+    """Raise InvalidRequest for a lifetime out of the operator's bounds."""
+    if not settings.lifetime_min <= days <= settings.lifetime_max:
+        raise InvalidRequest(
+            "vigencia", f"vigencia debe ser de {settings.lifetime_min} a {settings.lifetime_max} días"
+        )
+
+
+def request_lifetime(
+    session: Session, settings: Settings, share_id: str, days: int, *, author: str, request_id: str
+) -> Share:
+    """Have a share live so many days from when it was ready. Commit, then wake its host.
+
+    Until the FTP host confirms it the earlier end stands, and the sweep waits for the answer. A share that has begun
+    to end stays so.
+
+    Raises ShareNotFound, InvalidRequest, IllegalTransition, LifetimeInPast.
+    """
+    check_lifetime(settings, days)
+    share = find_share(session, share_id)
+    if share.state not in ON_ITS_WAY | DELIVERED:
+        raise IllegalTransition(
+            f"la solicitud está en {share.state}; su vigencia ya no se puede cambiar, pida otra"
+        )
+    if share.ready_at is not None and share.ready_at + timedelta(days=days) <= database_now(session):
+        raise LifetimeInPast(
+            f"con {days} días ya habría vencido; elimine la solicitud si no debe seguir, o dé más días"
+        )
+    if days != share.lifetime_days:
+        reason = f"lifetime of {days} days requested instead of {share.lifetime_days}"
+        share.lifetime_days = days
+        change_wish(session, share, reason=reason, author=author, request_id=request_id)
+    return share

@@ -1,0 +1,45 @@
+"""Trying again what has failed."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from tempoftp.settings import Settings
+from tempoftp.shares.accounts import ensure_password
+from tempoftp.shares.database import database_now
+from tempoftp.shares.errors import IllegalTransition
+from tempoftp.shares.models import Account, Share
+from tempoftp.shares.states import State
+from tempoftp.shares.views import find_share
+from tempoftp.shares.wishes import Wanted, change_wish
+
+
+def request_retry(
+    session: Session, settings: Settings, share_id: str, *, author: str, request_id: str
+) -> Share:
+    """Begin a failed share again as a new generation; what was copied of it is not copied twice.
+
+    One that waits to be tried again by itself is tried now. Commit, then wake its host.
+
+    Raises ShareNotFound; IllegalTransition when nothing of it has failed.
+    """
+    share = find_share(session, share_id)
+    if share.state == State.ERROR:
+        ensure_password(session.get_one(Account, share.ftpuser), settings.build_fernet())
+        share.wanted = Wanted.PRESENT if share.wanted == Wanted.ABSENT else share.wanted
+        # The days are counted anew: there is nothing to be had of the share now.
+        share.ready_at = share.expires = share.lifetime_confirmed = share.path = None
+        change_wish(
+            session,
+            share,
+            to=State.RECIBIDO,
+            reason="retry requested",
+            author=author,
+            request_id=request_id,
+        )
+    elif share.error_class is not None and share.due_at is not None:
+        share.due_at = database_now(session)
+        share.attempt = 0
+    else:
+        raise IllegalTransition(f"la solicitud está en {share.state} y nada de ella ha fallado")
+    return share
