@@ -53,5 +53,6 @@ def test_host_facts_that_health_reads_are_returned() -> None:
 def test_states_of_a_share_are_the_contracts() -> None:
     states = set(get_args(ShareResult.model_fields["state"].annotation))
     assert states == {
-        *("queued", "probing", "copying", "verifying", "delivered", "failed", "purging", "absent"),
+        *("queued", "probing", "copying", "verifying", "delivered", "blocked"),
+        *("failed", "purging", "absent"),
     }

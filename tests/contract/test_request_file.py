@@ -56,6 +56,7 @@ def read_tasks() -> dict[str, dict[str, Any]]:
     [
         SHARE,
         SHARE.model_copy(update={"state": "absent"}),
+        SHARE.model_copy(update={"state": "blocked", "require_existing": True}),
         SHARE.model_copy(update={"size_probe": "du"}),
         SHARE.model_copy(update={"ssh_key_file": None}),
     ],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from flask import Response, jsonify
 from pydantic import BaseModel, Field
 
 from tempoftp.shares.states import ENDING, ON_ITS_WAY, State
+from tempoftp.shares.wishes import Pending
 
 RETRY_AFTER_SECONDS = 3
 RETRY_AFTER_LEAST = 2
@@ -58,12 +59,19 @@ class ShareAnswer(BaseModel):
     status: State
     mensaje: str = Field(description="The state in words; for a failure what, where and what to do.")
     error: str | None = Field(description="Class of the present failure, transient or not.")
+    pendiente: list[Pending] = Field(description="Changes that the FTP host has not confirmed yet.")
+    en_pausa: bool = Field(description="Something waits, and its FTP host is paused.")
     ruta: str
     email: str
     vigencia: int = Field(description="Days, counted from `listo`.")
     created_at: str = Field(description="ISO 8601, UTC.")
     progreso: Progress
     omitidos: Skipped
+    razon: str | None = Field(default=None, description="Why it is, or is to be, blocked.")
+    alcance: Literal["solicitud", "cuenta"] | None = Field(
+        default=None, description="What is blocked: this share, or its account with every share."
+    )
+    en_mysql: bool | None = Field(default=None, description="Whether the login is blocked in MySQL.")
     usuario: str | None = Field(default=None, description="The FTP account.")
     ftpuser: str | None = Field(default=None, description="The same as `usuario`.")
     password: str | None = Field(
@@ -82,6 +90,15 @@ def choose_retry_after(eta: float | None) -> int:
     if eta is None:
         return RETRY_AFTER_SECONDS
     return round(min(max(eta / 10, RETRY_AFTER_LEAST), RETRY_AFTER_MOST))
+
+
+def answer_change(body: dict[str, Any], *, done: bool) -> Response:
+    """Answer 200 when a change is carried out, 202 with `Retry-After` while it waits for its FTP host."""
+    response: Response = jsonify(body)
+    if not done:
+        response.status_code = 202
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
 def answer_state(body: dict[str, Any], state: State, *, eta: float | None = None) -> Response:

@@ -10,14 +10,23 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from tempoftp.api import (  # noqa: F401 - each puts its route on a blueprint
+    block_share,
+    delete_account,
     delete_share,
+    expire_shares,
+    get_events,
     get_health,
     get_openapi,
     get_root,
     get_share,
     list_shares,
+    patch_share,
+    pause_hosts,
     post_share,
+    retry_share,
+    rotate_password,
     routes,
+    unblock_share,
 )
 from tempoftp.api.access import init_access, init_identity
 from tempoftp.api.body import init_body_limit

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Flask, current_app, request
+from pydantic import BaseModel, ConfigDict, model_validator
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from tempoftp.api.problems import Problem
@@ -18,10 +19,13 @@ def require_json_object() -> None:
     """Refuse a body that is not JSON (415 by its type, 400 by its content) or not an object (422).
 
     The schema library reads JSON silently: without this, malformed JSON would pass for a missing body, and a JSON
-    string that holds JSON would be unpacked.
+    string that holds JSON would be unpacked. No body at all, declared as JSON, is for the schema to judge; the
+    declaration keeps a browser from sending it for another site.
     """
     if not request.is_json:
         raise UnsupportedMediaType
+    if request.content_length == 0:
+        return
     _refuse_truncated_body()
     try:
         body = request.get_json()
@@ -46,6 +50,17 @@ def is_deeper_than(value: dict[str, object], levels: int) -> bool:
 def _iterate_parts(container: Any) -> Iterator[object]:
     parts = container.values() if isinstance(container, dict) else container
     return (part for part in parts if isinstance(part, dict | list))
+
+
+class OptionalBody(BaseModel):
+    """Base of a body that may be left out. Unknown keys and loose types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_nothing(cls, value: object) -> object:
+        return {} if value is None else value
 
 
 def _refuse_large_body() -> None:

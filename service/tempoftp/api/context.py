@@ -16,22 +16,27 @@ from tempoftp.shares.database import Database
 from tempoftp.shares.keys import KeyCheck
 
 _EXTENSION = "tempoftp"
-DELETION_SLOTS = 16
-"""Threads that may wait for deletions, beside the `api_threads` that answer everything else."""
+WAITING_SLOTS = 16
+"""Threads that may wait for a change to be carried out, beside the `api_threads` that answer everything else."""
+STREAM_SLOTS = 8
+"""Threads that may send events for a while, beside those."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
     """What one application has: settings, database, what is known of its keys, and slots.
 
-    The slots bound how many of its requests may wait for a deletion at once.
+    The slots bound how many of its requests may wait for a change, or stream events, at once.
     """
 
     settings: Settings
     database: Database
     key_check: KeyCheck
-    deletion_slots: threading.BoundedSemaphore = field(
-        default_factory=lambda: threading.BoundedSemaphore(DELETION_SLOTS)
+    waiting_slots: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(WAITING_SLOTS)
+    )
+    stream_slots: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(STREAM_SLOTS)
     )
     _turn: threading.Lock = field(default_factory=threading.Lock)
 

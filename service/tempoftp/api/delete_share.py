@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 from flask import Response
 from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
 from tempoftp.api.access import Role, allow, get_author, get_principal
 from tempoftp.api.answers import answer_state
@@ -14,12 +13,11 @@ from tempoftp.api.problems import document_refusals
 from tempoftp.api.request_id import get_request_id
 from tempoftp.api.routes import SHARE_ROUTE, shares
 from tempoftp.api.share_path import SharePath
+from tempoftp.api.waiting import wait_for
 from tempoftp.api.wake import wake_host
 from tempoftp.shares.deletion import request_deletion
 from tempoftp.shares.models import Share
 from tempoftp.shares.states import TERMINAL, State
-
-POLL_SECONDS = 0.1
 
 
 class DeletionAnswer(BaseModel):
@@ -56,26 +54,11 @@ def delete_share(path: SharePath) -> Response:
 
 
 def wait_until_gone(context: ApiContext, share_id: str, generation: int) -> bool:
-    """Look at the row until this generation has ended, for at most `deletion_wait_seconds`.
+    """Wait a bounded time until this generation of a share has ended."""
 
-    When too many requests wait already, look once: a flood of deletions must not keep others from an answer.
-    """
-    if not context.deletion_slots.acquire(blocking=False):
-        return _look_until(context, share_id, generation, time.monotonic())
-    try:
-        deadline = time.monotonic() + context.settings.deletion_wait_seconds
-        return _look_until(context, share_id, generation, deadline)
-    finally:
-        context.deletion_slots.release()
+    def is_gone(session: Session) -> bool:
+        share = session.get_one(Share, share_id)
+        # A later generation can only have begun after this one had ended.
+        return share.generation > generation or share.state in TERMINAL
 
-
-def _look_until(context: ApiContext, share_id: str, generation: int, deadline: float) -> bool:
-    while True:
-        with context.database.read() as session:
-            share = session.get_one(Share, share_id)
-            # A later generation can only have begun after this one had ended.
-            if share.generation > generation or share.state in TERMINAL:
-                return True
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(POLL_SECONDS)
+    return wait_for(context, is_gone)

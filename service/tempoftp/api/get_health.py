@@ -34,6 +34,11 @@ class HostHealth(BaseModel):
     database: Word
     visto: str | None = Field(description="When: ISO 8601, UTC.")
     problemas: list[str]
+    pausado: bool = Field(description="No new run starts on it.")
+    razon: str | None = Field(description="Why it is paused.")
+    autor: str | None = Field(description="Who paused it.")
+    desde: str | None = Field(description="Since when: ISO 8601, UTC.")
+    corridas: int = Field(description="Runs that are under way.")
 
 
 class HealthAnswer(BaseModel):

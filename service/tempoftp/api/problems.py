@@ -21,10 +21,14 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from tempoftp.api.request_id import get_request_id
 from tempoftp.settings import SettingsError
 from tempoftp.shares.errors import (
+    AccountNotFound,
+    AccountNotOurs,
+    HostNotFound,
     IdInUse,
     IllegalTransition,
     InvalidRequest,
     InvalidSource,
+    LifetimeInPast,
     ShareNotFound,
     ShareRefused,
     SourceNotAllowed,
@@ -94,6 +98,10 @@ _SHARE_REFUSALS: tuple[tuple[type[ShareRefused], tuple[int, str]], ...] = (
     (InvalidRequest, (422, "Datos no válidos")),
     (SourceNotAllowed, (403, "Origen no permitido")),
     (IdInUse, (409, "Id en uso")),
+    (LifetimeInPast, (409, "El fin quedaría en el pasado")),
+    (AccountNotOurs, (409, "La cuenta es de antes")),
+    (AccountNotFound, (404, "Cuenta no encontrada")),
+    (HostNotFound, (404, "Servidor FTP no encontrado")),
     (IllegalTransition, (409, "El estado no lo permite")),
 )
 

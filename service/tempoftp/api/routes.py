@@ -21,7 +21,10 @@ shares = APIBlueprint("shares", __name__, abp_security=NEEDS_TOKEN, abp_response
 system = APIBlueprint("system", __name__)
 
 
-@shares.before_request
 def _check_body() -> None:
-    if request.method == "POST":
+    if request.method in ("POST", "PATCH"):
         require_json_object()
+
+
+shares.before_request(_check_body)
+system.before_request(_check_body)

@@ -11,7 +11,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from tempoftp.api.app import create_app
-from tempoftp.api.context import DELETION_SLOTS
+from tempoftp.api.context import STREAM_SLOTS, WAITING_SLOTS
 from tempoftp.settings import Settings
 
 # A worker process whose threads are all stuck for so long is killed and replaced.
@@ -47,8 +47,8 @@ def build_options(settings: Settings, *, workers: int, pidfile: Path | None) -> 
         "bind": f"{host}:{settings.port}",
         "worker_class": "gthread",
         "workers": workers,
-        "threads": settings.api_threads + DELETION_SLOTS,
-        # DELETE holds a thread for its bounded wait; the limit must not cut that.
+        "threads": settings.api_threads + WAITING_SLOTS + STREAM_SLOTS,
+        # A change holds a thread for its bounded wait; the limit must not cut that.
         "timeout": STUCK_SECONDS + int(settings.deletion_wait_seconds),
         "graceful_timeout": STOP_SECONDS + int(settings.deletion_wait_seconds),
         "keepalive": KEEPALIVE_SECONDS,

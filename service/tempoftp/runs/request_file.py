@@ -78,7 +78,7 @@ def build_share_item(share: Share, account: Account) -> ShareItem:
     )
 
 
-def build_user_item(account: Account, *, wanted: bool, end_sessions: bool) -> UserItem:
+def build_user_item(account: Account, *, wanted: bool, end_sessions: bool = False) -> UserItem:
     """Return what is wanted of an account. One that goes or is blocked takes its open sessions along."""
     if not wanted:
         return UserItem(
@@ -92,7 +92,7 @@ def build_user_item(account: Account, *, wanted: bool, end_sessions: bool) -> Us
         name=account.name,
         state="blocked" if account.blocked else "present",
         password_hash=account.password_hash,
-        password_generation=account.password_generation,
+        password_generation=account.password_generation if needs_new_password(account) else None,
         update_password="always" if needs_new_password(account) else None,
         end_sessions=end_sessions,
         adopt=account.adopt,

@@ -13,7 +13,7 @@ from tempoftp.shares.errors import IllegalTransition
 from tempoftp.shares.models import Account, Share
 from tempoftp.shares.states import DELIVERED, ON_ITS_WAY
 from tempoftp.shares.views import find_share
-from tempoftp.shares.wishes import Wanted, change_wish, read_wish
+from tempoftp.shares.wishes import Wanted, change_wish
 
 BLOCKABLE = ON_ITS_WAY | DELIVERED
 
@@ -24,6 +24,7 @@ def request_block(
     *,
     whole_account: bool,
     reason: str | None,
+    emails: frozenset[str] | None = None,
     author: str,
     request_id: str,
 ) -> Share:
@@ -31,7 +32,7 @@ def request_block(
 
     Asked again it only takes over the reason. Raises ShareNotFound, IllegalTransition.
     """
-    share, account = _find_blockable(session, share_id)
+    share, account = _find_blockable(session, share_id, emails)
     if whole_account:
         already, account.blocked, account.block_reason = account.blocked, True, reason
     else:
@@ -45,13 +46,19 @@ def request_block(
 
 
 def request_unblock(
-    session: Session, share_id: str, *, whole_account: bool, author: str, request_id: str
+    session: Session,
+    share_id: str,
+    *,
+    whole_account: bool,
+    emails: frozenset[str] | None = None,
+    author: str,
+    request_id: str,
 ) -> Share:
     """Have a share shown again, or with `whole_account` every share that is not blocked for itself.
 
     Raises ShareNotFound; IllegalTransition also for a share whose account is blocked: that block is the one to lift.
     """
-    share, account = _find_blockable(session, share_id)
+    share, account = _find_blockable(session, share_id, emails)
     if whole_account:
         already, account.blocked, account.block_reason = not account.blocked, False, None
     elif account.blocked:
@@ -67,15 +74,8 @@ def request_unblock(
     return share
 
 
-def tell_block_reason(share: Share, account: Account) -> str | None:
-    """Return why a share is, or is to be, blocked: its account's reason stands before its own."""
-    if read_wish(share, account) is not Wanted.BLOCKED:
-        return None
-    return account.block_reason if account.blocked else share.block_reason
-
-
-def _find_blockable(session: Session, share_id: str) -> tuple[Share, Account]:
-    share = find_share(session, share_id)
+def _find_blockable(session: Session, share_id: str, emails: frozenset[str] | None) -> tuple[Share, Account]:
+    share = find_share(session, share_id, emails)
     if share.state not in BLOCKABLE:
         raise IllegalTransition(
             f"la solicitud está en {share.state}; solo se bloquea o desbloquea la que está en camino o entregada"

@@ -13,6 +13,7 @@ from tempoftp.settings import Settings
 from tempoftp.shares.database import database_now
 from tempoftp.shares.keys import describe_unreadable
 from tempoftp.shares.models import FtpHost, Share
+from tempoftp.shares.pauses import count_runs, describe_pause
 from tempoftp.shares.views import write_time
 
 GIGABYTE = 10**9
@@ -30,7 +31,12 @@ def read_health(session: Session, settings: Settings, *, unreadable: Sequence[st
     """
     now = database_now(session)
     rows = {row.name: row for row in session.scalars(select(FtpHost))}
-    hosts = {name: _describe_host(rows.get(name), settings, now) for name in settings.ftp_host_names}
+    runs = count_runs(session)
+    hosts = {
+        name: _describe_host(rows.get(name), settings, now)
+        | describe_pause(rows.get(name), runs.get(name, 0))
+        for name in settings.ftp_host_names
+    }
     problems = [f"{name}: {text}" for name, host in hosts.items() for text in host["problemas"]]
     waiting, age = _read_queue(session, now)
     if age > QUEUE_AGE_LIMIT:
@@ -54,12 +60,15 @@ def read_health(session: Session, settings: Settings, *, unreadable: Sequence[st
 
 
 def _describe_host(row: FtpHost | None, settings: Settings, now: datetime) -> dict[str, Any]:
-    if row is None or row.facts_at is None:
+    if row is None or (row.facts_at is None and not row.paused):
         reason = row.error_message if row is not None and row.error_message else "no run has reached it yet"
         return _build_host(None, None, None, [reason])
     problems: list[str] = []
     if row.error_class is not None:
         problems.append(f"{row.error_class}: {row.error_message}")
+    if row.paused or row.facts_at is None:
+        # Nobody asks it: what it said last is no problem of now.
+        return _build_host(row.facts, None, row.facts_at, problems)
     age = (now - row.facts_at).total_seconds()
     if age > STALE_FACTOR * settings.facts_max_age_seconds:
         problems.append(f"last heard of {age:.0f} s ago")
@@ -99,10 +108,13 @@ def _worst(words: Any) -> str:
 
 
 def _read_queue(session: Session, now: datetime) -> tuple[int, float]:
-    """Return how many due shares wait unleased, and for how many seconds the oldest has."""
+    """Return how many due shares wait unleased, and for how many seconds the oldest has; not on paused hosts."""
+    paused = select(FtpHost.name).where(FtpHost.paused.is_(True))
     row = session.execute(
         select(func.count(), func.min(Share.due_at)).where(
-            Share.due_at <= now, (Share.lease_until.is_(None)) | (Share.lease_until <= now)
+            Share.due_at <= now,
+            (Share.lease_until.is_(None)) | (Share.lease_until <= now),
+            Share.ftp_host.not_in(paused),
         )
     ).one()
     oldest: datetime | None = row[1]

@@ -24,7 +24,14 @@ def check_lifetime(settings: Settings, days: int) -> None:
 
 
 def request_lifetime(
-    session: Session, settings: Settings, share_id: str, days: int, *, author: str, request_id: str
+    session: Session,
+    settings: Settings,
+    share_id: str,
+    days: int,
+    *,
+    emails: frozenset[str] | None = None,
+    author: str,
+    request_id: str,
 ) -> Share:
     """Have a share live so many days from when it was ready. Commit, then wake its host.
 
@@ -34,7 +41,7 @@ def request_lifetime(
     Raises ShareNotFound, InvalidRequest, IllegalTransition, LifetimeInPast.
     """
     check_lifetime(settings, days)
-    share = find_share(session, share_id)
+    share = find_share(session, share_id, emails)
     if share.state not in ON_ITS_WAY | DELIVERED:
         raise IllegalTransition(
             f"la solicitud está en {share.state}; su vigencia ya no se puede cambiar, pida otra"

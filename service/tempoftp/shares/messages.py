@@ -5,8 +5,14 @@ The technical words of rsync, ssh or MySQL stay as they came, behind «Detalle:�
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from tempoftp.shares.errors import ShareError
 from tempoftp.shares.states import State
+
+if TYPE_CHECKING:
+    from tempoftp.shares.models import Share
 
 STATE_MESSAGES: dict[State, str] = {
     State.RECIBIDO: "Solicitud aceptada; espera su turno.",
@@ -52,6 +58,15 @@ PENDING_MESSAGES: dict[str, str] = {
     "cambio": "Espera a que el servidor FTP confirme el último cambio.",
 }
 PAUSED_MESSAGE = "El servidor FTP está en pausa por mantenimiento; lo pendiente sigue cuando termine."
+
+
+def explain_state(share: Share, pending: Iterable[str], *, paused: bool) -> str:
+    """Return the state of a share in words: what failed last, else the state; and what waits for its FTP host."""
+    parts = [share.message or STATE_MESSAGES[State(share.state)]]
+    parts += [PENDING_MESSAGES[word] for word in pending]
+    if paused:
+        parts.append(PAUSED_MESSAGE)
+    return " ".join(parts)
 
 
 def explain_error(error: ShareError) -> str:

@@ -15,7 +15,13 @@ from tempoftp.shares.wishes import Wanted, change_wish
 
 
 def request_retry(
-    session: Session, settings: Settings, share_id: str, *, author: str, request_id: str
+    session: Session,
+    settings: Settings,
+    share_id: str,
+    *,
+    emails: frozenset[str] | None = None,
+    author: str,
+    request_id: str,
 ) -> Share:
     """Begin a failed share again as a new generation; what was copied of it is not copied twice.
 
@@ -23,7 +29,7 @@ def request_retry(
 
     Raises ShareNotFound; IllegalTransition when nothing of it has failed.
     """
-    share = find_share(session, share_id)
+    share = find_share(session, share_id, emails)
     if share.state == State.ERROR:
         ensure_password(session.get_one(Account, share.ftpuser), settings.build_fernet())
         share.wanted = Wanted.PRESENT if share.wanted == Wanted.ABSENT else share.wanted

@@ -17,7 +17,13 @@ OPENABLE = ON_ITS_WAY | DELIVERED
 
 
 def request_rotation(
-    session: Session, settings: Settings, share_id: str, *, author: str, request_id: str
+    session: Session,
+    settings: Settings,
+    share_id: str,
+    *,
+    emails: frozenset[str] | None = None,
+    author: str,
+    request_id: str,
 ) -> tuple[Share, Account]:
     """Give the account of a share a new password. Commit, then wake its host.
 
@@ -26,7 +32,7 @@ def request_rotation(
 
     Raises ShareNotFound, IllegalTransition; AccountNotOurs for an account that was there before tempoftp.
     """
-    share = find_share(session, share_id)
+    share = find_share(session, share_id, emails)
     if share.state not in OPENABLE:
         raise IllegalTransition(f"la solicitud está en {share.state}; ya no hay cuenta que abrir para ella")
     account = session.get_one(Account, share.ftpuser)

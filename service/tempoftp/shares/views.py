@@ -13,21 +13,25 @@ from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
 from tempoftp.shares.errors import InvalidRequest, ShareNotFound
-from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, STATE_MESSAGES
+from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, STATE_MESSAGES, explain_state
 from tempoftp.shares.models import Account, FtpHost, Share
 from tempoftp.shares.states import State
+from tempoftp.shares.wishes import Wanted, list_pending, read_wish
 
 LIST_DEFAULT = 100
 LIST_MAX = 1000
 
 
-def find_share(session: Session, share_id: str, emails: frozenset[str] | None) -> Share:
-    """Return a share that is not deleted, and with `emails` only one of these. Raises ShareNotFound.
+def find_share(
+    session: Session, share_id: str, emails: frozenset[str] | None, *, deleted: bool = False
+) -> Share:
+    """Return a share that is not deleted (with `deleted` also one that is), and with `emails` only one of these.
 
-    What is another's is not told apart from what does not exist.
+    What is another's is not told apart from what does not exist. Raises ShareNotFound.
     """
     share = session.get(Share, share_id)
-    if share is None or share.state == State.ELIMINADO or (emails is not None and share.email not in emails):
+    is_hidden = share is not None and share.state == State.ELIMINADO and not deleted
+    if share is None or is_hidden or (emails is not None and share.email not in emails):
         raise ShareNotFound(f"no existe la solicitud {share_id!r}")
     return share
 
@@ -35,11 +39,17 @@ def find_share(session: Session, share_id: str, emails: frozenset[str] | None) -
 def describe_share(session: Session, settings: Settings, share: Share) -> dict[str, Any]:
     """Return a share as `GET /tmpftp/{id}` shows it; with the credentials once it is `listo`."""
     state = State(share.state)
+    account = session.get_one(Account, share.ftpuser)
+    host = session.get(FtpHost, share.ftp_host)
+    pending = list_pending(share, account)
+    paused = host is not None and host.paused and share.due_at is not None
     answer: dict[str, Any] = {
         "id": share.id,
         "status": state.value,
-        "mensaje": share.message or STATE_MESSAGES[state],
+        "mensaje": explain_state(share, pending, paused=paused),
         "error": share.error_class,
+        "pendiente": [word.value for word in pending],
+        "en_pausa": paused,
         "ruta": share.source,
         "email": share.email,
         "vigencia": share.lifetime_days,
@@ -48,10 +58,32 @@ def describe_share(session: Session, settings: Settings, share: Share) -> dict[s
         "omitidos": {"total": share.skipped_total or 0, "lista": list(share.skipped or [])},
     }
     if state is State.LISTO:
-        answer |= _describe_access(session, settings, share)
+        answer |= _describe_access(settings, share, account, host)
+        if answer["password_tipo"] == "hash" and not (share.message or pending or paused):  # noqa: S105
+            answer["mensaje"] = READY_WITH_EARLIER_PASSWORD
     elif share.expires is not None:
         answer["expira"] = write_time(share.expires)
+    if read_wish(share, account) is Wanted.BLOCKED:
+        answer |= describe_block(share, account)
     return answer
+
+
+def explain_share(session: Session, share: Share) -> str:
+    """Return a share's state, and what waits for its FTP host, in words."""
+    account = session.get_one(Account, share.ftpuser)
+    host = session.get(FtpHost, share.ftp_host)
+    paused = host is not None and host.paused and share.due_at is not None
+    return explain_state(share, list_pending(share, account), paused=paused)
+
+
+def describe_block(share: Share, account: Account) -> dict[str, Any]:
+    """Return whose share is blocked and why, and whether its login is blocked in MySQL, as the last run saw it."""
+    return {
+        "usuario": share.ftpuser,
+        "razon": account.block_reason if account.blocked else share.block_reason,
+        "alcance": "cuenta" if account.blocked else "solicitud",
+        "en_mysql": account.status == "blocked",
+    }
 
 
 def describe_progress(share: Share) -> dict[str, Any]:
@@ -67,12 +99,12 @@ def describe_progress(share: Share) -> dict[str, Any]:
     }
 
 
-def _describe_access(session: Session, settings: Settings, share: Share) -> dict[str, Any]:
-    account = session.get_one(Account, share.ftpuser)
+def _describe_access(
+    settings: Settings, share: Share, account: Account, host: FtpHost | None
+) -> dict[str, Any]:
     password, kind = show_password(account, share, reuse_password=settings.reuse_password)
-    host = session.get(FtpHost, share.ftp_host)
     server: dict[str, Any] = ((host.facts or {}).get("server") or {}) if host is not None else {}
-    answer: dict[str, Any] = {
+    return {
         "usuario": share.ftpuser,
         "ftpuser": share.ftpuser,
         "password": password,
@@ -89,17 +121,18 @@ def _describe_access(session: Session, settings: Settings, share: Share) -> dict
         # Counting downloads comes with the transfer log: until then they are not known, which is not zero.
         "descargas": {"total_descargas": None, "ultima_descarga": None},
     }
-    if kind == "hash":
-        answer["mensaje"] = share.message or READY_WITH_EARLIER_PASSWORD
-    return answer
 
 
 def show_password(account: Account, share: Share, *, reuse_password: bool) -> tuple[str | None, str]:
     """Return what a requester is shown as password, and its kind, `fernet` or `hash`.
 
-    The token is for every share that was asked for before the account existed; a later one gets the stored hash.
+    The token is for every share that was asked for before the account existed, or before its present password was
+    made; a later one gets the stored hash.
     """
-    is_first = account.exists_since is None or share.created_at <= account.exists_since
+    since = account.exists_since
+    if since is not None and account.password_since is not None:
+        since = max(since, account.password_since)
+    is_first = since is None or share.created_at <= since
     if account.token is not None and (is_first or reuse_password):
         return account.token, "fernet"
     return account.password_hash, "hash"

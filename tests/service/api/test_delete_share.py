@@ -60,7 +60,7 @@ def test_a_flood_of_deletions_is_not_waited_for(
     client: FlaskClient, patient_client: FlaskClient, body: dict[str, Any]
 ) -> None:
     client.post("/tmpftp", json=body)
-    slots = patient_client.application.extensions["tempoftp"].deletion_slots
+    slots = patient_client.application.extensions["tempoftp"].waiting_slots
     while slots.acquire(blocking=False):
         pass
     begun = time.monotonic()
@@ -95,9 +95,7 @@ def test_of_a_deleted_share_is_404(
     assert client.delete("/tmpftp/proyecto_real_1").status_code == 404
 
 
-@pytest.mark.parametrize(
-    "share_id", ["nada", "..", "%00", "a%0ab", "expired", "user", "ñ", "a" * 300, "%7B%7B1%7D%7D"]
-)
+@pytest.mark.parametrize("share_id", ["nada", "..", "%00", "a%0ab", "user", "ñ", "a" * 300, "%7B%7B1%7D%7D"])
 def test_of_what_is_no_share_is_404(client: FlaskClient, share_id: str, count_rows) -> None:
     answer = client.delete(f"/tmpftp/{share_id}")
     assert answer.status_code == 404

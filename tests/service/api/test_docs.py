@@ -13,11 +13,19 @@ from flask.testing import FlaskClient
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from tempoftp.api.answers import ShareAnswer
+from tempoftp.api.block_share import BlockAnswer, BlockRequest
+from tempoftp.api.delete_account import AccountDeletionAnswer
 from tempoftp.api.delete_share import DeletionAnswer
+from tempoftp.api.expire_shares import ExpiryAnswer
+from tempoftp.api.get_events import EventsAnswer
 from tempoftp.api.get_health import HealthAnswer
 from tempoftp.api.get_root import RootAnswer
 from tempoftp.api.list_shares import ListAnswer
+from tempoftp.api.patch_share import LifetimeAnswer, LifetimeRequest
+from tempoftp.api.pause_hosts import PauseAnswer, PauseRequest, ResumeRequest
 from tempoftp.api.post_share import AcceptedAnswer
+from tempoftp.api.rotate_password import PasswordAnswer
+from tempoftp.api.unblock_share import UnblockRequest
 from tempoftp.cli.main import main
 from tempoftp.shares.requests import RESERVED_IDS, ShareRequest
 
@@ -34,9 +42,19 @@ EXAMPLES: dict[str, list[type[BaseModel]]] = {
     "GET /tmpftp/{id}": [ShareAnswer, ShareAnswer],
     "GET /tmpftp": [ListAnswer],
     "DELETE /tmpftp/{id}": [DeletionAnswer],
+    "PATCH /tmpftp/{id}": [LifetimeRequest, LifetimeAnswer],
+    "POST /tmpftp/{id}/bloquear": [BlockRequest, BlockAnswer],
+    "POST /tmpftp/{id}/desbloquear": [UnblockRequest, BlockAnswer],
+    "POST /tmpftp/{id}/reintentar": [AcceptedAnswer],
+    "POST /tmpftp/{id}/password": [PasswordAnswer],
+    "GET /tmpftp/{id}/eventos": [EventsAnswer],
+    "DELETE /tmpftp/user/{ftpuser}": [AccountDeletionAnswer],
+    "DELETE /tmpftp/expired": [ExpiryAnswer],
     "GET /": [RootAnswer],
     "GET /health": [HealthAnswer],
     "GET /openapi.json": [],
+    "POST /pausar": [PauseRequest, PauseAnswer],
+    "POST /reanudar": [ResumeRequest, PauseAnswer],
 }
 
 

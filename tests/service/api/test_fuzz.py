@@ -79,7 +79,8 @@ def test_raw_bytes(client: FlaskClient, raw: bytes, content_type: str) -> None:
     share_id=st.binary(min_size=1, max_size=30), method=st.sampled_from(["GET", "DELETE", "HEAD", "PATCH"])
 )
 def test_a_path(client: FlaskClient, share_id: bytes, method: str) -> None:
-    answer = client.open("/tmpftp/" + quote(share_id, safe=""), method=method)
+    body = {"vigencia": 3} if method == "PATCH" else None
+    answer = client.open("/tmpftp/" + quote(share_id, safe=""), method=method, json=body)
     assert answer.status_code in {404, 405}
     assert answer.mimetype == "application/problem+json"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,76 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
 from tempoftp.shares.deletion import request_deletion
 from tempoftp.shares.errors import ERROR_CLASSES, ShareError
 from tempoftp.shares.leases import claim_shares
 from tempoftp.shares.messages import ERROR_MESSAGES
 from tempoftp.shares.models import Account, FtpHost, Share, utc_now
-from tempoftp.shares.outcomes import Applied, apply_failure, apply_outcome
-from tempoftp.shares.results import Outcome
+from tempoftp.shares.outcomes import apply_failure
 from tempoftp.shares.states import State
 from tempoftp.shares.steps import Claim, plan_backoff, plan_delay
 
-USER = "ftp_alguien_dominio"
 READY = {"id": "p1", "generation": 1, "ready_at": "2026-11-23T12:00:00Z", "expires": "2026-11-26T12:00:00Z"}
+USER = "ftp_alguien_dominio"
 TRANSIENT = sorted(name for name, entry in ERROR_CLASSES.items() if entry.transient)
-# `ended` is no failure of the share: its host was first, see test_wishes.py.
+# `ended` is no failure of the share: its host was first, see test_lifetime.py.
 PERMANENT = sorted({name for name, entry in ERROR_CLASSES.items() if not entry.transient} - {"ended"})
-
-
-class Desk:
-    """One share of one account, claimed and reported on."""
-
-    def __init__(self, settings: Settings, database: Database, ftp_host: str) -> None:
-        self.settings, self.database, self.ftp_host = settings, database, ftp_host
-        self.number = 0
-
-    def claim(self) -> Claim:
-        self.number += 1
-        run_id = f"run{self.number}"
-        with self.database.write() as session:
-            session.execute(
-                update(Share).where(Share.due_at.is_not(None)).values(due_at=utc_now() - timedelta(seconds=1))
-            )
-            shares = claim_shares(session, self.ftp_host, run_id, 50, 30)
-            absent = {share.ftpuser for share in shares if share.state == State.ELIMINANDO}
-            return Claim(
-                run_id, self.ftp_host, {share.id: share.generation for share in shares}, frozenset(absent)
-            )
-
-    def report(
-        self, claim: Claim, *shares: dict[str, Any], users: list[dict[str, Any]] | None = None
-    ) -> Applied:
-        outcome = {
-            "schema": 1,
-            "run_id": claim.run_id,
-            "shares": [{"id": "p1", "generation": 1, **share} for share in shares],
-            "users": users or [],
-            "host": {"space_free": 7},
-            "database": {"ok": True},
-        }
-        with self.database.write() as session:
-            return apply_outcome(session, self.settings, claim, Outcome.model_validate(outcome))
-
-    def step(self, share: dict[str, Any], user: dict[str, Any] | None = None) -> Share:
-        self.report(self.claim(), share, users=[{"name": USER, **user}] if user else None)
-        return self.share()
-
-    def share(self) -> Share:
-        with self.database.read() as session:
-            return session.get_one(Share, "p1")
-
-    def account(self) -> Account:
-        with self.database.read() as session:
-            return session.get_one(Account, USER)
-
-
-@pytest.fixture
-def desk(settings: Settings, database: Database, ftp_host: str, accept_share: Callable[..., Share]) -> Desk:
-    accept_share("p1")
-    return Desk(settings, database, ftp_host)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +36,7 @@ def desk(settings: Settings, database: Database, ftp_host: str, accept_share: Ca
         ("delivered", State.TRASLADO),
     ],
 )
-def test_present_on_its_way(desk: Desk, result: str, state: State) -> None:
+def test_present_on_its_way(desk: Any, result: str, state: State) -> None:
     share = desk.step(
         {
             "state": result,
@@ -112,7 +55,7 @@ def test_present_on_its_way(desk: Desk, result: str, state: State) -> None:
     assert (share.lease_run_id, share.lease_until) == (None, None)
 
 
-def test_delivered_and_confirmed_is_ready(desk: Desk) -> None:
+def test_delivered_and_confirmed_is_ready(desk: Any) -> None:
     share = desk.step(
         {"state": "delivered", "path": "/data/x/p1", "skipped": ["a", "b"], "skipped_total": 2},
         {
@@ -145,13 +88,13 @@ def test_delivered_and_confirmed_is_ready(desk: Desk) -> None:
         {"state": "present", "shares": [READY | {"ready_at": None}]},
     ],
 )
-def test_delivered_without_confirmation_is_not_ready(desk: Desk, user: dict[str, Any] | None) -> None:
+def test_delivered_without_confirmation_is_not_ready(desk: Any, user: dict[str, Any] | None) -> None:
     share = desk.step({"state": "delivered"}, user)
     assert share.state == State.TRASLADO
     assert share.due_at is not None
 
 
-def test_account_that_was_there_keeps_its_password(desk: Desk) -> None:
+def test_account_that_was_there_keeps_its_password(desk: Any) -> None:
     desk.step(
         {"state": "delivered"},
         {"state": "present", "origin": "adopted", "password_hash": "$2b$old", "shares": [READY]},
@@ -161,7 +104,7 @@ def test_account_that_was_there_keeps_its_password(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("error_class", PERMANENT)
-def test_permanent_error_ends_it(desk: Desk, error_class: str) -> None:
+def test_permanent_error_ends_it(desk: Any, error_class: str) -> None:
     share = desk.step(
         {"state": "failed", "error": {"class": error_class, "message": "what, where, what to do"}}
     )
@@ -174,7 +117,7 @@ def test_permanent_error_ends_it(desk: Desk, error_class: str) -> None:
 
 
 @pytest.mark.parametrize("error_class", TRANSIENT)
-def test_transient_error_keeps_the_state_and_is_retried(desk: Desk, error_class: str) -> None:
+def test_transient_error_keeps_the_state_and_is_retried(desk: Any, error_class: str) -> None:
     desk.step({"state": "copying"})
     share = desk.step({"state": "failed", "error": {"class": error_class, "message": "later"}})
     assert (share.state, share.error_class) == (State.TRASLADO, error_class)
@@ -185,7 +128,7 @@ def test_transient_error_keeps_the_state_and_is_retried(desk: Desk, error_class:
     assert (share.retry_until - utc_now()).total_seconds() == pytest.approx(24 * 3600, abs=60)
 
 
-def test_transient_error_after_its_deadline_is_permanent(desk: Desk) -> None:
+def test_transient_error_after_its_deadline_is_permanent(desk: Any) -> None:
     error = {"state": "failed", "error": {"class": "no_space", "message": "disk full"}}
     desk.step(error)
     with desk.database.write() as session:
@@ -196,7 +139,7 @@ def test_transient_error_after_its_deadline_is_permanent(desk: Desk) -> None:
     assert "disk full" in share.message
 
 
-def test_deadline_is_lifted_by_progress_only(desk: Desk) -> None:
+def test_deadline_is_lifted_by_progress_only(desk: Any) -> None:
     error = {"state": "failed", "error": {"class": "copy_failed", "message": "x"}}
     desk.step({"state": "copying", "bytes_done": 5})
     deadline = desk.step(error | {"bytes_done": 5}).retry_until
@@ -206,7 +149,7 @@ def test_deadline_is_lifted_by_progress_only(desk: Desk) -> None:
     assert (moved.retry_until, moved.attempt) == (None, 0)
 
 
-def test_error_of_the_account_is_the_shares(desk: Desk) -> None:
+def test_error_of_the_account_is_the_shares(desk: Any) -> None:
     error = {"class": "database_unavailable", "message": "no answer"}
     share = desk.step({"state": "delivered"}, {"state": "unknown", "error": error})
     assert (share.state, share.error_class) == (State.TRASLADO, "database_unavailable")
@@ -218,20 +161,20 @@ def test_error_of_the_account_is_the_shares(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "shares", [[], [{"id": "other", "state": "copying"}], [{"state": "absent"}], [{"state": "failed"}]]
 )
-def test_report_that_says_nothing_of_it_is_retried(desk: Desk, shares: list[dict[str, Any]]) -> None:
+def test_report_that_says_nothing_of_it_is_retried(desk: Any, shares: list[dict[str, Any]]) -> None:
     desk.report(desk.claim(), *shares)
     share = desk.share()
     assert (share.state, share.error_class) == (State.PREPARANDO, "run_failed")
     assert share.due_at is not None
 
 
-def test_it_never_goes_back(desk: Desk) -> None:
+def test_it_never_goes_back(desk: Any) -> None:
     desk.step({"state": "copying", "bytes_done": 5})
     share = desk.step({"state": "queued"})  # its host rebooted
     assert share.state == State.TRASLADO
 
 
-def test_failed_run_counts_for_every_share_and_for_the_host(desk: Desk) -> None:
+def test_failed_run_counts_for_every_share_and_for_the_host(desk: Any) -> None:
     error = ShareError.of("ftp_host_unreachable", "no route")
     with desk.database.write() as session:
         applied = apply_failure(session, desk.settings, desk_claim(desk, session), error)
@@ -247,12 +190,12 @@ def test_failed_run_counts_for_every_share_and_for_the_host(desk: Desk) -> None:
     assert (host.error_class, host.facts_at) == ("ftp_host_unreachable", None)
 
 
-def desk_claim(desk: Desk, session: Any) -> Claim:
+def desk_claim(desk: Any, session: Any) -> Claim:
     shares = claim_shares(session, desk.ftp_host, "run9", 50, 30)
     return Claim("run9", desk.ftp_host, {share.id: share.generation for share in shares})
 
 
-def test_facts_are_kept_and_clear_the_error(desk: Desk) -> None:
+def test_facts_are_kept_and_clear_the_error(desk: Any) -> None:
     with desk.database.write() as session:
         session.add(FtpHost(name=desk.ftp_host, error_class="run_failed", error_message="x", paused=False))
     desk.step({"state": "copying"})
@@ -266,7 +209,7 @@ class TestAbsent:
     """Deletion: retried for ever, done only when verified."""
 
     @pytest.fixture
-    def desk(self, desk: Desk) -> Desk:
+    def desk(self, desk: Any) -> Any:
         desk.step({"state": "delivered"}, {"state": "present", "password_matches": True, "shares": [READY]})
         with desk.database.write() as session:
             request_deletion(session, "p1", author="x", request_id="r2")
@@ -280,7 +223,7 @@ class TestAbsent:
             {"state": "present", "kept_reason": "adopted"},
         ],
     )
-    def test_gone_and_account_gone_or_rightly_kept(self, desk: Desk, user: dict[str, Any]) -> None:
+    def test_gone_and_account_gone_or_rightly_kept(self, desk: Any, user: dict[str, Any]) -> None:
         share = desk.step({"state": "absent", "generation": 2}, user)
         assert (share.state, share.due_at) == (State.ELIMINADO, None)
         assert (desk.account().token is None) == (user["state"] == "absent")
@@ -294,13 +237,13 @@ class TestAbsent:
             ("absent", None),
         ],
     )
-    def test_not_yet(self, desk: Desk, result: str, user: dict[str, Any] | None) -> None:
+    def test_not_yet(self, desk: Any, result: str, user: dict[str, Any] | None) -> None:
         share = desk.step({"state": result, "generation": 2}, user)
         assert share.state == State.ELIMINANDO
         assert share.due_at is not None
 
     @pytest.mark.parametrize("error_class", [*TRANSIENT, *PERMANENT])
-    def test_no_error_ends_it(self, desk: Desk, error_class: str) -> None:
+    def test_no_error_ends_it(self, desk: Any, error_class: str) -> None:
         with desk.database.write() as session:
             session.get_one(Share, "p1").retry_until = utc_now() - timedelta(days=1)
         share = desk.step({"state": "failed", "error": {"class": error_class, "message": "m"}})
@@ -311,7 +254,7 @@ class TestAbsent:
 class TestLate:
     """A run that comes back after the world moved on changes nothing."""
 
-    def test_after_a_deletion(self, desk: Desk) -> None:
+    def test_after_a_deletion(self, desk: Any) -> None:
         claim = desk.claim()
         with desk.database.write() as session:
             request_deletion(session, "p1", author="x", request_id="r2")
@@ -321,7 +264,7 @@ class TestLate:
         share = desk.share()
         assert (share.state, share.generation, share.ready_at) == (State.ELIMINANDO, 2, None)
 
-    def test_after_another_run_took_over(self, desk: Desk) -> None:
+    def test_after_another_run_took_over(self, desk: Any) -> None:
         claim = desk.claim()
         with desk.database.write() as session:
             past = utc_now() - timedelta(seconds=1)
@@ -334,14 +277,14 @@ class TestLate:
         assert desk.report(second, {"state": "copying", "bytes_done": 3}).late == ()
         assert desk.share().bytes_done == 3
 
-    def test_after_its_lease_ran_out(self, desk: Desk) -> None:
+    def test_after_its_lease_ran_out(self, desk: Any) -> None:
         claim = desk.claim()
         with desk.database.write() as session:
             session.execute(update(Share).values(lease_until=utc_now() - timedelta(seconds=1)))
         assert desk.report(claim, {"state": "copying"}).late == ("p1",)
         assert desk.share().state == State.PREPARANDO
 
-    def test_failure_that_comes_late(self, desk: Desk) -> None:
+    def test_failure_that_comes_late(self, desk: Any) -> None:
         claim = desk.claim()
         with desk.database.write() as session:
             request_deletion(session, "p1", author="x", request_id="r2")

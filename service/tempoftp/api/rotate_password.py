@@ -1,0 +1,86 @@
+"""`POST /tmpftp/{id}/password`: a new password for the share's account, the only way to one."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from flask import Response
+from pydantic import BaseModel, Field
+
+from tempoftp.api.access import Role, allow, get_author, get_principal
+from tempoftp.api.answers import answer_change
+from tempoftp.api.body import OptionalBody
+from tempoftp.api.context import get_context
+from tempoftp.api.problems import document_refusals
+from tempoftp.api.request_id import get_request_id
+from tempoftp.api.routes import SHARE_ROUTE, shares
+from tempoftp.api.share_path import SharePath
+from tempoftp.api.waiting import wait_for_change
+from tempoftp.api.wake import wake_host
+from tempoftp.shares.models import Account, Share
+from tempoftp.shares.rotation import list_opened, request_rotation
+from tempoftp.shares.states import State
+from tempoftp.shares.views import explain_share
+from tempoftp.shares.wishes import Pending, list_pending
+
+
+class PasswordRequest(OptionalBody):
+    """Nothing needs to be said."""
+
+
+class PasswordAnswer(BaseModel):
+    """The new password. While `password` is pending, the FTP host still takes the old one."""
+
+    id: str
+    status: State
+    usuario: str = Field(description="The FTP account.")
+    password: str = Field(description="A Fernet token.")
+    password_tipo: Literal["fernet"]
+    abre: list[str] = Field(description="Every share that it opens, or will once it is delivered.")
+    pendiente: list[Pending]
+    mensaje: str
+
+
+@shares.post(
+    f"{SHARE_ROUTE}/password",
+    summary="Contraseña nueva para la cuenta de una solicitud",
+    responses={
+        200: PasswordAnswer,
+        202: PasswordAnswer,
+        **document_refusals(400, 404, 409, 413, 415, 422, 503),
+    },
+)
+@allow(Role.CLIENTE)
+def rotate_password(path: SharePath, body: PasswordRequest) -> Response:
+    """Make a new password, and end what is open with the old one: 200 once it works, 202 if it waits.
+
+    It is the account's: it opens all of its shares, as `abre` says. An account that was there before tempoftp is 409.
+    """
+    context = get_context()
+    share_id = path.read_id()
+    with context.write() as session:
+        share, account = request_rotation(
+            session,
+            context.settings,
+            share_id,
+            emails=get_principal().emails,
+            author=get_author(),
+            request_id=get_request_id(),
+        )
+        ftp_host, token = share.ftp_host, account.token
+    wake_host(context.settings, ftp_host)
+    done = wait_for_change(context, share_id, Pending.PASSWORD)
+    with context.database.read() as session:
+        share = session.get_one(Share, share_id)
+        account = session.get_one(Account, share.ftpuser)
+        answer = {
+            "id": share.id,
+            "status": share.state,
+            "usuario": account.name,
+            "password": token,
+            "password_tipo": "fernet",
+            "abre": list_opened(session, account),
+            "pendiente": [word.value for word in list_pending(share, account)],
+            "mensaje": explain_share(session, share),
+        }
+    return answer_change(answer, done=done)
