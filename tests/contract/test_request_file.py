@@ -70,7 +70,13 @@ def test_share_item_is_what_the_module_takes(share: ShareItem) -> None:
 
 
 @pytest.mark.parametrize(
-    "user", [USER, UserItem(name="ftp_a", state="absent", password_hash=None, end_sessions=True)]
+    "user",
+    [
+        USER,
+        USER.model_copy(update={"state": "blocked", "password_generation": 1, "end_sessions": True}),
+        USER.model_copy(update={"update_password": "always", "password_generation": 2}),
+        UserItem(name="ftp_a", state="absent", password_hash=None, end_sessions=True),
+    ],
 )
 def test_user_item_is_what_the_module_takes(user: UserItem) -> None:
     (item,) = dump(shares=[], users=[user])["users"]

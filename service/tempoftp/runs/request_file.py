@@ -90,9 +90,11 @@ def build_user_item(account: Account, *, wanted: bool, end_sessions: bool = Fals
         )
     return UserItem(
         name=account.name,
-        state="blocked" if account.blocked else "present",
+        # One that is not there yet has to be made, for the days of its shares count from then. It is made blocked, since
+        # every share of it is.
+        state="blocked" if account.blocked and account.exists_since is not None else "present",
         password_hash=account.password_hash,
-        password_generation=account.password_generation if needs_new_password(account) else None,
+        password_generation=account.password_generation,
         update_password="always" if needs_new_password(account) else None,
         end_sessions=end_sessions,
         adopt=account.adopt,
