@@ -90,7 +90,7 @@ def build_user_item(account: Account, *, wanted: bool, end_sessions: bool = Fals
         )
     return UserItem(
         name=account.name,
-        # One that is not there yet has to be made, for the days of its shares count from then. It is made blocked, since
+        # One that is not there yet has to be made: the days of its shares count from then. It will be blocked, since
         # every share of it is.
         state="blocked" if account.blocked and account.exists_since is not None else "present",
         password_hash=account.password_hash,
