@@ -204,10 +204,10 @@ class HostRunner:
             raise RunFailed(ShareError.of("run_failed", text)) from None
         hashes = self.hashers.map(lambda password: hash_password(password, scheme), passwords)
         found = {account.name: value for account, value in zip(todo, hashes, strict=True)}
-        tokens = {account.name: account.token for account in todo}
+        numbers = {account.name: account.password_generation for account in todo}
         with self.database.write() as session:
             for name, row in lock_accounts(session, run_id).items():
-                if name in found and row.token == tokens[name]:  # else there is a newer password since
+                if name in found and row.password_generation == numbers[name]:  # else there is a newer one since
                     row.password_hash = found[name]
         for account in todo:
             account.password_hash = found[account.name]
