@@ -38,7 +38,7 @@ from tempoftp.settings import Settings
 from tempoftp.shares.database import open_database
 from tempoftp.shares.keys import KeyCheck
 
-BLUEPRINTS = (routes.system, routes.shares)
+BLUEPRINTS = (routes.system, routes.hosts, routes.shares)
 
 
 class ReadableJson(DefaultJSONProvider):

@@ -58,7 +58,7 @@ class BlockAnswer(BaseModel):
     responses={
         200: BlockAnswer,
         202: BlockAnswer,
-        **document_refusals(400, 404, 409, 413, 415, 422, 503),
+        **document_refusals(400, 403, 404, 409, 413, 415, 422, 503),
     },
 )
 @allow(Role.OPERADOR)

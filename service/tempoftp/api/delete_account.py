@@ -39,7 +39,7 @@ class AccountDeletionAnswer(BaseModel):
     responses={
         200: AccountDeletionAnswer,
         202: AccountDeletionAnswer,
-        **document_refusals(404, 503),
+        **document_refusals(403, 404, 503),
     },
 )
 @allow(Role.OPERADOR)

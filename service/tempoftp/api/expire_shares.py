@@ -26,7 +26,7 @@ class ExpiryAnswer(BaseModel):
 @shares.delete(
     f"{SHARES_ROUTE}/expired",
     summary="Retirar ahora lo vencido",
-    responses={200: ExpiryAnswer, **document_refusals(503)},
+    responses={200: ExpiryAnswer, **document_refusals(403, 503)},
 )
 @allow(Role.OPERADOR)
 def expire_shares() -> Response:

@@ -12,7 +12,7 @@ from tempoftp.api.access import Role, allow, get_author
 from tempoftp.api.body import OptionalBody
 from tempoftp.api.context import get_context
 from tempoftp.api.problems import document_refusals
-from tempoftp.api.routes import system
+from tempoftp.api.routes import hosts
 from tempoftp.api.wake import wake_host
 from tempoftp.shares.models import FtpHost
 from tempoftp.shares.pauses import count_runs, describe_pause, pause_hosts, resume_hosts
@@ -52,10 +52,10 @@ class PauseAnswer(BaseModel):
     hosts: dict[str, HostPause]
 
 
-@system.post(
+@hosts.post(
     "/pausar",
     summary="Pausar un servidor FTP o todos",
-    responses={200: PauseAnswer, **document_refusals(400, 404, 413, 415, 422, 503)},
+    responses={200: PauseAnswer, **document_refusals(400, 403, 404, 413, 415, 422, 503)},
 )
 @allow(Role.OPERADOR)
 def pause(body: PauseRequest) -> Response:
@@ -66,10 +66,10 @@ def pause(body: PauseRequest) -> Response:
         return _answer(session, hosts)
 
 
-@system.post(
+@hosts.post(
     "/reanudar",
     summary="Reanudar un servidor FTP o todos",
-    responses={200: PauseAnswer, **document_refusals(400, 404, 413, 415, 422, 503)},
+    responses={200: PauseAnswer, **document_refusals(400, 403, 404, 413, 415, 422, 503)},
 )
 @allow(Role.OPERADOR)
 def resume(body: ResumeRequest) -> Response:

@@ -18,7 +18,8 @@ SECURITY_SCHEME = "token"
 NEEDS_TOKEN: list[dict[str, list[str]]] = [{SECURITY_SCHEME: []}]
 
 shares = APIBlueprint("shares", __name__, abp_security=NEEDS_TOKEN, abp_responses=document_refusals(401, 429))
-system = APIBlueprint("system", __name__)
+hosts = APIBlueprint("hosts", __name__, abp_security=NEEDS_TOKEN, abp_responses=document_refusals(401, 429))
+system = APIBlueprint("system", __name__, abp_responses=document_refusals(429))
 
 
 def _check_body() -> None:
@@ -26,5 +27,5 @@ def _check_body() -> None:
         require_json_object()
 
 
-shares.before_request(_check_body)
-system.before_request(_check_body)
+for _blueprint in (shares, hosts):
+    _blueprint.before_request(_check_body)

@@ -207,7 +207,9 @@ class HostRunner:
         numbers = {account.name: account.password_generation for account in todo}
         with self.database.write() as session:
             for name, row in lock_accounts(session, run_id).items():
-                if name in found and row.password_generation == numbers[name]:  # else there is a newer one since
+                if (
+                    name in found and row.password_generation == numbers[name]
+                ):  # else there is a newer one since
                     row.password_hash = found[name]
         for account in todo:
             account.password_hash = found[account.name]

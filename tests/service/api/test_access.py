@@ -53,6 +53,20 @@ def test_only_what_harms_nobody_is_public(app: Flask) -> None:
     assert public == PUBLIC_VIEWS
 
 
+def test_the_openapi_document_says_who_may(app: Flask, client: FlaskClient) -> None:
+    paths = client.get("/openapi.json").json["paths"]
+    for rule in app.url_map.iter_rules():
+        role = read_allowed(app.view_functions[rule.endpoint])
+        path = re.sub(r"<([^>]+)>", r"{\1}", rule.rule)
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            operation = paths[path][method.lower()]
+            assert operation.get("security", []) == ([] if role is PUBLIC else [{"token": []}]), path
+            declared = set(operation["responses"]) & {"401", "403", "429"}
+            needed = {"429"} | ({"401"} if role is not PUBLIC else set())
+            needed |= {"403"} if role is Role.OPERADOR else set()
+            assert declared >= needed, f"{method} {path}"
+
+
 def test_a_route_that_does_not_say_it_answers_nobody(app: Flask) -> None:
     app.add_url_rule("/olvidada", view_func=lambda: "abierta")
     answer = app.test_client().get("/olvidada")
