@@ -5,7 +5,7 @@
 """Lines of pure-ftpd's transfer log → transfers → how often a file was fetched, whole or in part. Pure.
 
 The log says how many bytes a transfer had, never where in the file it began, and nothing of whether it was cut short.
-docs/decisions/0060-what-counts-as-a-download.md has what was measured and why it is counted so.
+docs/decisions/0061-what-counts-as-a-download.md has what was measured and why it is counted so.
 """
 
 from __future__ import annotations
