@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, after_this_request, current_app, g, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -145,14 +145,21 @@ def _find_by_token(context: ApiContext) -> Principal | None:
             return None
         stale = is_use_to_be_noted(token, database_now(session))
     if stale:
-        _note_use(context, token.name)
+        _note_use_later(context, token.name)
     return build_principal(token)
 
 
+def _note_use_later(context: ApiContext, name: str) -> None:
+    @after_this_request
+    def note_when_answered(response: Response) -> Response:
+        # Nobody waits for it, also not while the database is locked.
+        response.call_on_close(lambda: _note_use(context, name))
+        return response
+
+
 def _note_use(context: ApiContext, name: str) -> None:
-    # One thread is enough, and no request may fail or wait because of it.
     if not _noting.acquire(blocking=False):
-        return
+        return  # one thread is enough
     try:
         with context.write() as session:
             note_use(session, name)

@@ -45,8 +45,10 @@ def read_env_file() -> dict[str, str]:
     for path in ENV_FILES:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
-        except (FileNotFoundError, PermissionError):
+        except FileNotFoundError:
             continue
+        except PermissionError as error:
+            raise BadSetting(f"{path} cannot be read: run this as root or as the service's user") from error
         pairs = (line.strip().split("=", 1) for line in lines if "=" in line and line.strip()[0] not in "#;")
         return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
     return {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -141,11 +142,26 @@ def test_the_use_of_a_token_is_noted(client: FlaskClient, context, make_token) -
             return session.get_one(Token, "aplicacion").last_used_at
 
     assert read_last_use() is None
-    client.get("/tmpftp", headers=headers)
+    answer = client.get("/tmpftp", headers=headers)
+    assert read_last_use() is None  # the answer does not wait for it
+    answer.close()
     first = read_last_use()
     assert first is not None
-    client.get("/tmpftp", headers=headers)
+    client.get("/tmpftp", headers=headers).close()
     assert read_last_use() == first
+
+
+def test_a_locked_database_neither_delays_nor_fails_who_only_reads(
+    client: FlaskClient, context, settings: Settings, make_token
+) -> None:
+    headers = make_token("a@b")
+    with sqlite3.connect(settings.state_dir / "tempoftp.sqlite3", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = client.get("/tmpftp", headers=headers)
+        other.execute("ROLLBACK")
+    other.close()
+    assert answer.status_code == 200
+    answer.close()
 
 
 # -- somebody else's ------------------------------------------------------------------------------------------------
