@@ -184,22 +184,22 @@ def _resolve_source(text: Any, sources: list[Mapping[str, Any]]) -> dict[str, An
     if wanted.user not in ("", ssh_user):
         raise RefusedError(f"source {text!r} is refused: {source['name']} is read as {ssh_user}")
     root = _find_root(wanted.path, source)
-    return {
+    options = {
         "source": f"{ssh_user}@{source['name']}:{wanted.path}",
-        "source_root": root["path"],
         "ssh_user": ssh_user,
-        "ssh_key_file": f"/etc/tempoftp/ssh/{source['name']}-{root['name']}",
         "size_probe": source.get("size_probe") or "rsync",
+        **{key: source[key] for key in ("method", "reuse", "checksums") if source.get(key) is not None},
     }
+    if source.get("local"):
+        return {**options, "local": True}
+    if root.get("restricted", True):
+        options["source_root"] = root["path"]
+    return {**options, "ssh_key_file": f"/etc/tempoftp/ssh/{source['name']}-{root['name']}"}
 
 
 def _find_source(host: str, sources: list[Mapping[str, Any]]) -> Mapping[str, Any]:
     for source in sources:
         if host.lower() in {name.lower() for name in (source["name"], *(source.get("aliases") or ()))}:
-            if source.get("local"):
-                raise RefusedError(
-                    f"source {host} is on the FTP host itself, which this version cannot deliver"
-                )
             return source
     names = ", ".join(str(source["name"]) for source in sources) or "none"
     raise RefusedError(f"source host {host!r} is not one of tempoftp_sources ({names})")

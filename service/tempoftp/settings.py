@@ -195,6 +195,21 @@ class Settings(BaseSettings):
         pattern=r"^[a-z_][a-z0-9_-]{0,31}$",
         description="ssh user for sources of the sources file that name none.",
     )
+    local_method: Literal["auto", "copy", "reflink", "bind"] = Field(
+        default="auto",
+        description="How sources on the FTP host itself are delivered unless the sources file says it: `auto` "
+        "(`reflink` where the filesystem can, else `copy`), `copy`, `reflink`, or `bind` (mounted read-only: it "
+        "changes with its source).",
+    )
+    reuse_copies: bool = Field(
+        default=False,
+        description="1: a share takes by hard links what another one of the same source has already and has not "
+        "changed. The sources file may say it for each source.",
+    )
+    checksums: bool = Field(
+        default=False,
+        description="1: shares get a file `SHA256SUMS`. The sources file may say it for each source.",
+    )
     ftp_db_host: str | None = Field(
         default=None,
         validation_alias=AliasChoices("FTP_DB_HOST"),

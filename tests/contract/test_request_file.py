@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -15,6 +15,7 @@ from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_ftpuser,
 from tempoftp.runs.ansible import OUTCOME, REQUEST
 from tempoftp.runs.request_file import RunRequest, ShareItem, UserItem
 from tempoftp.shares.results import Outcome
+from tempoftp.shares.sources import Method
 
 PLAYBOOK = Path(__file__).resolve().parents[2] / "playbooks" / "run_request.yml"
 
@@ -59,6 +60,8 @@ def read_tasks() -> dict[str, dict[str, Any]]:
         SHARE.model_copy(update={"state": "blocked", "require_existing": True}),
         SHARE.model_copy(update={"size_probe": "du"}),
         SHARE.model_copy(update={"ssh_key_file": None}),
+        SHARE.model_copy(update={"source_root": None, "reuse": True, "checksums": True}),
+        *[SHARE.model_copy(update={"local": True, "method": method}) for method in get_args(Method)],
     ],
 )
 def test_share_item_is_what_the_module_takes(share: ShareItem) -> None:

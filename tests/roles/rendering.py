@@ -18,13 +18,20 @@ SOURCES = [
         "name": "source1",
         "address": "192.0.2.21",
         "aliases": ["datos.example.org"],
+        "checksums": True,
         "host_keys": ["ssh-ed25519 AAAAC3Nzexample"],
         "roots": [
             {"name": "datos", "path": "/srv/datos"},
             {"name": "abierta", "path": "/srv/abierta", "restricted": False},
         ],
     },
-    {"name": "aqui", "local": True, "roots": [{"name": "datos", "path": "/srv/local"}]},
+    {
+        "name": "aqui",
+        "local": True,
+        "method": "bind",
+        "reuse": False,
+        "roots": [{"name": "datos", "path": "/srv/local"}],
+    },
 ]
 HOST = {
     "inventory_hostname": "ftp1",

@@ -87,6 +87,10 @@ def test_sources_file_is_accepted_by_the_service() -> None:
     assert source.aliases == ["datos.example.org"]
     assert source.roots[0].ssh_key_file == "/etc/tempoftp/ssh/source1-datos"
     assert [root.restricted for root in source.roots] == [True, False]
+    assert (source.method, source.reuse, source.checksums) == (None, None, True)
+    local = SourcesFile.model_validate(content).sources["aqui"]
+    assert (local.local, local.method, local.reuse, local.checksums) == (True, "bind", False, None)
+    assert local.roots[0].ssh_key_file is None
 
 
 def test_sources_file_may_be_empty() -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lanot.tempoftp.plugins.module_utils._passwords import hash_password
+from ansible_collections.lanot.tempoftp.plugins.modules.tempoftp_share import build_share_spec
 from hypothesis import given
 from hypothesis import strategies as st
 from rendering import PROJECT, SOURCES
@@ -51,8 +53,29 @@ def test_source_is_looked_up_in_the_inventory() -> None:
             "ssh_user": "lanotadm",
             "ssh_key_file": "/etc/tempoftp/ssh/source1-datos",
             "size_probe": "rsync",
+            "checksums": True,
         }
     ]
+
+
+def test_a_local_source_needs_no_key() -> None:
+    (share,) = _plan({**GOOD, "source": "aqui:/srv/local/x"})["shares"]
+    wanted = {"source": "lanotadm@aqui:/srv/local/x", "ssh_user": "lanotadm", "size_probe": "rsync"}
+    wanted |= {"local": True, "method": "bind", "reuse": False}
+    assert {key: value for key, value in share.items() if key in wanted} == wanted
+    assert not {"source_root", "ssh_key_file"} & set(share)
+
+
+def test_a_key_that_may_read_more_than_its_root_gets_whole_paths() -> None:
+    (share,) = _plan({**GOOD, "source": "source1:/srv/abierta/x"})["shares"]
+    assert "source_root" not in share
+    assert share["ssh_key_file"] == "/etc/tempoftp/ssh/source1-abierta"
+
+
+def test_what_is_planned_is_what_the_module_takes() -> None:
+    for source in ("aqui:/srv/local/x", "source1:/srv/abierta/x", "source1:/srv/datos/x"):
+        (share,) = _plan({**GOOD, "source": source})["shares"]
+        assert ArgumentSpecValidator(build_share_spec()).validate(share).error_messages == []
 
 
 @pytest.mark.parametrize("host", ["source1", "datos.example.org", "DATOS.example.org", "lanotadm@source1"])
@@ -111,7 +134,7 @@ def test_an_account_with_nothing_wanted_goes() -> None:
         ({"source": "source1:/srv/datos/../x"}, "source"),
         ({"source": "root@source1:/srv/datos"}, "read as lanotadm"),
         ({"source": "-oProxyCommand=touch /tmp/P:/x"}, "source"),
-        ({"source": "aqui:/srv/local/x"}, "FTP host itself"),
+        ({"source": "aqui:/srv/otra"}, "not below a root"),
         ({"source": 7}, "source"),
     ],
 )

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tempoftp.shares.accounts import is_rotating, needs_new_password
 from tempoftp.shares.models import Account, Share
+from tempoftp.shares.sources import Method
 from tempoftp.shares.states import DELIVERED
 from tempoftp.shares.wishes import Wanted, read_wish
 
@@ -35,10 +36,14 @@ class ShareItem(RequestPart):
     require_existing: bool = False
     ftpuser: str
     source: str
-    source_root: str
+    source_root: str | None
     ssh_user: str
     ssh_key_file: str | None
     size_probe: Literal["rsync", "du"]
+    local: bool = False
+    method: Method = "auto"
+    reuse: bool = False
+    checksums: bool = False
     lifetime_days: int
     writable: bool
 
@@ -73,6 +78,7 @@ class RunRequest(RequestPart):
 def build_share_item(share: Share, account: Account) -> ShareItem:
     """Return what is wanted of a share. One that was delivered is never begun anew behind its requester's back."""
     values = {name: getattr(share, name) for name in ShareItem.model_fields if name not in _DERIVED}
+    values["source_root"] = share.source_root or None
     return ShareItem.model_validate(
         values | {"state": read_wish(share, account).value, "require_existing": share.state in DELIVERED}
     )

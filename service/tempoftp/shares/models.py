@@ -112,9 +112,15 @@ class Share(Base):
     ftp_host: Mapped[str] = mapped_column(identifier(64))
     source: Mapped[str] = mapped_column(Text)
     source_root: Mapped[str] = mapped_column(Text)
+    """What the key is restricted to; empty when it is not."""
     ssh_user: Mapped[str] = mapped_column(String(32))
     ssh_key_file: Mapped[str | None] = mapped_column(Text)
     size_probe: Mapped[str] = mapped_column(String(8))
+    local: Mapped[bool] = mapped_column(default=False)
+    """On the FTP host itself."""
+    method: Mapped[str] = mapped_column(String(8), default="auto")
+    reuse: Mapped[bool] = mapped_column(default=False)
+    checksums: Mapped[bool] = mapped_column(default=False)
     lifetime_days: Mapped[int] = mapped_column(Integer)
     writable: Mapped[bool] = mapped_column(default=False)
     wanted: Mapped[str] = mapped_column(String(8), default="present")

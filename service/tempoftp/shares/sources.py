@@ -12,10 +12,18 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from tempoftp.settings import Settings, SettingsError
 from tempoftp.shares.errors import InvalidSource, SourceNotAllowed
@@ -26,6 +34,9 @@ _GLOB = re.compile(r"[*?\[\]{}\\]")
 MAX_PATH_BYTES = 4095
 MAX_COMPONENT_BYTES = 255
 
+Method = Literal["auto", "rsync", "copy", "reflink", "bind"]
+LOCAL_METHODS = ("auto", "copy", "reflink", "bind")
+REMOTE_METHODS = ("auto", "rsync")
 HostName = Annotated[str, StringConstraints(pattern=rf"^{_HOST}$")]
 UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
 
@@ -58,7 +69,23 @@ class Source(BaseModel):
     ssh_user: UserName | None = None
     local: bool = False
     size_probe: Literal["rsync", "du"] = "rsync"
+    method: Method | None = None
+    reuse: bool | None = None
+    checksums: bool | None = None
     roots: Annotated[list[SourceRoot], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        """Refuse what the module on the FTP host would refuse for every share."""
+        allowed = LOCAL_METHODS if self.local else REMOTE_METHODS
+        if self.method not in (None, *allowed):
+            place = "on the FTP host itself (local)" if self.local else "read over ssh"
+            raise ValueError(f"method {self.method} is none for a source {place}: {', '.join(allowed)}")
+        if self.local and self.size_probe != "rsync":
+            raise ValueError("size_probe of a local source is rsync")
+        if self.method == "bind" and self.checksums:
+            raise ValueError("a bind is the source itself: checksums would change with it")
+        return self
 
 
 class SourcesFile(BaseModel):
@@ -80,13 +107,28 @@ class ResolvedSource:
     ssh_user: str
     ssh_key_file: str | None
     size_probe: str
+    restricted: bool
+    local: bool
+    method: str
+    reuse: bool
+    checksums: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDefaults:
+    """What holds for sources of the file that do not say it themselves."""
+
+    ssh_user: str
+    local_method: str = "auto"
+    reuse: bool = False
+    checksums: bool = False
 
 
 class SourceCatalogue:
     """The sources file, ready to be asked."""
 
-    def __init__(self, content: SourcesFile, default_ssh_user: str) -> None:
-        self._default_ssh_user = default_ssh_user
+    def __init__(self, content: SourcesFile, defaults: SourceDefaults) -> None:
+        self._defaults = defaults
         self._by_host: dict[str, tuple[str, Source]] = {}
         for name, source in content.sources.items():
             for host in (name, *source.aliases):
@@ -105,9 +147,7 @@ class SourceCatalogue:
                 f"el origen {host!r} no está permitido; pregunte al operador cuáles lo están"
             )
         name, source = self._by_host[host.lower()]
-        if source.local:
-            raise SourceNotAllowed(f"el origen {name!r} está en el propio servidor FTP; todavía no se ofrece")
-        ssh_user = source.ssh_user or self._default_ssh_user
+        ssh_user = source.ssh_user or self._defaults.ssh_user
         if user is not None and user != ssh_user:
             raise SourceNotAllowed(
                 f"el origen {name!r} solo se lee como {ssh_user!r}; escriba ese usuario u omítalo"
@@ -116,14 +156,21 @@ class SourceCatalogue:
         if root is None:
             allowed = ", ".join(entry.path for entry in source.roots)
             raise SourceNotAllowed(f"{path} no está bajo una carpeta permitida de {name!r} ({allowed})")
+        method = source.method or (self._defaults.local_method if source.local else "auto")
+        checksums = self._defaults.checksums if source.checksums is None else source.checksums
         return ResolvedSource(
             canonical=f"{ssh_user}@{name}:{path}",
             name=name,
             path=path,
             root=root.path,
             ssh_user=ssh_user,
-            ssh_key_file=root.ssh_key_file,
+            ssh_key_file=None if source.local else root.ssh_key_file,
             size_probe=source.size_probe,
+            restricted=root.restricted and not source.local,
+            local=source.local,
+            method=method,
+            reuse=self._defaults.reuse if source.reuse is None else source.reuse,
+            checksums=checksums and method != "bind",
         )
 
 
@@ -160,11 +207,14 @@ def read_sources(settings: Settings) -> SourceCatalogue:
         status = path.stat()
     except OSError as error:
         raise SettingsError(f"sources file {path}: {error.strerror}; set TEMPOFTP_SOURCES_FILE") from None
-    return _read_catalogue(path, status.st_mtime_ns, status.st_size, settings.rsync_ssh_user)
+    defaults = SourceDefaults(
+        settings.rsync_ssh_user, settings.local_method, settings.reuse_copies, settings.checksums
+    )
+    return _read_catalogue(path, status.st_mtime_ns, status.st_size, defaults)
 
 
 @lru_cache(maxsize=4)
-def _read_catalogue(path: Path, _mtime_ns: int, _size: int, default_ssh_user: str) -> SourceCatalogue:
+def _read_catalogue(path: Path, _mtime_ns: int, _size: int, defaults: SourceDefaults) -> SourceCatalogue:
     try:
         content = SourcesFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -174,7 +224,7 @@ def _read_catalogue(path: Path, _mtime_ns: int, _size: int, default_ssh_user: st
             f"{'.'.join(str(step) for step in part['loc'])}: {part['msg']}" for part in error.errors()
         )
         raise SettingsError(f"sources file {path}: {places}") from None
-    return SourceCatalogue(content, default_ssh_user)
+    return SourceCatalogue(content, defaults)
 
 
 def _normalise_path(path: str) -> str:

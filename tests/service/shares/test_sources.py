@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,14 @@ from hypothesis import strategies as st
 
 from tempoftp.settings import Settings, SettingsError
 from tempoftp.shares.errors import InvalidSource, ShareRefused, SourceNotAllowed
-from tempoftp.shares.sources import SourceCatalogue, SourcesFile, parse_ruta, read_sources
+from tempoftp.shares.sources import (
+    ResolvedSource,
+    SourceCatalogue,
+    SourceDefaults,
+    SourcesFile,
+    parse_ruta,
+    read_sources,
+)
 
 CATALOGUE = SourceCatalogue(
     SourcesFile.model_validate(
@@ -30,7 +38,7 @@ CATALOGUE = SourceCatalogue(
             }
         }
     ),
-    "defecto",
+    SourceDefaults("defecto"),
 )
 
 
@@ -48,6 +56,7 @@ CATALOGUE = SourceCatalogue(
         # Two spellings of one letter are two names on a disk: a path is taken as it was written.
         ("source1:/srv/datos/n\u0303", "lanotadm@source1:/srv/datos/n\u0303", "/srv/datos"),
         ("plain:/archivo/x", "defecto@plain:/archivo/x", "/archivo"),
+        ("here:/archivo/x", "defecto@here:/archivo/x", "/archivo"),
     ],
 )
 def test_resolves(ruta: str, canonical: str, root: str) -> None:
@@ -113,7 +122,6 @@ def test_refuses_malformed(ruta: str) -> None:
         "source1:/srv",
         "otro:/srv/datos",
         "source1.example.org:/srv/datos",
-        "here:/archivo/x",
     ],
 )
 def test_refuses_off_the_list(ruta: str) -> None:
@@ -148,6 +156,59 @@ def test_parser_returns_or_refuses(ruta: str) -> None:
     assert user is None or not user.startswith("-")
 
 
+def build_source(**changes: Any) -> dict[str, Any]:
+    return {"roots": [{"name": "x", "path": "/x", "ssh_key_file": "/k"}], **changes}
+
+
+def resolve(source: dict[str, Any], **defaults: Any) -> ResolvedSource:
+    content = SourcesFile.model_validate({"sources": {"a": source}})
+    return SourceCatalogue(content, SourceDefaults("u", **defaults)).resolve_source("a:/x/y")
+
+
+@pytest.mark.parametrize(
+    ("source", "defaults", "expected"),
+    [
+        ({}, {}, ("auto", False, False)),
+        ({}, {"local_method": "copy", "reuse": True, "checksums": True}, ("auto", True, True)),
+        (
+            {"method": "rsync", "reuse": False, "checksums": False},
+            {"reuse": True, "checksums": True},
+            ("rsync", False, False),
+        ),
+        ({"reuse": True, "checksums": True}, {}, ("auto", True, True)),
+        ({"local": True}, {}, ("auto", False, False)),
+        ({"local": True}, {"local_method": "reflink"}, ("reflink", False, False)),
+        ({"local": True, "method": "copy"}, {"local_method": "bind"}, ("copy", False, False)),
+        # What a bind cannot have is not asked for because of a general setting.
+        ({"local": True, "method": "bind"}, {"checksums": True}, ("bind", False, False)),
+        ({"local": True}, {"local_method": "bind", "checksums": True}, ("bind", False, False)),
+    ],
+)
+def test_says_how_it_is_delivered(
+    source: dict[str, Any], defaults: dict[str, Any], expected: tuple[str, bool, bool]
+) -> None:
+    found = resolve(build_source(**source), **defaults)
+    assert (found.method, found.reuse, found.checksums) == expected
+    assert found.local is source.get("local", False)
+
+
+def test_a_local_source_has_no_key_and_a_key_for_more_than_a_root_no_root() -> None:
+    assert (resolve(build_source()).restricted, resolve(build_source()).ssh_key_file) == (True, "/k")
+    local = resolve(build_source(local=True))
+    assert (local.restricted, local.ssh_key_file) == (False, None)
+    root = {"name": "x", "path": "/x", "ssh_key_file": "/k", "restricted": False}
+    free = resolve(build_source(roots=[root]))
+    assert (free.restricted, free.ssh_key_file, free.root) == (False, "/k", "/x")
+
+
+def test_settings_are_the_defaults(settings: Settings) -> None:
+    assert read_sources(settings).resolve_source("here:/archivo/x").method == "auto"
+    changed = settings.model_copy(update={"local_method": "bind", "reuse_copies": True, "checksums": True})
+    found = read_sources(changed).resolve_source("here:/archivo/x")
+    assert (found.method, found.reuse, found.checksums) == ("bind", True, False)
+    assert read_sources(changed).resolve_source("source1:/srv/datos/x").checksums is True
+
+
 def test_file_is_read_again_when_it_changes(settings: Settings) -> None:
     read_sources(settings).resolve_source("source1:/srv/datos/a")
     settings.sources_file.write_text("sources: {otro: {roots: [{name: x, path: /x}]}}")
@@ -166,6 +227,13 @@ def test_file_is_read_again_when_it_changes(settings: Settings) -> None:
         "sources: {a: {roots: [{name: x, path: relative}]}}",
         "sources: {a: {roots: [{name: x, path: /}]}}",
         "sources: {a: {roots: [{name: x, path: /a/../b}]}}",
+        "sources: {a: {method: copy, roots: [{name: x, path: /a}]}}",
+        "sources: {a: {method: bind, roots: [{name: x, path: /a}]}}",
+        "sources: {a: {method: move, local: true, roots: [{name: x, path: /a}]}}",
+        "sources: {a: {method: rsync, local: true, roots: [{name: x, path: /a}]}}",
+        "sources: {a: {size_probe: du, local: true, roots: [{name: x, path: /a}]}}",
+        "sources: {a: {method: bind, checksums: true, local: true, roots: [{name: x, path: /a}]}}",
+        "sources: {a: {reuse: perhaps, roots: [{name: x, path: /a}]}}",
         "sources: {a: {typo: 1, roots: [{name: x, path: /a}]}}",
         "sources: {-a: {roots: [{name: x, path: /a}]}}",
         "sources: {a: {ssh_user: '-l', roots: [{name: x, path: /a}]}}",
