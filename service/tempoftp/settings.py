@@ -262,7 +262,10 @@ class Settings(BaseSettings):
     def _split_address_roles(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return tuple(_parse_address_role(entry) for entry in value.split(",") if entry.strip())
+        entries = tuple(_parse_address_role(entry) for entry in value.split(",") if entry.strip())
+        if len({entry.network for entry in entries}) < len(entries):
+            raise ValueError("names an address or network twice")
+        return entries
 
     @field_validator("rate_writes", "rate_reads", "rate_strangers")
     @classmethod

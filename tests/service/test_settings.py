@@ -77,6 +77,7 @@ def test_secrets_do_not_show() -> None:
         ("TEMPOFTP_BIND", "0.0.0.0", "TEMPOFTP_BIND"),
         ("TEMPOFTP_AUTH", "basic", "TEMPOFTP_AUTH"),
         ("TEMPOFTP_ADDRESS_ROLES", "10.1.2.3", "TEMPOFTP_ADDRESS_ROLES"),
+        ("TEMPOFTP_ADDRESS_ROLES", "10.1.2.3=cliente,10.1.2.3/32=operador", "twice"),
         ("TEMPOFTP_ADDRESS_ROLES", "10.1.2.3=root", "TEMPOFTP_ADDRESS_ROLES"),
         ("TEMPOFTP_ADDRESS_ROLES", "10.1.2.3/8=cliente", "TEMPOFTP_ADDRESS_ROLES"),
         ("TEMPOFTP_ADDRESS_ROLES", "cliente=cliente", "TEMPOFTP_ADDRESS_ROLES"),

@@ -13,7 +13,7 @@ from tempoftp.api.problems import Problem, build_problem, document_refusals
 from tempoftp.api.routes import system
 from tempoftp.shares.health import read_health
 
-UNTOLD = "Algo no funciona; con una credencial se dice qué y dónde."
+UNTOLD = "Algo no funciona; con una credencial de operador se dice qué y dónde."
 Word = Literal["ok", "error", "unknown"]
 
 
@@ -59,13 +59,17 @@ class HealthAnswer(BaseModel):
 @system.get("/health", summary="Estado del sistema", responses={200: HealthAnswer, **document_refusals(503)})
 @allow(PUBLIC)
 def get_health() -> Response:
-    """Answer 200 when everything works, else 503 that says what does not and where; where is for known callers only."""
+    """Answer 200 when everything works, else 503. What does not, and where, is for those who act for everybody.
+
+    It names hosts and other people's accounts.
+    """
     context = get_context()
     with context.database.read() as session:
         health: dict[str, Any] = read_health(
             session, context.settings, unreadable=context.key_check.read(session)
         )
-    if find_principal() is None:
+    principal = find_principal()
+    if principal is None or principal.emails is not None:
         health |= {"hosts": {}, "problemas": [UNTOLD] if health["problemas"] else []}
     if health["status"] == "ok":
         response: Response = jsonify(health)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
 import sqlite3
@@ -10,8 +11,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from tempoftp.api.access import PUBLIC, Role, find_by_address, read_allowed
 from tempoftp.api.app import create_app
@@ -20,6 +25,7 @@ from tempoftp.shares.models import HistoryEntry, Share, Token
 from tempoftp.shares.tokens import revoke_token
 
 PUBLIC_VIEWS = {"system.get_root", "system.get_health", "system.get_openapi"}
+KEY = Fernet.generate_key().decode()
 # What a stranger sends; the address is one that no test maps.
 STRANGER = {"REMOTE_ADDR": "192.0.2.9"}
 # A body that the route takes, where it needs one to get as far as looking for the share.
@@ -216,7 +222,7 @@ def test_somebody_elses_share_does_not_exist_on_any_route(
         assert [answer.status_code for answer in answers] == [404, 404], f"{method} {path}: {answers[0].text}"
         assert answers[0].json == answers[1].json
         asked += 1
-    assert asked >= 2
+    assert asked >= 6
     with context.database.read() as session:
         share = session.get_one(Share, foreign)
         assert (share.state, share.generation) == ("recibido", 1)
@@ -254,6 +260,38 @@ def make_app(settings: Settings) -> Callable[..., Flask]:
         return create_app(Settings.model_validate(settings.model_dump() | changes))
 
     return make
+
+
+@settings_of_hypothesis(deadline=None)
+@given(
+    entries=st.lists(
+        st.tuples(st.ip_addresses(), st.integers(0, 128), st.sampled_from(["cliente", "operador"])),
+        max_size=6,
+    ),
+    caller=st.ip_addresses(),
+)
+def test_an_address_has_a_role_only_if_a_network_has_it(
+    entries: list[tuple[Any, int, str]], caller: Any
+) -> None:
+    networks = {
+        ipaddress.ip_network((address, min(length, address.max_prefixlen)), strict=False): role
+        for address, length, role in entries
+    }
+    written = ",".join(f"{network}={role}" for network, role in networks.items())
+    principal = find_by_address(
+        Settings(simulacro=True, encryption_key=KEY, address_roles=written), str(caller)
+    )
+    seen = getattr(caller, "ipv4_mapped", None) or caller
+    fitting = sorted(
+        (network.prefixlen, role)
+        for network, role in networks.items()
+        if network.version == seen.version and seen in network
+    )
+    if not fitting:
+        assert principal is None
+        return
+    assert principal is not None
+    assert principal.role == fitting[-1][1]
 
 
 @pytest.mark.parametrize(
@@ -319,13 +357,17 @@ def test_without_tokens_everybody_is_an_operator(make_app, context, body: dict[s
 # -- what is said ---------------------------------------------------------------------------------------------------
 
 
-def test_health_tells_a_stranger_that_and_not_where(client: FlaskClient) -> None:
-    known = client.get("/health")
-    stranger = client.get("/health", environ_base=STRANGER)
-    assert (known.status_code, stranger.status_code) == (503, 503)
-    assert set(known.json) == set(stranger.json)
-    assert "simulado" in known.text
-    assert "simulado" not in stranger.text.replace('"simulacro"', "")
+def test_health_tells_where_only_to_who_acts_for_everybody(client: FlaskClient, make_token) -> None:
+    known = [client.get("/health"), client.get("/health", headers=make_token("*", name="confiable"))]
+    strangers = [
+        client.get("/health", environ_base=STRANGER),
+        client.get("/health", headers=make_token("a@b")),
+        client.get("/health", headers={"Authorization": "Bearer nada"}),
+    ]
+    assert {answer.status_code for answer in known + strangers} == {503}
+    assert len({tuple(sorted(answer.json)) for answer in known + strangers}) == 1
+    assert all("simulado" in answer.text for answer in known)
+    assert not any("simulado" in answer.text for answer in strangers)
 
 
 def test_no_token_is_logged(client: FlaskClient, make_token, caplog: pytest.LogCaptureFixture) -> None:
