@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Optional
 
@@ -68,12 +69,17 @@ _PYTHON = "/usr/bin/python3"
 
 def read_library() -> dict[str, bytes]:
     """Return every file of the copier by its path below ``lib/<hash>/``."""
-    files = {f"{PACKAGE}/__init__.py": b""}
-    for name in FILES:
-        files[f"{PACKAGE}/{name}"] = _read_source(name)
+    files = read_package(PACKAGE, FILES)
     for folder, (module, function) in _ENTRIES.items():
         entry = _ENTRY.format(package=PACKAGE, module=module, function=function)
         files[f"{folder}/__main__.py"] = entry.encode("ascii")
+    return files
+
+
+def read_package(package: str, names: Iterable[str]) -> dict[str, bytes]:
+    """Return files beside this one as those of a package, by their paths below ``lib/<hash>/``."""
+    files = {f"{package}/__init__.py": b""}
+    files.update((f"{package}/{name}", _read_source(name)) for name in names)
     return files
 
 
@@ -97,16 +103,21 @@ def name_library(files: Optional[dict[str, bytes]] = None) -> str:
 
 def install_library(tree: Tree) -> Path:
     """Write the copier unless it is there; return its folder."""
-    files = read_library()
+    return install_files(tree, read_library())
+
+
+def install_files(tree: Tree, files: dict[str, bytes]) -> Path:
+    """Write a library unless it is there; return its folder, whose time says when it was last wanted."""
     target = tree.lib / name_library(files)
     if target.is_dir():
+        os.utime(target)
         return target
     temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=tree.lib))
     try:
         for name, content in files.items():
             path = temporary / name
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            path.write_bytes(content)
+            _write_durably(path, content)
         temporary.rename(target)
     except OSError as error:
         # Another run was faster: its content is the same.
@@ -116,6 +127,14 @@ def install_library(tree: Tree) -> Path:
         if temporary.is_dir():
             shutil.rmtree(temporary)
     return target
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    """A power loss must not leave an empty program under the name of its content."""
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def build_program_argv(library: Path, entry: str, share_id: str) -> list[str]:

@@ -202,10 +202,10 @@ def apply_discard(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> None:
             check_no_mounts(place)
             place.rename(_choose_trash(tree, manifest))
     apply_bury(tree, manifest.id, max(manifest.generation, seen.ended), manifest)
-    delete_manifest(tree, manifest.id)
     if manifest.origin == "created":
         # The next share of the account that is delivered makes it again.
         remove_empty_home(tree, manifest.ftpuser)
+    delete_manifest(tree, manifest.id)
 
 
 def apply_bury(tree: Tree, share_id: str, generation: int, manifest: Optional[Manifest] = None) -> None:

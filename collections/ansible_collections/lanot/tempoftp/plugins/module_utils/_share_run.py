@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Optional, Union
 
 from ._bind import list_binds, sweep_binds
 from ._errors import InvalidValueError, TempoftpError
+from ._grace import read_grace
 from ._host import SERVER_FILE, read_host
 from ._lock import hold_lock
 from ._share_batch import Batch
@@ -52,6 +53,7 @@ def read_site(params: Mapping[str, Any], check_mode: bool) -> Site:
         wait=params["wait"],
         wait_timeout=float(params["wait_timeout"]),
         check_mode=check_mode,
+        grace_seconds=read_grace(),
     )
 
 

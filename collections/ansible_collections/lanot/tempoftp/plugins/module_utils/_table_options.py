@@ -25,6 +25,15 @@ def build_table_argument_spec() -> dict[str, dict[str, Any]]:
     }
 
 
+def fill_columns(named: dict[str, Any]) -> dict[str, str]:
+    """Return what every column is called, where only some were named, as the option's defaults do."""
+    defaults = TableDescription._field_defaults
+    unknown = sorted(set(named) - set(UserRow._fields))
+    if unknown:
+        raise InvalidValueError(f"columns: {', '.join(unknown)} is none of {', '.join(UserRow._fields)}")
+    return {field: str(named.get(field) or defaults[field]) for field in UserRow._fields}
+
+
 def build_table(params: dict[str, Any]) -> TableDescription:
     """Return the table as the options describe it; raise InvalidValueError for a value that no column can hold."""
     extra = params["extra_columns"] or {}

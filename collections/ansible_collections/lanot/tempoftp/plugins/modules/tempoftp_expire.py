@@ -1,0 +1,244 @@
+#!/usr/bin/python
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Step 7 of docs/dataflow.md: what an FTP host's own time ends. The logic is in module_utils/_sweep.py."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tempoftp_expire
+short_description: End the shares of an FTP host whose time is up
+version_added: 0.2.0
+author:
+  - LANOT (@lanot)
+description:
+  - Takes away every share whose time is up, whether any database knows it or not. It leaves the home at once, and its data is
+    removed by a unit of the host.
+  - Then the account is removed when it was made by tempoftp and nothing of it is left; else its C(Expires) becomes the end of its
+    longest share. Sessions that began before are ended.
+  - What a killed run left half ended is finished, and what a failed copy left is removed some days after it failed.
+  - With the database away the data is gone all the same, and the account is finished the next time.
+  - Puts the program that C(tempoftp-expire.timer) starts each minute on the host, and brings it up to date. It does the same.
+  - A share that is extended at the same moment is either extended or ended, under one lock, and never both. A clock that is set
+    back reopens nothing.
+extends_documentation_fragment:
+  - lanot.tempoftp.attributes
+  - lanot.tempoftp.mysql_login
+  - lanot.tempoftp.users_table
+attributes:
+  diff_mode:
+    support: none
+    description: The result says what ended.
+options:
+  root:
+    description: Folder of the homes, with C(.tempoftp) in it.
+    type: path
+    default: /data
+  grace_seconds:
+    description:
+      - How long a session with a running transfer may go on when the time of a share of its account is up. At most a day.
+      - When unset, as in C(/etc/tempoftp/expire.json), which the role C(ftp_server) writes; without that file V(0).
+    type: float
+  staging_days:
+    description:
+      - How many days what a failed copy left is kept for another try. Then the share is ended.
+      - When unset, as in C(/etc/tempoftp/expire.json); without that file V(7).
+    type: int
+  pureftpd_mysql_conf:
+    description:
+      - MySQL configuration of Pure-FTPd, of which C(MYSQLCrypt) is read.
+      - C(/etc/pure-ftpd/db/mysql.conf) or C(/etc/pure-ftpd/pureftpd-mysql.conf) when not given.
+    type: path
+notes:
+  - The task fails when something could not be done, after everything else was.
+seealso:
+  - module: lanot.tempoftp.tempoftp_share
+  - module: lanot.tempoftp.tempoftp_ftpuser
+"""
+
+EXAMPLES = r"""
+- name: End what is over now
+  lanot.tempoftp.tempoftp_expire:
+
+- name: Only say what would end
+  lanot.tempoftp.tempoftp_expire:
+  check_mode: true
+"""
+
+RETURN = r"""
+shares:
+  description: The shares that were taken away, or could not be.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The share.
+      type: str
+      sample: proyecto_real_1
+    generation:
+      description: The generation that ended.
+      type: int
+      sample: 1
+    ftpuser:
+      description: Its account.
+      type: str
+      sample: ftp_alguien_dominio
+    reason:
+      description: V(expired), or V(deleted) for one that somebody had begun to delete.
+      type: str
+      sample: expired
+    state:
+      description: V(purging) while its data is being removed, then V(absent).
+      type: str
+      sample: purging
+    error:
+      description: Null, or what went wrong, as in M(lanot.tempoftp.tempoftp_share).
+      type: dict
+accounts:
+  description: The accounts that were changed, or could not be.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The account.
+      type: str
+      sample: ftp_alguien_dominio
+    changed:
+      description: Whether its row was written.
+      type: bool
+    state:
+      description: V(absent), V(present) or V(blocked); V(unknown) when there is an error.
+      type: str
+      sample: absent
+    expires:
+      description: When it ends now.
+      type: str
+    kept_reason:
+      description: V(live_shares) or V(adopted) when it was kept.
+      type: str
+    error:
+      description: Null, or what went wrong, as in M(lanot.tempoftp.tempoftp_ftpuser).
+      type: dict
+sessions_ended:
+  description: FTP sessions that were ended.
+  returned: always
+  type: int
+  sample: 0
+sessions_left:
+  description: FTP sessions that go on because of O(grace_seconds).
+  returned: always
+  type: int
+  sample: 0
+staging:
+  description: Shares of which the rest of a failed copy was removed.
+  returned: always
+  type: list
+  elements: str
+libraries:
+  description: Programs of earlier releases that were removed from C(.tempoftp/lib).
+  returned: always
+  type: list
+  elements: str
+program:
+  description: The program that the timer starts.
+  returned: always
+  type: str
+  sample: /data/.tempoftp/lib/0123456789abcdef/expire
+database:
+  description: Whether the users table could be used, as in M(lanot.tempoftp.tempoftp_ftpuser). Null when it was not needed.
+  returned: always
+  type: dict
+next_end:
+  description: When the next share ends (ISO 8601 UTC), null when none does.
+  returned: always
+  type: str
+  sample: '2030-01-31T12:00:00Z'
+clock_ahead:
+  description:
+    - By how many seconds the latest time that this host has seen is ahead of its clock. More than a few mean that the clock was
+      set back.
+  returned: always
+  type: int
+  sample: 0
+problems:
+  description: What could not be done, a sentence each.
+  returned: always
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._expire_library import (
+    EXPIRE,
+    install_expire,
+    is_installed,
+    read_expire_library,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._expire_settings import (
+    ExpireSettings,
+    build_settings,
+    read_settings,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._library import name_library
+from ansible_collections.lanot.tempoftp.plugins.module_utils._mysql_login import build_login_argument_spec
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep import run_sweep
+from ansible_collections.lanot.tempoftp.plugins.module_utils._table_options import build_table_argument_spec
+from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, open_tree
+
+
+def build_argument_spec() -> dict[str, dict[str, Any]]:
+    """Return all options."""
+    return {
+        "root": {"type": "path", "default": "/data", "no_log": False},
+        "grace_seconds": {"type": "float", "no_log": False},
+        "staging_days": {"type": "int", "no_log": False},
+        "pureftpd_mysql_conf": {"type": "path", "no_log": False},
+        **build_table_argument_spec(),
+        **build_login_argument_spec(),
+    }
+
+
+def choose_settings(params: dict[str, Any]) -> ExpireSettings:
+    """Return what the options say, and for the times that they leave out what the role wrote."""
+    names = ("grace_seconds", "staging_days")
+    times = {name: params[name] for name in names if params[name] is not None}
+    if len(times) < len(names):
+        times = {**{name: getattr(read_settings(), name) for name in names}, **times}
+    return build_settings({**params, **times})
+
+
+def install_program(tree: Tree, check_mode: bool) -> tuple[bool, str]:
+    """Bring the timer's program up to date; return whether it was not, and where it is."""
+    name = name_library(read_expire_library())
+    outdated = not is_installed(tree, name)
+    if outdated and not check_mode:
+        install_expire(tree)
+    return outdated, str(tree.lib / name / EXPIRE)
+
+
+def main() -> None:
+    """Translate options, call, translate the result."""
+    module = AnsibleModule(argument_spec=build_argument_spec(), supports_check_mode=True)
+    try:
+        tree = open_tree(module.params["root"])
+        settings = choose_settings(module.params)
+        installed, program = install_program(tree, module.check_mode)
+        swept = run_sweep(tree, settings, module.check_mode)
+    except TempoftpError as error:
+        module.fail_json(msg=error.message, error=error.to_dict())
+    result = {key: value for key, value in swept._asdict().items() if key != "wake_at"}
+    result.update(changed=swept.changed or installed, program=program)
+    if swept.problems:
+        module.fail_json(msg="; ".join(swept.problems), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
