@@ -33,6 +33,12 @@ RENDERED = {
     "tempoftp-worker.service.j2": DEPLOY / "tempoftp-worker.service",
     "tempoftp.env.j2": DEPLOY / "tempoftp.env.example",
 }
+# Of the role that sets FTP hosts up: what one needs beside pure-ftpd.
+FTP_SERVER = ROLES / "ftp_server"
+RENDERED_FTP = {
+    "tempoftp-expire.service.j2": DEPLOY / "tempoftp-expire.service",
+    "tempoftp-expire.timer.j2": DEPLOY / "tempoftp-expire.timer",
+}
 ORIGIN = "Made by deploy/generate.py from the templates of the role lanot.tempoftp.service."
 # An install by hand is the seed's: everything on one machine.
 EXAMPLE = {
@@ -105,11 +111,23 @@ def render(template: str, values: dict[str, Any]) -> str:
     return str(templar.template(trust_as_template(text)))
 
 
+def render_ftp(template: str) -> str:
+    """Render a template of the role ftp_server as for the usual root."""
+    origin = ORIGIN.replace(".service.", ".ftp_server.")
+    variables = {"ftp_server_origin": origin, "ftp_server_root": "/data"}
+    templar = Templar(
+        loader=DataLoader(), variables={name: _trust(value) for name, value in variables.items()}
+    )
+    text = (FTP_SERVER / "templates" / template).read_text(encoding="utf-8")
+    return str(templar.template(trust_as_template(text)))
+
+
 def build_all() -> dict[Path, str]:
     """Return every generated file's content."""
     values = {**EXAMPLE, "service_values": EXAMPLE_SETTINGS}
     files = {CATALOGUE: build_catalogue()}
     files |= {path: build_role_readme(path) for path in sorted(ROLES.glob("*/README.md"))}
+    files |= {path: render_ftp(template) for template, path in RENDERED_FTP.items()}
     return files | {path: render(template, values) for template, path in RENDERED.items()}
 
 

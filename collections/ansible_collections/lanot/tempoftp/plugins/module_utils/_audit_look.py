@@ -35,8 +35,8 @@ from ._units import Units
 
 # What a home of ours, or the root, is looked at for at most: a look must end.
 ENTRIES_LIMIT = 20000
-_STATE_FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "trash", "lib")
-_JSON_FOLDERS = ("shares", "tombstones", "accounts")
+_STATE_FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "evictions", "trash", "lib")
+_JSON_FOLDERS = ("shares", "tombstones", "accounts", "evictions")
 
 
 class Books(NamedTuple):

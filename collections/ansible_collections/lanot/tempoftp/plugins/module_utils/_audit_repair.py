@@ -25,6 +25,7 @@ from ._bind import choose_folder_mode
 from ._commands import run_command
 from ._errors import TempoftpError
 from ._ftpuser_run import Execution, run_accounts
+from ._grace import read_grace
 from ._homes import HOME_MODE
 from ._library import PURGE, build_program_argv, install_library
 from ._manifest import Manifest, read_manifest
@@ -85,7 +86,7 @@ def _end_shares(repairs: Repairs, world: World, findings: Sequence[Finding]) -> 
             wishes[share.id] = _wish_again(share)
     if not wishes:
         return []
-    site = Site(wait=True, wait_timeout=_WAIT, max_copies=0)
+    site = Site(wait=True, wait_timeout=_WAIT, max_copies=0, grace_seconds=read_grace())
     results = Batch(repairs.tree, list(wishes.values()), site, repairs.units).run()
     return [result["error"]["message"] for result in results if result["error"] is not None]
 

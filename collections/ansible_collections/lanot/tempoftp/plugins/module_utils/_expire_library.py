@@ -32,7 +32,6 @@ EXPIRE_FILES = (
     "_expire_settings.py",
     "_ftpuser_run.py",
     "_grace.py",
-    "_homes.py",
     "_library.py",
     "_mysql_login.py",
     "_passwords.py",

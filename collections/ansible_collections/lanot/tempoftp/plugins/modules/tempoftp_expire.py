@@ -46,6 +46,10 @@ options:
       - How many days what a failed copy left is kept for another try. Then the share is ended.
       - When unset, as in C(/etc/tempoftp/expire.json); without that file V(7).
     type: int
+  only_program:
+    description: Whether to do no more than to bring the program of the timer up to date.
+    type: bool
+    default: false
   pureftpd_mysql_conf:
     description:
       - MySQL configuration of Pure-FTPd, of which C(MYSQLCrypt) is read.
@@ -70,7 +74,7 @@ EXAMPLES = r"""
 RETURN = r"""
 shares:
   description: The shares that were taken away, or could not be.
-  returned: always
+  returned: without O(only_program)
   type: list
   elements: dict
   contains:
@@ -99,7 +103,7 @@ shares:
       type: dict
 accounts:
   description: The accounts that were changed, or could not be.
-  returned: always
+  returned: without O(only_program)
   type: list
   elements: dict
   contains:
@@ -125,22 +129,22 @@ accounts:
       type: dict
 sessions_ended:
   description: FTP sessions that were ended.
-  returned: always
+  returned: without O(only_program)
   type: int
   sample: 0
 sessions_left:
   description: FTP sessions that go on because of O(grace_seconds).
-  returned: always
+  returned: without O(only_program)
   type: int
   sample: 0
 staging:
   description: Shares of which the rest of a failed copy was removed.
-  returned: always
+  returned: without O(only_program)
   type: list
   elements: str
 libraries:
   description: Programs of earlier releases that were removed from C(.tempoftp/lib).
-  returned: always
+  returned: without O(only_program)
   type: list
   elements: str
 program:
@@ -150,23 +154,23 @@ program:
   sample: /data/.tempoftp/lib/0123456789abcdef/expire
 database:
   description: Whether the users table could be used, as in M(lanot.tempoftp.tempoftp_ftpuser). Null when it was not needed.
-  returned: always
+  returned: without O(only_program)
   type: dict
 next_end:
   description: When the next share ends (ISO 8601 UTC), null when none does.
-  returned: always
+  returned: without O(only_program)
   type: str
   sample: '2030-01-31T12:00:00Z'
 clock_ahead:
   description:
     - By how many seconds the latest time that this host has seen is ahead of its clock. More than a few mean that the clock was
       set back.
-  returned: always
+  returned: without O(only_program)
   type: int
   sample: 0
 problems:
   description: What could not be done, a sentence each.
-  returned: always
+  returned: without O(only_program)
   type: list
   elements: str
 """
@@ -199,6 +203,7 @@ def build_argument_spec() -> dict[str, dict[str, Any]]:
         "root": {"type": "path", "default": "/data", "no_log": False},
         "grace_seconds": {"type": "float", "no_log": False},
         "staging_days": {"type": "int", "no_log": False},
+        "only_program": {"type": "bool", "default": False, "no_log": False},
         "pureftpd_mysql_conf": {"type": "path", "no_log": False},
         **build_table_argument_spec(),
         **build_login_argument_spec(),
@@ -230,6 +235,8 @@ def main() -> None:
         tree = open_tree(module.params["root"])
         settings = choose_settings(module.params)
         installed, program = install_program(tree, module.check_mode)
+        if module.params["only_program"]:
+            module.exit_json(changed=installed, program=program)
         swept = run_sweep(tree, settings, module.check_mode)
     except TempoftpError as error:
         module.fail_json(msg=error.message, error=error.to_dict())

@@ -240,6 +240,7 @@ def test_what_a_killed_deletion_left_is_finished_as_deleted(
 def test_what_a_failed_copy_left_is_kept_for_some_days(host: Any, goes: Path, ago: int) -> None:
     (host.folder / "unreachable").touch()
     host.run(host.share("p1", "goes"))
+    host.wait_for(lambda: host.pid("tempoftp-copy-p1") is None)
     host.tree.data("p1").mkdir(exist_ok=True)
     (host.tree.data("p1") / "part").write_bytes(b"x")
     then = time.time() - ago * DAY

@@ -1,0 +1,44 @@
+"""Filter of `expire.yml`: what the module ended on a host → lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def describe_expiry(result: Mapping[str, Any], check_mode: bool = False) -> list[str]:
+    """Return a line for each thing that ended, or in check mode would end, and what is next."""
+    word = "would end" if check_mode else "ended"
+    lines = [
+        f"share {share['id']} of {share['ftpuser'] or 'nobody known'}: {word} ({share['reason'] or 'left over'})"
+        for share in result.get("shares", [])
+        if not share["error"]
+    ]
+    lines += [
+        f"account {account['name']}: {account['state']}, {account['kept_reason'] or 'its last share ended'}"
+        for account in result.get("accounts", [])
+        if not account["error"]
+    ]
+    lines += [
+        f"staging of {name}: its time to be tried again {'would be' if check_mode else 'is'} over"
+        for name in result.get("staging", [])
+    ]
+    if result.get("sessions_ended") or result.get("sessions_left"):
+        lines.append(
+            f"sessions: {result['sessions_ended']} ended, {result['sessions_left']} may finish a transfer"
+        )
+    if not lines:
+        lines.append("nothing was over" if "shares" in result else "nothing was looked at")
+    if result.get("next_end"):
+        lines.append(f"next: {result['next_end']}")
+    if result.get("clock_ahead", 0) > 60:
+        lines.append(f"the clock of this host was {result['clock_ahead']} s later once: was it set back?")
+    return lines
+
+
+class FilterModule:
+    """What Ansible loads."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Return the filters by name."""
+        return {"describe_expiry": describe_expiry}
