@@ -16,7 +16,7 @@ def upgrade_command() -> None:
 
     Nothing happens when they are current. `serve` and `worker` do the same when they start.
     """
-    from tempoftp.cli.service import read_settings, upgrade
+    from tempoftp.cli.service import read_host_settings, upgrade
 
-    upgrade(read_settings())
+    upgrade(read_host_settings())
     click.echo("the database is up to date")
