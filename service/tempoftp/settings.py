@@ -114,6 +114,15 @@ class Settings(BaseSettings):
         gt=0,
         description="Hours for which a transient error is retried before the share is in `error`.",
     )
+    audit_hours: float = Field(
+        default=24,
+        ge=0,
+        description="Hours between two audits that nobody asked for, of each FTP host; 0: none. A worker that starts "
+        "always makes one.",
+    )
+    audit_wait_seconds: float = Field(
+        default=20, ge=0, description="Seconds that the API waits for an audit before it answers 202."
+    )
     run_wait_seconds: float = Field(
         default=3, ge=0, description="Seconds that one run waits on the FTP host for copies to finish."
     )

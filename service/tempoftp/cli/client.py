@@ -66,6 +66,14 @@ class ServiceClient:
         """Ask for a share's end."""
         return self._call("DELETE", _share_path(share_id))
 
+    def get_audit(self) -> dict[str, Any]:
+        """Read the last audits."""
+        return self._call("GET", f"{SHARES_PATH}/auditoria")
+
+    def post_audit(self, body: Mapping[str, object]) -> dict[str, Any]:
+        """Ask for an audit."""
+        return self._call("POST", f"{SHARES_PATH}/auditoria", body=body)
+
     def _call(
         self,
         method: str,

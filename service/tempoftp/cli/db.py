@@ -1,13 +1,15 @@
-"""`tempoftp db upgrade`: bring the service's database up to date."""
+"""`tempoftp db upgrade|backup`: bring the service's database up to date, and copy it while it is in use."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
 
 @click.group
 def db() -> None:
-    """Bring the service's database up to date."""
+    """Bring the service's database up to date, or back it up."""
 
 
 @db.command("upgrade")
@@ -20,3 +22,23 @@ def upgrade_command() -> None:
 
     upgrade(read_host_settings())
     click.echo("the database is up to date")
+
+
+@db.command("backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup_command(file: Path) -> None:
+    """Copy the database, whole and consistent, into FILE while the service runs.
+
+    FILE must not exist; it is readable by its owner only. Only for SQLite: other databases have their own tools. The
+    encryption key is not in it, and without the key no stored password can be read: back both up, apart from each
+    other.
+    """
+    from tempoftp.cli.exits import DatabaseFailed
+    from tempoftp.cli.service import read_settings
+    from tempoftp.shares.backup import BackupFailed, backup_database
+
+    try:
+        size = backup_database(read_settings(), file)
+    except BackupFailed as error:
+        raise DatabaseFailed(str(error)) from error
+    click.echo(f"{file}: {size} bytes")

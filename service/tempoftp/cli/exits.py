@@ -3,7 +3,7 @@
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | the share ended otherwise than asked: `error`, `bloqueado` or `expirado` |
+| 1 | the share ended otherwise than asked: `error`, `bloqueado` or `expirado`; `audit --strict` found something |
 | 2 | the command line or a setting is wrong |
 | 3 | the service cannot be reached |
 | 4 | the service refused the request (HTTP 4xx), or has no such share |
@@ -28,6 +28,12 @@ INTERRUPTED = 130
 
 class ShareFailed(click.ClickException):
     """The share will not become `listo` without somebody doing something."""
+
+    exit_code = SHARE_FAILED
+
+
+class FindingsLeft(click.ClickException):
+    """`audit --strict` found what is wrong and not repaired."""
 
     exit_code = SHARE_FAILED
 

@@ -19,12 +19,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "list": ("tempoftp.cli.list_shares", "list_shares", "List shares."),
     "delete": ("tempoftp.cli.delete", "delete", "End a share: access and data."),
     "decrypt": ("tempoftp.cli.decrypt", "decrypt", "Show the clear password of a share."),
+    "audit": ("tempoftp.cli.audit", "audit", "Find what is not as it should be, and repair what is safe."),
     "serve": ("tempoftp.cli.serve", "serve", "Run the HTTP API."),
     "worker": ("tempoftp.cli.worker", "worker", "Run the worker that carries out what was asked."),
     "account": ("tempoftp.cli.account", "account", "Say whose an account is that was there before."),
     "token": ("tempoftp.cli.token", "token", "Make, list and revoke tokens of the API."),
     "key": ("tempoftp.cli.key", "key", "Make keys for the passwords at rest."),
-    "db": ("tempoftp.cli.db", "db", "Bring the service's database up to date."),
+    "db": ("tempoftp.cli.db", "db", "Bring the service's database up to date, or back it up."),
 }
 
 EPILOG = """\b

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ansible_runner
 from pydantic import ValidationError
@@ -27,17 +27,20 @@ from pydantic import ValidationError
 from tempoftp.runs.provisioner import RunAbandoned, RunFailed, new_run_id
 from tempoftp.runs.request_file import RunRequest
 from tempoftp.settings import INVENTORY_VARIABLES, Settings, variable_of
+from tempoftp.shares.audit_results import AuditOutcome, AuditRequest
 from tempoftp.shares.errors import ShareError
 from tempoftp.shares.results import Outcome
 
 logger = logging.getLogger(__name__)
 
 PLAYBOOK = "run_request.yml"
+AUDIT_PLAYBOOK = "audit_request.yml"
 CANCEL_POLL_SECONDS = 1
 OUTCOME_POLL_SECONDS = 0.02
 LOCK = "lock"
 REQUEST = "request.json"
 OUTCOME = "outcome.json"
+Parsed = TypeVar("Parsed", Outcome, AuditOutcome)
 DATABASE_FIELDS = ("ftp_db_host", "ftp_db_port", "ftp_db_user", "ftp_db_pass", "ftp_db_name")
 MESSAGE_LENGTH = 500
 
@@ -45,8 +48,16 @@ MESSAGE_LENGTH = 500
 class PlaybookRun:
     """One execution of the playbook, started at once, in a thread of its own; it waits for its request."""
 
-    def __init__(self, settings: Settings, environment: dict[str, str], run_id: str, ftp_host: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environment: dict[str, str],
+        run_id: str,
+        ftp_host: str,
+        playbook: str = PLAYBOOK,
+    ) -> None:
         self.run_id = run_id
+        self._playbook = playbook
         self.ftp_host = ftp_host
         self.failures: list[ShareError] = []
         self._settings = settings
@@ -74,7 +85,9 @@ class PlaybookRun:
         """Wait until the playbook has ended and its folder is gone."""
         self._thread.join(seconds)
 
-    def feed(self, request: RunRequest, deadline: float, should_stop: Callable[[], bool]) -> None:
+    def feed(
+        self, request: RunRequest | AuditRequest, deadline: float, should_stop: Callable[[], bool]
+    ) -> None:
         """Hand the request to the waiting playbook. Raises RunFailed or RunAbandoned when it is not to be had."""
         while True:
             try:
@@ -87,15 +100,15 @@ class PlaybookRun:
         with os.fdopen(descriptor, "w", encoding="utf-8") as pipe:
             pipe.write(request.write_json())
 
-    def read_outcome(self, deadline: float, should_stop: Callable[[], bool]) -> Outcome:
-        """Wait for the outcome file and read it; the playbook may still be ending then."""
+    def read_outcome(self, deadline: float, should_stop: Callable[[], bool]) -> bytes:
+        """Wait for the outcome file and return its content; the playbook may still be ending then."""
         path = self._folder / OUTCOME
         while not path.exists():
             if not self.is_alive and not path.exists():
                 raise RunFailed(self.explain())
             self.check(deadline, should_stop)
             time.sleep(OUTCOME_POLL_SECONDS)
-        return parse_outcome(path.read_bytes())
+        return path.read_bytes()
 
     def check(self, deadline: float, should_stop: Callable[[], bool]) -> None:
         """Raise RunFailed or RunAbandoned when there is nothing to wait for any more."""
@@ -120,7 +133,7 @@ class PlaybookRun:
             runner = ansible_runner.run(
                 private_data_dir=str(self._folder),
                 project_dir=str(settings.project_dir),
-                playbook=str(settings.project_dir / "playbooks" / PLAYBOOK),
+                playbook=str(settings.project_dir / "playbooks" / self._playbook),
                 inventory=str(settings.inventory) if settings.inventory else None,
                 limit=self.ftp_host,
                 extravars={
@@ -183,9 +196,28 @@ class AnsibleProvisioner:
         """Execute the playbook once. Raises RunFailed or RunAbandoned."""
         deadline = time.monotonic() + self._settings.run_timeout_seconds
         playbook = self._take(request)
+        outcome = parse_outcome(self._carry_out(playbook, request, deadline, should_stop))
+        self._prepare(request.ftp_host)
+        return outcome
+
+    def audit(self, request: AuditRequest, should_stop: Callable[[], bool]) -> AuditOutcome:
+        """Execute the audit's playbook once; a run that stands by stays. Raises RunFailed or RunAbandoned."""
+        deadline = time.monotonic() + self._settings.run_timeout_seconds
+        playbook = PlaybookRun(
+            self._settings, self._environment, request.run_id, request.ftp_host, AUDIT_PLAYBOOK
+        )
+        return parse_audit_outcome(self._carry_out(playbook, request, deadline, should_stop))
+
+    def _carry_out(
+        self,
+        playbook: PlaybookRun,
+        request: RunRequest | AuditRequest,
+        deadline: float,
+        should_stop: Callable[[], bool],
+    ) -> bytes:
         try:
             playbook.feed(request, deadline, should_stop)
-            outcome = playbook.read_outcome(deadline, should_stop)
+            return playbook.read_outcome(deadline, should_stop)
         except OSError as error:
             raise RunFailed(
                 ShareError.of("run_failed", f"the playbook went away while it was given its request: {error}")
@@ -193,8 +225,6 @@ class AnsibleProvisioner:
         except (RunFailed, RunAbandoned):
             playbook.stop()
             raise
-        self._prepare(request.ftp_host)
-        return outcome
 
     def close(self) -> None:
         """Stop what stands by."""
@@ -285,8 +315,17 @@ def classify_event(event: dict[str, Any], ftp_host: str) -> ShareError | None:
 
 def parse_outcome(content: bytes) -> Outcome:
     """Return an outcome file's content. Raises RunFailed when it does not fit."""
+    return _parse(Outcome, content)
+
+
+def parse_audit_outcome(content: bytes) -> AuditOutcome:
+    """The same for that of an audit."""
+    return _parse(AuditOutcome, content)
+
+
+def _parse(kind: type[Parsed], content: bytes) -> Parsed:
     try:
-        return Outcome.model_validate_json(content)
+        return kind.model_validate_json(content)
     except ValidationError as error:
         places = ", ".join(".".join(str(step) for step in part["loc"]) for part in error.errors()[:5])
         text = (

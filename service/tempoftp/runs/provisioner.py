@@ -9,6 +9,7 @@ from typing import Protocol
 
 from tempoftp.runs.request_file import RunRequest
 from tempoftp.settings import Settings
+from tempoftp.shares.audit_results import AuditOutcome, AuditRequest
 from tempoftp.shares.errors import ShareError
 from tempoftp.shares.results import Outcome
 
@@ -38,6 +39,9 @@ class Provisioner(Protocol):
 
         Raises RunFailed or RunAbandoned.
         """
+
+    def audit(self, request: AuditRequest, should_stop: Callable[[], bool]) -> AuditOutcome:
+        """Audit one FTP host, and repair there what is safe if that is asked. Raises RunFailed or RunAbandoned."""
 
     def reserve_run_id(self, ftp_host: str) -> str:
         """Return the id for the next run of a host."""

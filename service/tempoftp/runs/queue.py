@@ -23,6 +23,7 @@ from huey.consumer import Consumer, Scheduler
 from huey.serializer import SignedSerializer
 
 from tempoftp.settings import INVENTORY_VARIABLES, Settings
+from tempoftp.shares.audits import begin_checks, find_due_audits
 from tempoftp.shares.database import Database, make_database_file, open_database
 from tempoftp.shares.leases import find_due_hosts, find_next_due, find_stale_hosts
 
@@ -244,6 +245,7 @@ class Worker:
         with self._database.read() as session:
             due = find_due_hosts(session)
             stale = find_stale_hosts(session, self._settings)
+            due |= find_due_audits(session, self._settings)
         for ftp_host in due | stale:
             if self._rounds.request(ftp_host, again=ftp_host in due):
                 self._wake_ups.send(ftp_host)
@@ -273,6 +275,7 @@ class Worker:
 
 def run_worker(settings: Settings) -> None:
     """Run the worker until SIGTERM or SIGINT. The database must have been brought up to date before."""
+    from tempoftp.runs.auditor import Auditor
     from tempoftp.runs.provisioner import build_provisioner
     from tempoftp.runs.run_host import HostRunner
 
@@ -286,7 +289,15 @@ def run_worker(settings: Settings) -> None:
     provisioner = build_provisioner(settings)
     provisioner.sweep()
     runner = HostRunner(settings, database, provisioner, abandoned.is_set)
-    worker = Worker(settings, runner.run_host, database, runner.hash_ahead)
+    auditor = Auditor(settings, database, provisioner, abandoned.is_set)
+    with database.write() as session:
+        begin_checks(session, settings)
+
+    def work_on(ftp_host: str) -> int:
+        auditor.run_due(ftp_host)
+        return runner.run_host(ftp_host)
+
+    worker = Worker(settings, work_on, database, runner.hash_ahead)
     worker.start()
     logger.info(
         "worker started: hosts=%s simulated=%s", ",".join(settings.ftp_host_names), settings.simulacro

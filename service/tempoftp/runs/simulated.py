@@ -21,7 +21,9 @@ from typing import Any
 
 from tempoftp.runs.provisioner import RunAbandoned, new_run_id
 from tempoftp.runs.request_file import RunRequest
+from tempoftp.runs.simulated_audit import audit_world
 from tempoftp.runs.simulated_host import World, apply_share, apply_user, expire_shares, make_world
+from tempoftp.shares.audit_results import AuditOutcome, AuditRequest
 from tempoftp.shares.results import Outcome
 
 SPACE_TOTAL = 1_000_000_000_000
@@ -62,6 +64,14 @@ class SimulatedProvisioner:
                     users = [apply_user(world, item, time.time()) for item in request.users]
                     return _report(request, world, shares, users)
             time.sleep(POLL_SECONDS)
+
+    def audit(self, request: AuditRequest, should_stop: Callable[[], bool]) -> AuditOutcome:
+        """Tell what the host holds."""
+        time.sleep(RUN_SECONDS)
+        if should_stop():
+            raise RunAbandoned
+        with self._open_world(request.ftp_host) as world:
+            return audit_world(request, world, time.time())
 
     @contextmanager
     def _open_world(self, ftp_host: str) -> Iterator[World]:

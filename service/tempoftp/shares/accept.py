@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from tempoftp.settings import Settings
 from tempoftp.shares.accounts import ensure_password, take_account
 from tempoftp.shares.errors import IdInUse, InvalidRequest
+from tempoftp.shares.held_hosts import find_ended_generation
 from tempoftp.shares.models import FtpHost, Share, utc_now
 from tempoftp.shares.requests import ShareRequest
 from tempoftp.shares.sources import ResolvedSource, read_sources
@@ -101,7 +102,7 @@ def _accept(
     if share is None:
         share = Share(
             id=request.id,
-            generation=1,
+            generation=find_ended_generation(session, account.ftp_host, request.id) + 1,
             state=State.RECIBIDO,
             state_changed_at=now,
             message="",

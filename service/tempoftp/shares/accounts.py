@@ -18,6 +18,7 @@ from cryptography.fernet import MultiFernet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tempoftp.shares.held_hosts import is_name_kept
 from tempoftp.shares.models import Account, utc_now
 
 NAME_LENGTH = 32
@@ -56,7 +57,7 @@ def take_account(session: Session, email: str, choose_ftp_host: Callable[[], str
         return account
     for hash_digits in (0, 6, 12, 20):
         name = name_account(email, hash_digits)
-        if session.get(Account, name) is None:
+        if session.get(Account, name) is None and not is_name_kept(session, name):
             break
     else:  # 80 bits of hash would have to collide
         raise RuntimeError(f"no free account name for {email}")

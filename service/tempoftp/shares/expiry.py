@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tempoftp.shares.database import database_now
+from tempoftp.shares.held_hosts import is_free_to_act
 from tempoftp.shares.models import Share
 from tempoftp.shares.states import DELIVERED, State
 from tempoftp.shares.wishes import Wanted, change_wish, is_lifetime_pending
@@ -29,7 +30,7 @@ def find_expired(session: Session) -> list[Share]:
     now = database_now(session)
     query = (
         select(Share)
-        .where(Share.state.in_(DELIVERED), Share.expires <= now)
+        .where(Share.state.in_(DELIVERED), Share.expires <= now, is_free_to_act(Share.ftp_host))
         .order_by(Share.expires, Share.id)
         .with_for_update()
     )

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
 from tempoftp.shares.database import database_now
+from tempoftp.shares.held_hosts import find_holds
 from tempoftp.shares.keys import describe_unreadable
 from tempoftp.shares.models import FtpHost, Share
 from tempoftp.shares.pauses import count_runs, describe_pause
@@ -38,6 +39,7 @@ def read_health(session: Session, settings: Settings, *, unreadable: Sequence[st
         for name in settings.ftp_host_names
     }
     problems = [f"{name}: {text}" for name, host in hosts.items() for text in host["problemas"]]
+    problems += [f"{name}: {reason}" for name, reason in find_holds(session).items() if name in hosts]
     waiting, age = _read_queue(session, now)
     if age > QUEUE_AGE_LIMIT:
         problems.append(f"a share has waited {age:.0f} s for a worker; is tempoftp-worker.service running?")

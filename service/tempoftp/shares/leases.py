@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
 from tempoftp.shares.database import database_now
+from tempoftp.shares.held_hosts import is_free_to_act
 from tempoftp.shares.models import Account, FtpHost, Share
 from tempoftp.shares.states import CLAIMABLE, ENDING, State, transition
 
@@ -44,6 +45,7 @@ def find_due_hosts(session: Session) -> set[str]:
             _is_free(Share, now),
             _is_free(Account, now),
             Share.ftp_host.not_in(select(FtpHost.name).where(FtpHost.paused.is_(True))),
+            is_free_to_act(Share.ftp_host),
         )
         .distinct()
     )
@@ -53,7 +55,9 @@ def find_due_hosts(session: Session) -> set[str]:
 def find_next_due(session: Session, ftp_host: str) -> float | None:
     """Return the seconds until the next share of a host is due (0 when one is); None without any."""
     soonest = session.scalar(
-        select(func.min(Share.due_at)).where(Share.ftp_host == ftp_host, Share.state.in_(CLAIMABLE))
+        select(func.min(Share.due_at)).where(
+            Share.ftp_host == ftp_host, Share.state.in_(CLAIMABLE), is_free_to_act(Share.ftp_host)
+        )
     )
     return None if soonest is None else max((soonest - database_now(session)).total_seconds(), 0.0)
 
@@ -91,6 +95,7 @@ def claim_shares(
             Share.state.in_(CLAIMABLE),
             Share.due_at <= now,
             _is_free(Share, now),
+            is_free_to_act(Share.ftp_host),
             _is_free(Account, now),  # else one busy account could fill the batch with what nobody may take
         )
         .order_by(_ends_access().desc(), Share.due_at, Share.id)

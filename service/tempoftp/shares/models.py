@@ -207,6 +207,39 @@ class FtpHost(Base):
     paused_since: Mapped[datetime | None] = mapped_column(UtcDateTime())
 
 
+class HostAudit(Base):
+    """The last audit of an FTP host, what is wanted of the next one, and whether the host may be acted on."""
+
+    __tablename__ = "audits"
+
+    ftp_host: Mapped[str] = mapped_column(identifier(64), primary_key=True)
+    requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """When the next one was asked for; None when nobody waits for it."""
+    requested_by: Mapped[str | None] = mapped_column(String(254))
+    repair: Mapped[bool] = mapped_column(default=False)
+    restore: Mapped[bool] = mapped_column(default=False)
+    """The next one corrects rows from the host: the database came from a backup."""
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime(), index=True)
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    check_wanted: Mapped[bool] = mapped_column(default=False)
+    """A worker started: until it has compared the host with the rows, nothing is done there."""
+    stale_since: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """When the host was found to know more than the rows; until they are corrected, nothing is done there."""
+    stale_reason: Mapped[str | None] = mapped_column(Text)
+    audited_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    restored_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    run_id: Mapped[str | None] = mapped_column(identifier(40))
+    findings: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    failures: Mapped[list[str] | None] = mapped_column(JSON)
+    counts: Mapped[dict[str, int] | None] = mapped_column(JSON)
+    unknown_accounts: Mapped[list[str] | None] = mapped_column(JSON)
+    """Accounts that tempoftp made on the host and that no row knows: their names are not given to anybody."""
+    ended_generations: Mapped[dict[str, int] | None] = mapped_column(JSON)
+    """Shares that ended on the host and that no row knows: who asks for such an id begins after that generation."""
+    error_class: Mapped[str | None] = mapped_column(String(32))
+    error_message: Mapped[str | None] = mapped_column(Text)
+
+
 class Run(Base):
     """One playbook execution."""
 

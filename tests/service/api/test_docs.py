@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from tempoftp.api.answers import ShareAnswer
+from tempoftp.api.audit_answers import AuditAnswer
 from tempoftp.api.block_share import BlockAnswer, BlockRequest
 from tempoftp.api.delete_account import AccountDeletionAnswer
 from tempoftp.api.delete_share import DeletionAnswer
@@ -23,6 +24,7 @@ from tempoftp.api.get_root import RootAnswer
 from tempoftp.api.list_shares import ListAnswer
 from tempoftp.api.patch_share import LifetimeAnswer, LifetimeRequest
 from tempoftp.api.pause_hosts import PauseAnswer, PauseRequest, ResumeRequest
+from tempoftp.api.post_audit import AuditOrder
 from tempoftp.api.post_share import AcceptedAnswer
 from tempoftp.api.rotate_password import PasswordAnswer
 from tempoftp.api.unblock_share import UnblockRequest
@@ -50,6 +52,8 @@ EXAMPLES: dict[str, list[type[BaseModel]]] = {
     "GET /tmpftp/{id}/eventos": [EventsAnswer],
     "DELETE /tmpftp/user/{ftpuser}": [AccountDeletionAnswer],
     "DELETE /tmpftp/expired": [ExpiryAnswer],
+    "GET /tmpftp/auditoria": [AuditAnswer],
+    "POST /tmpftp/auditoria": [AuditOrder],
     "GET /": [RootAnswer],
     "GET /health": [HealthAnswer],
     "GET /openapi.json": [],

@@ -24,6 +24,7 @@ from tempoftp.runs.ansible import (
 from tempoftp.runs.provisioner import RunAbandoned, RunFailed, new_run_id
 from tempoftp.runs.request_file import RunRequest
 from tempoftp.settings import Settings
+from tempoftp.shares.audit_results import AuditRequest
 
 PROJECT = Path(__file__).parents[3]
 INVENTORY = """
@@ -254,3 +255,34 @@ def test_outcome_with_more_than_we_know_is_read() -> None:
         b'{"schema": 1, "run_id": "x", "new": 1, "shares": [{"id": "a", "state": "absent", "k": 1}]}'
     )
     assert outcome.shares[0].state == "absent"
+
+
+def test_an_audit_goes_through_the_real_playbook(settings: Settings, tmp_path: Path) -> None:
+    """On this machine, with a delivery root of its own and no MySQL: what could not be asked is a finding."""
+    root = tmp_path / "data"
+    (root / ".tempoftp").mkdir(parents=True, mode=0o700)
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(
+        "ftp_hosts: {hosts: {here: {ansible_connection: local, "
+        f"ansible_python_interpreter: {sys.executable}, tempoftp_root: {root}, "
+        f"tempoftp_login_config_file: {tmp_path / 'none.cnf'}}}}}}}\n"
+    )
+    update = {"simulacro": False, "ftp_hosts": ("here",), "inventory": inventory, "project_dir": PROJECT}
+    provisioner = AnsibleProvisioner(settings.model_copy(update=update))
+    provisioner.sweep()
+    request = AuditRequest(run_id=new_run_id(), ftp_host="here", repair=True)
+    outcome = provisioner.audit(request, lambda: False)
+    assert outcome.run_id == request.run_id
+    assert {finding.kind for finding in outcome.findings} == {"not_looked_at"}
+    assert any("none.cnf" in finding.detail for finding in outcome.findings)
+    assert (outcome.facts.shares, outcome.facts.accounts) == ([], None)
+    wait_until_swept(settings)
+
+
+def test_an_audit_of_an_unreachable_host_is_classified(
+    ansible_settings: Settings, provisioner: AnsibleProvisioner
+) -> None:
+    with pytest.raises(RunFailed) as caught:
+        provisioner.audit(AuditRequest(run_id=new_run_id(), ftp_host="nobody"), lambda: False)
+    assert caught.value.error.error_class == "ftp_host_unreachable"
+    wait_until_swept(ansible_settings)

@@ -1,0 +1,93 @@
+"""Audits of FTP hosts, as the worker makes them: before its first run on a host, when asked, and now and then."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tempoftp.runs.provisioner import Provisioner, RunAbandoned, RunFailed, new_run_id
+from tempoftp.runs.request_file import RunRequest, ShareItem, UserItem
+from tempoftp.settings import Settings
+from tempoftp.shares.audit_results import AuditOutcome, AuditRequest
+from tempoftp.shares.audit_rows import find_undead
+from tempoftp.shares.audits import apply_audit, apply_audit_failure
+from tempoftp.shares.database import Database, database_now
+from tempoftp.shares.errors import ShareError
+from tempoftp.shares.models import HostAudit, Share
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Auditor:
+    """Makes the audits that are due. One per worker process."""
+
+    settings: Settings
+    database: Database
+    provisioner: Provisioner
+    should_stop: Callable[[], bool] = field(default=lambda: False)
+
+    def run_due(self, ftp_host: str) -> bool:
+        """Audit a host if that is due; returns whether it was."""
+        with self.database.read() as session:
+            asked = session.get(HostAudit, ftp_host)
+            started = database_now(session)
+        if asked is None or asked.due_at is None or asked.due_at > started:
+            return False
+        # Rows that are about to be corrected from the host are not repaired by what they say.
+        repair = asked.repair and not asked.restore and asked.stale_since is None
+        request = AuditRequest(run_id=new_run_id(), ftp_host=ftp_host, repair=repair)
+        logger.info("audit starts: run=%s host=%s repair=%s", request.run_id, ftp_host, repair)
+        try:
+            outcome = self._audit(request)
+        except RunAbandoned:
+            return True
+        except RunFailed as failure:
+            logger.warning("audit failed: run=%s host=%s %s", request.run_id, ftp_host, failure.error.message)
+            with self.database.write() as session:
+                apply_audit_failure(session, ftp_host, failure.error)
+            return True
+        with self.database.write() as session:
+            audit = apply_audit(session, self.settings, asked, outcome, started)
+            undead = find_undead(session, ftp_host, outcome.facts) if repair else []
+            stale, count = audit.stale_reason, len(audit.findings or ())
+        if stale is not None:
+            logger.error("host is held: host=%s %s", ftp_host, stale)
+        if undead:
+            self._end_again(ftp_host, undead)
+        logger.info("audit ends: run=%s host=%s findings=%d", request.run_id, ftp_host, count)
+        return True
+
+    def _audit(self, request: AuditRequest) -> AuditOutcome:
+        outcome = self.provisioner.audit(request, self.should_stop)
+        if outcome.run_id != request.run_id:
+            text = f"the outcome file is of run {outcome.run_id}, not of {request.run_id}"
+            raise RunFailed(ShareError.of("run_failed", text))
+        return outcome
+
+    def _end_again(self, ftp_host: str, shares: list[Share]) -> None:
+        """End what its row says has ended, and the host has again: its disk came from a backup."""
+        names = sorted({share.ftpuser for share in shares})
+        request = RunRequest(
+            run_id=self.provisioner.reserve_run_id(ftp_host),
+            ftp_host=ftp_host,
+            wait_timeout=0,
+            shares=[_build_ending(share) for share in shares],
+            users=[
+                UserItem(name=name, state="absent", password_hash=None, end_sessions=True) for name in names
+            ],
+        )
+        logger.warning("shares that ended are ended again: host=%s shares=%s", ftp_host, len(shares))
+        try:
+            self.provisioner.run(request, self.should_stop)
+        except (RunFailed, RunAbandoned) as failure:
+            logger.warning(
+                "they could not be ended, the next audit tries again: host=%s %s", ftp_host, failure
+            )
+
+
+def _build_ending(share: Share) -> ShareItem:
+    derived = {"state": "absent", "require_existing": False}
+    values = {name: getattr(share, name) for name in ShareItem.model_fields if name not in derived}
+    return ShareItem.model_validate(values | derived)

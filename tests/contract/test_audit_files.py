@@ -1,0 +1,83 @@
+"""The audit's request and outcome files against the module and the playbook between them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible_collections.lanot.tempoftp.plugins.action import write_outcome
+from ansible_collections.lanot.tempoftp.plugins.module_utils import _audit_run
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit import KINDS
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_world import Finding as ModuleFinding
+from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import Manifest, Tombstone
+from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_audit
+
+from tempoftp.runs.ansible import AUDIT_PLAYBOOK, parse_audit_outcome
+from tempoftp.shares.audit_results import (
+    AuditOutcome,
+    AuditRequest,
+    Finding,
+    HostAccount,
+    HostShare,
+    HostTombstone,
+)
+
+PROJECT = Path(__file__).resolve().parents[2]
+PLAYBOOK = PROJECT / "playbooks" / AUDIT_PLAYBOOK
+RETURNED = yaml.safe_load(tempoftp_audit.RETURN)
+
+
+def read_tasks() -> dict[str, dict[str, Any]]:
+    (play,) = yaml.safe_load(PLAYBOOK.read_text())
+    return {task["name"]: task for entry in play["tasks"] for task in entry.get("block", [entry])}
+
+
+def test_the_request_has_what_the_playbook_reads() -> None:
+    request = AuditRequest(run_id="r1", ftp_host="ftp1", repair=True)
+    assert json.loads(request.write_json()) == {
+        "schema": 1,
+        "run_id": "r1",
+        "ftp_host": "ftp1",
+        "repair": True,
+    }
+    text = PLAYBOOK.read_text()
+    assert "audit_request.repair" in text and "audit_request.run_id" in text
+
+
+def test_the_playbook_writes_the_outcome_that_is_read() -> None:
+    arguments = read_tasks()["Outcome"]["lanot.tempoftp.write_outcome"]
+    assert set(arguments) <= write_outcome.ActionModule._VALID_ARGS
+    assert set(arguments["content"]) == {field.alias or n for n, field in AuditOutcome.model_fields.items()}
+
+
+def test_every_field_that_is_read_is_returned() -> None:
+    assert set(Finding.model_fields) == set(RETURNED["findings"]["contains"]) == set(ModuleFinding._fields)
+    facts = RETURNED["facts"]["contains"]
+    assert set(HostShare.model_fields) <= set(facts["shares"]["contains"])
+    assert set(HostAccount.model_fields) <= set(facts["accounts"]["contains"])
+    assert set(HostTombstone.model_fields) <= set(facts["tombstones"]["sample"][0])
+
+
+def test_every_kind_is_documented() -> None:
+    documented = " ".join(RETURNED["findings"]["contains"]["kind"]["description"])
+    page = (PROJECT / "docs" / "dataflow.md").read_text()
+    for kind in KINDS:
+        assert f"V({kind})" in documented
+        assert f"`{kind}`" in page
+
+
+def test_what_the_module_says_of_a_share_can_be_read() -> None:
+    share = Manifest("p1", 2, "ftp_x", "source1:/srv/x", state="delivered", ready_at="2030-01-01T00:00:00Z")
+    facts = {
+        "time": "2030-01-02T00:00:00Z",
+        "shares": [_audit_run.describe_share(share)],
+        "tombstones": [_audit_run.describe_tombstone(Tombstone("p2", 1, "2030-01-01T00:00:00Z"))],
+        "accounts": [_audit_run.describe_account("ftp_x", None, None, [])],
+        "damaged": [],
+    }
+    content = {"schema": 1, "run_id": "r1", "findings": [], "failures": [], "facts": facts}
+    outcome = parse_audit_outcome(json.dumps(content).encode())
+    assert outcome.facts.find_live()["p1"].generation == 2
+    assert outcome.facts.find_ended()["p2"].generation == 1
