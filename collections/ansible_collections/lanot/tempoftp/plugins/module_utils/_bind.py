@@ -172,6 +172,10 @@ def _find_mount(path: Path) -> Optional[Mount]:
 def _mount(what: Path, where: Path) -> None:
     argv = [*_MOUNT, f"--options={_OPTIONS}", _LAZY, "--", str(what), str(where)]
     ended = run_command(argv, _MOUNT_LIMIT)
+    if "already loaded" in ended.stderr and _find_mount(where) is None:
+        # It was unmounted by hand a moment ago, and systemd has not let go of its unit yet.
+        run_command(["systemctl", "stop", "--", str(where)], _MOUNT_LIMIT)
+        ended = run_command(argv, _MOUNT_LIMIT)
     mount = _find_mount(where)
     if mount is None:
         reason = ended.stderr.strip() or "no mount came to stand"

@@ -181,10 +181,10 @@ def apply_condemn(tree: Tree, seen: Seen, generation: int = 0) -> None:
 
 def apply_unmount(tree: Tree, seen: Seen) -> None:
     """Unmount what somebody mounted inside the share; TempoftpError when something stays."""
-    for mount in seen.mounts:
-        run_command(["umount", "--", mount], timeout=_UMOUNT_LIMIT)
     manifest = _require_manifest(seen)
     unbind_share(tree, manifest)
+    for mount in seen.mounts:
+        run_command(["umount", "--", mount], timeout=_UMOUNT_LIMIT)
     for place in list_places(tree, manifest):
         check_no_mounts(place)
 

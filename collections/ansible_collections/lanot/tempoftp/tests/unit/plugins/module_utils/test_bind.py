@@ -262,6 +262,24 @@ def test_killed_between_the_mount_and_the_manifest_it_goes_on(host: Any, goes: P
     assert (result["state"], result["error"]) == ("delivered", None)
 
 
+def test_a_unit_that_systemd_has_not_let_go_of_is_no_obstacle(host: Any, goes: Path, seen: Path) -> None:
+    """Seen with systemd 252 right after an umount by hand: the transient unit is still there, and in the way."""
+    host.run(share(host))
+    unmount_all(host)
+    mount = host.folder / "bin" / "systemd-mount"
+    mount.write_text(
+        "#!/bin/sh\n"
+        'while [ "$1" != -- ]; do shift; done\n'
+        f'if [ ! -e "{host.folder}/stopped" ]; then echo "Unit x.mount was already loaded" >&2; exit 1; fi\n'
+        'exec mount -o bind,ro "$2" "$3"\n'
+    )
+    systemctl = host.folder / "bin" / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\n[ "$1" = stop ] && echo "$3" >> "{host.folder}/stopped"\nexit 0\n')
+    bind_share(host.tree, require_manifest(host))
+    assert (host.folder / "stopped").read_text().splitlines() == [str(host.tree.bind("p1"))]
+    assert read_tree(seen) == read_tree(goes)
+
+
 def test_what_an_operator_mounted_in_the_source_stays_mounted(host: Any, goes: Path, seen: Path) -> None:
     """A bind of a shared mount is its peer: unmounting the one would take the other's inner mounts along."""
     subprocess.run(["mount", "--bind", str(host.source), str(host.source)], check=True)
