@@ -17,8 +17,9 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Optional
+from typing import NamedTuple, Optional
 
+from ._clock import read_now
 from ._commands import run_command
 from ._errors import InvalidValueError, TempoftpError
 from ._homes import HOME_MODE
@@ -38,6 +39,13 @@ _LAZY = "--property=LazyUnmount=yes"
 _MOUNT_LIMIT = 15.0
 _FIND_LIMIT = 3600.0
 _NOBODY = 65534
+
+
+class SweptBinds(NamedTuple):
+    """The shares that were mounted again or unmounted, and what could not be done, for a person."""
+
+    changed: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 def is_bind(manifest: Manifest) -> bool:
@@ -120,23 +128,22 @@ def unmount(path: Path) -> None:
         raise TempoftpError(f"{path} could not be unmounted: 'umount --lazy {path}' says why")
 
 
-def sweep_binds(tree: Tree) -> list[str]:
-    """Mount again what a reboot unmounted, and unmount what no manifest wants; return what could not be done.
-
-    The caller holds the host's lock. Costs one look into an empty folder on a host without such shares.
-    """
-    problems = []
+def sweep_binds(tree: Tree) -> SweptBinds:
+    """Mount again what a reboot unmounted, and unmount what no manifest wants. The caller holds the host's lock."""
+    changed, problems, now = [], [], read_now(tree)
     for share_id in list_binds(tree):
         try:
             manifest = read_manifest(tree, parse_id(share_id))
             if manifest is None or not is_bind(manifest):
                 unmount(tree.bind(share_id))
                 tree.bind(share_id).rmdir()
-            elif manifest.state == "delivered":
+                changed.append(share_id)
+            elif manifest.state == "delivered" and not manifest.is_over(now) and not is_bound(tree, manifest):
                 bind_share(tree, manifest)
+                changed.append(share_id)
         except (TempoftpError, OSError) as error:
             problems.append(f"share {share_id}: {error}")
-    return problems
+    return SweptBinds(tuple(changed), tuple(problems))
 
 
 def list_binds(tree: Tree) -> list[str]:

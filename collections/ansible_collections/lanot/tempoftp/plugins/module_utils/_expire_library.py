@@ -26,7 +26,6 @@ EXPIRE_FILES = (
     "_account_plan.py",
     "_account_wish.py",
     "_accounts.py",
-    "_clock.py",
     "_evictions.py",
     "_expire.py",
     "_expire_settings.py",

@@ -28,6 +28,7 @@ PACKAGE = "tempoftp_copier"
 FILES = (
     "_bind.py",
     "_checksums.py",
+    "_clock.py",
     "_commands.py",
     "_copier.py",
     "_copy_errors.py",

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
-from ._bind import list_binds, sweep_binds
+from ._bind import SweptBinds, list_binds, sweep_binds
 from ._errors import InvalidValueError, TempoftpError
 from ._grace import read_grace
 from ._host import SERVER_FILE, read_host
@@ -82,21 +82,24 @@ def run_shares(
     batch = Batch(tree, wishes, site, units or Units())
     told = batch.run()
     diff = batch.build_diffs(told)
-    problems = [] if check_mode else _remount(tree)
+    mounts = SweptBinds() if check_mode else _remount(tree)
     remaining = iter(told)
     shares = [next(remaining) if result is None else result for result in results]
     return {
-        "changed": any(share["changed"] for share in shares),
+        "changed": any(share["changed"] for share in shares) or bool(mounts.changed),
         "shares": shares,
-        "host": {**read_host(tree, batch.copies_running, server_file), "mount_problems": problems},
+        "host": {
+            **read_host(tree, batch.copies_running, server_file),
+            "mount_problems": list(mounts.problems),
+        },
         "diff": diff,
     }
 
 
-def _remount(tree: Tree) -> list[str]:
-    """Put right the mounts of shares that this execution is not about; say what could not be done."""
+def _remount(tree: Tree) -> SweptBinds:
+    """Put right the mounts of shares that this execution is not about."""
     if not list_binds(tree):
-        return []
+        return SweptBinds()
     with hold_lock(tree.lock):
         return sweep_binds(tree)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from ._account_wish import SWEPT, AccountSite, AccountWish
+from ._bind import list_binds, sweep_binds
 from ._clock import advance_mark, read_now
 from ._errors import TempoftpError
 from ._evictions import Eviction, evict, list_evictions, read_uptime
@@ -95,6 +96,7 @@ def run_sweep(
     if check_mode:
         return sweep.predict(plan)
     sweep.end_shares(plan)
+    sweep.mount_again()
     sweep.settle_accounts(plan)
     sweep.end_sessions()
     sweep.remove_libraries(plan)
@@ -169,6 +171,15 @@ class _Sweep:
                 self._tree, [Wish(share_id, OVER) for share_id in ids], site, self._units
             ).run():
                 self._note_share(told)
+
+    def mount_again(self) -> None:
+        """Shares that are mounts of their source: a reboot undid them."""
+        if not list_binds(self._tree):
+            return
+        with self._guard("mounts"), hold_lock(self._tree.lock):
+            swept = sweep_binds(self._tree)
+            self._problems += swept.problems
+            self.changed = self.changed or bool(swept.changed)
 
     def settle_accounts(self, plan: SweepPlan) -> None:
         """Remove accounts that have nothing left; what else there is decides under the lock what is written."""

@@ -117,8 +117,8 @@ options:
         where that cannot be done.
       - V(bind) mounts the source itself, read-only. It costs no copy and no disk, and B(the share changes as its source
         does). The source must be a folder that the FTP server may read and that holds nothing which must not be shared. The
-        mounts are transient units of systemd; after a reboot the next execution of this module, about whatever share, makes
-        them again, and until then the share cannot be entered.
+        mounts are transient units of systemd; after a reboot the next execution of this module, about whatever share, or
+        C(tempoftp-expire.timer) makes them again, and until then the share cannot be entered.
     type: str
     choices: [auto, rsync, copy, reflink, bind]
     default: auto

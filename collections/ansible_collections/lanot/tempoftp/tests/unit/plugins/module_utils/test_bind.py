@@ -20,12 +20,19 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._bind import (
     unbind_share,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import Manifest, read_manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._expire_settings import ExpireSettings
+from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
 from ansible_collections.lanot.tempoftp.plugins.module_utils._mounts import (
     list_mounts_below,
     parse_mounts,
     read_mounts,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._mysql_login import LoginOptions
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep import SweepResult, run_sweep
 
 pytestmark = pytest.mark.usefixtures("private_mounts")
 
@@ -135,10 +142,11 @@ def test_after_a_reboot_the_sweep_mounts_all_again(host: Any, goes: Path, seen: 
     host.run(share(host), share(host, "p2", "goes/sub"))
     host.run(share(host, "p2", "goes/sub", generation=2, state="blocked"))
     unmount_all(host)
-    host.execute()
+    assert host.execute()["changed"] is True
     assert read_tree(seen) == read_tree(goes)
     assert [path.name for path in (host.root / "ftp_p2").iterdir()] == []
-    assert sweep_binds(host.tree) == []
+    assert sweep_binds(host.tree) == ((), ())
+    assert host.execute()["changed"] is False
 
 
 def test_the_sweep_tells_what_it_cannot_and_goes_on(host: Any, goes: Path, seen: Path) -> None:
@@ -146,7 +154,9 @@ def test_the_sweep_tells_what_it_cannot_and_goes_on(host: Any, goes: Path, seen:
     host.run(share(host, "p0", "away"), share(host))
     unmount_all(host)
     (host.source / "away").rmdir()
-    (problem,) = sweep_binds(host.tree)
+    swept = sweep_binds(host.tree)
+    assert swept.changed == ("p1",)
+    (problem,) = swept.problems
     assert "p0" in problem and str(host.source / "away") in problem
     assert is_bound(host.tree, require_manifest(host)) and not is_bound(
         host.tree, require_manifest(host, "p0")
@@ -158,7 +168,7 @@ def test_the_sweep_unmounts_what_no_manifest_wants(host: Any, goes: Path, seen: 
     unmount_all(host)
     host.tree.manifest("p1").unlink()
     subprocess.run(["mount", "--bind", str(goes), str(host.tree.bind("p1"))], check=True)
-    assert sweep_binds(host.tree) == []
+    assert sweep_binds(host.tree) == (("p1",), ())
     assert list_mounts_below(host.root) == [] and list(host.tree.binds.iterdir()) == []
     assert (goes / "a.nc").exists()
 
@@ -260,6 +270,38 @@ def test_killed_between_the_mount_and_the_manifest_it_goes_on(host: Any, goes: P
     assert require_manifest(host).state == "copying"
     (result,) = host.run(share(host))
     assert (result["state"], result["error"]) == ("delivered", None)
+
+
+def sweep(host: Any) -> SweepResult:
+    return run_sweep(host.tree, ExpireSettings(login=LoginOptions(login_config_file="/nowhere/mysql.cnf")))
+
+
+def test_the_minute_timer_mounts_it_again(host: Any, goes: Path, seen: Path) -> None:
+    host.run(share(host))
+    assert sweep(host).changed is False
+    unmount_all(host)
+    swept = sweep(host)
+    assert (swept.changed, read_tree(seen)) == (True, read_tree(goes))
+
+
+def test_expiry_unmounts_and_touches_nothing_of_the_source(host: Any, goes: Path, seen: Path) -> None:
+    before = read_tree(goes)
+    host.run(share(host))
+    ended = {"ready_at": "2026-01-01T00:00:00Z", "expires": "2026-01-02T00:00:00Z"}
+    write_manifest(host.tree, require_manifest(host)._replace(**ended))
+    sweep(host)
+    assert list_mounts_below(host.root) == [] and not seen.exists()
+    assert read_tree(goes) == before
+    assert read_manifest(host.tree, "p1") is None
+
+
+def test_what_is_over_is_not_mounted_again(host: Any, goes: Path, seen: Path) -> None:
+    host.run(share(host))
+    ended = {"ready_at": "2026-01-01T00:00:00Z", "expires": "2026-01-02T00:00:00Z"}
+    write_manifest(host.tree, require_manifest(host)._replace(**ended))
+    unmount_all(host)
+    assert sweep_binds(host.tree) == ((), ())
+    assert list_mounts_below(host.root) == []
 
 
 def test_a_unit_that_systemd_has_not_let_go_of_is_no_obstacle(host: Any, goes: Path, seen: Path) -> None:
