@@ -29,6 +29,15 @@ HEADINGS = {
 RENDER_VALUES = {
     "ftp_database_table": "users",
     "ftp_server_columns": {"query_result": [[{"name": "Expires"}]]},
+    "ftp_server_column_names": {
+        "name": "User",
+        "password": "Password",
+        "uid": "Uid",
+        "gid": "Gid",
+        "home": "Dir",
+        "status": "Status",
+        "expires": "Expires",
+    },
     "ftp_server_db_host": "127.0.0.1",
     "ftp_server_db_name": "pureftpd",
     "ftp_server_db_table": "users",

@@ -45,17 +45,22 @@ def plan_shares(requests: Any, sources: Iterable[Mapping[str, Any]]) -> dict[str
         return _build_plan([], [{"id": "(the file)", "message": "it must have a list named shares"}])
     known = list(sources)
     planned: list[dict[str, Any]] = []
-    adopted: set[str] = set()
     refused: list[dict[str, Any]] = []
     for number, item in enumerate(items, start=1):
         try:
             planned.append(_plan_share(item, known, {share["id"] for share in planned}))
-            if item.get("adopt"):
-                adopted.add(item["ftpuser"])
         except (RefusedError, TempoftpError) as error:
             name = item.get("id") if isinstance(item, Mapping) else None
             refused.append({"id": str(name or f"number {number}"), "message": str(error)})
-    return _build_plan(planned, refused, adopted)
+    return _build_plan(planned, refused)
+
+
+def find_reachable_source(sources: Iterable[Mapping[str, Any]], hosts: Collection[str]) -> dict[str, Any]:
+    """Return the first source that is read over ssh and is a host of the inventory; empty when there is none."""
+    for source in sources:
+        if not source.get("local") and source["name"] in hosts:
+            return dict(source)
+    return {}
 
 
 def list_missing_passwords(users: Iterable[Mapping[str, Any]], folder: str) -> list[str]:
@@ -121,10 +126,11 @@ def describe_delivery(
 
 
 def _build_plan(
-    shares: list[dict[str, Any]], refused: list[dict[str, Any]], adopted: Collection[str] = ()
+    shares: list[dict[str, Any]], refused: list[dict[str, Any]]
 ) -> dict[str, list[dict[str, Any]]]:
     wanted = {share["ftpuser"]: "absent" for share in shares}
     wanted |= {share["ftpuser"]: "present" for share in shares if share["state"] == "present"}
+    adopted = {share["ftpuser"] for share in shares if share.get("adopt")}
     users = [
         {"name": name, "state": state} | ({"adopt": True} if name in adopted else {})
         for name, state in wanted.items()
@@ -149,7 +155,7 @@ def _plan_share(item: Any, sources: list[Mapping[str, Any]], taken: set[str]) ->
         "lifetime_days": _parse_lifetime(item.get("lifetime_days", LIFETIME_DEFAULT)),
         "writable": _parse_flag(item.get("writable", False), "writable"),
     }
-    return share | _resolve_source(item.get("source", ""), sources)
+    return share | ({"adopt": True} if adopt else {}) | _resolve_source(item.get("source", ""), sources)
 
 
 def _parse_ftpuser(value: Any) -> str:
@@ -251,6 +257,7 @@ class FilterModule:
         """Return the filters of this file."""
         return {
             "plan_shares": plan_shares,
+            "find_reachable_source": find_reachable_source,
             "list_missing_passwords": list_missing_passwords,
             "locate_passwords": locate_passwords,
             "build_accounts": build_accounts,

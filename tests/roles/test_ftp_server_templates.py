@@ -42,6 +42,17 @@ def test_seed_table_has_no_expires_in_its_query(family: str) -> None:
     assert "`Expires`" not in _render_mysql_conf(family, SEED_COLUMNS)
 
 
+def test_a_table_with_other_names_is_asked_by_them() -> None:
+    names = {"name": "login", "password": "passwd", "home": "homedir", "status": "active", "expires": "until"}
+    columns = ["LOGIN", "passwd", "Uid", "Gid", "homedir", "active", "Until"]
+    text = _render_mysql_conf("Debian", columns, tempoftp_columns=names, tempoftp_table="ftpd")
+    account = r"FROM `ftpd` WHERE BINARY `login`='\L' AND `active`='1'"
+    account += " AND (`until` IS NULL OR `until` > UTC_TIMESTAMP())"
+    assert f"MYSQLGetPW      SELECT `passwd` {account}\n" in text
+    assert f"MYSQLGetUID     SELECT `Uid` {account}\n" in text
+    assert f"MYSQLGetDir     SELECT `homedir` {account}" in text
+
+
 def test_pure_ftpd_gets_the_login_that_may_only_read() -> None:
     text = _render_mysql_conf("Debian", SEED_COLUMNS)
     assert "MYSQLUser       pureftpd\n" in text

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from programs import run_program
 
+PLAYBOOKS = [f"playbooks/{name}.yml" for name in ("site", "share", "preflight", "selftest")]
 INVENTORIES = ("inventories/local", "inventories/production.example")
 
 
@@ -33,7 +34,7 @@ def test_production_example_has_every_group(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("inventory", INVENTORIES)
-@pytest.mark.parametrize("playbook", ["playbooks/site.yml", "playbooks/share.yml", "playbooks/preflight.yml"])
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_playbooks_are_understood(tmp_path: Path, playbook: str, inventory: str) -> None:
     done = run_program(tmp_path, "ansible-playbook", "-i", inventory, "--syntax-check", playbook)
     assert done.returncode == 0, done.stderr

@@ -16,6 +16,7 @@ from rendering import PROJECT, SOURCES
 from share_requests import (
     build_accounts,
     describe_delivery,
+    find_reachable_source,
     list_missing_passwords,
     list_unfit_passwords,
     locate_passwords,
@@ -78,6 +79,12 @@ def test_what_is_planned_is_what_the_module_takes() -> None:
         assert ArgumentSpecValidator(build_share_spec()).validate(share).error_messages == []
 
 
+def test_the_selftest_s_source_is_one_over_ssh_that_ansible_reaches() -> None:
+    assert find_reachable_source(SOURCES, ["x", "source1"])["name"] == "source1"
+    assert find_reachable_source(SOURCES, ["aqui"]) == {}, "it is on the FTP host itself"
+    assert find_reachable_source(SOURCES, []) == find_reachable_source([], ["source1"]) == {}
+
+
 @pytest.mark.parametrize("host", ["source1", "datos.example.org", "DATOS.example.org", "lanotadm@source1"])
 def test_names_aliases_and_the_fixed_user_are_the_same_source(host: str) -> None:
     (share,) = _plan({**GOOD, "source": f"{host}:/srv/datos/goes/"})["shares"]
@@ -101,6 +108,7 @@ def test_an_account_stays_while_one_of_its_shares_is_wanted() -> None:
 def test_an_account_is_adopted_when_the_list_says_so() -> None:
     plan = _plan({**GOOD, "ftpuser": "Juan.Perez", "adopt": True}, {**GOOD, "id": "dos"})
     assert plan["refused"] == []
+    assert [share.get("adopt", False) for share in plan["shares"]] == [True, False]
     assert plan["users"] == [
         {"name": "Juan.Perez", "state": "present", "adopt": True},
         {"name": "ftp_uno", "state": "present"},

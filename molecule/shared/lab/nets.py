@@ -58,6 +58,9 @@ FTP1_IN_MEMORY = Host("ftp1", 11, data_mb=4096, in_memory=True)
 SOURCE1 = Host("source1", 21)
 SEED12 = Host("seed12", 31)
 SEED13 = Host("seed13", 32, suite="trixie")
+# in use before tempoftp comes
+OLD12 = Host("old12", 33)
+QUOTA12 = Host("quota12", 34)
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ NETS = {
     for net in (
         Net("demo", "demo", 1),
         Net("test", "test", 2, hosts=(FTP1_OWN_DISK, SOURCE1)),
-        Net("molecule", "mole", 3, extra_hosts=(SEED12, SEED13)),
+        Net("molecule", "mole", 3, extra_hosts=(SEED12, SEED13, OLD12, QUOTA12)),
         Net("bench", "benc", 4, hosts=(FTP1_IN_MEMORY, SOURCE1)),
         Net("labtest", "labt", 9, hosts=(FTP1,)),
     )

@@ -18,7 +18,7 @@ from tempoftp.shares.states import DELIVERED
 from tempoftp.shares.wishes import Wanted, read_wish
 
 SCHEMA = 1
-_DERIVED = frozenset({"state", "require_existing"})
+_DERIVED = frozenset({"state", "require_existing", "adopt"})
 
 
 class RequestPart(BaseModel):
@@ -46,6 +46,7 @@ class ShareItem(RequestPart):
     checksums: bool = False
     lifetime_days: int
     writable: bool
+    adopt: bool = False
 
 
 class UserItem(RequestPart):
@@ -80,7 +81,12 @@ def build_share_item(share: Share, account: Account) -> ShareItem:
     values = {name: getattr(share, name) for name in ShareItem.model_fields if name not in _DERIVED}
     values["source_root"] = share.source_root or None
     return ShareItem.model_validate(
-        values | {"state": read_wish(share, account).value, "require_existing": share.state in DELIVERED}
+        values
+        | {
+            "state": read_wish(share, account).value,
+            "require_existing": share.state in DELIVERED,
+            "adopt": account.adopt,
+        }
     )
 
 

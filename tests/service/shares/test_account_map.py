@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tempoftp.runs.request_file import build_user_item
+from tempoftp.runs.request_file import build_request, build_user_item
 from tempoftp.shares.account_map import list_accounts, map_account, unmap_account
 from tempoftp.shares.accounts import take_account
 from tempoftp.shares.database import Database
@@ -25,6 +25,19 @@ def test_a_mapped_account_is_the_e_mails_and_may_be_adopted(database: Database) 
         account = take(session, "juan@dominio")
         assert (account.name, account.ftp_host, account.adopt) == ("Juan.Perez", "ftp1", True)
         assert build_user_item(account, wanted=True).adopt is True
+
+
+def test_the_shares_of_a_mapped_account_may_use_its_home_and_no_others(
+    database: Database, accept_share
+) -> None:
+    with database.write() as session:
+        account = map_account(session, "alguien@dominio", "juan", "ftp1")
+    shares = [accept_share("p1", usuario="alguien@dominio"), accept_share("p2", usuario="otra@dominio")]
+    with database.write() as session:
+        other = take(session, "otra@dominio")
+    request = build_request("r1", "ftp1", 3, shares, [(account, True), (other, True)])
+    assert [(share.ftpuser, share.adopt) for share in request.shares] == [("juan", True), (other.name, False)]
+    assert [(user.name, user.adopt) for user in request.users] == [("juan", True), (other.name, False)]
 
 
 def test_an_account_that_nobody_mapped_may_not(database: Database) -> None:

@@ -16,15 +16,17 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
-from ._account_plan import AccountPlan, SeenAccount
+from ._account_plan import ADOPTED, CREATED, AccountPlan, SeenAccount
 from ._account_wish import AccountSite, AccountWish
 from ._accounts import plan_account
 from ._clock import advance_mark, read_mark
-from ._errors import DatabaseUnavailableError, InvalidValueError, TempoftpError
+from ._errors import AccountConflictError, DatabaseUnavailableError, InvalidValueError, TempoftpError
+from ._homes import read_inode
 from ._lock import hold_lock
 from ._manifest import (
     Manifest,
     delete_account,
+    list_account_manifests,
     list_manifests,
     may_belong,
     read_account,
@@ -35,6 +37,8 @@ from ._manifest import (
 from ._names import parse_ftpuser
 from ._passwords import choose_schemes, hash_password, parse_mysql_crypt, verify_password
 from ._sessions import end_sessions
+from ._share_apply import apply_hide
+from ._share_plan import Seen
 from ._tree import Tree, open_tree, prepare_tree
 from ._users_table import (
     SeenRows,
@@ -182,6 +186,7 @@ def _look_plan_apply(
                 site = site._replace(now=max(site.now, read_mark(tree)))
             _look_and_plan(cursor, facts, site, tree, outcomes)
             if not check_mode:
+                _hide_from_strangers(tree, outcomes)
                 _apply(connection, cursor, facts, tree, outcomes)
                 _note_time(tree, site.now, outcomes)
     except OSError as error:
@@ -229,6 +234,27 @@ def _look_and_plan(
             outcome.error = error
         except OSError as error:
             outcome.error = _explain_file(error, f"account {outcome.wish.name}")
+
+
+def _hide_from_strangers(tree: Optional[Tree], outcomes: list[Outcome]) -> None:
+    """Take shares out of the home of an account that turned out to be somebody else's: it could read them.
+
+    They came there because its home did not exist yet (one that does is refused before anything is copied).
+    """
+    for outcome in outcomes:
+        name = outcome.wish.name
+        if tree is None or not isinstance(outcome.error, AccountConflictError):
+            continue
+        try:
+            if read_account(tree, name) is None:
+                for share in list_account_manifests(tree, name):
+                    if share.origin == CREATED and read_inode(tree, name, share.id) is not None:
+                        # Of somebody else's account only the sessions end that stand in the share.
+                        apply_hide(tree, Seen("", manifest=share._replace(origin=ADOPTED)))
+        except (OSError, TempoftpError) as error:
+            outcome.error = AccountConflictError(
+                f"{outcome.error.message}. Its shares could not be hidden: {error}"
+            )
 
 
 def _look(

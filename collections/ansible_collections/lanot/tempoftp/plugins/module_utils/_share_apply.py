@@ -27,8 +27,6 @@ from ._manifest import (
     delete_manifest,
     delete_tombstone,
     format_now,
-    list_account_manifests,
-    read_account,
     read_tombstone,
     sync_directory,
     write_manifest,
@@ -36,7 +34,7 @@ from ._manifest import (
 )
 from ._mounts import list_mounts_below
 from ._purge import check_no_mounts
-from ._share_look import list_places
+from ._share_look import find_origin, list_places
 from ._share_plan import Seen, resolve_generation
 from ._share_wish import Site, Wish, adjust_manifest, build_manifest, refresh_manifest
 from ._status import write_status
@@ -56,7 +54,7 @@ def apply_enlist(tree: Tree, wish: Wish, site: Site, seen: Seen) -> None:
         site,
         resolve_generation(wish, seen),
         path=str(tree.destination(wish.ftpuser, wish.id)),
-        origin=seen.manifest.origin if seen.manifest and same_home else _choose_origin(tree, wish),
+        origin=seen.manifest.origin if seen.manifest and same_home else find_origin(tree, wish.ftpuser),
         now=format_now(),
         # What lies in staging since an earlier boot may have lost its content in a power cut: the copier must know.
         boot_id=seen.manifest.boot_id if seen.manifest and seen.staged is not None else seen.boot_id,
@@ -229,16 +227,6 @@ def check_trash(tree: Tree, seen: Seen) -> None:
     for name in seen.trash:
         if list_mounts_below(tree.trash / name):
             check_no_mounts(tree.trash / name)
-
-
-def _choose_origin(tree: Tree, wish: Wish) -> str:
-    """Whose home it is: that of our own account or share, or one that was there before."""
-    account = read_account(tree, wish.ftpuser)
-    if account is not None:
-        return account.origin
-    if not os.path.lexists(tree.home(wish.ftpuser)):
-        return "created"
-    return next((manifest.origin for manifest in list_account_manifests(tree, wish.ftpuser)), "adopted")
 
 
 def _choose_trash(tree: Tree, manifest: Manifest) -> Path:

@@ -12,10 +12,10 @@ from typing import Optional
 
 from ._bind import is_bind, is_bound
 from ._clock import read_now
-from ._errors import TempoftpError
+from ._errors import AccountConflictError, TempoftpError
 from ._evictions import read_eviction
 from ._homes import open_home, read_inode
-from ._manifest import Manifest, read_manifest, read_tombstone
+from ._manifest import Manifest, list_account_manifests, read_account, read_manifest, read_tombstone
 from ._mounts import list_mounts_below
 from ._purge import list_trash
 from ._share_plan import Seen
@@ -46,7 +46,7 @@ def look_share(tree: Tree, wish: Wish, active: set[str], boot_id: str) -> Seen:
         unbound=manifest is not None and is_bind(manifest) and not is_bound(tree, manifest),
         over=manifest is not None and manifest.is_over(now),
         occupied=_is_occupied(tree, wish, manifest),
-        home_problem=_check_home(tree, wish),
+        home_problem=_check_home(tree, wish, manifest),
         mounts=tuple(_list_mounts(tree, manifest)) if manifest and ending else (),
         leaving=read_eviction(tree, wish.id) is not None,
         trash=tuple(path.name for path in list_trash(tree, wish.id)),
@@ -74,14 +74,33 @@ def _is_occupied(tree: Tree, wish: Wish, manifest: Optional[Manifest]) -> bool:
         return False  # the home itself is unfit, and says so
 
 
-def _check_home(tree: Tree, wish: Wish) -> Optional[TempoftpError]:
+def _check_home(tree: Tree, wish: Wish, manifest: Optional[Manifest]) -> Optional[TempoftpError]:
     if not wish.wanted:
         return None
+    begun = manifest is not None and manifest.ftpuser == wish.ftpuser
     try:
         with open_home(tree, wish.ftpuser):
+            pass
+        # Before anything is copied: what is delivered into somebody else's home is theirs to read.
+        if begun or wish.adopt or find_origin(tree, wish.ftpuser) == "created":
             return None
     except TempoftpError as error:
         return error
+    return AccountConflictError(
+        f"{tree.home(wish.ftpuser)} was there before tempoftp, and nobody has said whose account {wish.ftpuser} is: "
+        f"map it to its owner's e-mail (tempoftp account map EMAIL {wish.ftpuser}; with share.yml, adopt: true), "
+        "or choose another account"
+    )
+
+
+def find_origin(tree: Tree, ftpuser: str) -> str:
+    """Whose home it is: ``created``, our own account's or share's, or ``adopted``, one that was there before."""
+    account = read_account(tree, ftpuser)
+    if account is not None:
+        return account.origin
+    if not os.path.lexists(tree.home(ftpuser)):
+        return "created"
+    return next((manifest.origin for manifest in list_account_manifests(tree, ftpuser)), "adopted")
 
 
 def _list_mounts(tree: Tree, manifest: Manifest) -> list[str]:

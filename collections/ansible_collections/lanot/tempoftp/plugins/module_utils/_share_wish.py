@@ -27,6 +27,7 @@ SHARE_OPTIONS = (
     "source_root",
     "state",
     "require_existing",
+    "adopt",
     "ssh_user",
     "ssh_key_file",
     "ssh_config_file",
@@ -44,7 +45,7 @@ METHODS = ("auto", "rsync", "copy", "reflink", "bind")
 _REMOTE_METHODS = ("auto", "rsync")
 _BWLIMIT = re.compile(r"[0-9]+(?:\.[0-9]+)?[KMG]?", re.IGNORECASE)
 # What is asked of a share rather than known of it.
-_NOT_KEPT = ("state", "generation", "require_existing")
+_NOT_KEPT = ("state", "generation", "require_existing", "adopt")
 # What may change within one generation: how the source is reached. What may not: what is shared, and with whom.
 _CONNECTION = (
     *("ssh_key_file", "ssh_config_file", "ssh_known_hosts_file", "size_probe"),
@@ -55,13 +56,15 @@ _CONNECTION = (
 class Wish(NamedTuple):
     """What a caller wants of one share. ``generation`` None: that of the manifest, or one more than the tombstone's.
 
-    ``require_existing``: only change a share that lives, never begin one.
+    ``require_existing``: only change a share that lives, never begin one. ``adopt``: the home may be one that was there
+    before, since somebody said whose it is.
     """
 
     id: str
     state: str = "present"
     generation: Optional[int] = None
     require_existing: bool = False
+    adopt: bool = False
     ftpuser: str = ""
     source: str = ""
     source_root: Optional[str] = None

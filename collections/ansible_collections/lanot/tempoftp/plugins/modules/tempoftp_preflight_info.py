@@ -146,6 +146,11 @@ pureftpd:
       returned: always
       type: str
       sample: /etc/ssl/private/pure-ftpd.pem
+    transfer_log:
+      description: Its log of downloads, when it is one that can be read (C(clf)), or none.
+      returned: always
+      type: str
+      sample: /var/log/pure-ftpd/transfer.log
     mysql_conf:
       description: File with its MySQL configuration; empty when there is none.
       returned: always
@@ -220,6 +225,7 @@ def main() -> None:
             "tls": config.tls,
             "port": config.port,
             "certificate": config.certificate,
+            "transfer_log": config.download_log[1] if config.download_log[0] == "clf" else None,
             "mysql_conf": config.mysql_conf,
             "database": config.mysql.get("mysqldatabase"),
         },

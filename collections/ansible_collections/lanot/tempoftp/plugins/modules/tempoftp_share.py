@@ -64,6 +64,14 @@ options:
       - For those who want to extend or to block a share, which may have ended in the meantime.
     type: bool
     default: false
+  adopt:
+    description:
+      - Whether the home may be one that tempoftp did not make, that of an account that was there before. It is only used, never
+        written.
+      - Without it such a share is refused as V(account_conflict) before anything is copied. That the name is the expected one is
+        no proof of whose home it is.
+    type: bool
+    default: false
   ssh_user:
     description:
       - Login name on the source. A user in O(source) must be the same.
@@ -141,7 +149,7 @@ options:
   shares:
     description:
       - A list of shares, handled side by side in one execution. Each is a dictionary of O(id), O(generation), O(ftpuser),
-        O(source), O(source_root), O(state), O(require_existing), O(ssh_user), O(ssh_key_file), O(ssh_config_file), O(ssh_known_hosts_file),
+        O(source), O(source_root), O(state), O(require_existing), O(adopt), O(ssh_user), O(ssh_key_file), O(ssh_config_file), O(ssh_known_hosts_file),
         O(size_probe), O(lifetime_days), O(writable), O(local), O(method), O(reuse) and O(checksums), which mean the same as
         the options.
       - The task does not fail for one of them, not even for one with wrong keys or types; each result has its own error.
@@ -408,6 +416,7 @@ def build_share_spec() -> dict[str, dict[str, Any]]:
         "source_root": {"type": "str"},
         "state": {"type": "str", "choices": list(STATES), "default": "present"},
         "require_existing": {"type": "bool", "default": False},
+        "adopt": {"type": "bool", "default": False},
         "ssh_user": {"type": "str", "default": "lanotadm"},
         "ssh_key_file": {"type": "str", "no_log": False},
         "ssh_config_file": {"type": "str"},

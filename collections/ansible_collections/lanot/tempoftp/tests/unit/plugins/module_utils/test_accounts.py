@@ -507,6 +507,7 @@ def test_the_second_run_changes_nothing(wish, seen, site):
     after = SeenAccount(
         rows=() if plan.row is None else (plan.row,),
         record=plan.record,
+        password_verified=True if plan.hash_with else seen.password_verified,
         shares=tuple(
             share._replace(ready_at=fixed[share.id].ready_at, expires=fixed[share.id].expires)
             if share.id in fixed

@@ -392,7 +392,7 @@ def test_absent_keeps_the_home_of_other_shares(host: Any, goes: Path) -> None:
 
 def test_absent_keeps_a_home_that_was_there_before(host: Any, goes: Path) -> None:
     (host.root / "ftp_x").mkdir(mode=0o750)
-    host.run(host.share("p1", "goes", ftpuser="ftp_x"))
+    host.run(host.share("p1", "goes", ftpuser="ftp_x", adopt=True))
     manifest = read_manifest(host.tree, "p1")
     assert manifest is not None and manifest.origin == "adopted"
     host.run({"id": "p1", "state": "absent"})
@@ -402,9 +402,32 @@ def test_absent_keeps_a_home_that_was_there_before(host: Any, goes: Path) -> Non
 def test_an_account_record_says_whose_the_home_is(host: Any, goes: Path) -> None:
     host.run(host.share("p0", "goes"))
     write_account(host.tree, Account("ftp_x", "adopted", "2026-01-01T00:00:00Z"))
-    host.run(host.share("p1", "goes", ftpuser="ftp_x"))
+    (refused,) = host.run(host.share("p1", "goes", ftpuser="ftp_x"))
+    assert refused["error"]["class"] == "account_conflict"
+    host.run(host.share("p1", "goes", ftpuser="ftp_x", adopt=True))
     manifest = read_manifest(host.tree, "p1")
     assert manifest is not None and manifest.origin == "adopted"
+
+
+def test_a_home_that_was_there_gets_nothing_until_somebody_said_whose_it_is(host: Any, goes: Path) -> None:
+    (host.root / "ftp_p1").mkdir(mode=0o750)
+    for check_mode in (True, False):
+        (refused,) = host.run(host.share("p1", "goes"), check_mode=check_mode)
+        assert (refused["error"]["class"], refused["changed"]) == ("account_conflict", False)
+        assert "tempoftp account map EMAIL ftp_p1" in refused["error"]["message"]
+    assert list((host.root / "ftp_p1").iterdir()) == []
+    assert read_manifest(host.tree, "p1") is None
+    (result,) = host.run(host.share("p1", "goes", adopt=True))
+    assert result["state"] == "delivered"
+    # Once begun, whoever looks after it need not say so again.
+    (again,) = host.run(host.share("p1", "goes"))
+    assert (again["state"], again["error"], again["changed"]) == ("delivered", None, False)
+
+
+def test_a_home_of_our_own_shares_needs_nobody_to_say_so(host: Any, goes: Path) -> None:
+    host.run(host.share("p1", "goes", ftpuser="ftp_x"))
+    (result,) = host.run(host.share("p2", "goes", ftpuser="ftp_x"))
+    assert result["state"] == "delivered"
 
 
 @pytest.mark.parametrize("kind", ["folder", "file", "dangling link"])
@@ -417,7 +440,7 @@ def test_what_is_not_ours_is_never_touched(host: Any, goes: Path, kind: str) -> 
         target.write_text("precious")
     else:
         target.symlink_to("/nowhere")
-    (result,) = host.run(host.share("p1", "goes"))
+    (result,) = host.run(host.share("p1", "goes", adopt=True))
     assert (result["error"]["class"], result["changed"]) == ("destination_occupied", False)
     assert host.run({"id": "p1", "state": "absent", "generation": 1})[0]["state"] == "absent"
     assert os.path.lexists(target)

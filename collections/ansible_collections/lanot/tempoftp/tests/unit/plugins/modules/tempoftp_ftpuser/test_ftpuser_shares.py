@@ -233,6 +233,31 @@ def test_an_account_that_was_there_is_nobodys_until_somebody_says_so(server, run
     assert _manifest.read_manifest(tree, "s1").ready_at is None
 
 
+def test_a_stranger_s_account_reads_nothing_of_what_was_delivered_for_its_name(server, run_shared, tree):
+    """Its home did not exist, so the share was delivered before the table was asked."""
+    write_share(tree)
+    write_share(tree, "s2", origin="adopted")
+    for share_id in ("s1", "s2"):
+        (tree.home(NAME) / share_id).mkdir(parents=True)
+        tree.home(NAME).chmod(0o750)
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree, password="theirs")], fields=FIELDS)
+    assert run_shared()[0]["error"]["class"] == "account_conflict"
+    # What somebody had allowed for this home stays.
+    assert [path.name for path in tree.home(NAME).iterdir()] == ["s2"]
+    assert tree.held("s1").is_dir()
+
+
+def test_an_account_of_ours_that_is_in_conflict_keeps_its_shares(server, run_shared, tree):
+    write_share(tree)
+    (tree.home(NAME) / "s1").mkdir(parents=True)
+    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    server.expect_table(COLUMNS)
+    server.expect_read([NAME], [build_row(tree), build_row(tree)], fields=FIELDS)
+    assert run_shared()[0]["error"]["class"] == "account_conflict"
+    assert (tree.home(NAME) / "s1").is_dir()
+
+
 @pytest.mark.parametrize("state", ["absent", "blocked"])
 def test_an_account_that_was_there_is_kept(server, run_shared, tree, state):
     server.expect_table(COLUMNS)
