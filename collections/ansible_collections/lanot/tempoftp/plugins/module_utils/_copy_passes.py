@@ -29,7 +29,7 @@ from ._rsync import (
     classify_end,
     parse_progress,
 )
-from ._space import Need, check_space, count_bytes, estimate_need, read_disk
+from ._space import Need, check_space, count_bytes, estimate_need, name_full, read_disk
 from ._ssh import (
     Access,
     await_socket,
@@ -180,8 +180,7 @@ class Passes:
 
     def _name_full_disk(self) -> str:
         """A full disk harms every share: give back what this one took, and say which of the two ran out."""
-        disk = read_disk(self._tree.root)
-        error_class = "no_inodes" if disk.inodes_total and disk.inodes_free < 16 else "no_space"
+        error_class = name_full(read_disk(self._tree.root))
         remove_data(self._data)
         return error_class
 

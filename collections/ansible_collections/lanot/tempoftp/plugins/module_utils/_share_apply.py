@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
+from ._ballast import drop_ballast, take_ballast
 from ._bind import bind_share, choose_folder_mode, is_bind, unbind_share
 from ._commands import run_command
 from ._errors import DestinationOccupiedError, TempoftpError
@@ -47,6 +48,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def apply_enlist(tree: Tree, wish: Wish, site: Site, seen: Seen) -> None:
     """Write down a new share or generation. What an older generation delivered becomes staging again."""
     prepare_tree(tree)
+    take_ballast(tree)
     tree.staging(wish.id).mkdir(mode=0o700, exist_ok=True)
     same_home = seen.manifest is not None and seen.manifest.ftpuser == wish.ftpuser
     manifest = build_manifest(
@@ -166,6 +168,7 @@ def apply_confirm(tree: Tree, seen: Seen) -> None:
 
 def apply_condemn(tree: Tree, seen: Seen, generation: int = 0) -> None:
     """Write down that the share is being taken away: from here on nothing can bring this generation back."""
+    drop_ballast(tree)
     manifest = _require_manifest(seen)
     write_manifest(
         tree,
@@ -189,6 +192,7 @@ def apply_unmount(tree: Tree, seen: Seen) -> None:
 
 def apply_discard(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> None:
     """Rename everything of the share into the trash and leave a tombstone: from here on it is out of reach."""
+    drop_ballast(tree)
     manifest = _require_manifest(seen)
     unbind_share(tree, manifest)
     if seen.delivered:
@@ -211,6 +215,7 @@ def apply_bury(tree: Tree, share_id: str, generation: int, manifest: Optional[Ma
 
     Without a *manifest* the share ended before, or was never here: how it ended stays as it was told.
     """
+    drop_ballast(tree)
     prepare_tree(tree)
     before = read_tombstone(tree, share_id) if manifest is None else None
     if manifest is not None:

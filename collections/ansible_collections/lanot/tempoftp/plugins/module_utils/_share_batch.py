@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional, Union
 
 from ._copier import read_boot_id
 from ._errors import TempoftpError
@@ -40,6 +40,7 @@ from ._share_look import look_share
 from ._share_plan import CHANGING, Seen, Step, plan_step
 from ._share_result import build_diff, build_result, predict_result
 from ._share_wish import Site, Wish
+from ._space import explain_os_error
 from ._ssh import SOCKET_DIRECTORY, build_master_argv, read_access
 from ._tree import Tree
 from ._units import ALREADY, COPY_PREFIX, PURGE_PREFIX, SSH_PREFIX, Units
@@ -64,8 +65,9 @@ class Clock(NamedTuple):
 class _Order:
     """One share of the batch on its way."""
 
-    def __init__(self, wish: Wish) -> None:
+    def __init__(self, wish: Wish, root: Path) -> None:
         self.wish = wish
+        self._root = root
         self.first: Optional[Seen] = None
         self.seen: Optional[Seen] = None
         self.changed = False
@@ -73,10 +75,10 @@ class _Order:
         self.error: Optional[TempoftpError] = None
         self.starts = 0
 
-    def fail(self, error: BaseException) -> None:
-        """End with an error; what the operating system said counts as transient."""
-        if not isinstance(error, TempoftpError):
-            error = TempoftpError(f"share {self.wish.id}: {error}: look at the FTP host", "run_failed")
+    def fail(self, error: Union[TempoftpError, OSError]) -> None:
+        """End with an error."""
+        if isinstance(error, OSError):
+            error = explain_os_error(error, f"share {self.wish.id}", self._root)
         self.error = error
         self.settled = True
 
@@ -92,7 +94,7 @@ class Batch:
         self._units = units
         self._clock = clock or Clock()
         self._boot_id = read_boot_id()
-        self._orders = [_Order(wish) for wish in wishes]
+        self._orders = [_Order(wish, tree.root) for wish in wishes]
         self._active: set[str] = set()
         # Copies that said their last word in this execution: their units end a moment later.
         self._ended: set[str] = set()

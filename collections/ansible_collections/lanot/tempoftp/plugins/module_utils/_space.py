@@ -6,11 +6,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import NamedTuple, Optional
 
 from ._errors import TempoftpError
+
+# Fewer are as good as none.
+_FEW_INODES = 16
 
 
 class Disk(NamedTuple):
@@ -91,3 +95,16 @@ def count_bytes(directory: Path) -> int:
                 else:
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
     return total
+
+
+def explain_os_error(error: OSError, what: str, root: Path) -> TempoftpError:
+    """Return what the operating system said of *what* as a classified error: all of them may pass by themselves."""
+    error_class = "run_failed"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        error_class = name_full(read_disk(root))
+    return TempoftpError(f"{what}: {error}: look at the FTP host", error_class)
+
+
+def name_full(disk: Disk) -> str:
+    """Say which of the two ran out on a filesystem that took nothing more."""
+    return "no_inodes" if disk.inodes_total and disk.inodes_free < _FEW_INODES else "no_space"

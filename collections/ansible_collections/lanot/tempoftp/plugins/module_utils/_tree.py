@@ -39,6 +39,11 @@ class Tree(NamedTuple):
         return self.state / "trash"
 
     @property
+    def ballast(self) -> Path:
+        """Room that is dropped when the disk is full."""
+        return self.state / "ballast"
+
+    @property
     def lib(self) -> Path:
         """The copier, by content hash."""
         return self.state / "lib"
