@@ -4,7 +4,8 @@
 
 """An FTP host in a temporary folder: the real rsync and the real copier, with stand-ins for ssh and systemd on PATH.
 
-The ssh stand-in runs the source's side on this machine, through the real ``rrsync -ro`` when the key is "restricted".
+The ssh stand-in runs the source's side on this machine, through the real ``rrsync -ro`` when the key is "restricted";
+a host called ``silent`` takes the connection and never says a word.
 The systemd stand-in starts, lists and stops real processes.
 """
 
@@ -39,6 +40,7 @@ while :; do
 done
 host=$1
 shift
+if [ "$host" = silent ]; then exec sleep 120; fi
 if [ -e "$here/unreachable" ]; then
   echo "ssh: connect to host $host port 22: No route to host" >&2
   exit 255

@@ -1,0 +1,290 @@
+"""A canary: a run whose secrets are known is searched for them everywhere; they are where they belong and nowhere else.
+
+Searched: every file of both hosts, their journals, everything the service keeps (logs, databases, run folders while
+they exist), the command lines and environments of every process while it runs, and the pages and answers of the API.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import shlex
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from api_client import ApiClient
+from ftps import log_in, read_tree
+from stage import PROJECT, Stage
+
+pytestmark = pytest.mark.lab
+
+# Where a secret belongs on a host, as a regular expression of paths. Anything else is a leak.
+PLACES_ON_FTP_HOST = {
+    # the modules' login; root, 0600
+    "modules' MySQL password": r"/etc/tempoftp/mysql\.cnf",
+    # pure-ftpd's own login, and its configuration; root, 0600
+    "pure-ftpd's MySQL password": r"/etc/tempoftp/pureftpd\.cnf|/etc/pure-ftpd/db/mysql\.conf",
+    # root, 0600; never leaves this host
+    "ssh key towards the source": r"/etc/tempoftp/ssh/source1-datos",
+    # what pure-ftpd compares with: the table, and InnoDB's logs of it
+    "password's hash": r"/var/lib/mysql/.*",
+}
+# Whose environment holds the key from its start: only its own user and root can read that (systemd does the same).
+KEY_HOLDERS = re.compile(rb"tempoftp\0(serve|worker|db)\0?")
+
+
+@dataclass
+class Processes:
+    """Every command line and environment that was ever seen while it watched."""
+
+    seen: dict[bytes, set[bytes]] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def look(self, runs: Path) -> None:
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command_line = (folder / "cmdline").read_bytes()
+                environment = (folder / "environ").read_bytes()
+            except OSError:
+                continue
+            if command_line:
+                self.seen.setdefault(command_line, set()).add(environment)
+        for path in runs.rglob("*"):
+            try:
+                if path.is_file():  # not the pipe that a request goes through
+                    self.files[str(path)] = path.read_bytes()
+            except OSError:
+                continue
+
+
+@contextmanager
+def watch_processes(runs: Path) -> Iterator[Processes]:
+    """Sample the processes of this machine, those of the lab's hosts among them, and the run folders."""
+    processes, over = Processes(), threading.Event()
+
+    def sample() -> None:
+        while not over.wait(0.02):
+            processes.look(runs)
+
+    thread = threading.Thread(target=sample, daemon=True)
+    thread.start()
+    try:
+        yield processes
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.fixture
+def talkative(stage: Stage) -> Iterator[None]:
+    """The service as talkative as it can be made."""
+    before = stage.control.env_file.read_text()
+    stage.control.stop()
+    stage.control.env_file.write_text(before + "TEMPOFTP_LOG_LEVEL=DEBUG\n")
+    stage.control.start()
+    yield
+    stage.control.stop()
+    stage.control.env_file.write_text(before)
+    stage.control.start()
+
+
+def read_key_body(stage: Stage, path: str) -> str:
+    """A line of the middle of a private key: no comment, nothing that the public half has."""
+    lines = stage.ftp(f"cat {path}").splitlines()
+    assert len(lines) > 4, path
+    return lines[len(lines) // 2]
+
+
+def read_client_password(stage: Stage, path: str) -> str:
+    found = re.search(r'^password\s*=\s*"?([^"\n]+)"?$', stage.ftp(f"cat {path}"), re.MULTILINE)
+    assert found, path
+    return found[1]
+
+
+def write_forms(secret: str) -> list[str]:
+    """A secret as it is, and as base64 at any of its three alignments."""
+    plain = secret.encode()
+    forms = [secret]
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + plain).decode()
+        forms.append(encoded[4 if shift else 0 : len(encoded) // 4 * 4 - 4])
+    return forms
+
+
+def find_on_host(run: Callable[[str], str], secret: str) -> list[str]:
+    """Every file of a host that holds it, and `journal` (which is compressed on disk)."""
+    patterns = shlex.quote("\n".join(write_forms(secret)))
+    return run(
+        f"grep -rlaF --devices=skip -f <(printf %s {patterns}) / --exclude-dir=proc --exclude-dir=sys "
+        "--exclude-dir=dev --exclude-dir=srv 2>/dev/null; "
+        f"journalctl --quiet --no-pager --output=export | grep -qaF -f <(printf %s {patterns}) && echo journal; true"
+    ).splitlines()
+
+
+def find_on_control(stage: Stage, secret: str) -> list[str]:
+    """Every file that the service keeps and that holds it, except its own settings and the file of its operator."""
+    forms = [form.encode() for form in write_forms(secret)]
+    found = []
+    for path in stage.control.home.rglob("*"):
+        if path.is_file() and path not in (stage.control.env_file, stage.control.token_file):
+            content = path.read_bytes()
+            if any(form in content for form in forms):
+                found.append(str(path.relative_to(stage.control.home)))
+    return found
+
+
+def read_pages(api: ApiClient, stage: Stage) -> str:
+    """Whatever the API says to anybody who asks for everything."""
+    paths = [
+        "/",
+        "/health",
+        "/openapi.json",
+        "/docs",
+        "/metrics",
+        "/tmpftp",
+        "/tmpftp?estado=listo",
+        "/tmpftp/auditoria",
+    ]
+    for share_id in ("canario_1", "canario_2", "canario_error"):
+        paths += [f"/tmpftp/{share_id}", f"/tmpftp/{share_id}/eventos"]
+    pages = []
+    for path in paths:
+        for accept in ("application/json", "text/html"):
+            answer = api.http.get(path, headers={"Accept": accept}, follow_redirects=True)
+            assert answer.status_code < 500 or path == "/health", answer.text
+            pages.append(answer.text + str(answer.headers))
+    return "\n".join(pages)
+
+
+@pytest.mark.usefixtures("talkative")
+def test_no_secret_is_anywhere(api: ApiClient, stage: Stage) -> None:
+    source = stage.make_tree("canario", files=2)
+    with watch_processes(stage.control.home / "state" / "runs") as processes:
+        api.post("canario@dominio.example", "canario_1", f"source1:{source}")
+        first = api.wait_ready("canario_1")
+        password = stage.decrypt(first["password"])
+        api.post("canario@dominio.example", "canario_2", f"source1:{source}")
+        second = api.wait_ready("canario_2")
+        with closing(log_in(stage.ftp_address, first["usuario"], password)) as client:
+            assert read_tree(client, "/canario_1") == stage.digest_source(source)
+        # Ways in which things fail, each with an exception somewhere.
+        api.post("canario@dominio.example", "canario_error", "source1:/srv/datos/no_existe")
+        api.wait_for("canario_error", lambda a: a["status"] == "error")
+        stage.ftp("systemctl stop mariadb")
+        api.post("canario.otro@dominio.example", "canario_3", f"source1:{source}")
+        api.wait_for("canario_3", lambda a: a["error"] == "database_unavailable")
+        stage.ftp("systemctl start mariadb")
+        third = api.wait_ready("canario_3")
+        api.http.post("/tmpftp", json={"usuario": password, "id": password, "ruta": password})
+        pages = read_pages(api, stage)
+        api.delete("canario_3")
+    keys = [key.strip() for key in stage.encryption_key.split(",")]
+    secrets = {
+        "password": password,
+        "password's hash": stage.read_password_hash(first["usuario"]),
+        "modules' MySQL password": read_client_password(stage, "/etc/tempoftp/mysql.cnf"),
+        "pure-ftpd's MySQL password": read_client_password(stage, "/etc/tempoftp/pureftpd.cnf"),
+        "ssh key towards the source": read_key_body(stage, "/etc/tempoftp/ssh/source1-datos"),
+        "another account's password": stage.decrypt(third["password"]),
+        "API token": stage.control.token,
+        **{f"encryption key {number}": key for number, key in enumerate(keys)},
+    }
+    assert second["password"] == secrets["password's hash"]
+    leaks = []
+    for name, secret in secrets.items():
+        assert len(secret) >= 12, f"{name} is too short to be searched for"
+        forms = [form.encode() for form in write_forms(secret)]
+        leaks += [f"{name}: page" for form in forms if form in _hide_known(pages, second).encode()]
+        for command_line, environments in processes.seen.items():
+            shown = command_line.replace(b"\0", b" ").decode(errors="replace")
+            leaks += [f"{name}: command line of {shown}" for form in forms if form in command_line]
+            may_hold = name.startswith("encryption key") and KEY_HOLDERS.search(command_line)
+            leaks += [
+                f"{name}: environment of {shown}"
+                for form in forms
+                if not may_hold and any(form in environment for environment in environments)
+            ]
+        leaks += [
+            f"{name}: {path}" for path, text in processes.files.items() for form in forms if form in text
+        ]
+        leaks += [
+            f"{name}: control {path}" for path in find_on_control(stage, secret) if not _is_kept(name, path)
+        ]
+        leaks += [f"{name}: source host {path}" for path in find_on_host(stage.source, secret)]
+        allowed = PLACES_ON_FTP_HOST.get(name, r"(?!)")
+        found = find_on_host(stage.ftp, secret)
+        leaks += [f"{name}: FTP host {path}" for path in found if not re.fullmatch(allowed, path)]
+        if name in PLACES_ON_FTP_HOST and name != "password's hash":
+            assert found, f"{name} was not even found where it belongs: the search finds nothing"
+    assert leaks == []
+    _check_watch(stage, processes)
+    _check_columns(stage, password)
+
+
+def _hide_known(pages: str, second: dict[str, str]) -> str:
+    # The one page that a hash belongs to: that of a later share of the account, as the seed has it.
+    return pages.replace(second["password"], "")
+
+
+def _is_kept(name: str, path: str) -> bool:
+    """The service's database keeps hashes, to send them again unchanged."""
+    return name == "password's hash" and path.startswith("state/tempoftp.sqlite3")
+
+
+def _check_watch(stage: Stage, processes: Processes) -> None:
+    """What was to be seen was seen: the watch can find what there is."""
+    command_lines = b"\n".join(processes.seen)
+    for program in (
+        b"ansible-playbook",
+        b"rsync",
+        b"ssh",
+        b"tempoftp\0worker",
+        b"/copy\0canario_1",
+        b"pure-ftpd",
+    ):
+        assert program in command_lines, program
+    holders = {
+        line
+        for line, texts in processes.seen.items()
+        if any(stage.encryption_key.encode() in t for t in texts)
+    }
+    assert any(b"worker" in line for line in holders)
+
+
+def _check_columns(stage: Stage, password: str) -> None:
+    """In no column of any table of the service is the password in clear, and there are tables to look at."""
+    database = stage.control.home / "state" / "tempoftp.sqlite3"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        dump = "\n".join(connection.iterdump())
+    assert "canario@dominio.example" in dump
+    assert password not in dump
+
+
+def test_an_operators_run_shows_no_secret(stage: Stage, tmp_path: Path) -> None:
+    """`share.yml -vvv --diff`, which makes a password itself: it stands in its file and in nothing that is printed."""
+    source = stage.make_tree("canario_operador", files=1)
+    shares = tmp_path / "shares.yml"
+    entry = f"id: canario_op, ftpuser: ftp_canario_op, source: 'source1:{source}', lifetime_days: 1"
+    shares.write_text(f"shares:\n  - {{{entry}}}\n")
+    file = PROJECT / "var" / "credentials" / stage.ftp_host / "ftp_canario_op"
+    file.unlink(missing_ok=True)
+    with watch_processes(tmp_path / "none") as processes:
+        said = stage.run_playbook("playbooks/share.yml", "-vvv", "--diff", "-e", f"shares_file={shares}")
+        password = file.read_text().strip()
+        hashed = stage.read_password_hash("ftp_canario_op")
+        shares.write_text(f"shares:\n  - {{state: absent, {entry}}}\n")
+        said += stage.run_playbook("playbooks/share.yml", "-vvv", "--diff", "-e", f"shares_file={shares}")
+    file.unlink(missing_ok=True)
+    mysql = read_client_password(stage, "/etc/tempoftp/mysql.cnf")
+    assert "canario_op" in said
+    for name, secret in {"password": password, "hash": hashed, "mysql": mysql}.items():
+        for form in write_forms(secret):
+            assert form not in said, f"{name} is printed"
+            assert not any(form.encode() in line for line in processes.seen), f"{name} is in a command line"
+            assert not any(form.encode() in text for texts in processes.seen.values() for text in texts), name
+    assert find_on_host(stage.ftp, password) == find_on_host(stage.source, password) == []
