@@ -74,7 +74,7 @@ demo: system venv ## From a bare checkout to one delivered share, on real hosts
 
 .PHONY: unit
 unit: venv ## Unit and contract tests: no root, no hosts, under two minutes
-	$(BIN)/python -m pytest -q -n 2 -m "not lab" tests $(COLLECTION)/tests/unit
+	$(BIN)/python -m pytest -q -n 2 -m "not lab and not faults" tests $(COLLECTION)/tests/unit
 
 .PHONY: check
 check: venv ## Linters, types, import rules, collection sanity
@@ -92,7 +92,12 @@ molecule: system venv ## Molecule scenarios on real hosts (default, single_host,
 
 .PHONY: e2e
 e2e: system venv ## End to end on the lab's test network: request, copy, account, FTPS download
-	$(BIN)/python -m pytest -q -m lab tests
+	$(BIN)/python -m pytest -q -m lab tests --ignore=tests/faults
+	$(BIN)/python -m pytest -q -m "lab and faults" tests/faults
+
+.PHONY: faults
+faults: system venv ## Every fault in every state on real hosts, and a table of what became of each (about an hour)
+	$(BIN)/python -m pytest -q -m faults tests/faults
 
 .PHONY: test
 test: system venv check unit molecule e2e ## Everything CI runs: check, unit, Molecule, then the tests on real hosts

@@ -52,10 +52,12 @@ class ApiClient:
             list(threads.map(self.delete, ids))
 
     def delete(self, share_id: str, *, seconds: float = 60) -> None:
-        """Delete and wait until it is gone (404)."""
+        """Delete and wait until it is gone: 404, or `expirado` when it had ended before."""
         answer = self.http.delete(f"/tmpftp/{share_id}")
         assert answer.status_code in (200, 202, 404), answer.text
         deadline = time.monotonic() + seconds
-        while self.http.get(f"/tmpftp/{share_id}").status_code != 404:
-            assert time.monotonic() < deadline, f"{share_id} is still there: {self.get(share_id)}"
+        while (found := self.http.get(f"/tmpftp/{share_id}")).status_code != 404:
+            if found.json().get("status") == "expirado":
+                return
+            assert time.monotonic() < deadline, f"{share_id} is still there: {found.text}"
             time.sleep(0.1)

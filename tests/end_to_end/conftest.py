@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,21 +17,8 @@ from stage import Stage
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
     """The lab's test net with `site.yml` applied and a control host beside it (KEEP_LAB=1 leaves it up)."""
-    stage = Stage("test", subnet="10.117.2", port=19043)
-    keep = os.environ.get("KEEP_LAB") == "1"
-    try:
-        if not keep:
-            stage.control.forget()
-            stage.lab("down")
-        stage.lab("up", timeout=900)
-        stage.run_playbook("playbooks/site.yml", timeout=900)
-        stage.source("mkdir -p /srv/datos/e2e && chmod a+rx /srv/datos /srv/datos/e2e")
-        stage.control.start()
+    with Stage("test", subnet="10.117.2", port=19043).stand() as stage:
         yield stage
-    finally:
-        if not keep:
-            stage.control.stop()
-            stage.lab("down")
 
 
 @pytest.fixture

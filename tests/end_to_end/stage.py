@@ -7,6 +7,8 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -31,6 +33,31 @@ class Stage:
         self.ftp_address = f"{subnet}.11"
         self.source_address = f"{subnet}.21"
         self.control = Control(net, port=port)
+
+    @contextmanager
+    def stand(self, settings: str = "") -> Iterator[Stage]:
+        """Bring the hosts up with `site.yml` applied and the service started; take all down at the end.
+
+        KEEP_LAB=1 uses what is up and leaves it up. `settings` are lines for the service's environment file.
+        """
+        keep = os.environ.get("KEEP_LAB") == "1"
+        try:
+            if not keep:
+                self.control.forget()
+                self.lab("down")
+            self.lab("up", timeout=900)
+            self.run_playbook("playbooks/site.yml", timeout=900)
+            self.source("mkdir -p /srv/datos/e2e && chmod a+rx /srv/datos /srv/datos/e2e")
+            if settings and not self.control.env_file.exists():
+                self.control.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self.control.env_file.touch(mode=0o600)
+                self.control.env_file.write_text(settings)
+            self.control.start()
+            yield self
+        finally:
+            if not keep:
+                self.control.stop()
+                self.lab("down")
 
     # -- hosts --------------------------------------------------------------------------------------------------
 
@@ -68,6 +95,19 @@ class Stage:
                 f"{shlex.join(argv)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
             )
         return done.stdout
+
+    def find_playbooks(self) -> list[int]:
+        """The pids of the ansible-playbook processes of this stage's own worker."""
+        mine = str(self.control.home).encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                command_line = (folder / "cmdline").read_bytes()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if b"ansible-playbook" in command_line and mine in command_line:
+                found.append(int(folder.name))
+        return found
 
     # -- source data --------------------------------------------------------------------------------------------
 

@@ -39,20 +39,6 @@ def _wait_bytes(api: ApiClient, share_id: str, at_least: int) -> int:
     return done
 
 
-def _find_playbooks(stage: Stage) -> list[int]:
-    """The ansible-playbook processes of the stage's own worker."""
-    mine = str(stage.control.home).encode()
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command_line = (folder / "cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if b"ansible-playbook" in command_line and mine in command_line:
-            found.append(int(folder.name))
-    return found
-
-
 def _count_copiers(stage: Stage, share_id: str) -> int:
     units = stage.ftp(f"systemctl list-units --no-legend --plain 'tempoftp-copy-{share_id}*' | wc -l")
     return int(units)
@@ -71,7 +57,7 @@ def test_everything_killed_in_mid_copy(api: ApiClient, stage: Stage, big_source:
     _wait_bytes(api, "grande_1", total // 5)
 
     deadline = time.monotonic() + 60
-    while not (playbooks := _find_playbooks(stage)):
+    while not (playbooks := stage.find_playbooks()):
         assert time.monotonic() < deadline, "no ansible-playbook was seen"
     for pid in playbooks:
         try:

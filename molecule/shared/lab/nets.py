@@ -55,6 +55,8 @@ FTP1 = Host("ftp1", 11)
 FTP1_OWN_DISK = Host("ftp1", 11, data_mb=3072)
 # for measuring: what the disk of this machine does meanwhile is no part of the figure
 FTP1_IN_MEMORY = Host("ftp1", 11, data_mb=4096, in_memory=True)
+# to be filled, and to run out of inodes: as small as 100,000 files and a big share still fit
+FTP1_SMALL_DISK = Host("ftp1", 11, data_mb=2048)
 SOURCE1 = Host("source1", 21)
 SEED12 = Host("seed12", 31)
 SEED13 = Host("seed13", 32, suite="trixie")
@@ -118,6 +120,7 @@ NETS = {
         Net("test", "test", 2, hosts=(FTP1_OWN_DISK, SOURCE1)),
         Net("molecule", "mole", 3, extra_hosts=(SEED12, SEED13, OLD12, QUOTA12)),
         Net("bench", "benc", 4, hosts=(FTP1_IN_MEMORY, SOURCE1)),
+        Net("faults", "falt", 5, hosts=(FTP1_SMALL_DISK, SOURCE1)),
         Net("labtest", "labt", 9, hosts=(FTP1,)),
     )
 }

@@ -1,0 +1,76 @@
+"""One pair of hosts for the whole table, and the table of what became of each cell at the end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "end_to_end"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+from bring import STATES
+from ground import Ground
+from matrix import FAULTS, Cell
+from stage import Stage
+
+# Nobody need wait as long as in production: for a dead worker's lease, nor for an answer while the host is paused.
+SETTINGS = "TEMPOFTP_LEASE_SECONDS=10\nTEMPOFTP_HEARTBEAT_SECONDS=3\nTEMPOFTP_DELETION_WAIT_SECONDS=1\n"
+OUTCOMES = pytest.StashKey[dict[tuple[str, str], str]]()
+
+
+@pytest.fixture(scope="session")
+def ground() -> Iterator[Ground]:
+    """The net `faults` with `site.yml` applied and a control host (KEEP_LAB=1 leaves it up, and uses it)."""
+    with Stage("faults", subnet="10.117.5", port=19045).stand(SETTINGS) as stage:
+        ground = Ground(stage)
+        ground.prepare()
+        yield ground
+        ground.api.delete_all()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[OUTCOMES] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    cell = dict(item.user_properties).get("cell")
+    if cell is not None and (call.when == "call" or report.failed):
+        told = dict(item.user_properties).get("outcome", "")
+        text = f"{'holds' if report.passed else 'FAILS'} ({call.duration:.0f} s)" + (
+            f": {told}" if told else ""
+        )
+        item.config.stash[OUTCOMES][cell] = text
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print fault x state x outcome, then what each cell saw, then why some cells are none."""
+    outcomes = config.stash[OUTCOMES]
+    if not outcomes:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.section("faults")
+    width = max(map(len, FAULTS))
+    write(f"{'':{width}}  " + "  ".join(f"{state:10}" for state in STATES))
+    for fault, row in FAULTS.items():
+        words = [
+            outcomes.get((fault, state), _describe(row.cells[state])).partition(" ")[0] for state in STATES
+        ]
+        write(f"{fault:{width}}  " + "  ".join(f"{word:10}" for word in words))
+    write("")
+    for (fault, state), text in outcomes.items():
+        write(f"{fault}, {state}: {text}")
+    write("")
+    for fault, row in FAULTS.items():
+        for state, cell in row.cells.items():
+            if isinstance(cell, str):
+                write(f"{fault}, {state}: no cell, {cell}")
+
+
+def _describe(cell: Cell | str) -> str:
+    return "-" if isinstance(cell, str) else "."

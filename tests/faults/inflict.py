@@ -1,0 +1,240 @@
+"""The faults. Each is a context: inside it the fault is in force.
+
+A kill is over at once; what was killed is started again at the end, as systemd would.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import wraps
+
+from ground import Ground, Subject
+from lab.host import LabHost
+from lab.nets import find_net
+
+FILLING = "/data/relleno"
+
+Inflict = Callable[[Ground, Subject], AbstractContextManager[None]]
+
+
+def fault(steps: Callable[[Ground, Subject], Iterator[None]]) -> Inflict:
+    """Make a context of a function that yields once; what stands behind its `yield` is done whatever happens."""
+
+    @wraps(steps)
+    @contextmanager
+    def inflict(ground: Ground, subject: Subject) -> Iterator[None]:
+        going = steps(ground, subject)
+        next(going)
+        try:
+            yield
+        finally:
+            next(going, None)
+
+    return inflict
+
+
+@fault
+def kill_api(ground: Ground, subject: Subject) -> Iterator[None]:
+    """`kill -9` of the API, its server processes included."""
+    pid = ground.stage.control.pid("serve")
+    assert pid is not None
+    os.killpg(pid, signal.SIGKILL)
+    yield
+    ground.stage.control.start()
+
+
+@fault
+def kill_worker(ground: Ground, subject: Subject) -> Iterator[None]:
+    """`kill -9` of the worker; what it had started goes on without it."""
+    pid = ground.stage.control.pid("worker")
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    yield
+    ground.stage.control.start_program("worker")
+
+
+@fault
+def kill_playbook(ground: Ground, subject: Subject) -> Iterator[None]:
+    """`kill -9` of every ansible-playbook of the worker, the one standing by included."""
+    deadline = time.monotonic() + 60
+    while not (pids := ground.stage.find_playbooks()):
+        assert time.monotonic() < deadline, "no ansible-playbook was seen"
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    yield
+
+
+@fault
+def kill_copier(ground: Ground, subject: Subject) -> Iterator[None]:
+    """`kill -9` of the copier's own process."""
+    unit = f"tempoftp-copy-{subject.id}"
+    ground.stage.ftp(f"kill -KILL $(systemctl show --property=MainPID --value {unit})")
+    yield
+
+
+@fault
+def kill_rsync(ground: Ground, subject: Subject) -> Iterator[None]:
+    """`kill -9` of every rsync of the share."""
+    ground.stage.ftp(f"pkill -KILL -f '^rsync .*/staging/{subject.id}/data/$'")
+    yield
+
+
+@fault
+def cut_power(ground: Ground, subject: Subject) -> Iterator[None]:
+    """Every process of the FTP host gone at once; it comes back."""
+    ground.stage.lab("crash", ground.stage.ftp_host)
+    yield
+    ground.stage.lab("start", ground.stage.ftp_host)
+    ground.start_watch()
+
+
+@fault
+def reboot_ftp_host(ground: Ground, subject: Subject) -> Iterator[None]:
+    """An orderly reboot of the FTP host."""
+    ground.stage.lab("stop", ground.stage.ftp_host)
+    yield
+    ground.stage.lab("start", ground.stage.ftp_host)
+    ground.start_watch()
+
+
+@fault
+def cut_ftp_host(ground: Ground, subject: Subject) -> Iterator[None]:
+    """The FTP host's network cable pulled."""
+    ground.stage.lab("link-down", ground.stage.ftp_host)
+    yield
+    ground.stage.lab("link-up", ground.stage.ftp_host)
+
+
+@fault
+def cut_source(ground: Ground, subject: Subject) -> Iterator[None]:
+    """The source's network cable pulled."""
+    ground.stage.lab("link-down", ground.stage.source_host)
+    yield
+    ground.stage.lab("link-up", ground.stage.source_host)
+
+
+@fault
+def blackhole_source(ground: Ground, subject: Subject) -> Iterator[None]:
+    """The source takes every packet and answers none."""
+    leader = LabHost(find_net(ground.stage.net), ground.stage.source_host).find_leader()
+    rule = ["nsenter", f"--target={leader}", "--net", "iptables", "-w", "10"]
+    subprocess.run([*rule, "-I", "INPUT", "-i", "host0", "-j", "DROP"], check=True)
+    yield
+    subprocess.run([*rule, "-D", "INPUT", "-i", "host0", "-j", "DROP"], check=True)
+
+
+@fault
+def fill_disk(ground: Ground, subject: Subject) -> Iterator[None]:
+    """Not one free block on the FTP host's disk."""
+    ground.stage.ftp(
+        'python3 -c "'
+        "import os\n"
+        f"filling = os.open('{FILLING}', os.O_CREAT | os.O_WRONLY)\n"
+        "taken, size = 0, 1 << 30\n"
+        "while size >= 4096:\n"
+        "    try:\n"
+        "        os.posix_fallocate(filling, taken, size)\n"
+        "        taken += size\n"
+        "    except OSError as error:\n"
+        "        assert error.errno == 28, error\n"
+        '        size //= 2"; [ $(stat -f -c %a /data) = 0 ]'
+    )
+    yield
+    ground.stage.ftp(f"rm -f {FILLING}")
+
+
+@fault
+def use_up_inodes(ground: Ground, subject: Subject) -> Iterator[None]:
+    """Not one free inode, though there is free space."""
+    ground.stage.ftp(
+        f'mkdir {FILLING} && python3 -c "'
+        "import itertools, os\n"
+        f"os.chdir('{FILLING}')\n"
+        "try:\n"
+        "    for number in itertools.count(): os.close(os.open(str(number), os.O_CREAT))\n"
+        'except OSError as error: assert error.errno == 28, error"; [ $(stat -f -c %d /data) = 0 ]'
+    )
+    yield
+    ground.stage.ftp(f"rm -rf {FILLING}")
+
+
+@fault
+def stop_mariadb(ground: Ground, subject: Subject) -> Iterator[None]:
+    """pure-ftpd's database is down."""
+    ground.stage.ftp("systemctl stop mariadb")
+    yield
+    ground.stage.ftp("systemctl start mariadb")
+
+
+@fault
+def lock_service_database(ground: Ground, subject: Subject) -> Iterator[None]:
+    """Another process holds the write lock of the service's database."""
+    with ground.lock_database():
+        yield
+
+
+@fault
+def change_source(ground: Ground, subject: Subject) -> Iterator[None]:
+    """Somebody writes to a file of the source, all the time."""
+    ground.stage.source(
+        "systemd-run --quiet --collect --unit=tempoftp-writer bash -c "
+        f"'while :; do head -c 4096 /dev/urandom >> {subject.source}/archivo_1.bin; sleep 0.02; done'"
+    )
+    yield
+    ground.stage.source("systemctl stop tempoftp-writer")
+    subject.digests = ground.stage.digest_source(subject.source)
+
+
+@fault
+def remove_source(ground: Ground, subject: Subject) -> Iterator[None]:
+    """The source's folder is gone."""
+    ground.stage.source(f"mv {subject.source} /srv/lejos")
+    yield
+    ground.stage.source(f"mv /srv/lejos {subject.source}")
+
+
+@fault
+def deny_source(ground: Ground, subject: Subject) -> Iterator[None]:
+    """The ssh user may not read a file of it any more."""
+    ground.stage.source(f"chmod 0600 {subject.source}/archivo_3.bin")
+    yield
+    ground.stage.source(f"chmod 0644 {subject.source}/archivo_3.bin")
+
+
+FAKETIME = """[Service]
+Environment=LD_PRELOAD=libfaketime.so.1 FAKETIME=-10d FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1
+"""
+CLOCKS = ("mariadb", "tempoftp-expire")
+"""What tells the time on the FTP host: the login query, and what takes expired shares away."""
+
+
+@fault
+def set_clock_back(ground: Ground, subject: Subject) -> Iterator[None]:
+    """MariaDB, and the expiry of shares, believe that it is ten days ago."""
+    ground.stage.ftp(
+        "export DEBIAN_FRONTEND=noninteractive; "
+        "dpkg -s libfaketime >/dev/null 2>&1 || apt-get install -qq -y libfaketime >/dev/null; "
+        "dpkg -L libfaketime | grep -m1 -x '.*/faketime' > /etc/ld.so.conf.d/faketime.conf && ldconfig"
+    )
+    for unit in CLOCKS:
+        folder = f"/run/systemd/system/{unit}.service.d"
+        ground.stage.ftp(f"mkdir -p {folder} && printf '{FAKETIME}' > {folder}/clock.conf")
+    ground.stage.ftp("systemctl daemon-reload && systemctl restart mariadb")
+    assert (
+        ground.stage.query(
+            "SELECT UTC_TIMESTAMP() < FROM_UNIXTIME(" + str(int(time.time()) - 9 * 86400) + ")"
+        )
+        == "1\n"
+    )
+    yield
+    for unit in CLOCKS:
+        ground.stage.ftp(f"rm -rf /run/systemd/system/{unit}.service.d/clock.conf")
+    ground.stage.ftp("systemctl daemon-reload && systemctl restart mariadb")

@@ -1,0 +1,313 @@
+"""The table: every fault in every state, what is seen meanwhile and how it ends, or why the cell makes no sense."""
+
+from __future__ import annotations
+
+import ftplib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import inflict
+from bring import (
+    STATES,
+    bring_eliminando_in_mid_copy,
+    bring_eliminando_untouched,
+    bring_many_half_deleted,
+    bring_many_in_mid_copy,
+)
+from ground import ON_ITS_WAY, Ground, Subject
+
+Meanwhile = Callable[[Ground, Subject], str]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is looked at while the fault is in force, and what differs from the state's ordinary way."""
+
+    meanwhile: Meanwhile
+    bring: Callable[[Ground], Subject] | None = None
+    """Instead of the state's own."""
+    resumes: bool = True
+    """False: what had arrived is given back, so all of it is sent again."""
+    in_ci: bool = False
+    """Part of `make test`."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One row. A text instead of a cell says why there is none."""
+
+    inflict: inflict.Inflict
+    cells: dict[str, Cell | str]
+
+
+def pass_by(ground: Ground, subject: Subject) -> str:
+    """Nothing to be seen: it is over at once."""
+    return ""
+
+
+def works(ground: Ground, subject: Subject) -> str:
+    """The recipient notices nothing."""
+    subject.check_contents()
+    return "fetched meanwhile"
+
+
+def arrives(ground: Ground, subject: Subject) -> str:
+    """It is delivered although the fault is in force."""
+    subject.wait_ready(seconds=300)
+    subject.check_contents()
+    return "delivered meanwhile"
+
+
+def told(error_class: str) -> Meanwhile:
+    """It says what is wrong and keeps its state; somebody tries again."""
+
+    def wait(ground: Ground, subject: Subject) -> str:
+        answer = ground.wait_told(subject, error_class)
+        assert answer["status"] in {*ON_ITS_WAY, "bloqueado", "expirando"}, answer
+        return f"told {error_class}"
+
+    return wait
+
+
+def fails(error_class: str) -> Meanwhile:
+    """It ends in `error` and says why; asked again when that is put right, it is delivered."""
+
+    def wait(ground: Ground, subject: Subject) -> str:
+        answer = subject.wait_state("error", seconds=180)
+        assert answer["error"] == error_class, answer
+        assert "Detalle:" in answer["mensaje"], answer
+        subject.holds.append(lambda: retry(ground, subject))
+        return f"error {error_class}, delivered when asked again"
+
+    return wait
+
+
+def retry(ground: Ground, subject: Subject) -> None:
+    """Ask again for a share that failed."""
+    answer = ground.api.http.post(f"/tmpftp/{subject.id}/reintentar", json={})
+    assert answer.status_code in (200, 202), answer.text
+    subject.staged = 0
+
+
+def refuse_logins(ground: Ground, subject: Subject) -> str:
+    """Nobody can log in: the server is there and says no, or does not answer at all."""
+    try:
+        subject.log_in().close()
+    except (ftplib.Error, EOFError, OSError):
+        return "no login meanwhile"
+    raise AssertionError("the account can log in")
+
+
+def answer_503(ground: Ground, subject: Subject) -> str:
+    """What was not written down is not accepted, and reading goes on."""
+    answer = ground.api.post(subject.email, f"{subject.id}_otra", f"source1:{subject.source}")
+    assert answer.status_code == 503, answer.text
+    assert int(answer.headers["Retry-After"]) > 0
+    assert subject.look()["id"] == subject.id
+    assert ground.api.http.get(f"/tmpftp/{subject.id}_otra").status_code == 404
+    return "503 with Retry-After"
+
+
+def answer_nothing(ground: Ground, subject: Subject) -> str:
+    """The API is away; the FTP host does not care."""
+    ground.wait_api_away()
+    return works(ground, subject) if subject.fetchable else "API away"
+
+
+def finish_deletion(ground: Ground, subject: Subject) -> str:
+    """A full disk must not keep what would make room on it."""
+    ground.api.delete(subject.id, seconds=120)
+    return "deleted meanwhile"
+
+
+def expire(ground: Ground, subject: Subject) -> str:
+    """Its end comes although the fault is in force."""
+    subject.wait_state("expirado", seconds=180)
+    subject.check_refused()
+    return "expired meanwhile"
+
+
+KILL_COPY: dict[str, Cell | str] = {
+    "recibido": "nothing of it runs yet",
+    "listo": "nothing of it runs any more",
+    "bloqueado": "nothing of it runs any more",
+    "expirando": "nothing of it runs any more",
+}
+MANY_FILES = "how many files it has makes no difference while none is copied or removed"
+AFTER_DELIVERY = "a delivered share has nothing to do with its source any more; see listo"
+
+FAULTS: dict[str, Fault] = {
+    "kill -9 API": Fault(
+        inflict.kill_api, {state: Cell(answer_nothing, in_ci=state == "recibido") for state in STATES}
+    ),
+    "kill -9 worker": Fault(
+        inflict.kill_worker, {state: Cell(pass_by, in_ci=state == "bloqueado") for state in STATES}
+    ),
+    "kill -9 ansible-playbook": Fault(
+        inflict.kill_playbook,
+        {state: Cell(pass_by, in_ci=state in ("preparando", "eliminando")) for state in STATES},
+    ),
+    "kill -9 copier": Fault(
+        inflict.kill_copier,
+        KILL_COPY
+        | {
+            "preparando": Cell(pass_by),
+            "traslado": Cell(pass_by, in_ci=True),
+            "eliminando": Cell(pass_by, bring=bring_eliminando_in_mid_copy),
+        },
+    ),
+    "kill -9 rsync": Fault(
+        inflict.kill_rsync,
+        KILL_COPY
+        | {
+            "preparando": Cell(pass_by),
+            "traslado": Cell(pass_by),
+            "eliminando": Cell(pass_by, bring=bring_eliminando_in_mid_copy),
+        },
+    ),
+    "power cut of the FTP host": Fault(
+        inflict.cut_power,
+        {state: Cell(told("ftp_host_unreachable"), in_ci=state == "traslado") for state in STATES}
+        | {"listo": Cell(refuse_logins)},
+    ),
+    "reboot of the FTP host": Fault(
+        inflict.reboot_ftp_host,
+        {state: Cell(told("ftp_host_unreachable")) for state in STATES} | {"listo": Cell(refuse_logins)},
+    ),
+    "FTP host's link down": Fault(
+        inflict.cut_ftp_host,
+        {state: Cell(told("ftp_host_unreachable")) for state in STATES} | {"listo": Cell(refuse_logins)},
+    ),
+    "source's link down": Fault(
+        inflict.cut_source,
+        {
+            "recibido": Cell(told("source_unreachable")),
+            "preparando": Cell(told("source_unreachable")),
+            "traslado": Cell(told("source_unreachable")),
+            "listo": Cell(works),
+            "bloqueado": AFTER_DELIVERY,
+            "expirando": AFTER_DELIVERY,
+            "eliminando": AFTER_DELIVERY,
+        },
+    ),
+    "source a black hole": Fault(
+        inflict.blackhole_source,
+        {
+            "recibido": Cell(told("source_unreachable")),
+            "preparando": Cell(told("source_unreachable")),
+            "traslado": Cell(told("source_unreachable"), in_ci=True),
+            "listo": AFTER_DELIVERY,
+            "bloqueado": AFTER_DELIVERY,
+            "expirando": AFTER_DELIVERY,
+            "eliminando": AFTER_DELIVERY,
+        },
+    ),
+    "disk full": Fault(
+        inflict.fill_disk,
+        {
+            "recibido": Cell(told("no_space")),
+            "preparando": Cell(told("no_space"), resumes=False),
+            "traslado": Cell(told("no_space"), resumes=False, in_ci=True),
+            "listo": Cell(works),
+            "bloqueado": Cell(told("no_space")),
+            "expirando": Cell(expire),
+            "eliminando": Cell(finish_deletion, bring=bring_eliminando_untouched),
+        },
+    ),
+    "inodes used up": Fault(
+        inflict.use_up_inodes,
+        {
+            "recibido": Cell(told("no_inodes")),
+            "preparando": Cell(told("no_inodes"), resumes=False),
+            "traslado": Cell(told("no_inodes"), resumes=False),
+            "listo": Cell(works),
+            "bloqueado": Cell(told("no_inodes")),
+            "expirando": Cell(expire),
+            "eliminando": Cell(finish_deletion, bring=bring_eliminando_untouched),
+        },
+    ),
+    "MariaDB stopped": Fault(
+        inflict.stop_mariadb,
+        {
+            "recibido": Cell(told("database_unavailable")),
+            "preparando": Cell(told("database_unavailable")),
+            "traslado": Cell(told("database_unavailable")),
+            "listo": Cell(refuse_logins),
+            "bloqueado": Cell(told("database_unavailable")),
+            "expirando": Cell(told("database_unavailable"), in_ci=True),
+            "eliminando": Cell(told("database_unavailable"), bring=bring_eliminando_untouched),
+        },
+    ),
+    "service's database locked": Fault(
+        inflict.lock_service_database, {state: Cell(answer_503, in_ci=state == "listo") for state in STATES}
+    ),
+    "source changing": Fault(
+        inflict.change_source,
+        {
+            "recibido": Cell(fails("source_changing"), resumes=False),
+            "preparando": Cell(fails("source_changing"), resumes=False),
+            "traslado": Cell(fails("source_changing"), resumes=False),
+            "listo": Cell(works),
+            "bloqueado": AFTER_DELIVERY,
+            "expirando": AFTER_DELIVERY,
+            "eliminando": AFTER_DELIVERY,
+        },
+    ),
+    "source vanishing": Fault(
+        inflict.remove_source,
+        {
+            "recibido": Cell(fails("source_not_found"), resumes=False),
+            "preparando": Cell(fails("source_not_found"), resumes=False),
+            "traslado": Cell(fails("source_not_found"), resumes=False),
+            "listo": Cell(works),
+            "bloqueado": AFTER_DELIVERY,
+            "expirando": AFTER_DELIVERY,
+            "eliminando": AFTER_DELIVERY,
+        },
+    ),
+    "source unreadable": Fault(
+        inflict.deny_source,
+        {
+            "recibido": Cell(fails("source_denied"), resumes=False),
+            "preparando": Cell(fails("source_denied"), resumes=False),
+            "traslado": Cell(fails("source_denied"), resumes=False),
+            "listo": Cell(works),
+            "bloqueado": AFTER_DELIVERY,
+            "expirando": AFTER_DELIVERY,
+            "eliminando": AFTER_DELIVERY,
+        },
+    ),
+    "clock set back": Fault(
+        inflict.set_clock_back,
+        {
+            "recibido": Cell(arrives),
+            "preparando": Cell(arrives),
+            "traslado": Cell(arrives),
+            "listo": Cell(works),
+            "bloqueado": Cell(arrives),
+            "expirando": Cell(expire),
+            "eliminando": Cell(finish_deletion, bring=bring_eliminando_untouched),
+        },
+    ),
+    "kill -9 rsync among 100,000 files": Fault(
+        inflict.kill_rsync,
+        {state: MANY_FILES for state in STATES} | {"traslado": Cell(pass_by, bring=bring_many_in_mid_copy)},
+    ),
+    "power cut among 100,000 files": Fault(
+        inflict.cut_power,
+        {state: MANY_FILES for state in STATES}
+        | {
+            "traslado": Cell(told("ftp_host_unreachable"), bring=bring_many_in_mid_copy),
+            "eliminando": Cell(told("ftp_host_unreachable"), bring=bring_many_half_deleted),
+        },
+    ),
+}
+
+
+def iterate_cells() -> Iterator[tuple[str, str, Cell]]:
+    """Every cell there is, as (fault, state, cell)."""
+    for name, fault in FAULTS.items():
+        for state in STATES:
+            cell = fault.cells[state]
+            if isinstance(cell, Cell):
+                yield name, state, cell
