@@ -10,6 +10,7 @@ ahead leaves a mark in the future: once it is set right, removing that file ends
 
 from __future__ import annotations
 
+import errno
 import time
 
 from ._errors import TempoftpError
@@ -36,6 +37,10 @@ def read_mark(tree: Tree) -> float:
 
 
 def advance_mark(tree: Tree, now: float) -> None:
-    """Write *now* down, unless the mark is about as late."""
+    """Write *now* down, unless the mark is about as late; a full disk does without, it is to be relieved first."""
     if now - read_mark(tree) >= _STEP:
-        write_json(tree.clock, {"schema": SCHEMA, "time": format_time(now)})
+        try:
+            write_json(tree.clock, {"schema": SCHEMA, "time": format_time(now)})
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise

@@ -26,6 +26,7 @@ EXPIRE_FILES = (
     "_account_plan.py",
     "_account_wish.py",
     "_accounts.py",
+    "_ballast.py",
     "_evictions.py",
     "_expire.py",
     "_expire_settings.py",

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from ._account_wish import SWEPT, AccountSite, AccountWish
+from ._ballast import drop_ballast
 from ._bind import list_binds, sweep_binds
 from ._clock import advance_mark, read_now
 from ._errors import TempoftpError
@@ -149,6 +150,7 @@ class _Sweep:
                 if manifest is None or manifest.state != "copying" or staged is None:
                     continue
                 if is_abandoned(staged, now, self._settings.staging_days):
+                    drop_ballast(self._tree)
                     write_manifest(self._tree, manifest._replace(state="absent", reason=EXPIRED))
                     self._staging.append(share_id)
         for share_id in plan.orphans:
