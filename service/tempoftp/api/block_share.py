@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from tempoftp.api.access import Role, allow, get_author, get_principal
 from tempoftp.api.answers import answer_change
-from tempoftp.api.body import OptionalBody
+from tempoftp.api.body import OptionalBody, allow_empty
 from tempoftp.api.context import ApiContext, get_context
 from tempoftp.api.problems import document_refusals
 from tempoftp.api.request_id import get_request_id
@@ -62,6 +62,7 @@ class BlockAnswer(BaseModel):
     },
 )
 @allow(Role.OPERADOR)
+@allow_empty
 def block_share(path: SharePath, body: BlockRequest) -> Response:
     """Take a share out of its account's sight and end the account's sessions: 200 once that is so, 202 if it waits.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from flask import Flask, current_app, request
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -11,6 +11,8 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMe
 
 from tempoftp.api.problems import Problem
 
+_ATTRIBUTE = "tempoftp_body_optional"
+View = TypeVar("View", bound=Callable[..., Any])
 MAX_DEPTH = 20
 """Levels of lists and objects in a body; no request needs more than three."""
 
@@ -19,12 +21,12 @@ def require_json_object() -> None:
     """Refuse a body that is not JSON (415 by its type, 400 by its content) or not an object (422).
 
     The schema library reads JSON silently: without this, malformed JSON would pass for a missing body, and a JSON
-    string that holds JSON would be unpacked. No body at all, declared as JSON, is for the schema to judge; the
-    declaration keeps a browser from sending it for another site.
+    string that holds JSON would be unpacked. Where a body may be left out it is declared as JSON all the same: so no
+    browser sends it for another site.
     """
     if not request.is_json:
         raise UnsupportedMediaType
-    if request.content_length == 0:
+    if _is_body_optional() and not request.content_length and "Transfer-Encoding" not in request.headers:
         return
     _refuse_truncated_body()
     try:
@@ -50,6 +52,16 @@ def is_deeper_than(value: dict[str, object], levels: int) -> bool:
 def _iterate_parts(container: Any) -> Iterator[object]:
     parts = container.values() if isinstance(container, dict) else container
     return (part for part in parts if isinstance(part, dict | list))
+
+
+def allow_empty(view: View) -> View:
+    """Let the body of a view's requests be left out; its schema is an `OptionalBody`. It stands below the route."""
+    setattr(view, _ATTRIBUTE, True)
+    return view
+
+
+def _is_body_optional() -> bool:
+    return bool(getattr(current_app.view_functions.get(request.endpoint or ""), _ATTRIBUTE, False))
 
 
 class OptionalBody(BaseModel):

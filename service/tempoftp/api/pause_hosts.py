@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy.orm import Session
 
 from tempoftp.api.access import Role, allow, get_author
-from tempoftp.api.body import OptionalBody
+from tempoftp.api.body import OptionalBody, allow_empty
 from tempoftp.api.context import get_context
 from tempoftp.api.problems import document_refusals
 from tempoftp.api.routes import hosts
@@ -58,6 +58,7 @@ class PauseAnswer(BaseModel):
     responses={200: PauseAnswer, **document_refusals(400, 403, 404, 413, 415, 422, 503)},
 )
 @allow(Role.OPERADOR)
+@allow_empty
 def pause(body: PauseRequest) -> Response:
     """Let no new run start; one that is under way ends. Requests are taken on and wait. A restart changes nothing."""
     context = get_context()
@@ -72,6 +73,7 @@ def pause(body: PauseRequest) -> Response:
     responses={200: PauseAnswer, **document_refusals(400, 403, 404, 413, 415, 422, 503)},
 )
 @allow(Role.OPERADOR)
+@allow_empty
 def resume(body: ResumeRequest) -> Response:
     """Let runs start again; what waited is carried out."""
     context = get_context()

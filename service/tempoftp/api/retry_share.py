@@ -6,7 +6,7 @@ from flask import Response, url_for
 
 from tempoftp.api.access import Role, allow, get_author, get_principal
 from tempoftp.api.answers import answer_state
-from tempoftp.api.body import OptionalBody
+from tempoftp.api.body import OptionalBody, allow_empty
 from tempoftp.api.context import get_context
 from tempoftp.api.post_share import AcceptedAnswer
 from tempoftp.api.problems import document_refusals
@@ -32,6 +32,7 @@ class RetryRequest(OptionalBody):
     },
 )
 @allow(Role.CLIENTE)
+@allow_empty
 def retry_share(path: SharePath, body: RetryRequest) -> Response:
     """Begin a share in `error` again, from what was copied; one that waits for its next try is tried at once."""
     context = get_context()

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from tempoftp.api.access import Role, allow, get_author, get_principal
 from tempoftp.api.answers import answer_change
-from tempoftp.api.body import OptionalBody
+from tempoftp.api.body import OptionalBody, allow_empty
 from tempoftp.api.context import get_context
 from tempoftp.api.problems import document_refusals
 from tempoftp.api.request_id import get_request_id
@@ -51,6 +51,7 @@ class PasswordAnswer(BaseModel):
     },
 )
 @allow(Role.CLIENTE)
+@allow_empty
 def rotate_password(path: SharePath, body: PasswordRequest) -> Response:
     """Make a new password, and end what is open with the old one: 200 once it works, 202 if it waits.
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from tempoftp.api.access import Role, allow, get_author, get_principal
 from tempoftp.api.block_share import BlockAnswer, Scope, answer_block
-from tempoftp.api.body import OptionalBody
+from tempoftp.api.body import OptionalBody, allow_empty
 from tempoftp.api.context import get_context
 from tempoftp.api.problems import document_refusals
 from tempoftp.api.request_id import get_request_id
@@ -33,6 +33,7 @@ class UnblockRequest(OptionalBody):
     },
 )
 @allow(Role.OPERADOR)
+@allow_empty
 def unblock_share(path: SharePath, body: UnblockRequest) -> Response:
     """Put a share back into its account's home: 200 once it is there, 202 if it waits. Its end stays what it was.
 

@@ -17,7 +17,7 @@ from tempoftp.cli.loopback import is_loopback
 
 DEFAULT_URL = "http://127.0.0.1:9043"
 CONNECT_SECONDS = 5.0
-# A DELETE waits on the service's side until data and access are gone, within its own bound.
+# A change waits on the service's side until it is carried out, within its own bound.
 ANSWER_SECONDS = 60.0
 SHARES_PATH = "/tmpftp"  # noqa: S108 - a route, not a folder
 
@@ -74,6 +74,52 @@ class ServiceClient:
         """Ask for an audit."""
         return self._call("POST", f"{SHARES_PATH}/auditoria", body=body)
 
+    def block_share(self, share_id: str, body: Mapping[str, object]) -> dict[str, Any]:
+        """Hide a share, or block its account."""
+        return self._call("POST", f"{_share_path(share_id)}/bloquear", body=body)
+
+    def unblock_share(self, share_id: str, body: Mapping[str, object]) -> dict[str, Any]:
+        """Show a share again, or every share of its account."""
+        return self._call("POST", f"{_share_path(share_id)}/desbloquear", body=body)
+
+    def change_lifetime(self, share_id: str, days: int) -> dict[str, Any]:
+        """Extend or shorten a share's life, counted from when it was ready."""
+        return self._call("PATCH", _share_path(share_id), body={"vigencia": days})
+
+    def retry_share(self, share_id: str) -> dict[str, Any]:
+        """Try again what failed."""
+        return self._call("POST", f"{_share_path(share_id)}/reintentar", body={})
+
+    def rotate_password(self, share_id: str) -> dict[str, Any]:
+        """Make a new password for a share's account."""
+        return self._call("POST", f"{_share_path(share_id)}/password", body={})
+
+    def get_events(self, share_id: str) -> dict[str, Any]:
+        """Read a share's history."""
+        return self._call("GET", f"{_share_path(share_id)}/eventos")
+
+    def delete_account(self, ftpuser: str) -> dict[str, Any]:
+        """End an account with all of its shares."""
+        if ftpuser in ("", ".", ".."):
+            raise click.UsageError(f"{ftpuser!r} is not an FTP user")
+        return self._call("DELETE", f"{SHARES_PATH}/user/{quote(ftpuser, safe='')}")
+
+    def expire_shares(self) -> dict[str, Any]:
+        """Sweep what has expired."""
+        return self._call("DELETE", f"{SHARES_PATH}/expired")
+
+    def pause_hosts(self, body: Mapping[str, object]) -> dict[str, Any]:
+        """Let no new run start on an FTP host, or on all."""
+        return self._call("POST", "/pausar", body=body)
+
+    def resume_hosts(self, body: Mapping[str, object]) -> dict[str, Any]:
+        """Let runs start again."""
+        return self._call("POST", "/reanudar", body=body)
+
+    def get_health(self) -> dict[str, Any]:
+        """Read how the system is, also when it is not well."""
+        return self._call("GET", "/health", accept=503)
+
     def _call(
         self,
         method: str,
@@ -81,6 +127,7 @@ class ServiceClient:
         *,
         body: Mapping[str, object] | None = None,
         params: Mapping[str, str] | None = None,
+        accept: int | None = None,
     ) -> dict[str, Any]:
         try:
             response = self._http.request(method, path, json=body, params=params)
@@ -96,11 +143,11 @@ class ServiceClient:
             ) from error
         except httpx.HTTPError as error:
             raise ServiceUnreachable(f"the connection to {self.url} broke: {error}") from error
-        return self._read(response)
+        return self._read(response, accept)
 
-    def _read(self, response: httpx.Response) -> dict[str, Any]:
+    def _read(self, response: httpx.Response, accept: int | None) -> dict[str, Any]:
         body = _decode_object(response)
-        if response.is_success and body is not None:
+        if (response.is_success or response.status_code == accept) and body is not None:
             return body
         if body is None or not response.is_error:
             raise ServiceFailed(

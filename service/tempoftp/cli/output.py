@@ -82,6 +82,9 @@ def _describe_share(share: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = [("id", str(share.get("id"))), ("status", str(share.get("status")))]
     if share.get("mensaje"):
         rows.append(("mensaje", str(share["mensaje"])))
+    if share.get("pendiente"):
+        rows.append(("pendiente", ", ".join(share["pendiente"])))
+    rows.extend((key, str(share[key])) for key in ("razon", "alcance") if share.get(key))
     progress = share.get("progreso") or {}
     if progress.get("total") is not None:
         done = f"{format_bytes(progress.get('bytes') or 0)} of {format_bytes(progress['total'])}"
@@ -98,6 +101,19 @@ def _describe_share(share: Mapping[str, Any]) -> list[tuple[str, str]]:
         (key, str(share[key])) for key in ("homedir", "directorio", "vigencia", "expira") if share.get(key)
     )
     return rows
+
+
+def print_change(answer: Mapping[str, Any], *, as_json: bool) -> None:
+    """A change that was asked for: the share's state, and what waits for its FTP host."""
+    if as_json:
+        print_json(answer)
+        return
+    parts = [f"{answer.get('id')}: {answer.get('status')}"]
+    if answer.get("expira"):
+        parts.append(f"until {answer['expira']}")
+    if answer.get("pendiente"):
+        parts.append(f"waiting for the FTP host: {', '.join(answer['pendiente'])}")
+    click.echo("  ".join(parts))
 
 
 def print_share_table(shares: Sequence[Mapping[str, Any]], console: Console) -> None:

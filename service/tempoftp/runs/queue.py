@@ -1,7 +1,8 @@
 """Step 3 of the flow: wake-ups. They carry a host name and no truth; a lost one only costs a second or so.
 
 Huey stands behind `wake` and `run_worker` alone, so that another engine can take its place. Two queues, each in its
-own file: wake-ups, and the periodic look for what is due, so that a backlog of the first never delays the second.
+own file: wake-ups, and the periodic look for what has expired and what is due, so that a backlog of the first never
+delays the second.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from huey.serializer import SignedSerializer
 from tempoftp.settings import INVENTORY_VARIABLES, Settings
 from tempoftp.shares.audits import begin_checks, find_due_audits
 from tempoftp.shares.database import Database, make_database_file, open_database
+from tempoftp.shares.expiry import find_expired, sweep_expired
 from tempoftp.shares.leases import find_due_hosts, find_next_due, find_stale_hosts
 
 logger = logging.getLogger(__name__)
@@ -201,7 +203,7 @@ class Worker:
         secret = _derive_secret(settings)
         self._wake_ups = open_wake_ups(settings.state_dir, secret, self.work_on)
         periodic = _open_huey("periodic", settings.state_dir, secret, fsync=False)
-        periodic.periodic_task(lambda _now: periodic.pending_count() == 0, name="reconcile")(self.reconcile)
+        periodic.periodic_task(lambda _now: periodic.pending_count() == 0, name="look")(self.look)
         self._consumers = (
             _Consumer(self._wake_ups.huey, settings.worker_threads, 60),
             _Consumer(periodic, 1, settings.reconcile_seconds),
@@ -239,6 +241,22 @@ class Worker:
             if self._stopping.wait(min(left, POLL_SECONDS)):
                 return False
         return not self._stopping.is_set()
+
+    def look(self) -> None:
+        """The periodic look: what has lived its days begins to end, and what is due is woken."""
+        try:
+            self.expire()
+        finally:
+            self.reconcile()
+
+    def expire(self) -> None:
+        """Have what has expired taken away; the rows are then due like others, before all copies."""
+        with self._database.read() as session:
+            if not find_expired(session):
+                return
+        with self._database.write() as session:
+            expired = [share.id for share in sweep_expired(session)]
+        logger.info("shares have expired: %s", ",".join(expired))
 
     def reconcile(self) -> None:
         """Wake what is due by the rows, whatever became of its wake-up, and hosts not heard of for a while."""

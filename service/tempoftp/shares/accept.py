@@ -136,8 +136,12 @@ def _begin_generation(share: Share, wanted: dict[str, object]) -> None:
 
 
 def choose_ftp_host(session: Session, settings: Settings) -> str:
-    """Return the FTP host for a new account: the one with most free space, as far as the last runs know."""
+    """Return the FTP host for a new account: of those not paused the one with most free space, as the last runs saw."""
     names = settings.ftp_host_names
-    rows = session.scalars(select(FtpHost).where(FtpHost.name.in_(names), FtpHost.paused.is_(False)))
-    free = {row.name: int((row.facts or {}).get("space_free") or 0) for row in rows}
-    return max(names, key=lambda name: free.get(name, 0))
+    rows = {row.name: row for row in session.scalars(select(FtpHost).where(FtpHost.name.in_(names)))}
+
+    def rank(name: str) -> tuple[bool, int]:
+        row = rows.get(name)
+        return row is None or not row.paused, int(((row and row.facts) or {}).get("space_free") or 0)
+
+    return max(names, key=rank)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -15,11 +15,14 @@ from tempoftp.shares.held_hosts import find_holds
 from tempoftp.shares.keys import describe_unreadable
 from tempoftp.shares.models import FtpHost, Share
 from tempoftp.shares.pauses import count_runs, describe_pause
+from tempoftp.shares.states import DELIVERED, ENDING
 from tempoftp.shares.views import write_time
 
 GIGABYTE = 10**9
 STALE_FACTOR = 3
 """Facts older than this many times `facts_max_age_seconds` say nothing about now."""
+OVERDUE_LIMIT = 600.0
+"""Seconds a share may take to end; a large one takes a while to be removed."""
 QUEUE_AGE_LIMIT = 60.0
 """Seconds a due share may wait before something is wrong with the workers."""
 
@@ -43,6 +46,7 @@ def read_health(session: Session, settings: Settings, *, unreadable: Sequence[st
     waiting, age = _read_queue(session, now)
     if age > QUEUE_AGE_LIMIT:
         problems.append(f"a share has waited {age:.0f} s for a worker; is tempoftp-worker.service running?")
+    problems += _find_overdue(session, now)
     if unreadable:
         problems.append(describe_unreadable(unreadable))
     total = sum(host["space_total"] or 0 for host in hosts.values())
@@ -65,12 +69,12 @@ def _describe_host(row: FtpHost | None, settings: Settings, now: datetime) -> di
     if row is None or (row.facts_at is None and not row.paused):
         reason = row.error_message if row is not None and row.error_message else "no run has reached it yet"
         return _build_host(None, None, None, [reason])
+    if row.paused or row.facts_at is None:
+        # Nobody asks it: what it said last is no problem of now.
+        return _build_host(row.facts, None, row.facts_at, [])
     problems: list[str] = []
     if row.error_class is not None:
         problems.append(f"{row.error_class}: {row.error_message}")
-    if row.paused or row.facts_at is None:
-        # Nobody asks it: what it said last is no problem of now.
-        return _build_host(row.facts, None, row.facts_at, problems)
     age = (now - row.facts_at).total_seconds()
     if age > STALE_FACTOR * settings.facts_max_age_seconds:
         problems.append(f"last heard of {age:.0f} s ago")
@@ -107,6 +111,20 @@ def _word(ok: object) -> str:
 def _worst(words: Any) -> str:
     found = set(words)
     return next((word for word in ("error", "unknown") if word in found), "ok")
+
+
+def _find_overdue(session: Session, now: datetime) -> list[str]:
+    """Return what should have ended by now and has not: retried for ever, so somebody has to be told."""
+    limit = now - timedelta(seconds=OVERDUE_LIMIT)
+    running = Share.ftp_host.not_in(select(FtpHost.name).where(FtpHost.paused.is_(True)))
+    ending = select(func.count()).where(Share.state.in_(ENDING), Share.state_changed_at < limit, running)
+    expired = select(func.count()).where(Share.state.in_(DELIVERED), Share.expires < limit, running)
+    texts = (
+        (ending, "shares have been ending for more than {} min without being gone"),
+        (expired, "shares have expired more than {} min ago and nobody has begun to take them away"),
+    )
+    found = ((session.scalar(query) or 0, text) for query, text in texts)
+    return [f"{count} {text.format(round(OVERDUE_LIMIT / 60))}" for count, text in found if count]
 
 
 def _read_queue(session: Session, now: datetime) -> tuple[int, float]:

@@ -192,6 +192,30 @@ def test_backlog_of_wake_ups_does_not_delay_the_look(
 
 
 @pytest.mark.usefixtures("fresh_host")
+def test_backlog_of_wake_ups_does_not_delay_an_expiry(
+    settings: Settings, database: Database, accept_share: Callable[..., Share], ftp_host: str
+) -> None:
+    accept_share("p1")
+    accept_share("p2", usuario="otra@dominio")
+    runs = Runs()
+    runs.may_end.clear()
+    with working(settings, database, runs):
+        for number in range(settings.worker_threads):
+            wake(settings, f"busy{number}")
+        wait_for(lambda: len(runs.calls) == settings.worker_threads)
+        with database.write() as session:
+            share = session.get_one(Share, "p1")
+            share.state, share.expires, share.due_at = State.LISTO, utc_now(), None
+        wait_for(lambda: read_state(database, "p1") == State.EXPIRANDO)
+        assert read_state(database, "p2") == State.RECIBIDO
+
+
+def read_state(database: Database, share_id: str) -> str:
+    with database.read() as session:
+        return session.get_one(Share, share_id).state
+
+
+@pytest.mark.usefixtures("fresh_host")
 def test_failing_run_does_not_stop_the_worker(
     settings: Settings, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from tempoftp.settings import Settings
 from tempoftp.shares.database import Database
-from tempoftp.shares.health import QUEUE_AGE_LIMIT, read_health
+from tempoftp.shares.health import OVERDUE_LIMIT, QUEUE_AGE_LIMIT, read_health
 from tempoftp.shares.models import FtpHost, Share, utc_now
+from tempoftp.shares.states import State
 
 FACTS = {"space_total": 4_000_000_000, "space_free": 1_000_000_000, "ftpd": {"ok": True, "banner": "220 hi"}}
 DATABASE = {"ok": True, "password_schemes": ["bcrypt"]}
@@ -96,3 +97,54 @@ def test_idle_workers_show_in_the_queue(
     assert health["status"] == "degraded"
     assert health["cola"]["edad_segundos"] == pytest.approx(QUEUE_AGE_LIMIT + 5, abs=5)
     assert "tempoftp-worker" in " ".join(health["problemas"])
+
+
+@pytest.mark.parametrize(
+    ("state", "column", "part"),
+    [
+        (State.EXPIRANDO, "state_changed_at", "have been ending"),
+        (State.ELIMINANDO, "state_changed_at", "have been ending"),
+        (State.LISTO, "expires", "have expired"),
+    ],
+)
+def test_what_does_not_end_is_said(
+    settings: Settings,
+    database: Database,
+    ftp_host: str,
+    accept_share: Callable[..., Share],
+    state: State,
+    column: str,
+    part: str,
+) -> None:
+    put_host(database, ftp_host)
+    accept_share("p1")
+    with database.write() as session:
+        share = session.get_one(Share, "p1")
+        share.state, share.due_at = state, None
+        setattr(share, column, utc_now() - timedelta(seconds=OVERDUE_LIMIT - 60))
+    assert read(settings, database)["problemas"] == []
+    with database.write() as session:
+        setattr(session.get_one(Share, "p1"), column, utc_now() - timedelta(seconds=OVERDUE_LIMIT + 60))
+    (problem,) = read(settings, database)["problemas"]
+    assert problem.startswith("1 ")
+    assert part in problem
+    put_host(database, ftp_host, paused=True)
+    assert read(settings, database)["problemas"] == []
+
+
+def test_a_paused_host_is_no_problem_and_says_so(
+    settings: Settings, database: Database, ftp_host: str, accept_share: Callable[..., Share]
+) -> None:
+    accept_share("p1")
+    with database.write() as session:
+        session.get_one(Share, "p1").due_at = utc_now() - timedelta(hours=1)
+    since = utc_now() - timedelta(hours=1)
+    paused = {"paused": True, "pause_reason": "disco nuevo", "paused_by": "ana", "paused_since": since}
+    put_host(database, ftp_host, facts_at=since, error_class="run_failed", error_message="x", **paused)
+    health = read(settings, database)
+    assert (health["status"], health["problemas"]) == ("ok", [])
+    host = health["hosts"][ftp_host]
+    assert (host["pausado"], host["razon"], host["autor"], host["corridas"]) == (
+        *(True, "disco nuevo", "ana"),
+        0,
+    )

@@ -1,0 +1,25 @@
+"""`tempoftp events ID`: what became of a share."""
+
+from __future__ import annotations
+
+import click
+
+from tempoftp.cli.client import connect
+from tempoftp.cli.finish import json_option
+from tempoftp.cli.output import print_json
+
+
+@click.command
+@click.argument("id_", metavar="ID")
+@json_option
+def events(id_: str, as_json: bool) -> None:
+    """Show a share's history: when, from which state to which, who and why. Also of a deleted share."""
+    with connect() as client:
+        answer = client.get_events(id_)
+    if as_json:
+        print_json(answer)
+        return
+    for event in answer.get("eventos") or []:
+        origin = event.get("de") or "-"
+        moved = origin if origin == event.get("a") else f"{origin} -> {event.get('a')}"
+        click.echo(f"{event.get('fecha')}\t{moved}\t{event.get('autor')}\t{event.get('razon')}")
