@@ -43,7 +43,7 @@ TOP_FOLDERS = (
 _PATH = re.compile(rf"(?<![\w/.-])(?:{'|'.join(map(re.escape, TOP_FOLDERS))})/[\w./*-]*[\w*]")
 _ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w./{}]*)")
 _MAKE = re.compile(r"\bmake ([a-z][a-z-]+)")
-_COMMAND = re.compile(r"(?:^|[;&|(] *|=\S* |bin/)tempoftp ([a-z]+(?: [a-z]+)?)")
+_COMMAND = re.compile(r"(?:^|[;&|(] *|=\S* |bin/)tempoftp ([a-z][a-z-]*(?: [a-z]+)?)")
 _SETTING = re.compile(r"\bTEMPOFTP_[A-Z_]*[A-Z]")
 _ROLE_VARIABLE = re.compile(r"\b(?:ftp_server|ftp_database|source_host|service)_[a-z_]*[a-z]\b")
 _SITE_VARIABLE = re.compile(r"\b(?:tempoftp|ftp_db)_[a-z_]+[a-z]\b(?!\.)")
