@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -44,9 +45,23 @@ class Database:
 
     @contextmanager
     def begin_exclusive(self) -> Iterator[Connection]:
-        """Open a bare connection in a write transaction, for migrations."""
-        with self._write_engine.begin() as connection:
-            yield connection
+        """Open a bare connection in a write transaction, for migrations.
+
+        SQLite changes a table by making it anew; with foreign keys on, dropping the old one would be refused for the
+        rows that name it. They are switched off, which a transaction cannot do, and checked before the commit.
+        """
+        is_sqlite = self.engine.dialect.name == "sqlite"
+        with self._write_engine.connect() as connection:
+            if is_sqlite:
+                _set_foreign_keys(connection, "OFF")
+            try:
+                with connection.begin():
+                    yield connection
+                    if is_sqlite:
+                        _check_foreign_keys(connection)
+            finally:
+                if is_sqlite:
+                    _set_foreign_keys(connection, "ON")
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -104,6 +119,18 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _set_foreign_keys(connection: Connection, value: str) -> None:
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA foreign_keys={value}")
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    if broken:
+        tables = ", ".join(sorted({str(row[0]) for row in broken}))
+        raise sqlite3.IntegrityError(f"rows of {tables} name rows that are not there")
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import Connection, inspect, text
 
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
+from tempoftp.shares.database import Database, open_database
 from tempoftp.shares.models import Base
-from tempoftp.shares.schema import upgrade_database
+from tempoftp.shares.schema import build_config, upgrade_database
 
 
 def test_migrations_and_models_agree(database: Database) -> None:
@@ -25,3 +28,61 @@ def test_upgrade_may_come_from_several_at_once(settings: Settings, database: Dat
         list(pool.map(lambda _: upgrade_database(settings), range(4)))
     tables = set(inspect(database.engine).get_table_names())
     assert tables == {"alembic_version", *Base.metadata.tables}
+
+
+def insert_row(connection: Connection, table: str, **values: object) -> None:
+    """Insert a row into a table of any age: what it must have and was not given is filled by its type."""
+    fillers = {
+        "VARCHAR": "x",
+        "TEXT": "x",
+        "INTEGER": 1,
+        "BIGINT": 1,
+        "BOOLEAN": 0,
+        "DATETIME": "2026-01-01 00:00:00",
+    }
+    for column in inspect(connection).get_columns(table):
+        kind = str(column["type"]).partition("(")[0].partition(" ")[0]
+        if not column["nullable"] and column["name"] not in values:
+            values[column["name"]] = fillers[kind]
+    names = ", ".join(values)
+    connection.execute(
+        text(f"INSERT INTO {table} ({names}) VALUES ({', '.join(':' + n for n in values)})"), values
+    )
+
+
+@pytest.fixture
+def first_release(settings: Settings) -> Database:
+    """A database as the first release left it, with a share in it."""
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings)
+    config = build_config()
+    with database.begin_exclusive() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        insert_row(connection, "accounts", name="ftp_a", email="a@b")
+        insert_row(connection, "shares", id="s1", ftpuser="ftp_a", email="a@b", state="listo")
+        insert_row(connection, "history", share_id="s1", to_state="listo")
+    return database
+
+
+def test_a_database_in_use_is_upgraded_and_loses_no_row(settings: Settings, first_release: Database) -> None:
+    upgrade_database(settings)
+    with first_release.read() as session:
+        rows = session.execute(
+            text(
+                "SELECT a.email, s.id, h.to_state FROM accounts a, shares s, history h "
+                "WHERE s.ftpuser = a.name AND h.share_id = s.id"
+            )
+        ).all()
+        enforced = session.execute(text("PRAGMA foreign_keys")).scalar_one()
+    assert rows == [("a@b", "s1", "listo")]
+    assert enforced == 1
+    first_release.close()
+
+
+def test_a_migration_that_breaks_a_reference_is_undone(first_release: Database) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="shares"), first_release.begin_exclusive() as connection:
+        connection.execute(text("DELETE FROM accounts"))
+    with first_release.read() as session:
+        assert session.execute(text("SELECT count(*) FROM accounts")).scalar_one() == 1
+    first_release.close()
