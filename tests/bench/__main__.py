@@ -20,6 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "end_to_end"))
 
 from api_client import ApiClient
+from load import SECONDS, Load, describe, percentile
 from stage import Stage
 
 BARE = "/data/bare"
@@ -138,6 +139,30 @@ class Bench:
             Figure("40 small shares at once / one", ratio, 4.0, f"{show(together)} against {show(alone)}")
         ]
 
+    def load(self, source: str) -> list[Figure]:
+        """A thousand requests in a minute, whose copies run meanwhile: none is lost, and the API answers quickly."""
+        load = Load(self.api, f"source1:{source}")
+        begun = time.perf_counter()
+        posted = load.post_all()
+        took = time.perf_counter() - begun
+        accepted = [post.share_id for post in posted if post.status == 202]
+        refused = [post for post in posted if post.status != 202]
+        wrong = [post for post in refused if post.status != 429 or not (post.retry_after or "").isdecimal()]
+        assert not wrong, f"neither accepted nor told when to come back: {wrong[:3]}"
+        load.wait_until_ready(accepted)
+        ready = time.perf_counter() - begun
+        self.api.delete_all()
+        p99 = 1000 * percentile([post.seconds for post in posted], 0.99)
+        return [
+            Figure(f"1,000 requests in {SECONDS:.0f} s: p99 of an answer (ms)", p99, 100, describe(posted)),
+            Figure(
+                "1,000 requests: accepted, all listo",
+                len(accepted),
+                None,
+                f"sent in {took:.0f} s, the last listo after {ready:.0f} s",
+            ),
+        ]
+
     def _post_all(self, ids: Sequence[str], source: str) -> None:
         for share_id in ids:
             assert (
@@ -175,6 +200,7 @@ def build_measures(bench: Bench) -> dict[str, Callable[[], list[Figure]]]:
         "forty": lambda: bench.forty_at_once(small),
         "big": lambda: bench.copy_phase("1 GiB in one file", "/srv/datos/bench/grande", 1.15),
         "many": lambda: bench.copy_phase("20,000 files of 4 KiB", "/srv/datos/bench/muchos", 1.15),
+        "load": lambda: bench.load(small),
     }
 
 
@@ -188,7 +214,7 @@ def print_figures(figures: Sequence[Figure]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", nargs="*", help="small, forty, big, many (default: all)")
+    parser.add_argument("--only", nargs="*", help="small, forty, big, many, load (default: all)")
     parser.add_argument("--keep", action="store_true", help="leave the hosts up for another run")
     options = parser.parse_args()
     stage = Stage("bench", subnet="10.117.4", port=29043)
