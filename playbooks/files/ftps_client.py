@@ -2,6 +2,7 @@
 
     {"host": "…", "port": 21, "user": "…", "password_file": "…", "fingerprint": "sha256:AA:BB…", "fetch": "id"}
 
+With `hold` the session then stays open, idle, for so many seconds: `ended` says whether the server ended it before.
 `tls: false` tries in clear text, `password` replaces the file, `commands` are sent after the login as they are, and
 `upload` is a path to write to. Of a list, all are tried at the same time: a server makes whom it refuses wait.
 
@@ -48,6 +49,8 @@ def run_session(wanted: dict[str, Any]) -> dict[str, Any]:
     if "fetch" in wanted:
         answer["names"] = sorted(name for name, _ in list_folder(session, "/"))
         answer["sha256"] = sorted(fetch(session, wanted["fetch"], "."))
+    if "hold" in wanted:
+        answer["ended"] = is_ended_within(session, wanted["hold"])
     session.close()
     return answer
 
@@ -76,6 +79,18 @@ def read_password(wanted: dict[str, Any]) -> str:
     if "password" in wanted:
         return str(wanted["password"])
     return Path(wanted["password_file"]).read_text(encoding="utf-8").strip()
+
+
+def is_ended_within(session: ftplib.FTP, seconds: float) -> bool:
+    """Say nothing for so long; return whether the server ended the session meanwhile."""
+    assert session.sock is not None
+    session.sock.settimeout(seconds)
+    try:
+        return not session.sock.recv(4096) or is_ended_within(session, seconds)
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
 
 
 def send(session: ftplib.FTP, command: str) -> str:
