@@ -87,8 +87,8 @@ check: venv ## Linters, types, import rules, collection sanity
 	$(BIN)/python tests/collection/ansible_test.py
 
 .PHONY: molecule
-molecule: system venv ## Molecule scenarios on real hosts (default, single_host, existing_host)
-	$(BIN)/python molecule/shared/run_scenarios.py default single_host existing_host
+molecule: system venv ## Molecule scenarios on real hosts
+	$(BIN)/python molecule/shared/run_scenarios.py default single_host existing_host life_cycle reboot
 
 .PHONY: e2e
 e2e: system venv ## End to end on the lab's test network: request, copy, account, FTPS download
