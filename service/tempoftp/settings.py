@@ -109,6 +109,18 @@ class Settings(BaseSettings):
         gt=0,
         description="Age in seconds after which the facts about an FTP host are asked for again.",
     )
+    transfers_seconds: float = Field(
+        default=120,
+        ge=0,
+        description="Seconds between two countings of downloads on an FTP host with a share to be fetched; 0: they "
+        "are not counted.",
+    )
+    expire_after_download_hours: float = Field(
+        default=0,
+        ge=0,
+        description="Hours after the last download at which a share ends early once every file of it was fetched "
+        "completely; 0: it lives its days.",
+    )
     retry_until_hours: float = Field(
         default=24,
         gt=0,

@@ -6,9 +6,22 @@ from typing import Any, get_args
 
 import pytest
 import yaml
-from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_ftpuser, tempoftp_share
+from ansible_collections.lanot.tempoftp.plugins.modules import (
+    tempoftp_ftpuser,
+    tempoftp_share,
+    tempoftp_transfers_info,
+)
 
-from tempoftp.shares.results import ResultError, ShareResult, UserResult, UserShare
+from tempoftp.shares.results import (
+    ResultError,
+    ShareResult,
+    TransfersFile,
+    TransfersLog,
+    TransfersReport,
+    TransfersShare,
+    UserResult,
+    UserShare,
+)
 
 
 def read_returned(module: Any, name: str) -> dict[str, Any]:
@@ -22,7 +35,12 @@ def list_fields(model: type) -> set[str]:
 
 @pytest.mark.parametrize(
     ("model", "module", "name"),
-    [(ShareResult, tempoftp_share, "shares"), (UserResult, tempoftp_ftpuser, "users")],
+    [
+        (ShareResult, tempoftp_share, "shares"),
+        (UserResult, tempoftp_ftpuser, "users"),
+        (TransfersShare, tempoftp_transfers_info, "shares"),
+        (TransfersLog, tempoftp_transfers_info, "log"),
+    ],
 )
 def test_every_field_is_returned(model: type, module: Any, name: str) -> None:
     assert list_fields(model) <= set(read_returned(module, name))
@@ -32,6 +50,14 @@ def test_shares_of_an_account_are_returned() -> None:
     documented = read_returned(tempoftp_ftpuser, "users")["shares"]
     keys = set(documented.get("contains") or documented["sample"][0])
     assert list_fields(UserShare) <= keys
+
+
+def test_transfers_are_returned() -> None:
+    returned = yaml.safe_load(tempoftp_transfers_info.RETURN)
+    assert list_fields(TransfersReport) == set(returned)
+    assert list_fields(TransfersFile) <= set(
+        read_returned(tempoftp_transfers_info, "shares")["files"]["contains"]
+    )
 
 
 def test_errors_have_class_message_and_transient() -> None:

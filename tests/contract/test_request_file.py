@@ -10,10 +10,14 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lanot.tempoftp.plugins.action import write_outcome
-from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_ftpuser, tempoftp_share
+from ansible_collections.lanot.tempoftp.plugins.modules import (
+    tempoftp_ftpuser,
+    tempoftp_share,
+    tempoftp_transfers_info,
+)
 
 from tempoftp.runs.ansible import OUTCOME, REQUEST
-from tempoftp.runs.request_file import RunRequest, ShareItem, UserItem
+from tempoftp.runs.request_file import RunRequest, ShareItem, TransfersItem, UserItem
 from tempoftp.shares.results import Outcome
 from tempoftp.shares.sources import Method
 
@@ -97,7 +101,7 @@ def test_file_has_the_shape_of_the_contract() -> None:
 
 @pytest.mark.parametrize(
     ("task", "module"),
-    [("Shares", tempoftp_share), ("Accounts", tempoftp_ftpuser)],
+    [("Shares", tempoftp_share), ("Accounts", tempoftp_ftpuser), ("Downloads", tempoftp_transfers_info)],
 )
 def test_playbook_gives_only_options_that_exist(task: str, module: Any) -> None:
     name = module.__name__.rsplit(".", 1)[1]
@@ -114,7 +118,7 @@ def test_playbook_writes_the_outcome_that_is_read() -> None:
 
 def test_playbook_hides_what_may_hold_a_hash() -> None:
     tasks = read_tasks()
-    assert set(tasks) == {"Modules", "Request", "Shares", "Accounts", "Outcome"}
+    assert set(tasks) == {"Modules", "Request", "Shares", "Accounts", "Downloads", "Outcome"}
     assert {name for name, task in tasks.items() if task.get("no_log") is not True} == {"Modules"}
 
 
@@ -124,6 +128,26 @@ def test_playbook_prepares_the_modules_it_runs() -> None:
     assert {next(key for key in tasks[name] if key in prepared) for name in ("Shares", "Accounts")} == set(
         prepared
     )
+
+
+@pytest.mark.parametrize("since", [None, "2026-11-23T12:00:00Z"])
+def test_transfers_item_is_what_the_module_takes_and_the_playbook_hands_on(since: str | None) -> None:
+    item = TransfersItem(since=since, files_limit=7)
+    request = RunRequest(run_id="r1", ftp_host="ftp1", wait_timeout=3, transfers=item)
+    content = json.loads(request.write_json())["transfers"]
+    checked = ArgumentSpecValidator(tempoftp_transfers_info.build_argument_spec()).validate(content)
+    assert checked.error_messages == []
+    assert {name: checked.validated_parameters[name] for name in content} == content
+    options = read_tasks()["Downloads"]["lanot.tempoftp.tempoftp_transfers_info"]
+    for name in TransfersItem.model_fields:
+        assert f"run_request.transfers.{name}" in options[name]
+
+
+def test_counting_downloads_fails_no_run_and_costs_nothing_when_it_is_not_asked_for() -> None:
+    task = read_tasks()["Downloads"]
+    assert task["when"] == "run_request.transfers is defined"
+    assert task["ignore_errors"] is True
+    assert "transfers" not in dump(shares=[], users=[])
 
 
 def test_playbook_knows_no_other_value_of_a_run() -> None:

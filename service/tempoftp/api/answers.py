@@ -45,11 +45,34 @@ class Server(BaseModel):
     huella: str | None = Field(description="SHA-256 fingerprint of the TLS certificate.")
 
 
-class Downloads(BaseModel):
-    """What the requester fetched; null while it is not counted."""
+class FileDownloads(BaseModel):
+    """One file that was fetched."""
 
-    total_descargas: int | None
-    ultima_descarga: str | None
+    nombre: str = Field(description="Path below `directorio`.")
+    completas: int
+    parciales: int
+    ultima: str | None
+
+
+class NeverFetched(BaseModel):
+    """Files of which nothing was fetched."""
+
+    total: int
+    lista: list[str] = Field(description="At most 100.")
+
+
+class Downloads(BaseModel):
+    """What was fetched. Everything is null while it is not known, which is not zero."""
+
+    total_descargas: int | None = Field(description="`completos` and `parciales` together.")
+    ultima_descarga: str | None = Field(description="ISO 8601, UTC; null also when nothing was fetched.")
+    completos: int | None = Field(description="Complete downloads of files; what was resumed is one.")
+    parciales: int | None = Field(description="Transfers that are no part of a complete download.")
+    archivos_total: int | None = Field(description="Files of the share.")
+    archivos_completos: int | None = Field(description="Files that were fetched completely at least once.")
+    archivos: list[FileDownloads] | None = Field(description="The files fetched last, at most 100.")
+    sin_descargar: NeverFetched | None
+    contado: str | None = Field(description="When the FTP host was last asked: ISO 8601, UTC.")
 
 
 class ShareAnswer(BaseModel):

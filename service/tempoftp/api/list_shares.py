@@ -50,6 +50,9 @@ class ListedShare(BaseModel):
     expira: str | None
     bytes: int | None
     porcentaje: float | None
+    descargas: int | None = Field(
+        description="Downloads, complete and partial; null while they are not known."
+    )
 
 
 class ListAnswer(BaseModel):

@@ -26,6 +26,7 @@ from huey.serializer import SignedSerializer
 from tempoftp.settings import INVENTORY_VARIABLES, Settings
 from tempoftp.shares.audits import begin_checks, find_due_audits
 from tempoftp.shares.database import Database, make_database_file, open_database
+from tempoftp.shares.downloads import find_uncounted_hosts
 from tempoftp.shares.expiry import find_expired, sweep_expired
 from tempoftp.shares.leases import find_due_hosts, find_next_due, find_stale_hosts
 
@@ -262,7 +263,7 @@ class Worker:
         """Wake what is due by the rows, whatever became of its wake-up, and hosts not heard of for a while."""
         with self._database.read() as session:
             due = find_due_hosts(session)
-            stale = find_stale_hosts(session, self._settings)
+            stale = find_stale_hosts(session, self._settings) | find_uncounted_hosts(session, self._settings)
             due |= find_due_audits(session, self._settings)
         for ftp_host in due | stale:
             if self._rounds.request(ftp_host, again=ftp_host in due):

@@ -12,9 +12,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from tempoftp.shares.accounts import is_rotating, needs_new_password
+from tempoftp.shares.downloads import FILES_LIMIT, TransfersWish
 from tempoftp.shares.models import Account, Share
 from tempoftp.shares.sources import Method
 from tempoftp.shares.states import DELIVERED
+from tempoftp.shares.times import write_time
 from tempoftp.shares.wishes import Wanted, read_wish
 
 SCHEMA = 1
@@ -61,6 +63,13 @@ class UserItem(RequestPart):
     adopt: bool = False
 
 
+class TransfersItem(RequestPart):
+    """Options of `tempoftp_transfers_info`. `since` is ISO 8601 UTC by the FTP host's clock."""
+
+    since: str | None
+    files_limit: int
+
+
 class RunRequest(RequestPart):
     """The whole request file. `wait_timeout` is in seconds."""
 
@@ -70,6 +79,8 @@ class RunRequest(RequestPart):
     wait_timeout: int
     shares: list[ShareItem] = Field(default_factory=list)
     users: list[UserItem] = Field(default_factory=list)
+    transfers: TransfersItem | None = None
+    """Only when downloads are to be counted."""
 
     def write_json(self) -> str:
         """Return the file's content. Unset values are left out: the modules then take their defaults."""
@@ -133,6 +144,7 @@ def build_request(
     wait_timeout: float,
     shares: Iterable[Share],
     accounts: Iterable[tuple[Account, bool]],
+    transfers: TransfersWish | None = None,
 ) -> RunRequest:
     """Return the request of a run; `accounts` come with whether they are still wanted."""
     shares, accounts = list(shares), list(accounts)
@@ -147,4 +159,10 @@ def build_request(
             build_user_item(account, wanted=wanted, end_sessions=account.name in enders)
             for account, wanted in accounts
         ],
+        transfers=build_transfers_item(transfers) if transfers is not None else None,
     )
+
+
+def build_transfers_item(wish: TransfersWish) -> TransfersItem:
+    """Return what is asked about downloads."""
+    return TransfersItem(since=write_time(wish.since), files_limit=FILES_LIMIT)

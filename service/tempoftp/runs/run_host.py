@@ -26,6 +26,7 @@ from tempoftp.shares.accounts import (
     scheme_of,
 )
 from tempoftp.shares.database import Database
+from tempoftp.shares.downloads import TransfersWish, plan_transfers
 from tempoftp.shares.errors import ShareError
 from tempoftp.shares.leases import (
     claim_shares,
@@ -77,8 +78,8 @@ class HostRunner:
     def run_host(self, ftp_host: str) -> int:
         """Make one run for an FTP host; returns how many shares it carried.
 
-        With nothing due there is no run, unless nothing has been heard of the host for a while: then an empty run
-        fetches its facts.
+        With nothing due there is no run, unless nothing has been heard of the host for a while, or its downloads were
+        not counted: then an empty run fetches its facts and counts them.
         """
         self._let_them_come(ftp_host)
         run_id = self.provisioner.reserve_run_id(ftp_host)
@@ -86,7 +87,8 @@ class HostRunner:
             shares = claim_shares(
                 session, ftp_host, run_id, self.settings.batch_size, self.settings.lease_seconds
             )
-            if not shares and ftp_host not in find_stale_hosts(session, self.settings):
+            transfers = plan_transfers(session, self.settings, ftp_host, busy=bool(shares))
+            if not shares and not transfers and ftp_host not in find_stale_hosts(session, self.settings):
                 return 0
             accounts = self._collect_accounts(session, shares)
             schemes = _read_schemes(session, ftp_host)
@@ -108,7 +110,7 @@ class HostRunner:
         )
         with self._keep_lease(run_id):
             try:
-                self._carry_out(claim, shares, accounts, schemes)
+                self._carry_out(claim, shares, accounts, schemes, transfers)
             except BaseException:
                 with self.database.write() as session:
                     release_leases(session, run_id)
@@ -158,6 +160,7 @@ class HostRunner:
         shares: list[Share],
         accounts: list[tuple[Account, bool]],
         schemes: list[str] | None,
+        transfers: TransfersWish | None,
     ) -> None:
         try:
             self._hash_passwords(claim.run_id, [account for account, wanted in accounts if wanted], schemes)
@@ -167,6 +170,7 @@ class HostRunner:
                 plan_wait(shares, self.settings.run_wait_seconds),
                 shares,
                 accounts,
+                transfers,
             )
             outcome = self._run(request)
         except RunFailed as failure:

@@ -6,6 +6,7 @@ time by a size that is derived from the path. The last component of `ruta` can a
 * `tarda-<seconds>`: the copy takes so long;
 * `falla-<class>`: fails with that error class (see `shares/errors.py`);
 * `falla-<class>-<seconds>`: fails so until that many seconds after it was first asked for, then goes on;
+* `descargada`: every file is fetched once, as soon as the share is ready;
 * `existe`: the account was there before, with a password of its own (a conflict unless an operator mapped it).
 """
 
@@ -22,7 +23,14 @@ from typing import Any
 from tempoftp.runs.provisioner import RunAbandoned, new_run_id
 from tempoftp.runs.request_file import RunRequest
 from tempoftp.runs.simulated_audit import audit_world
-from tempoftp.runs.simulated_host import World, apply_share, apply_user, expire_shares, make_world
+from tempoftp.runs.simulated_host import (
+    World,
+    apply_share,
+    apply_user,
+    count_transfers,
+    expire_shares,
+    make_world,
+)
 from tempoftp.shares.audit_results import AuditOutcome, AuditRequest
 from tempoftp.shares.results import Outcome
 
@@ -62,7 +70,7 @@ class SimulatedProvisioner:
                 moving = any(share["state"] in ("queued", "probing", "copying") for share in shares)
                 if not moving or time.monotonic() >= deadline:
                     users = [apply_user(world, item, time.time()) for item in request.users]
-                    return _report(request, world, shares, users)
+                    return _report(request, world, shares, users, time.time())
             time.sleep(POLL_SECONDS)
 
     def audit(self, request: AuditRequest, should_stop: Callable[[], bool]) -> AuditOutcome:
@@ -91,7 +99,7 @@ class SimulatedProvisioner:
 
 
 def _report(
-    request: RunRequest, world: World, shares: list[dict[str, Any]], users: list[dict[str, Any]]
+    request: RunRequest, world: World, shares: list[dict[str, Any]], users: list[dict[str, Any]], now: float
 ) -> Outcome:
     used = sum(share["bytes_total"] for share in world["shares"].values())
     return Outcome.model_validate(
@@ -108,5 +116,6 @@ def _report(
                 "server": {"host": "ftp.simulado.invalid", "port": 21, "tls": True, "fingerprint": None},
             },
             "database": {"ok": True, "version": "simulated", "password_schemes": ["argon2id", "bcrypt"]},
+            "transfers": count_transfers(world, request.transfers, now) if request.transfers else None,
         }
     )

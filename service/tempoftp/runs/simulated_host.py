@@ -11,7 +11,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from tempoftp.runs.request_file import ShareItem, UserItem
+from tempoftp.runs.request_file import ShareItem, TransfersItem, UserItem
 from tempoftp.shares.errors import ERROR_CLASSES
 from tempoftp.shares.views import write_time
 
@@ -58,6 +58,7 @@ def apply_share(world: World, item: ShareItem, now: float) -> dict[str, Any]:
             "begun": now,
             "ready_at": None,
             "expires": None,
+            "fetched": item.source.endswith("/descargada"),
             **_plan_copy(item.source),
         }
         world["shares"][item.id] = share
@@ -222,4 +223,34 @@ def _describe_times(share_id: str, share: dict[str, Any]) -> dict[str, Any]:
         "generation": share["generation"],
         "ready_at": write_time(datetime.fromtimestamp(share["ready_at"], UTC)),
         "expires": write_time(datetime.fromtimestamp(share["expires"], UTC)),
+    }
+
+
+def count_transfers(world: World, item: TransfersItem, now: float) -> dict[str, Any]:
+    """Return what was fetched, as `tempoftp_transfers_info` reports it: nothing, but for sources that say otherwise."""
+    shares = [
+        _describe_downloads(share_id, share, item.files_limit)
+        for share_id, share in world["shares"].items()
+        if share["ready_at"] is not None
+    ]
+    moment = write_time(datetime.fromtimestamp(now, UTC))
+    return {"shares": shares, "log": {"behind": False, "problem": None}, "time": moment}
+
+
+def _describe_downloads(share_id: str, share: dict[str, Any], limit: int) -> dict[str, Any]:
+    names = [f"archivo-{number:02d}" for number in range(1, share["files_total"] + 1)]
+    last = write_time(datetime.fromtimestamp(share["ready_at"], UTC)) if share["fetched"] else None
+    fetched = names if share["fetched"] else []
+    missing = [] if share["fetched"] else names
+    return {
+        "id": share_id,
+        "generation": share["generation"],
+        "complete": len(fetched),
+        "partial": 0,
+        "files_total": len(names),
+        "files_complete": len(fetched),
+        "never_fetched": missing[:limit],
+        "never_fetched_total": len(missing),
+        "last_download": last,
+        "files": [{"name": name, "complete": 1, "partial": 0, "last": last} for name in fetched[:limit]],
     }

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tempoftp.settings import Settings
 from tempoftp.shares.database import database_now
 from tempoftp.shares.held_hosts import is_free_to_act
-from tempoftp.shares.models import Share
+from tempoftp.shares.models import Downloads, Share
 from tempoftp.shares.states import DELIVERED, State
 from tempoftp.shares.wishes import Wanted, change_wish, is_lifetime_pending
 
@@ -51,6 +52,39 @@ def sweep_expired(session: Session, *, author: str = SWEEPER, request_id: str | 
             request_id=request_id,
         )
     return expired
+
+
+def sweep_fetched(session: Session, settings: Settings, ftp_host: str) -> list[Share]:
+    """Have every share taken away of which each file was fetched completely, and nothing more for some hours.
+
+    Off unless `expire_after_download_hours` says how many. Called in the transaction that wrote fresh counts of this
+    host: older ones may lack a download of just now.
+    """
+    hours = settings.expire_after_download_hours
+    if not hours:
+        return []
+    query = (
+        select(Share)
+        .join(Downloads, Downloads.share_id == Share.id)
+        .where(Share.ftp_host == ftp_host, Share.state == State.LISTO, is_free_to_act(Share.ftp_host))
+        .where(Downloads.counted_at >= Share.created_at)
+        .where(Downloads.files_complete == Downloads.files_total)
+        .where(Downloads.last_download <= database_now(session) - timedelta(hours=hours))
+        .order_by(Share.id)
+        .with_for_update(of=Share)
+    )
+    # Who asks for more days has not had enough of it, and who blocks it wants it kept.
+    fetched = [share for share in session.scalars(query) if share.confirmed_generation == share.generation]
+    for share in fetched:
+        share.wanted = Wanted.ABSENT
+        change_wish(
+            session,
+            share,
+            to=State.EXPIRANDO,
+            reason=f"every file was fetched, and nothing more for {hours:g} h",
+            author=SWEEPER,
+        )
+    return fetched
 
 
 def _is_being_extended(share: Share, now: datetime) -> bool:

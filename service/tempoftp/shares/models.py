@@ -205,6 +205,32 @@ class FtpHost(Base):
     pause_reason: Mapped[str | None] = mapped_column(Text)
     paused_by: Mapped[str | None] = mapped_column(String(254))
     paused_since: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    transfers_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """When a run was last told to count downloads."""
+    transfers_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """When downloads were last counted."""
+    transfers_since: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """The same by the FTP host's own clock: from then on it tells what has changed."""
+    transfers_problem: Mapped[str | None] = mapped_column(Text)
+    """Why its log of transfers could not be read the last time."""
+
+
+class Downloads(Base):
+    """What was fetched of a share, as its FTP host counted it. No row: not known, which is not zero."""
+
+    __tablename__ = "downloads"
+
+    share_id: Mapped[str] = mapped_column(identifier(64), ForeignKey("shares.id"), primary_key=True)
+    counted_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    """Of an earlier share of the same id, when it is before the share's `created_at`."""
+    complete: Mapped[int] = mapped_column(BigInteger)
+    partial: Mapped[int] = mapped_column(BigInteger)
+    files_total: Mapped[int] = mapped_column(BigInteger)
+    files_complete: Mapped[int] = mapped_column(BigInteger)
+    never_fetched: Mapped[list[str]] = mapped_column(JSON)
+    never_fetched_total: Mapped[int] = mapped_column(BigInteger)
+    last_download: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    files: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
 
 
 class HostAudit(Base):

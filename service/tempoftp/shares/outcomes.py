@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 from tempoftp.settings import Settings
 from tempoftp.shares.accounts import forget_account
 from tempoftp.shares.database import database_now
+from tempoftp.shares.downloads import apply_transfers
 from tempoftp.shares.errors import ShareError
+from tempoftp.shares.expiry import sweep_fetched
 from tempoftp.shares.leases import lock_accounts, lock_claimed, release_leases
 from tempoftp.shares.models import Account, FtpHost, Share
 from tempoftp.shares.results import Outcome, UserResult
@@ -33,6 +35,9 @@ def apply_outcome(session: Session, settings: Settings, claim: Claim, outcome: O
     """Write a run's outcome inside a write transaction and give its leases back."""
     now = database_now(session)
     record_facts(session, claim.ftp_host, outcome, now)
+    transfers = outcome.transfers
+    if transfers is not None and apply_transfers(session, claim.ftp_host, transfers, now):
+        sweep_fetched(session, settings, claim.ftp_host)
     shares = lock_claimed(session, claim.run_id, claim.generations)
     results = {result.id: result for result in outcome.shares}
     accounts = lock_accounts(session, claim.run_id)

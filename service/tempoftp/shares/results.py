@@ -86,6 +86,45 @@ class UserResult(Result):
     error: ResultError | None = None
 
 
+class TransfersFile(Result):
+    """How often a file was fetched."""
+
+    name: str
+    complete: int
+    partial: int
+    last: str | None = None
+
+
+class TransfersShare(Result):
+    """One item of `tempoftp_transfers_info`'s `shares`."""
+
+    id: str
+    generation: int
+    complete: int
+    partial: int
+    files_total: int
+    files_complete: int
+    never_fetched: list[str]
+    never_fetched_total: int
+    last_download: datetime | None
+    files: list[TransfersFile]
+
+
+class TransfersLog(Result):
+    """How the reading of the log went; with a `problem`, or `behind`, there are no shares."""
+
+    behind: bool = False
+    problem: str | None = None
+
+
+class TransfersReport(Result):
+    """What `tempoftp_transfers_info` returned. `time` is by the FTP host's clock."""
+
+    shares: list[TransfersShare] = Field(default_factory=list)
+    log: TransfersLog
+    time: datetime
+
+
 class Outcome(Result):
     """The whole outcome file of a run."""
 
@@ -95,3 +134,5 @@ class Outcome(Result):
     users: list[UserResult] = Field(default_factory=list)
     host: dict[str, Any] | None = None
     database: dict[str, Any] | None = None
+    transfers: TransfersReport | None = None
+    """None when the run did not ask, or the module broke."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
+from tempoftp.shares.downloads import describe_downloads, find_downloads
 from tempoftp.shares.errors import InvalidRequest, ShareNotFound
 from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, STATE_MESSAGES, explain_state
-from tempoftp.shares.models import Account, FtpHost, Share
+from tempoftp.shares.models import Account, Downloads, FtpHost, Share
 from tempoftp.shares.states import State
+from tempoftp.shares.times import write_time as write_time
 from tempoftp.shares.wishes import Wanted, list_pending, read_wish
 
 LIST_DEFAULT = 100
@@ -59,6 +61,7 @@ def describe_share(session: Session, settings: Settings, share: Share) -> dict[s
     }
     if state is State.LISTO:
         answer |= _describe_access(settings, share, account, host)
+        answer["descargas"] = describe_downloads(session, share)
         if answer["password_tipo"] == "hash" and not (share.message or pending or paused):  # noqa: S105
             answer["mensaje"] = READY_WITH_EARLIER_PASSWORD
     elif share.expires is not None:
@@ -118,8 +121,6 @@ def _describe_access(
         },
         "homedir": share.path.rsplit("/", 1)[0] if share.path else None,
         "directorio": share.path,
-        # Counting downloads comes with the transfer log: until then they are not known, which is not zero.
-        "descargas": {"total_descargas": None, "ultima_descarga": None},
     }
 
 
@@ -164,10 +165,11 @@ def list_shares(
     query = select(Share).where(*conditions).order_by(Share.created_at.desc(), Share.id).limit(limite + 1)
     rows = list(session.scalars(query))
     page = rows[:limite]
+    downloads = find_downloads(session, page)
     return {
         "total": total,
         "sin_created_at": 0,  # the column may not be empty; the seed's clients read the field
-        "solicitudes": [_describe_row(share) for share in page],
+        "solicitudes": [_describe_row(share, downloads.get(share.id)) for share in page],
         "siguiente": _write_cursor(page[-1]) if len(rows) > limite else None,
     }
 
@@ -189,7 +191,7 @@ def _build_conditions(
     return conditions
 
 
-def _describe_row(share: Share) -> dict[str, Any]:
+def _describe_row(share: Share, downloads: Downloads | None) -> dict[str, Any]:
     return {
         "id": share.id,
         "email": share.email,
@@ -204,12 +206,8 @@ def _describe_row(share: Share) -> dict[str, Any]:
         "expira": write_time(share.expires),
         "bytes": share.bytes_total,
         "porcentaje": share.percent,
+        "descargas": None if downloads is None else downloads.complete + downloads.partial,
     }
-
-
-def write_time(value: datetime | None) -> str | None:
-    """Return a time as ISO 8601 in UTC with `Z`, to the second."""
-    return None if value is None else value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _write_cursor(share: Share) -> str:
