@@ -20,7 +20,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._names import (
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._passwords import verify_password
 
-STATES = ("present", "absent")
+STATES = ("present", "blocked", "absent")
 KEYS = frozenset({"id", "ftpuser", "source", "lifetime_days", "state", "writable", "adopt"})
 LIFETIME_DEFAULT = 10
 LIFETIME_MAX = 3650
@@ -129,7 +129,7 @@ def _build_plan(
     shares: list[dict[str, Any]], refused: list[dict[str, Any]]
 ) -> dict[str, list[dict[str, Any]]]:
     wanted = {share["ftpuser"]: "absent" for share in shares}
-    wanted |= {share["ftpuser"]: "present" for share in shares if share["state"] == "present"}
+    wanted |= {share["ftpuser"]: "present" for share in shares if share["state"] != "absent"}
     adopted = {share["ftpuser"] for share in shares if share.get("adopt")}
     users = [
         {"name": name, "state": state} | ({"adopt": True} if name in adopted else {})

@@ -156,5 +156,5 @@ class Stage:
     def list_host_state(self) -> str:
         """Everything of ours on the FTP host: accounts, homes, manifests, staging."""
         return self.query("SELECT User FROM users ORDER BY 1") + self.ftp(
-            "find /data -maxdepth 3 -not -path '*/lib/*' -not -name lock | sort"
+            "find /data -maxdepth 3 -not -path '*/lib/*' -not -name lock -not -name clock.json | sort"
         )

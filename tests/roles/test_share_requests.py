@@ -115,6 +115,13 @@ def test_an_account_is_adopted_when_the_list_says_so() -> None:
     ]
 
 
+def test_a_share_may_be_kept_out_of_sight() -> None:
+    plan = _plan({**GOOD, "state": "blocked"}, {**GOOD, "id": "dos", "state": "absent"})
+    assert [share["state"] for share in plan["shares"]] == ["blocked", "absent"]
+    # Whether the login is blocked with it, the module sees by the shares.
+    assert plan["users"] == [{"name": "ftp_uno", "state": "present"}]
+
+
 def test_an_account_with_nothing_wanted_goes() -> None:
     assert _plan({**GOOD, "state": "absent"})["users"] == [{"name": "ftp_uno", "state": "absent"}]
 
@@ -127,7 +134,7 @@ def test_an_account_with_nothing_wanted_goes() -> None:
         ({"ftpuser": "../../tmp/x"}, "ftpuser"),
         ({"ftpuser": "ftp_uno\n"}, "ftpuser"),
         ({"ftpuser": None}, "ftpuser"),
-        ({"state": "blocked"}, "state"),
+        ({"state": "hidden"}, "state"),
         ({"lifetime_days": 0}, "lifetime_days"),
         ({"lifetime_days": True}, "lifetime_days"),
         ({"lifetime_days": "3"}, "lifetime_days"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any, Optional
 
@@ -180,7 +181,7 @@ def test_a_share_that_leaves_its_home_takes_the_sessions_along(
     host.run(host.share("p1", "goes"), host.share("p2", "goes"))
     mine, other = start_session(), start_session()
     who = host.folder / "bin" / "pure-ftpwho"
-    shebang = f"#!{os.sys.executable}\n"  # type: ignore[attr-defined]
+    shebang = f"#!{sys.executable}\n"
     who.write_text(shebang + print_living(mine, "ftp_p1") + print_living(other, "ftp_p2"))
     wish = host.share("p1", "goes", state=state)
     if killed is not None:
@@ -216,7 +217,7 @@ def test_a_share_is_not_gone_before_its_sessions_are(
     host.tree.eviction("p1").write_text(
         json.dumps({**note, "since": read_uptime() + 1, "boot_id": read_boot_id()})
     )
-    shebang = f"#!{os.sys.executable}\n"  # type: ignore[attr-defined]
+    shebang = f"#!{sys.executable}\n"
     busy = start_session(DOWNLOAD)
     (host.folder / "bin" / "pure-ftpwho").write_text(shebang + print_living(busy, "ftp_p1"))
     host.run({"id": "p1", "state": "absent"}, wait=False)
