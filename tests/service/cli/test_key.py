@@ -60,7 +60,7 @@ def test_rotate_without_the_old_key_says_so_and_changes_nothing(tempoftp_alone, 
     assert read_token(stored) == before
 
 
-@pytest.mark.parametrize(("keys", "silent"), [(NEW, False), (f"{NEW},{OLD}", True)])
+@pytest.mark.parametrize(("keys", "silent"), [(NEW, False), (f"{NEW},{OLD}", True)], ids=["new only", "both"])
 def test_a_starting_worker_says_that_a_key_is_missing(
     stored: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture, keys: str, silent: bool
 ) -> None:
