@@ -85,6 +85,9 @@ class Passes:
         """Compare source and staging by an itemized dry run."""
         self._report.check_wanted()
         ended, verdict, reader = Ended(0, "", ""), Verdict("again"), SurveyReader()
+        if self.is_file:
+            # An rsync that was ended may have left a part of it under another name.
+            self._clear_strangers()
         for _attempt in range(PASSES):
             reader = SurveyReader()
             argv = build_survey_argv(self.build_plan(shared=True), self.is_file, f"{self._data}/")
@@ -92,7 +95,7 @@ class Passes:
             verdict = classify_end(ended.rc, ended.stderr)
             if verdict.kind == "file" and not self.is_file:
                 self.is_file = True
-                clear_strangers(self._data, self.require_access().source.path.rpartition("/")[2])
+                self._clear_strangers()
             elif verdict.kind != "again":
                 break
         self._report.note(rc=ended.rc)
@@ -112,6 +115,10 @@ class Passes:
             skipped_total=survey.skipped_total,
         )
         return survey
+
+    def _clear_strangers(self) -> None:
+        """The source is one file: rsync's --delete does not look around it, so nothing else may lie there."""
+        clear_strangers(self._data, self.require_access().source.path.rpartition("/")[2])
 
     def _measure_by_du(self) -> int:
         access = self.require_access()

@@ -367,7 +367,7 @@ def test_what_cannot_be_mounted_as_it_is_is_refused(
     assert (result["state"], result["error"]["class"]) == ("failed", error_class), result["error"]
     assert word in result["error"]["message"]
     assert not (host.root / "ftp_p1").exists()
-    assert [point for point in list_mounts_below(host.root)] == []
+    assert list_mounts_below(host.root) == []
 
 
 def test_a_source_swapped_for_a_link_is_not_mounted(host: Any, goes: Path, seen: Path) -> None:

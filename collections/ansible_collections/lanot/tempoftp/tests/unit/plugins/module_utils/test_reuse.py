@@ -168,13 +168,19 @@ def test_it_needs_no_room_for_what_is_linked(host: Any, private_mounts: None) ->
     assert result["error"]["class"] == "no_space"
 
 
-def test_a_first_copy_that_goes_away_in_the_middle_is_copied_instead(host: Any) -> None:
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_a_first_copy_that_goes_away_in_the_middle_is_copied_instead(host: Any, kind: str) -> None:
     """Just before rsync starts to link, the share that it should link from is deleted."""
     folder = host.source / "many"
     folder.mkdir()
-    for number in range(20):
-        (folder / f"f{number}").write_bytes(os.urandom(2_500_000))
-    host.run(host.share("first", "many"))
+    if kind == "folder":
+        for number in range(20):
+            (folder / f"f{number}").write_bytes(os.urandom(2_500_000))
+    else:
+        # Ended in the middle of a file, rsync leaves what it had of it under another name.
+        (folder / "big").write_bytes(os.urandom(2 * SMALL_BYTES))
+    asked = "many" if kind == "folder" else "many/big"
+    host.run(host.share("first", asked))
     first = host.root / "ftp_first" / "first"
     program = host.folder / "bin" / "rsync"
     program.write_text(
@@ -183,7 +189,8 @@ def test_a_first_copy_that_goes_away_in_the_middle_is_copied_instead(host: Any) 
         f'exec {shutil.which("rsync")} "$@"\n'
     )
     program.chmod(0o755)
-    (result,) = host.run(host.share("second", "many", reuse=True))
+    # Slow enough for rsync to tell how far it is before it is through.
+    (result,) = host.run(host.share("second", asked, reuse=True), bwlimit="30M")
     assert not first.exists()
     assert (result["state"], result["error"]) == ("delivered", None)
     assert read_tree(host.root / "ftp_second" / "second") == read_tree(folder)
