@@ -20,6 +20,7 @@ from ._errors import InvalidValueError
 from ._homes import HOME_MODE
 from ._manifest import Manifest, format_time
 from ._names import parse_id
+from ._sweep_plan import is_outdated
 from ._tree import STATE_DIRECTORY
 from ._units import COPY_PREFIX, PURGE_PREFIX
 
@@ -47,6 +48,8 @@ KINDS = (
 )
 # Seconds that the minute timer has for a share whose time is up before its absence is a finding.
 EXPIRY_SLACK = 150
+# Seconds that the sweep has for a program of an earlier release, and somebody who writes one for the whole of it.
+LIBRARY_SLACK, UNFINISHED_AGE = 86400, 3600
 STATE_MODE = 0o700
 # Not ours and nobody's: what filesystems put at their top.
 _IGNORED_HOMES = frozenset({STATE_DIRECTORY, "lost+found"})
@@ -217,7 +220,8 @@ def _find_mounts(world: World) -> Iterator[Finding]:
         if top not in own | {STATE_DIRECTORY} or any(_is_in(mount, place) for place in places):
             continue
         told = "is mounted where no share is: a deletion there is refused until it is unmounted"
-        yield Finding("mount_without_share", mount, told)
+        ours = mount.startswith(f"{world.root}/{STATE_DIRECTORY}/binds/") and is_id(mount.rpartition("/")[2])
+        yield Finding("mount_without_share", mount, told, "safe" if ours else "manual")
 
 
 def list_share_paths(root: str, share: Manifest) -> tuple[str, ...]:
@@ -283,10 +287,12 @@ def _find_left_over(world: World) -> Iterator[Finding]:
         share_id = unit[len(COPY_PREFIX) :]
         if unit.startswith(COPY_PREFIX) and share_id not in shares and share_id not in damaged:
             yield Finding("unit_without_share", unit, "copies for a share that is not here", "safe")
-    for name in world.libraries:
-        if name not in world.current_libraries:
+    for library in world.libraries:
+        # The sweep removes what is outdated; what is half written, nobody does.
+        unfinished = library.name.startswith(".new-") and world.now - library.wanted_at > UNFINISHED_AGE
+        if unfinished or is_outdated(library, world.now - LIBRARY_SLACK):
             told = "is no release that this host uses any more"
-            yield Finding("library_left_over", f"{state}/lib/{name}", told, "safe")
+            yield Finding("library_left_over", f"{state}/lib/{library.name}", told, "safe")
 
 
 def compare_rows(world: World, expected: Sequence[ExpectedRow]) -> Iterator[Finding]:

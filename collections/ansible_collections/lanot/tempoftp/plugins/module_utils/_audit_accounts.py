@@ -93,7 +93,7 @@ def find_session_findings(world: World) -> Iterator[Finding]:
     ours.difference_update(record.name for record in world.records if record.origin == "adopted")
     for name in sorted({session.account for session in world.sessions}):
         # The accounts of others may log in by other means than this table.
-        reason = _explain_exclusion(name, world) if name in ours else None
+        reason = _explain_exclusion(name, world) if name in ours - world.leaving else None
         if reason is not None:
             yield Finding("session_without_access", name, f"{reason}, but it is logged in", "safe")
 

@@ -17,6 +17,7 @@ from ._audit_deep import find_oddities
 from ._audit_world import Home, Place, Session, Staged, World
 from ._clock import read_now
 from ._errors import TempoftpError
+from ._evictions import list_evictions, read_eviction, read_uptime
 from ._library import name_library
 from ._lock import hold_lock
 from ._manifest import (
@@ -30,11 +31,15 @@ from ._manifest import (
 from ._mounts import list_mounts_below
 from ._names import parse_ftpuser, parse_id
 from ._sessions import list_sessions
+from ._sweep import CURRENT
+from ._sweep_plan import Library
 from ._tree import Tree
 from ._units import Units
 
 # What a home of ours, or the root, is looked at for at most: a look must end.
 ENTRIES_LIMIT = 20000
+# Seconds that the minute timer has, once a transfer's grace is over.
+GRACE_SLACK = 150
 _STATE_FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "evictions", "trash", "lib")
 _JSON_FOLDERS = ("shares", "tombstones", "accounts", "evictions")
 
@@ -101,6 +106,7 @@ def read_books(tree: Tree) -> Books:
     damaged = [f"shares/{name}" for name in wrong]
     tombstones = _read_all(tree, "tombstones", lambda name: read_tombstone(tree, parse_id(name)), damaged)
     records = _read_all(tree, "accounts", lambda name: read_account(tree, parse_ftpuser(name)), damaged)
+    _read_all(tree, "evictions", lambda name: read_eviction(tree, parse_id(name)), damaged)
     return Books(tuple(shares), tuple(tombstones), tuple(records), tuple(sorted(damaged)))
 
 
@@ -148,8 +154,8 @@ def _look_files(tree: Tree, units: Units) -> World:
             Staged(name, place) for name, place in _look_entries(tree.state / "staging", mounts).items()
         ),
         trash=tuple(_list_folder(tree.trash)),
-        libraries=tuple(name for name in _list_folder(tree.lib) if not (tree.lib / name).is_symlink()),
-        current_libraries=_find_current(tree),
+        libraries=tuple(_look_libraries(tree)),
+        leaving=_find_leaving(tree),
         units=active,
         mounts=mounts,
         problems=tuple(problems),
@@ -204,12 +210,26 @@ def _look_folders(tree: Tree, mounts: tuple[str, ...]) -> dict[str, Place]:
     return {name: place for name, place in seen.items() if place is not None}
 
 
-def _find_current(tree: Tree) -> frozenset[str]:
-    """Return this release's library, and the one that the expiry timer starts."""
-    names = {name_library()}
+def _look_libraries(tree: Tree) -> Iterator[Library]:
+    """Yield the programs under ``lib``; current are this release's, and the one that the expiry timer starts."""
+    current = {name_library()}
     with contextlib.suppress(OSError):
-        names.add((tree.lib / "current").readlink().name)
-    return frozenset(names)
+        current.add((tree.lib / CURRENT).readlink().name)
+    for name in _list_folder(tree.lib):
+        with contextlib.suppress(FileNotFoundError):
+            facts = os.lstat(tree.lib / name)
+            if stat.S_ISDIR(facts.st_mode):
+                yield Library(name, facts.st_mtime, name in current)
+
+
+def _find_leaving(tree: Tree) -> frozenset[str]:
+    """Return the accounts whose open transfers still have their grace."""
+    uptime = read_uptime()
+    return frozenset(
+        eviction.ftpuser
+        for eviction in list_evictions(tree)[0]
+        if eviction.since is None or uptime < eviction.since + eviction.grace + GRACE_SLACK
+    )
 
 
 def _list_temporary(tree: Tree) -> Iterator[str]:

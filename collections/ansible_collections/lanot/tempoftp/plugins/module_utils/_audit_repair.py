@@ -16,12 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from ._account_wish import AccountWish
+from ._account_wish import SWEPT, AccountWish
 from ._audit import is_id, list_share_paths
 from ._audit_deep import find_oddities
 from ._audit_look import hold_host, look_place
 from ._audit_world import Finding, World
-from ._bind import choose_folder_mode
+from ._bind import choose_folder_mode, sweep_binds
 from ._commands import run_command
 from ._errors import TempoftpError
 from ._ftpuser_run import Execution, run_accounts
@@ -33,6 +33,7 @@ from ._purge import check_no_mounts, list_trash
 from ._sessions import end_sessions
 from ._share_batch import Batch
 from ._share_wish import OVER, Site, Wish
+from ._sweep import read_running
 from ._tree import Tree
 from ._units import ALREADY, COPY_PREFIX, PURGE_PREFIX, Units
 
@@ -161,6 +162,14 @@ def _start_purges(repairs: Repairs, world: World, findings: Sequence[Finding]) -
     return problems
 
 
+def _unmount_binds(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
+    """Unmount sources that no share wants, as the sweep does."""
+    if not _select(findings, "mount_without_share"):
+        return []
+    with hold_host(repairs.tree):
+        return list(sweep_binds(repairs.tree).problems)
+
+
 def _set_modes(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
     """Give folders of ours their owner and mode back, each by its own descriptor."""
     tree = repairs.tree
@@ -214,15 +223,14 @@ def _remove_homes(repairs: Repairs, world: World, findings: Sequence[Finding]) -
 
 
 def _remove_libraries(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
-    """Remove libraries of other releases, unless something of ours runs and may yet read them."""
+    """Remove programs of other releases from which no process runs."""
     paths = [finding.subject for finding in _select(findings, "library_left_over")]
     if not paths:
         return []
     with hold_host(repairs.tree):
-        if any(name.startswith((COPY_PREFIX, PURGE_PREFIX)) for name in repairs.units.list_active()):
-            return ["libraries are kept as long as copies and removals run: repair again later"]
+        running = read_running(repairs.tree)
         for path in paths:
-            if look_place(Path(path)) is not None:
+            if Path(path).name not in running and look_place(Path(path)) is not None:
                 run_command(["rm", "-rf", "--one-file-system", "--", path], timeout=_REMOVE_LIMIT)
     return []
 
@@ -236,7 +244,7 @@ def _write_accounts(repairs: Repairs, world: World, findings: Sequence[Finding])
     # An account whose last share is over goes with it, as the sweep does.
     over = {f.subject for f in _select(findings, "share_past_expiry")}
     ended = {share.ftpuser for share in world.shares if share.id in over and share.origin == "created"}
-    wishes += [AccountWish(name, state="absent") for name in sorted(ended - {wish.name for wish in wishes})]
+    wishes += [AccountWish(name, SWEPT) for name in sorted(ended - {wish.name for wish in wishes})]
     if not wishes:
         return []
     outcomes, _database = run_accounts(repairs.accounts, wishes)
@@ -255,6 +263,7 @@ _STEPS: tuple[Callable[[Repairs, World, Sequence[Finding]], list[str]], ...] = (
     _clear_staging,
     _stop_units,
     _start_purges,
+    _unmount_binds,
     _write_accounts,
     _end_sessions,
     _set_modes,

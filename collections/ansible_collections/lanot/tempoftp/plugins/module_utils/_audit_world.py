@@ -10,6 +10,7 @@ from typing import NamedTuple, Optional
 
 from ._account_wish import AccountSite
 from ._manifest import Account, Manifest, Tombstone
+from ._sweep_plan import Library
 from ._users_table import UserRow
 
 
@@ -58,7 +59,8 @@ class World(NamedTuple):
     """Everything that a look at one host saw, and the site's rules by which accounts are planned.
 
     ``rows`` and ``sessions`` None: nobody could be asked, and ``problems`` says why. ``site`` None with them.
-    ``trash`` and ``mounts`` are names below the trash and absolute paths; ``units`` has no ``.service``.
+    ``trash`` and ``mounts`` are names below the trash and absolute paths; ``units`` has no ``.service``. ``leaving``:
+    accounts whose open transfers still have the grace that an expiry gives them.
     """
 
     now: float
@@ -75,8 +77,8 @@ class World(NamedTuple):
     held: dict[str, Place] = {}  # never changed in place
     staged: tuple[Staged, ...] = ()
     trash: tuple[str, ...] = ()
-    libraries: tuple[str, ...] = ()
-    current_libraries: frozenset[str] = frozenset()
+    libraries: tuple[Library, ...] = ()
+    leaving: frozenset[str] = frozenset()
     units: frozenset[str] = frozenset()
     mounts: tuple[str, ...] = ()
     rows: Optional[tuple[UserRow, ...]] = None

@@ -214,7 +214,7 @@ class _Sweep:
             return
         with self._guard("lib"), hold_lock(self._tree.lock):
             stale = {library.name: library for library in _look_libraries(self._tree)}
-            running = _read_running(self._tree)
+            running = read_running(self._tree)
             for name in set(plan.libraries) & set(stale) - running:
                 if is_outdated(stale[name], read_now(self._tree)):
                     shutil.rmtree(self._tree.lib / name)
@@ -376,7 +376,7 @@ def _look_libraries(tree: Tree) -> Iterator[Library]:
                 yield Library(name, os.lstat(path).st_mtime, current=name == current)
 
 
-def _read_running(tree: Tree) -> set[str]:
+def read_running(tree: Tree) -> set[str]:
     """Return the names of the libraries that some process runs from."""
     prefix = f"{tree.lib}/"
     running = set()

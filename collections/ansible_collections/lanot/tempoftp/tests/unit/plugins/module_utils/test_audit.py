@@ -34,6 +34,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
     Tombstone,
     format_time,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep_plan import Library
 from ansible_collections.lanot.tempoftp.plugins.module_utils._units import COPY_PREFIX, PURGE_PREFIX
 from ansible_collections.lanot.tempoftp.plugins.module_utils._users_table import ACTIVE, BLOCKED, UserRow
 from hypothesis import assume, given, settings
@@ -111,8 +112,11 @@ def make_world(accounts: dict[str, tuple[str, list[str]]], ended: int = 0, logge
         held={share.id: HOME for share in shares if share.hidden},
         staged=tuple(Staged(share_id, Place("directory", 4, 0, 0, 0o700)) for share_id in copying),
         trash=tuple(f"old{n}.1.1" for n in range(ended)),
-        libraries=("abc",),
-        current_libraries=frozenset({"abc"}),
+        libraries=(
+            Library("abc", 0, True),
+            Library("last", NOW - 13 * DAY, False),
+            Library(".new-x", NOW, False),
+        ),
         units=frozenset({COPY_PREFIX + i for i in copying} | {f"{PURGE_PREFIX}old{n}" for n in range(ended)}),
         rows=tuple(rows),
         sessions=tuple(sessions) if logged_in else (),
@@ -355,7 +359,17 @@ def leave_unit(world: World) -> tuple[World, str]:
 
 
 def leave_library(world: World) -> tuple[World, str]:
-    return world._replace(libraries=(*world.libraries, "older")), f"{STATE}/lib/older"
+    older = Library("older", NOW - 16 * DAY, False)
+    return world._replace(libraries=(*world.libraries, older)), f"{STATE}/lib/older"
+
+
+def leave_half_a_library(world: World) -> tuple[World, str]:
+    half = Library(".new-y", NOW - DAY, False)
+    return world._replace(libraries=(*world.libraries, half)), f"{STATE}/lib/.new-y"
+
+
+def leave_bind(world: World) -> tuple[World, str]:
+    return world._replace(mounts=(f"{STATE}/binds/gone",)), f"{STATE}/binds/gone"
 
 
 def leave_session(world: World) -> tuple[World, str]:
@@ -395,6 +409,8 @@ DAMAGES: list[tuple[Damage, str, str]] = [
     (leave_temporary, "staging_left_over", "safe"),
     (leave_unit, "unit_without_share", "safe"),
     (leave_library, "library_left_over", "safe"),
+    (leave_half_a_library, "library_left_over", "safe"),
+    (leave_bind, "mount_without_share", "safe"),
     (leave_session, "session_without_access", "safe"),
 ]
 
@@ -486,6 +502,12 @@ def test_a_row_whose_share_ended_says_when_and_why() -> None:
     assert "2026-01-01T00:00:00Z (expired)" in finding.detail
     (older,) = find_findings(world, [ExpectedRow("p1", 2, "listo", "ftp_x")])
     assert (older.kind, "backup" in older.detail) == ("row_older_than_host", True)
+
+
+def test_a_transfer_has_its_grace() -> None:
+    world = make_world({}, 1)._replace(sessions=(Session(77, "ftp_gone"),))
+    assert [finding.kind for finding in find_findings(world)] == ["session_without_access"]
+    assert find_findings(world._replace(leaving=frozenset({"ftp_gone"}))) == []
 
 
 def test_the_summary_counts() -> None:

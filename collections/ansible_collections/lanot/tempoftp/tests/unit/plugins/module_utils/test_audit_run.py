@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +213,7 @@ def test_a_damaged_manifest_takes_nothing_else_along(delivered: Any) -> None:
     assert delivered.tree.staging("p1").is_dir()
 
 
-@pytest.mark.parametrize("name", ["tombstones/p9.json", "accounts/ftp_x.json"])
+@pytest.mark.parametrize("name", ["tombstones/p9.json", "accounts/ftp_x.json", "evictions/p1.json"])
 def test_other_damaged_files_are_named(delivered: Any, name: str) -> None:
     (delivered.tree.state / name).write_text("[]")
     assert show(audit(delivered)) == [("damaged_manifest", f"{delivered.tree.state}/{name}", "manual", False)]
@@ -295,14 +298,22 @@ def test_a_copy_for_no_share_is_stopped(delivered: Any) -> None:
 
 
 def test_libraries_of_other_releases_are_removed(delivered: Any) -> None:
-    delivered.wait_for(lambda: delivered.pid(COPY_PREFIX + "p1") is None)
-    (delivered.tree.lib / "0123456789abcdef" / "copy").mkdir(parents=True)
-    (delivered.tree.lib / ".new-x").mkdir()
     kept = sorted(path.name for path in delivered.tree.lib.iterdir())
-    kept = [name for name in kept if name not in ("0123456789abcdef", ".new-x")]
-    result = audit(delivered, repair=True)
+    for name, days in (("0123456789abcdef", 20), (".new-x", 1), ("running", 20)):
+        folder = delivered.tree.lib / name / "copy"
+        folder.mkdir(parents=True)
+        (folder / "__main__.py").write_text("import time; time.sleep(600)")
+        long_ago = time.time() - days * 86400
+        os.utime(folder.parent, (long_ago, long_ago))
+    program = [sys.executable, str(delivered.tree.lib / "running" / "copy")]
+    with subprocess.Popen(program) as process:
+        try:
+            result = audit(delivered, repair=True)
+        finally:
+            process.kill()
     assert {kind for kind, _subject, _repair, _repaired in show(result)} == {"library_left_over"}
-    assert sorted(path.name for path in delivered.tree.lib.iterdir()) == kept
+    assert sorted(path.name for path in delivered.tree.lib.iterdir()) == sorted([*kept, "running"])
+    audit(delivered, repair=True)
     assert audit(delivered)["findings"] == []
 
 
