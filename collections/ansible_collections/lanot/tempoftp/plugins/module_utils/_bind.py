@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -38,6 +39,7 @@ _LAZY = "--property=LazyUnmount=yes"
 # Seconds.
 _MOUNT_LIMIT = 15.0
 _FIND_LIMIT = 3600.0
+_SWEEP_LIMIT = 5.0
 _NOBODY = 65534
 
 
@@ -129,9 +131,16 @@ def unmount(path: Path) -> None:
 
 
 def sweep_binds(tree: Tree) -> SweptBinds:
-    """Mount again what a reboot unmounted, and unmount what no manifest wants. The caller holds the host's lock."""
+    """Mount again what a reboot unmounted, and unmount what no manifest wants. The caller holds the host's lock.
+
+    Others wait for that lock, so what is not done within some seconds is left to the next sweep.
+    """
     changed, problems, now = [], [], read_now(tree)
+    begun = time.monotonic()
     for share_id in list_binds(tree):
+        if time.monotonic() - begun > _SWEEP_LIMIT:
+            problems.append("not all mounts were looked at: the next sweep goes on")
+            break
         try:
             manifest = read_manifest(tree, parse_id(share_id))
             if manifest is None or not is_bind(manifest):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.lanot.tempoftp.plugins.module_utils import _bind
 from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_run import AuditOptions, run_audit
 from ansible_collections.lanot.tempoftp.plugins.module_utils._bind import (
     bind_share,
@@ -161,6 +162,18 @@ def test_the_sweep_tells_what_it_cannot_and_goes_on(host: Any, goes: Path, seen:
     assert is_bound(host.tree, require_manifest(host)) and not is_bound(
         host.tree, require_manifest(host, "p0")
     )
+
+
+def test_a_sweep_ends_in_time_and_the_next_one_goes_on(
+    host: Any, goes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.run(share(host), share(host, "p2", "goes/sub"))
+    unmount_all(host)
+    with monkeypatch.context() as patch:
+        patch.setattr(_bind, "_SWEEP_LIMIT", 0.0)
+        swept = sweep_binds(host.tree)
+    assert swept.changed == () and "next sweep" in swept.problems[0]
+    assert sweep_binds(host.tree) == (("p1", "p2"), ())
 
 
 def test_the_sweep_unmounts_what_no_manifest_wants(host: Any, goes: Path, seen: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._copier import SMAL
 from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import Manifest, read_manifest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._reuse import may_give
 from ansible_collections.lanot.tempoftp.plugins.module_utils._staging import drop_linked_files
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 
 def read_tree(path: Path) -> dict[str, bytes]:
@@ -208,6 +211,60 @@ def test_a_killed_one_is_taken_up(host: Any, goes: Path, first: Path) -> None:
     (result,) = host.run(host.share("second", "goes", reuse=True))
     assert (result["state"], result["error"]) == ("delivered", None)
     assert read_tree(host.root / "ftp_second" / "second") == read_tree(goes)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("ask"), st.integers(0, 2)),
+        st.tuples(st.just("anew"), st.integers(0, 2)),
+        st.tuples(st.just("end"), st.integers(0, 2)),
+        st.tuples(st.sampled_from(["write", "age", "remove"]), st.integers(0, 2)),
+    ),
+    min_size=4,
+    max_size=8,
+)
+
+
+@settings(
+    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+)
+@given(steps=STEPS)
+def test_a_share_changes_by_its_own_wishes_only(host: Any, steps: list[tuple[str, int]]) -> None:
+    """Whatever is asked, asked anew, ended and changed: each share is what its source was at its own last wish."""
+    folder = Path(tempfile.mkdtemp(dir=host.source))
+    expected: dict[str, tuple[dict[str, bytes], dict[str, tuple[int, ...]]]] = {}
+    generations: dict[str, int] = {}
+    for name in ("f0", "f1", "f2"):
+        (folder / name).write_bytes(name.encode())
+    for moment, (kind, number) in enumerate([("ask", 0), ("ask", 1), *steps], start=1):
+        share_id, file = f"{folder.name.replace('_', '-')}-{number}", folder / f"f{number}"
+        if kind in ("ask", "anew", "end"):
+            generation = generations.get(share_id, 0) + (kind != "ask" or share_id not in expected)
+            generations[share_id] = generation
+            # Something else about the data makes it a copy anew rather than a longer life.
+            item = host.share(share_id, folder.name, reuse=True, generation=generation)
+            item["checksums"] = generation % 2 == 0
+            (result,) = host.run({**item, "state": "absent"} if kind == "end" else item)
+            assert result["error"] is None
+            place = host.root / f"ftp_{share_id}" / share_id
+            if kind == "end":
+                expected.pop(share_id, None)
+            elif kind == "anew" or share_id not in expected:
+                delivered = read_tree(place)
+                delivered.pop("SHA256SUMS", None)
+                assert delivered == read_tree(folder)
+                expected[share_id] = read_tree(place), read_facts(place)
+        elif kind == "write":
+            file.write_bytes(os.urandom(50))
+            os.utime(file, (moment, moment))
+        elif kind == "age":
+            file.touch()
+            os.utime(file, (moment, moment))
+        else:
+            file.unlink(missing_ok=True)
+        for known, seen in expected.items():
+            place = host.root / f"ftp_{known}" / known
+            assert (read_tree(place), read_facts(place)) == seen
 
 
 def make(share_id: str, **changes: Any) -> Manifest:
