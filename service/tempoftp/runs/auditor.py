@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tempoftp.runs.provisioner import Provisioner, RunAbandoned, RunFailed, new_run_id
-from tempoftp.runs.request_file import RunRequest, ShareItem, UserItem
+from tempoftp.runs.request_file import RunRequest, ShareItem, UserItem, build_share_item
 from tempoftp.settings import Settings
 from tempoftp.shares.audit_results import AuditOutcome, AuditRequest
 from tempoftp.shares.audit_rows import find_undead
 from tempoftp.shares.audits import apply_audit, apply_audit_failure
 from tempoftp.shares.database import Database, database_now
 from tempoftp.shares.errors import ShareError
-from tempoftp.shares.models import HostAudit, Share
+from tempoftp.shares.models import Account, HostAudit, Share
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,10 @@ class Auditor:
             return True
         with self.database.write() as session:
             audit = apply_audit(session, self.settings, asked, outcome, started)
-            undead = find_undead(session, ftp_host, outcome.facts) if repair else []
+            undead = [
+                _build_ending(share, session.get_one(Account, share.ftpuser))
+                for share in (find_undead(session, ftp_host, outcome.facts) if repair else ())
+            ]
             stale, count = audit.stale_reason, len(audit.findings or ())
         if stale is not None:
             logger.error("host is held: host=%s %s", ftp_host, stale)
@@ -66,14 +69,14 @@ class Auditor:
             raise RunFailed(ShareError.of("run_failed", text))
         return outcome
 
-    def _end_again(self, ftp_host: str, shares: list[Share]) -> None:
+    def _end_again(self, ftp_host: str, shares: list[ShareItem]) -> None:
         """End what its row says has ended, and the host has again: its disk came from a backup."""
         names = sorted({share.ftpuser for share in shares})
         request = RunRequest(
             run_id=self.provisioner.reserve_run_id(ftp_host),
             ftp_host=ftp_host,
             wait_timeout=0,
-            shares=[_build_ending(share) for share in shares],
+            shares=shares,
             users=[
                 UserItem(name=name, state="absent", password_hash=None, end_sessions=True) for name in names
             ],
@@ -87,7 +90,6 @@ class Auditor:
             )
 
 
-def _build_ending(share: Share) -> ShareItem:
-    derived = {"state": "absent", "require_existing": False}
-    values = {name: getattr(share, name) for name in ShareItem.model_fields if name not in derived}
-    return ShareItem.model_validate(values | derived)
+def _build_ending(share: Share, account: Account) -> ShareItem:
+    """Return the wish with which the row ended, for a host on which an older generation lives again."""
+    return build_share_item(share, account).model_copy(update={"state": "absent", "require_existing": False})

@@ -55,6 +55,9 @@ def apply_share(world: World, item: ShareItem, now: float) -> dict[str, Any]:
         share = {
             "ftpuser": item.ftpuser,
             "source": item.source,
+            "source_root": item.source_root,
+            "ssh_key_file": item.ssh_key_file,
+            "size_probe": item.size_probe,
             "begun": now,
             "ready_at": None,
             "expires": None,

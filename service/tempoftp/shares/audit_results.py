@@ -51,6 +51,10 @@ class HostShare(Result):
     ssh_user: str = "lanotadm"
     ssh_key_file: str | None = None
     size_probe: str = "rsync"
+    local: bool = False
+    method: str = "auto"
+    reuse: bool = False
+    checksums: bool = False
     lifetime_days: int
     writable: bool = False
     created_at: datetime | None = None

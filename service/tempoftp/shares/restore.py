@@ -131,8 +131,6 @@ class _Restore:
         owner = self._session.get(Account, entry.ftpuser)
         if owner is None or owner.ftp_host != self._ftp_host:
             return _list(entry, f"account {entry.ftpuser} is nobody's here")
-        if entry.source_root is None:
-            return _list(entry, "it was delivered without the service")
         share = Share(
             id=entry.id,
             generation=entry.generation,
@@ -175,6 +173,8 @@ class _Restore:
         account.exists_since = account.exists_since or self._now
         account.origin = seen.origin or account.origin
         account.status = seen.state
+        if seen.origin == "adopted" and any(share.ftpuser == account.name for share in self._live.values()):
+            account.adopt = True  # somebody had said so: else nothing of ours would stand in it
         return [*self._correct_password(account, seen), *self._correct_block(account, seen)]
 
     def _correct_password(self, account: Account, seen: HostAccount) -> list[Finding]:
@@ -199,10 +199,10 @@ class _Restore:
         return [_tell(account.name, "blocked, as on the FTP host" if blocked else "open, as on the FTP host")]
 
     def _fill(self, share: Share, entry: HostShare) -> None:
-        share.source = entry.source
-        share.source_root = entry.source_root or share.source_root
-        share.ssh_user, share.ssh_key_file = entry.ssh_user, entry.ssh_key_file
-        share.size_probe, share.writable = entry.size_probe, entry.writable
+        copied = ("source", "ssh_user", "ssh_key_file", "size_probe", "local", "method", "reuse", "checksums")
+        for name in (*copied, "writable"):
+            setattr(share, name, getattr(entry, name))
+        share.source_root = entry.source_root or ""
         share.lifetime_days = share.lifetime_confirmed = entry.lifetime_days
         share.ready_at, share.expires, share.path = entry.ready_at, entry.expires, entry.path
         share.bytes_total, share.files_total = entry.bytes_total, entry.files_total

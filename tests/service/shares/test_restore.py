@@ -21,6 +21,7 @@ from tempoftp.runs.run_host import HostRunner
 from tempoftp.runs.simulated import SimulatedProvisioner
 from tempoftp.settings import SIMULATED_FTP_HOST, Settings
 from tempoftp.shares.accept import accept_request
+from tempoftp.shares.account_map import map_account
 from tempoftp.shares.audit_results import Finding
 from tempoftp.shares.audits import begin_checks, list_findings, request_audits
 from tempoftp.shares.backup import backup_database
@@ -247,6 +248,33 @@ def test_shares_that_no_row_knows_become_rows_of_known_accounts(stage: Stage) ->
     open_ones = [finding for finding in list_findings(audit) if not finding.repaired]
     assert {(finding.kind, finding.subject) for finding in open_ones} == {("share_without_row", "q1")}
     assert audit.unknown_accounts == ["ftp_otra_dominio"]
+
+
+def test_a_lost_account_is_given_back_to_its_owner(stage: Stage) -> None:
+    """Only an operator can say whose it is; then the next audit makes rows of its shares."""
+    stage.backup()
+    make_ready(stage, "p1")
+    before = stage.read("p1")
+    stage.restore()
+    stage.audit(restore=True)
+    with stage.database.write() as session:
+        map_account(session, "alguien@dominio", "ftp_alguien_dominio", SIMULATED_FTP_HOST)
+    stage.audit(restore=True)
+    stage.work()
+    share = stage.read("p1")
+    same = (
+        "state",
+        "generation",
+        "email",
+        "source",
+        "source_root",
+        "ssh_key_file",
+        "lifetime_days",
+        "expires",
+    )
+    assert [getattr(share, name) for name in same] == [getattr(before, name) for name in same]
+    assert stage.read_audit().unknown_accounts == []
+    assert list_findings(stage.audit()) == []
 
 
 def test_the_name_of_a_lost_account_is_given_to_nobody_else(stage: Stage) -> None:

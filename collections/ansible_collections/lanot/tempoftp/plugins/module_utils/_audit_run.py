@@ -163,8 +163,8 @@ def look_accounts(accounts: Execution, world: World) -> World:
 
 _SHARE_KEYS = (
     *("id", "generation", "state", "ftpuser", "origin", "path", "source", "source_root", "ssh_user"),
-    *("ssh_key_file", "size_probe", "lifetime_days", "writable", "created_at", "delivered_at", "ready_at"),
-    *("expires", "bytes_total", "files_total", "skipped_total"),
+    *("ssh_key_file", "size_probe", "local", "method", "reuse", "checksums", "lifetime_days", "writable"),
+    *("created_at", "delivered_at", "ready_at", "expires", "bytes_total", "files_total", "skipped_total"),
 )
 
 

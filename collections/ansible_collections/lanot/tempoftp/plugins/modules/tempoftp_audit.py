@@ -207,6 +207,18 @@ facts:
         size_probe:
           description: How its size is asked for.
           type: str
+        local:
+          description: Whether its source is on the FTP host itself.
+          type: bool
+        method:
+          description: How it was to be delivered.
+          type: str
+        reuse:
+          description: Whether it may share files with others of the same source.
+          type: bool
+        checksums:
+          description: Whether it was to have C(SHA256SUMS).
+          type: bool
         lifetime_days:
           description: Days it lives, counted from C(ready_at).
           type: int
