@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -67,7 +68,8 @@ def main() -> int:
     elif verb == "ask":
         print(ask(path, json.load(sys.stdin)))
     else:
-        ask(path, None)
+        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):  # nobody is there any more
+            ask(path, None)
         path.unlink(missing_ok=True)
     return 0
 

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, Optional
 from ._commands import run_command
 from ._errors import TempoftpError
 from ._host import read_greeting
+from ._local import reading_as
 from ._manifest import read_account
 from ._mounts import parse_mountinfo
 from ._mysql_login import MYSQL_ERRORS, PYMYSQL_IMPORT_ERROR, LoginOptions, describe_failure, open_connection
@@ -57,6 +58,8 @@ from ._tree import Tree
 from ._users_table import TableDescription, TableFacts, quote_identifier, read_table
 
 KEYS = Path("/etc/tempoftp/ssh")
+EXPIRE_FILE = Path("/etc/tempoftp/expire.json")
+TIMER = "tempoftp-expire.timer"
 SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock")
 # Seconds.
 _PROGRAM_LIMIT = 20.0
@@ -93,6 +96,7 @@ def run_preflight(wanted: Wanted) -> tuple[list[Check], PureftpdConfig]:
         ("pure_ftpd", lambda: look_at_pureftpd(config, wanted)),
         ("database", lambda: look_at_database(wanted, config, login_file, sockets, fresh)),
         ("sources", lambda: look_at_sources(wanted, fresh)),
+        ("expire_timer", lambda: look_at_timer(fresh)),
         ("clock", lambda: look_at_clock(wanted)),
     )
     for name, look in parts:
@@ -269,24 +273,31 @@ def _is_ours(root: str, name: str) -> bool:
 
 def look_at_sources(wanted: Wanted, fresh: bool) -> list[Check]:
     """Whether each root of each source can be listed with its key; all at once, since a silent one takes its time."""
-    pairs = [
-        (source, root)
-        for source in wanted.sources
-        if not source.get("local")
-        for root in source.get("roots") or ()
-    ]
-    if not pairs:
-        what = "none over ssh" if wanted.sources else "none"
-        return [
-            Check(
-                "sources",
-                OK if wanted.sources else WARN,
-                what,
-                "" if wanted.sources else "set tempoftp_sources",
-            )
-        ]
-    with ThreadPoolExecutor(min(8, len(pairs))) as pool:
-        return list(pool.map(lambda pair: look_at_source(pair[0], pair[1], fresh), pairs))
+    pairs = [(source, root) for source in wanted.sources for root in source.get("roots") or ()]
+    remote = [pair for pair in pairs if not pair[0].get("local")]
+    # One after the other: they are read as their own users, which holds for the whole process.
+    local = [look_at_local_source(*pair) for pair in pairs if pair[0].get("local")]
+    if not remote:
+        nothing = Check("sources", WARN, "none", "set tempoftp_sources")
+        return local or [nothing]
+    with ThreadPoolExecutor(min(8, len(remote))) as pool:
+        return [*local, *pool.map(lambda pair: look_at_source(pair[0], pair[1], fresh), remote)]
+
+
+def look_at_local_source(source: dict[str, Any], root: dict[str, Any]) -> Check:
+    """One root of a source on this host itself, read as its own user."""
+    name, user = f"source:{source['name']}-{root['name']}", source.get("ssh_user") or "lanotadm"
+    try:
+        path = parse_path(root["path"], "path")
+        with reading_as(user):
+            next(Path(path).iterdir(), None)
+    except TempoftpError as error:
+        return Check(name, FAIL, error.message, "correct tempoftp_sources")
+    except OSError as error:
+        return Check(
+            name, FAIL, f"{user} cannot list {root['path']}: {error.strerror}", f"let {user} read it"
+        )
+    return Check(name, OK, f"{user} can read {path} on this host")
 
 
 def look_at_source(source: dict[str, Any], root: dict[str, Any], fresh: bool) -> Check:
@@ -313,6 +324,22 @@ def look_at_source(source: dict[str, Any], root: dict[str, Any], fresh: bool) ->
         "source_not_found": f"is {path} there on {source['name']}, and the key's rrsync folder the same?",
     }.get(verdict.error_class, f"look at {source['name']}")
     return Check(name, FAIL, f"{verdict.error_class}: {verdict.reason}", todo)
+
+
+def look_at_timer(fresh: bool) -> list[Check]:
+    """What ends shares with nothing else of tempoftp running."""
+    if fresh:
+        return []
+    if not EXPIRE_FILE.exists():
+        return [Check("expire_timer", WARN, f"{TIMER} is not there yet", SITE)]
+    state = run_command(["systemctl", "is-active", TIMER], _PROGRAM_LIMIT).stdout.strip()
+    if state == "active":
+        return [Check("expire_timer", OK, f"{TIMER} is active")]
+    return [
+        Check(
+            "expire_timer", FAIL, f"{TIMER} is {state}: no share would end", f"systemctl enable --now {TIMER}"
+        )
+    ]
 
 
 def look_at_clock(wanted: Wanted) -> list[Check]:

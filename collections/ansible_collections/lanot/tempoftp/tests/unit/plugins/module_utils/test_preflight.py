@@ -12,7 +12,9 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight_look imp
     find_filesystem,
     is_above,
     is_rotated,
+    look_at_local_source,
     look_at_source,
+    look_at_timer,
     parse_os_release,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._pureftpd_config import PureftpdConfig
@@ -329,6 +331,15 @@ def test_a_source_is_listed_with_its_key(host, tmp_path, monkeypatch, restricted
     assert check.status == status, check.what
 
 
+def test_a_source_on_the_host_itself_is_read_as_its_own_user(host):
+    source = {"name": "aqui", "local": True, "ssh_user": host.user}
+    assert look_at_local_source(source, {"name": "datos", "path": str(host.source)}).status == "ok"
+    for wrong in ({"path": f"{host.source}/nada"}, {"path": "relative"}):
+        assert look_at_local_source(source, {"name": "datos", **wrong}).status == "fail"
+    check = look_at_local_source({**source, "ssh_user": "no_such_user"}, {"name": "datos", "path": "/srv"})
+    assert (check.status, check.name) == ("fail", "source:aqui-datos")
+
+
 def test_a_source_that_does_not_answer_is_a_failure(host, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight_look.KEYS", tmp_path
@@ -337,3 +348,14 @@ def test_a_source_that_does_not_answer_is_a_failure(host, tmp_path, monkeypatch)
     (host.folder / "unreachable").touch()
     check = look_at_source({"name": "source1"}, {"name": "datos", "path": str(host.source)}, fresh=False)
     assert (check.status, check.what.split(":")[0]) == ("fail", "source_unreachable")
+
+
+@pytest.mark.parametrize(("state", "status"), [("active", "ok"), ("inactive", "fail"), ("failed", "fail")])
+def test_a_timer_that_does_not_run_is_a_failure(host, tmp_path, monkeypatch, state, status):
+    (host.folder / "bin" / "systemctl").write_text(f"#!/bin/sh\necho {state}\n")
+    look = "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight_look.EXPIRE_FILE"
+    monkeypatch.setattr(look, tmp_path / "expire.json")
+    assert look_at_timer(fresh=True) == []
+    assert [check.status for check in look_at_timer(fresh=False)] == ["warn"]
+    (tmp_path / "expire.json").write_text("{}")
+    assert [check.status for check in look_at_timer(fresh=False)] == [status]
