@@ -36,7 +36,7 @@ def request_rotation(
     if share.state not in OPENABLE:
         raise IllegalTransition(f"la solicitud está en {share.state}; ya no hay cuenta que abrir para ella")
     account = session.get_one(Account, share.ftpuser)
-    if account.origin == "adopted":
+    if account.origin == "adopted" or (account.adopt and account.origin is None):
         raise AccountNotOurs(
             f"la cuenta {account.name} existía antes que tempoftp; su contraseña la cambia quien la administra"
         )

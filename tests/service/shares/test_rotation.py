@@ -124,6 +124,16 @@ def test_of_an_account_that_was_there_before_it_is_refused(desk: Any) -> None:
     assert desk.account().password_generation == 1
 
 
+def test_of_an_account_that_an_operator_mapped_it_is_refused_before_any_run_has_seen_it(desk: Any) -> None:
+    with desk.database.write() as session:
+        account = session.get_one(Account, desk.account().name)
+        assert (account.origin, account.exists_since) == (None, None)
+        account.adopt = True
+    with pytest.raises(AccountNotOurs):
+        rotate(desk)
+    assert desk.account().password_generation == 1
+
+
 @pytest.mark.parametrize("state", [State.ERROR, State.EXPIRANDO, State.EXPIRADO, State.ELIMINANDO])
 def test_there_must_be_something_to_open(desk: Any, state: State) -> None:
     with desk.database.write() as session:
