@@ -100,7 +100,21 @@ def _describe_share(share: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows.extend(
         (key, str(share[key])) for key in ("homedir", "directorio", "vigencia", "expira") if share.get(key)
     )
+    downloads = share.get("descargas") or {}
+    if downloads.get("total_descargas") is not None:
+        rows.append(("descargas", _describe_downloads(downloads)))
     return rows
+
+
+def _describe_downloads(downloads: Mapping[str, Any]) -> str:
+    """One line: how much of the share was fetched, how often, and when last."""
+    parts = [
+        f"{downloads.get('archivos_completos')} of {downloads.get('archivos_total')} files fetched",
+        f"{downloads.get('completos')} complete and {downloads.get('parciales')} partial downloads",
+    ]
+    if downloads.get("ultima_descarga"):
+        parts.append(f"last {downloads['ultima_descarga']}")
+    return ", ".join(parts)
 
 
 def print_change(answer: Mapping[str, Any], *, as_json: bool) -> None:

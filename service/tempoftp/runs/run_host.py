@@ -270,6 +270,13 @@ class HostRunner:
 
     def _report(self, claim: Claim, applied: Applied, outcome: Outcome | None) -> None:
         results = {result.id: result for result in outcome.shares} if outcome is not None else {}
+        problem = (
+            outcome.transfers.log.problem if outcome is not None and outcome.transfers is not None else None
+        )
+        if problem is not None:
+            logger.warning(
+                "downloads cannot be counted: run=%s host=%s %s", claim.run_id, claim.ftp_host, problem
+            )
         for share in applied.written:
             logger.info(
                 "share moved on: run=%s request=%s share=%s state=%s class=%s",

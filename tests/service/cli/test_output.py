@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from tempoftp.cli.output import format_bytes, format_progress_line, format_seconds, print_share_table
+from tempoftp.cli.output import (
+    format_bytes,
+    format_progress_line,
+    format_seconds,
+    print_share,
+    print_share_table,
+)
 
 
 @pytest.mark.parametrize(
@@ -66,3 +72,19 @@ def test_a_table_at_a_terminal_shows_values_as_they_are() -> None:
         [{"id": "a", "estado": "listo", "expira": None, "email": "a@b", "ruta": "s:/x/[red]y"}], console
     )
     assert re.search(r"a +listo +a@b +s:/x/\[red\]y", written.getvalue())
+
+
+def test_downloads_are_shown_once_they_are_known(capsys: pytest.CaptureFixture[str]) -> None:
+    known = {
+        "total_descargas": 4,
+        "completos": 3,
+        "parciales": 1,
+        "archivos_total": 5,
+        "archivos_completos": 2,
+        "ultima_descarga": "2026-11-24T08:12:40Z",
+    }
+    print_share({"id": "p1", "status": "listo", "descargas": known})
+    said = "2 of 5 files fetched, 3 complete and 1 partial downloads, last 2026-11-24T08:12:40Z"
+    assert said in capsys.readouterr().out
+    print_share({"id": "p1", "status": "listo", "descargas": dict.fromkeys(known)})
+    assert "descargas" not in capsys.readouterr().out

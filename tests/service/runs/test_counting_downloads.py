@@ -17,7 +17,7 @@ from tempoftp.settings import Settings
 from tempoftp.shares.database import Database
 from tempoftp.shares.errors import ShareError
 from tempoftp.shares.models import FtpHost, Run, Share, utc_now
-from tempoftp.shares.results import Outcome
+from tempoftp.shares.results import Outcome, TransfersLog, TransfersReport
 from tempoftp.shares.states import State
 from tempoftp.shares.views import describe_share
 
@@ -133,3 +133,26 @@ def test_what_was_ready_just_now_makes_no_run(
     provisioner.requests.clear()
     assert runner.run_host(ftp_host) == 0
     assert provisioner.requests == []
+
+
+def test_a_log_that_cannot_be_read_is_in_the_journal(
+    runner: HostRunner,
+    database: Database,
+    accept_share: AcceptShare,
+    ftp_host: str,
+    caplog: pytest.LogCaptureFixture,
+    settings: Settings,
+) -> None:
+    class Unreadable(SimulatedProvisioner):
+        def run(self, request: RunRequest, should_stop: Callable[[], bool]) -> Outcome:
+            outcome = super().run(request, should_stop)
+            if outcome.transfers is None:
+                return outcome
+            log = TransfersLog(problem="no line of the formats w3c and clf")
+            return outcome.model_copy(update={"transfers": TransfersReport(log=log, time=utc_now())})
+
+    runner.provisioner = Unreadable(settings.state_dir)
+    accept_share("p1")
+    finish(runner, database, ftp_host)
+    runner.run_host(ftp_host)
+    assert "downloads cannot be counted" in caplog.text and "w3c" in caplog.text

@@ -225,6 +225,7 @@ def apply_bury(tree: Tree, share_id: str, generation: int, manifest: Optional[Ma
     else:
         tombstone = Tombstone(share_id, generation, format_now())
     write_tombstone(tree, tombstone)
+    tree.counted(share_id).unlink(missing_ok=True)
 
 
 def check_trash(tree: Tree, seen: Seen) -> None:

@@ -10,7 +10,6 @@ was killed between two files counts nothing twice and misses nothing.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from ._errors import TempoftpError
@@ -67,7 +66,7 @@ def read_count(tree: Tree, share_id: str, born: str) -> ShareCount:
     """Return the counts of a share; empty ones when there are none of this very share, or they are damaged."""
     fresh = ShareCount(share_id, born)
     try:
-        content = read_json(_locate(tree, share_id))
+        content = read_json(tree.counted(share_id))
         if content is None or content["schema"] != SCHEMA or content["born"] != born:
             return fresh
         files = {str(name): _parse_file(entry) for name, entry in content["files"].items()}
@@ -90,7 +89,7 @@ def write_count(tree: Tree, count: ShareCount) -> None:
         name: [*entry[:3], [list(piece) for piece in entry.pieces]] for name, entry in count.files.items()
     }
     content = {**count._asdict(), "schema": SCHEMA, "files": files}
-    write_json(_locate(tree, count.id), content)
+    write_json(tree.counted(count.id), content)
 
 
 def forget_others(tree: Tree, kept: set[str]) -> None:
@@ -98,10 +97,6 @@ def forget_others(tree: Tree, kept: set[str]) -> None:
     for path in tree.transfers.iterdir():
         if path.suffix == ".json" and path.name != POSITION and path.stem not in kept:
             path.unlink(missing_ok=True)
-
-
-def _locate(tree: Tree, share_id: str) -> Path:
-    return tree.transfers / f"{share_id}.json"
 
 
 def _parse_file(entry: Any) -> FileCount:

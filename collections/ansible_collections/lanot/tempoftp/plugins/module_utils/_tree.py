@@ -53,6 +53,10 @@ class Tree(NamedTuple):
         """What was counted of the transfer log."""
         return self.state / "transfers"
 
+    def counted(self, share_id: str) -> Path:
+        """The downloads of a share."""
+        return self.transfers / f"{share_id}.json"
+
     def home(self, ftpuser: str) -> Path:
         """The chroot home of an account."""
         return self.root / ftpuser

@@ -26,6 +26,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
     format_time,
     write_manifest,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share_apply import apply_bury
 from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_transfers_info
 
@@ -219,6 +220,14 @@ def test_counts_go_with_their_share(host: Host) -> None:
     delete_manifest(host.tree, "p2")
     assert host.run()["shares"] == []
     assert list(host.tree.transfers.glob("p*")) == []
+
+
+def test_counts_are_gone_when_the_share_is(host: Host) -> None:
+    host.deliver("p1", {"a": 5})
+    host.run()
+    assert host.tree.counted("p1").exists()
+    apply_bury(host.tree, "p1", 2)
+    assert not host.tree.counted("p1").exists()
 
 
 def test_a_share_on_its_way_is_not_told_of(host: Host) -> None:
