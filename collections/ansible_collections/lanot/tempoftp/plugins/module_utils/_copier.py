@@ -37,7 +37,7 @@ from ._rsync import (
     build_small_argv,
     parse_progress,
 )
-from ._space import Need, check_space, estimate_need, read_disk
+from ._space import Need, check_space, estimate_need, explain_os_error, read_disk
 from ._staging import drop_linked_files, prepare_data, remove_data, sum_held, sync_data
 from ._status import Status, read_status
 from ._stream import Stream
@@ -79,7 +79,8 @@ class Copier:
             self._report.write(phase="verifying")
             with self._report.measure("sync"):
                 sync_data(self._data)
-        except TempoftpError as error:
+        except (TempoftpError, OSError) as found:
+            error = found if isinstance(found, TempoftpError) else self._explain_os_error(found)
             self._report.check_wanted()
             self._clear_useless(error.error_class)
             self._report.write(
@@ -94,6 +95,13 @@ class Copier:
             inode = os.lstat(self._data).st_ino
             self._report.write(phase="done", inode=inode, need_bytes=0, need_inodes=0, rc=0)
         return self._report.status
+
+    def _explain_os_error(self, error: OSError) -> TempoftpError:
+        """On a full disk not even the status can be written: so what was taken is given back before that is said."""
+        explained = explain_os_error(error, self._manifest.source, self._tree.root)
+        if explained.error_class in ("no_space", "no_inodes"):
+            remove_data(self._data)
+        return explained
 
     def _must_checksum(self, earlier: Optional[Status]) -> bool:
         """After a reboot in mid copy a file may have its size and time but not its content."""

@@ -370,12 +370,17 @@ def write_json(path: Path, content: dict[str, Any], durable: bool = True) -> Non
     descriptor = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
     )
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        json.dump(content, stream, sort_keys=True)
-        stream.flush()
-        if durable:
-            os.fsync(stream.fileno())
-    temporary.replace(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            json.dump(content, stream, sort_keys=True)
+            stream.flush()
+            if durable:
+                os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError:
+        # A full disk, most likely: then least of all may something be left lying about.
+        temporary.unlink(missing_ok=True)
+        raise
     if durable:
         sync_directory(path.parent)
 

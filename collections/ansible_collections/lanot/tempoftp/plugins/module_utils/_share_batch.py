@@ -40,7 +40,7 @@ from ._share_look import look_share
 from ._share_plan import CHANGING, Seen, Step, plan_step
 from ._share_result import build_diff, build_result, predict_result
 from ._share_wish import Site, Wish
-from ._space import explain_os_error
+from ._space import explain_os_error, is_full, name_full, read_disk
 from ._ssh import SOCKET_DIRECTORY, build_master_argv, read_access
 from ._tree import Tree
 from ._units import ALREADY, COPY_PREFIX, PURGE_PREFIX, SSH_PREFIX, Units
@@ -272,7 +272,9 @@ class Batch:
     def _limit_starts(self, order: _Order, unit: str) -> None:
         if order.starts >= _START_LIMIT:
             told = f"{unit} ended without a word {order.starts} times: see journalctl -u {unit}"
-            raise TempoftpError(told, "copy_failed")
+            disk = read_disk(self._tree.root)
+            # Whoever cannot write a word is none the wiser for "it failed".
+            raise TempoftpError(told, name_full(disk) if is_full(disk) else "copy_failed")
 
     def _build_argv(self, entry: str, share_id: str) -> list[str]:
         if self._library is None:

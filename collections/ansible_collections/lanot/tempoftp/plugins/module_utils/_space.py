@@ -108,3 +108,8 @@ def explain_os_error(error: OSError, what: str, root: Path) -> TempoftpError:
 def name_full(disk: Disk) -> str:
     """Say which of the two ran out on a filesystem that took nothing more."""
     return "no_inodes" if disk.inodes_total and disk.inodes_free < _FEW_INODES else "no_space"
+
+
+def is_full(disk: Disk) -> bool:
+    """Whether not even a small file can be written."""
+    return disk.bytes_free < disk.block or bool(disk.inodes_total and disk.inodes_free < _FEW_INODES)

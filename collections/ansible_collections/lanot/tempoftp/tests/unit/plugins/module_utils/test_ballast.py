@@ -60,6 +60,22 @@ def fill_inodes(root: Path) -> None:
 
 
 @pytest.mark.parametrize(("fill", "said"), [(fill_blocks, "no_space"), (fill_inodes, "no_inodes")])
+def test_a_copy_that_fills_the_disk_says_so_and_gives_its_room_back(small: Any, fill: Any, said: str) -> None:
+    (small.source / "big.bin").write_bytes(os.urandom(6_000_000))
+    small.run(small.share("p1", "big.bin"), wait=False, bwlimit="1M")
+    partial = small.tree.data("p1") / "big.bin"
+    small.wait_for(lambda: partial.exists() and partial.stat().st_size > 500_000)
+    fill(small.root)
+    (result,) = small.run(small.share("p1", "big.bin"), bwlimit="1M")
+    assert (result["error"]["class"], result["error"]["transient"]) == (said, True)
+    assert not partial.exists()
+    assert not list(small.root.rglob(".*.[0-9]*")), "no half written file of ours is left"
+    subprocess.run(["rm", "-rf", small.root / "filling"], check=True)
+    (result,) = small.run(small.share("p1", "big.bin"))
+    assert (result["state"], result["error"]) == ("delivered", None)
+
+
+@pytest.mark.parametrize(("fill", "said"), [(fill_blocks, "no_space"), (fill_inodes, "no_inodes")])
 def test_shares_can_be_ended_when_nothing_can_begin(small: Any, fill: Any, said: str) -> None:
     shares = [small.share(f"p{number}", "goes", generation=1) for number in range(8)]
     assert {result["state"] for result in small.run(*shares)} == {"delivered"}
