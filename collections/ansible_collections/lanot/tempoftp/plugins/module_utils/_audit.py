@@ -137,9 +137,9 @@ _UNKNOWN = "tempoftp knows nothing of it: it is left as it is"
 
 def _find_places(world: World) -> Iterator[Finding]:
     """Shares whose whole data is here: does it stand where it should?"""
-    homes = {home.name: home for home in world.homes}
+    homes, ends = {home.name: home for home in world.homes}, _find_ends(world)
     for share in world.shares:
-        if not share.arrived or _ended(world, share):
+        if not share.arrived or ends.get(share.id, 0) >= share.generation:
             continue
         home = homes.get(share.ftpuser)
         seen = home is not None and share.id in (home.entries or {})
@@ -157,8 +157,8 @@ def _find_places(world: World) -> Iterator[Finding]:
             yield Finding("share_without_directory", share.id, told)
 
 
-def _ended(world: World, share: Manifest) -> bool:
-    return any(end.id == share.id and end.generation >= share.generation for end in world.tombstones)
+def _find_ends(world: World) -> dict[str, int]:
+    return {end.id: end.generation for end in world.tombstones}
 
 
 def list_own_names(world: World) -> frozenset[str]:
@@ -186,24 +186,29 @@ def list_adopted_names(world: World) -> frozenset[str]:
 def _find_homes(world: World) -> Iterator[Finding]:
     own, adopted, damaged = list_own_names(world), list_adopted_names(world), list_damaged_ids(world)
     rows = None if world.rows is None else {row.home.rstrip("/") for row in world.rows}
+    ids: dict[str, set[str]] = {}
+    for share in world.shares:
+        ids.setdefault(share.ftpuser, set()).add(share.id)
     for home in world.homes:
         path = f"{world.root}/{home.name}"
         if home.name in _IGNORED_HOMES or home.name in adopted or home.place.kind != "directory":
             continue
         if home.name in own:
-            yield from _find_entries(world, home, path, damaged)
+            yield from _find_entries(world, home, path, ids.get(home.name, set()), damaged)
         elif rows is not None and path not in rows and not damaged:
             # Without the accounts' table, or with a manifest that nobody can read, it may well be somebody's home.
             yield Finding("directory_without_manifest", path, _UNKNOWN)
+    known = {share.id for share in world.shares}
     for name in world.held:
-        if name not in damaged and not any(share.id == name for share in world.shares):
+        if name not in damaged | known:
             yield Finding(
                 "directory_without_manifest", f"{world.root}/{STATE_DIRECTORY}/held/{name}", _UNKNOWN
             )
 
 
-def _find_entries(world: World, home: Home, path: str, damaged: frozenset[str]) -> Iterator[Finding]:
-    ours = {share.id for share in world.shares if share.ftpuser == home.name}
+def _find_entries(
+    world: World, home: Home, path: str, ours: set[str], damaged: frozenset[str]
+) -> Iterator[Finding]:
     for name in home.entries or {}:
         if name not in ours | damaged:
             yield Finding("directory_without_manifest", f"{path}/{name}", _UNKNOWN)
@@ -298,8 +303,11 @@ def _find_left_over(world: World) -> Iterator[Finding]:
 def compare_rows(world: World, expected: Sequence[ExpectedRow]) -> Iterator[Finding]:
     """Yield where the books and this host differ. Rows that are on their way are left alone."""
     rows = {row.id: row for row in expected}
-    shares = {share.id: share for share in world.shares if share.live and not _ended(world, share)}
     ends = {end.id: end for end in world.tombstones}
+    over = _find_ends(world)
+    shares = {
+        share.id: share for share in world.shares if share.live and over.get(share.id, 0) < share.generation
+    }
     damaged = list_damaged_ids(world)
     for row in expected:
         share, end = shares.get(row.id), ends.get(row.id)

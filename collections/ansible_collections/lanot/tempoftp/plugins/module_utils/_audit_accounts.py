@@ -30,9 +30,15 @@ def find_account_findings(world: World) -> Iterator[Finding]:
     lost = any(name.startswith("shares/") for name in world.damaged)
     records = {record.name: record for record in world.records}
     names = {share.ftpuser for share in world.shares if share.live} | set(records)
+    live: dict[str, list[Manifest]] = {}
+    for share in world.shares:
+        if share.live:
+            live.setdefault(share.ftpuser, []).append(share)
+    found: dict[str, list[UserRow]] = {}
+    for row in world.rows:
+        found.setdefault(row.name, []).append(row)
     for name in sorted(names - unreadable):
-        shares = tuple(share for share in world.shares if share.live and share.ftpuser == name)
-        rows = tuple(row for row in world.rows if row.name == name)
+        shares, rows = tuple(live.get(name, ())), tuple(found.get(name, ()))
         record = records.get(name)
         if shares:
             yield from _find_differences(world, name, rows, record, shares)
