@@ -67,8 +67,8 @@ class Copier:
     def run(self) -> Status:
         """Copy, and return the final status, which is written; SupersededError when it is no longer wanted."""
         earlier = read_status(self._tree.status(self._manifest.id))
-        self._report.write(phase="probing")
         try:
+            self._report.write(phase="probing")
             access = self._passes.require_access()
             if access.local:
                 check_local_path(self._tree, access.source.path)

@@ -59,12 +59,17 @@ def fill_inodes(root: Path) -> None:
     assert os.statvfs(root).f_ffree == 0
 
 
+@pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize(("fill", "said"), [(fill_blocks, "no_space"), (fill_inodes, "no_inodes")])
-def test_a_copy_that_fills_the_disk_says_so_and_gives_its_room_back(small: Any, fill: Any, said: str) -> None:
+def test_a_copy_that_fills_the_disk_says_so_and_gives_its_room_back(
+    small: Any, fill: Any, said: str, killed: bool
+) -> None:
     (small.source / "big.bin").write_bytes(os.urandom(6_000_000))
     small.run(small.share("p1", "big.bin"), wait=False, bwlimit="1M")
     partial = small.tree.data("p1") / "big.bin"
     small.wait_for(lambda: partial.exists() and partial.stat().st_size > 500_000)
+    if killed:
+        small.kill("tempoftp-copy-p1")  # the next one begins on a full disk
     fill(small.root)
     (result,) = small.run(small.share("p1", "big.bin"), bwlimit="1M")
     assert (result["error"]["class"], result["error"]["transient"]) == (said, True)
