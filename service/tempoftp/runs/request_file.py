@@ -101,8 +101,10 @@ def build_share_item(share: Share, account: Account) -> ShareItem:
     )
 
 
-def build_user_item(account: Account, *, wanted: bool, end_sessions: bool = False) -> UserItem:
-    """Return what is wanted of an account. One that goes or is blocked takes its open sessions along."""
+def build_user_item(
+    account: Account, *, wanted: bool, end_sessions: bool = False, shut: bool = False
+) -> UserItem:
+    """Return what is wanted of an account; with `shut` it is blocked whatever its shares are."""
     if not wanted:
         return UserItem(
             name=account.name,
@@ -113,15 +115,28 @@ def build_user_item(account: Account, *, wanted: bool, end_sessions: bool = Fals
         )
     return UserItem(
         name=account.name,
-        # One that is not there yet has to be made: the days of its shares count from then. It will be blocked, since
-        # every share of it is.
-        state="blocked" if account.blocked and account.exists_since is not None else "present",
+        state="blocked" if shut else "present",
         password_hash=account.password_hash,
         password_generation=account.password_generation,
         update_password="always" if needs_new_password(account) else None,
         end_sessions=end_sessions,
         adopt=account.adopt,
     )
+
+
+def find_shut(shares: Iterable[Share], accounts: Mapping[str, Account]) -> set[str]:
+    """Return the blocked accounts of which a share could not be hidden at the first try: the login waits for none.
+
+    Else the FTP host blocks the login by itself once all of the account's shares are hidden. That is better, since a
+    run that comes late cannot undo it: shares have generations, which the login itself has not.
+    """
+    return {
+        share.ftpuser
+        for share in shares
+        if share.attempt
+        and accounts[share.ftpuser].blocked
+        and accounts[share.ftpuser].exists_since is not None
+    }
 
 
 def find_session_enders(shares: Iterable[Share], accounts: Mapping[str, Account]) -> set[str]:
@@ -149,14 +164,19 @@ def build_request(
     """Return the request of a run; `accounts` come with whether they are still wanted."""
     shares, accounts = list(shares), list(accounts)
     by_name = {account.name: account for account, _wanted in accounts}
-    enders = find_session_enders(shares, by_name)
+    enders, shut = find_session_enders(shares, by_name), find_shut(shares, by_name)
     return RunRequest(
         run_id=run_id,
         ftp_host=ftp_host,
         wait_timeout=math.ceil(wait_timeout),  # the module takes whole seconds
         shares=[build_share_item(share, by_name[share.ftpuser]) for share in shares],
         users=[
-            build_user_item(account, wanted=wanted, end_sessions=account.name in enders)
+            build_user_item(
+                account,
+                wanted=wanted,
+                end_sessions=account.name in enders,
+                shut=account.name in shut,
+            )
             for account, wanted in accounts
         ],
         transfers=build_transfers_item(transfers) if transfers is not None else None,

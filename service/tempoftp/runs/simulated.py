@@ -43,8 +43,9 @@ POLL_SECONDS = 0.05
 class SimulatedProvisioner:
     """Simulated FTP hosts under a state folder. Safe for several processes at once."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, run_seconds: float = RUN_SECONDS) -> None:
         self._folder = state_dir / "simulated"
+        self._run_seconds = run_seconds
 
     def sweep(self) -> None:
         """Make the folder; nothing of a run is ever left over."""
@@ -59,12 +60,12 @@ class SimulatedProvisioner:
 
     def run(self, request: RunRequest, should_stop: Callable[[], bool]) -> Outcome:
         """Look, apply one step, wait like a run does, report."""
-        time.sleep(RUN_SECONDS)
+        time.sleep(self._run_seconds)
         deadline = time.monotonic() + request.wait_timeout
         while True:
             if should_stop():
                 raise RunAbandoned
-            with self._open_world(request.ftp_host) as world:
+            with self.open_world(request.ftp_host) as world:
                 expire_shares(world, time.time())
                 shares = [apply_share(world, item, time.time()) for item in request.shares]
                 moving = any(share["state"] in ("queued", "probing", "copying") for share in shares)
@@ -75,14 +76,14 @@ class SimulatedProvisioner:
 
     def audit(self, request: AuditRequest, should_stop: Callable[[], bool]) -> AuditOutcome:
         """Tell what the host holds."""
-        time.sleep(RUN_SECONDS)
+        time.sleep(self._run_seconds)
         if should_stop():
             raise RunAbandoned
-        with self._open_world(request.ftp_host) as world:
+        with self.open_world(request.ftp_host) as world:
             return audit_world(request, world, time.time())
 
     @contextmanager
-    def _open_world(self, ftp_host: str) -> Iterator[World]:
+    def open_world(self, ftp_host: str) -> Iterator[World]:
         """Hold a host's file locked, as the modules hold its lock, and write it back when the block ends."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         path = self._folder / f"{ftp_host}.json"

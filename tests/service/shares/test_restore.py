@@ -111,7 +111,7 @@ class Stage:
             return session.get_one(HostAudit, SIMULATED_FTP_HOST)
 
     def read_world(self) -> dict[str, Any]:
-        with self.provisioner._open_world(SIMULATED_FTP_HOST) as world:
+        with self.provisioner.open_world(SIMULATED_FTP_HOST) as world:
             return dict(world)
 
 
@@ -199,7 +199,7 @@ def test_what_was_extended_since_the_backup_is_not_swept(stage: Stage) -> None:
 def test_what_expired_since_the_backup_does_not_reopen(stage: Stage) -> None:
     make_ready(stage, "p1")
     stage.backup()
-    with stage.provisioner._open_world(SIMULATED_FTP_HOST) as world:
+    with stage.provisioner.open_world(SIMULATED_FTP_HOST) as world:
         world["shares"]["p1"]["expires"] = world["clock"] = utc_now().timestamp() - 1
     stage.restore()
     stage.audit(restore=True)
@@ -305,7 +305,7 @@ def test_an_id_that_ended_and_was_forgotten_can_be_asked_for(stage: Stage) -> No
 def test_a_newer_password_on_the_host_stays(stage: Stage) -> None:
     make_ready(stage, "p1")
     stage.backup()
-    with stage.provisioner._open_world(SIMULATED_FTP_HOST) as world:
+    with stage.provisioner.open_world(SIMULATED_FTP_HOST) as world:
         world["users"]["ftp_alguien_dominio"]["password_hash"] = "$2b$12$newer"
         world["passwords"]["ftp_alguien_dominio"] = 7
     stage.restore()
@@ -370,7 +370,7 @@ def test_a_disk_from_a_backup_revives_nothing(stage: Stage) -> None:
     old = stage.read_world()
     delete(stage, "p1")
     stage.work()
-    with stage.provisioner._open_world(SIMULATED_FTP_HOST) as world:
+    with stage.provisioner.open_world(SIMULATED_FTP_HOST) as world:
         world["shares"], world["tombstones"] = dict(old["shares"]), {}
     found = stage.audit()
     assert [(f.kind, f.subject, f.repair) for f in list_findings(found)] == [
