@@ -13,7 +13,7 @@ COLLECTION := collections/ansible_collections/lanot/tempoftp
 
 # What the lab's hosts, the demo and the tests need of the machine itself.
 APT_PACKAGES := mmdebstrap systemd-container iptables iproute2 openssh-client rsync procps lftp curl \
-	python3-venv mariadb-server-core
+	python3-venv mariadb-server-core btrfs-progs
 
 .PHONY: help
 help: ## List these targets
