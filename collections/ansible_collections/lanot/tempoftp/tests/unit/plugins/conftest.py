@@ -243,3 +243,16 @@ def private_mounts() -> Iterator[None]:
         assert libc.setns(before, _CLONE_NEWNS) == 0, os.strerror(ctypes.get_errno())
         os.close(before)
         os.chdir(folder)
+
+
+@pytest.fixture
+def own_disk(host: FtpHost, private_mounts: None) -> FtpHost:
+    """The FTP host with its root on a small disk, a part of it used, that nobody else fills or empties meanwhile."""
+    options = "size=70m,nr_inodes=2000,mode=0755"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(host.root)], check=True)
+    other = host.root / "other"
+    other.mkdir()
+    (other / "file").write_bytes(bytes(10_000_000))
+    for number in range(50):
+        (other / str(number)).touch()
+    return host

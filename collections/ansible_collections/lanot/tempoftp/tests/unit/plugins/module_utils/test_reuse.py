@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -160,9 +159,8 @@ def test_a_spoilt_first_copy_is_found_by_checksums(host: Any, goes: Path, first:
     assert (first / "a.nc").read_bytes() == bytes(5000)
 
 
-def test_it_needs_no_room_for_what_is_linked(host: Any, private_mounts: None) -> None:
-    """On a disk of its own that holds the share once."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60m,mode=0755", "tmpfs", str(host.root)], check=True)
+def test_it_needs_no_room_for_what_is_linked(host: Any, own_disk: Any) -> None:
+    """On a disk that holds the share once."""
     (host.source / "big").write_bytes(os.urandom(SMALL_BYTES + 1_000_000))
     host.run(host.share("first", "big"))
     (result,) = host.run(host.share("second", "big", reuse=True))

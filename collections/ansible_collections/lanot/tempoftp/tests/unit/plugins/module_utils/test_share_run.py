@@ -188,7 +188,7 @@ def test_a_failure_between_two_executions_is_not_lost(host: Any, goes: Path) -> 
     assert host.run(host.share("p1", "nothing"), wait=False)[0]["error"]["class"] == "source_not_found"
 
 
-def test_more_than_the_disk_holds_is_refused_before_copying(host: Any, big: Path) -> None:
+def test_more_than_the_disk_holds_is_refused_before_copying(host: Any, own_disk: Any, big: Path) -> None:
     total = os.statvfs(host.root).f_blocks * os.statvfs(host.root).f_frsize
     (result,) = host.run(host.share("p1", "big.bin"), reserve_bytes=total)
     assert result["error"]["class"] == "too_large" and result["error"]["transient"] is False
@@ -198,10 +198,8 @@ def test_more_than_the_disk_holds_is_refused_before_copying(host: Any, big: Path
     assert result["error"]["class"] == "no_space" and result["error"]["transient"] is True
 
 
-def test_more_inodes_than_there_are_is_refused(host: Any, goes: Path) -> None:
+def test_more_inodes_than_there_are_is_refused(host: Any, own_disk: Any, goes: Path) -> None:
     facts = os.statvfs(host.root)
-    if not facts.f_files:
-        pytest.skip("this filesystem counts no inodes")
     (result,) = host.run(host.share("p1", "goes"), reserve_inodes=facts.f_favail)
     assert result["error"]["class"] == "no_inodes"
 
