@@ -176,6 +176,20 @@ def test_host_that_was_not_heard_of_is_visited(settings: Settings, database: Dat
 
 
 @pytest.mark.usefixtures("fresh_host")
+def test_host_whose_downloads_were_not_counted_is_visited(
+    settings: Settings, database: Database, accept_share: Callable[..., Share], ftp_host: str
+) -> None:
+    accept_share("p1")
+    with database.write() as session:
+        share = session.get_one(Share, "p1")
+        share.state, share.due_at = State.LISTO, None
+        share.ready_at = utc_now() - timedelta(seconds=settings.transfers_seconds + 1)
+    runs = Runs()
+    with working(settings, database, runs):
+        wait_for(lambda: runs.calls == [ftp_host])
+
+
+@pytest.mark.usefixtures("fresh_host")
 def test_backlog_of_wake_ups_does_not_delay_the_look(
     settings: Settings, database: Database, accept_share: Callable[..., Share], ftp_host: str
 ) -> None:
