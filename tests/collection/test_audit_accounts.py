@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
     Manifest,
@@ -17,7 +18,11 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
     write_manifest,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
-from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_audit, tempoftp_ftpuser_info
+from ansible_collections.lanot.tempoftp.plugins.modules import (
+    tempoftp_audit,
+    tempoftp_ftpuser_info,
+    tempoftp_share_info,
+)
 
 OUR_TABLE = """
 CREATE TABLE users (
@@ -198,3 +203,33 @@ def test_ftpuser_info_tells_what_there_is_and_no_hash(run: Any, database: Any, r
     assert [user["name"] for user in only["users"]] == ["vieja"]
     assert run(tempoftp_ftpuser_info, names=["a b"])["failed"] is True
     assert "127.0.0.1:1" in run(tempoftp_ftpuser_info, **NO_SERVER)["msg"]
+
+
+def test_share_info_is_a_module_that_changes_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for ids, count in ((None, 1), (["p1"], 1), (["other"], 0)):
+        capsys.readouterr()
+        with patch_module_args({"root": str(root), "ids": ids}), pytest.raises(SystemExit):
+            tempoftp_share_info.main()
+        result = json.loads(capsys.readouterr().out)
+        assert (result["changed"], len(result["shares"])) == (False, count)
+    with patch_module_args({"root": "/nonexistent"}), pytest.raises(SystemExit):
+        tempoftp_share_info.main()
+    assert json.loads(capsys.readouterr().out)["error"]["class"] == "invalid"
+
+
+def test_every_returned_key_is_documented(run: Any, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    audited = run()
+    documented = yaml.safe_load(tempoftp_audit.RETURN)
+    assert set(audited) - {"changed", "invocation", "warnings", "deprecations"} == set(documented)
+    assert set(audited["facts"]) == set(documented["facts"]["contains"])
+    for name in ("shares", "accounts"):
+        (item,) = audited["facts"][name]
+        assert set(item) == set(documented["facts"]["contains"][name]["contains"])
+    users = run(tempoftp_ftpuser_info)["users"]
+    assert set(users[0]) == set(yaml.safe_load(tempoftp_ftpuser_info.RETURN)["users"]["contains"])
+    with patch_module_args({"root": str(root)}), pytest.raises(SystemExit):
+        tempoftp_share_info.main()
+    told = json.loads(capsys.readouterr().out)
+    info = yaml.safe_load(tempoftp_share_info.RETURN)
+    assert set(told) - {"changed", "invocation"} == set(info)
+    assert set(told["shares"][0]) == set(info["shares"]["contains"])

@@ -364,6 +364,21 @@ def test_restoring_twice_changes_nothing_more(stage: Stage) -> None:
     assert list_findings(audit) == []
 
 
+@pytest.mark.parametrize(("reason", "state"), [("expired", State.EXPIRADO), ("deleted", State.ELIMINADO)])
+def test_a_row_follows_what_the_host_ended(stage: Stage, reason: str, state: State) -> None:
+    """No restore: the host's own timer, or somebody at its terminal, was first."""
+    make_ready(stage, "p1")
+    with stage.provisioner._open_world(SIMULATED_FTP_HOST) as world:
+        world["shares"].clear()
+        world["tombstones"]["p1"] = {"generation": 1, "reason": reason, "ftpuser": "ftp_alguien_dominio"}
+    audit = stage.audit(repair=True)
+    assert audit.stale_since is None
+    assert [(f.kind, f.repaired) for f in list_findings(audit)] == [("row_without_share", True)]
+    stage.work()
+    assert stage.state("p1")[0] == state
+    assert list_findings(stage.audit()) == []
+
+
 def test_a_disk_from_a_backup_revives_nothing(stage: Stage) -> None:
     """The other way round: the rows are right, and the host has again what ended."""
     make_ready(stage, "p1", "p2")
