@@ -31,7 +31,7 @@ from ._manifest import (
 from ._mounts import list_mounts_below
 from ._names import parse_ftpuser, parse_id
 from ._sessions import list_sessions
-from ._sweep import CURRENT
+from ._sweep_look import CURRENT
 from ._sweep_plan import Library
 from ._tree import Tree
 from ._units import Units

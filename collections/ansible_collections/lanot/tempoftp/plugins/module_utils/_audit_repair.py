@@ -33,7 +33,7 @@ from ._purge import check_no_mounts, list_trash
 from ._sessions import end_sessions
 from ._share_batch import Batch
 from ._share_wish import OVER, Site, Wish
-from ._sweep import read_running
+from ._sweep_look import read_running
 from ._tree import Tree
 from ._units import ALREADY, COPY_PREFIX, PURGE_PREFIX, Units
 

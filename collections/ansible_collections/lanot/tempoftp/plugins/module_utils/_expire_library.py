@@ -16,7 +16,7 @@ from pathlib import Path
 from . import _expire  # noqa: F401
 from ._errors import TempoftpError
 from ._library import FILES, install_files, read_package
-from ._sweep import CURRENT
+from ._sweep_look import CURRENT
 from ._tree import Tree, prepare_tree
 
 PACKAGE = "tempoftp_expire"
@@ -43,6 +43,7 @@ EXPIRE_FILES = (
     "_share_result.py",
     "_share_wish.py",
     "_sweep.py",
+    "_sweep_look.py",
     "_sweep_plan.py",
     "_table_options.py",
     "_units.py",

@@ -14,8 +14,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -23,30 +21,22 @@ from ._account_wish import SWEPT, AccountSite, AccountWish
 from ._ballast import drop_ballast
 from ._bind import list_binds, sweep_binds
 from ._clock import advance_mark, read_now
-from ._errors import TempoftpError
 from ._evictions import Eviction, evict, list_evictions, read_uptime
 from ._expire_settings import ExpireSettings
 from ._ftpuser_run import Execution, Outcome, run_accounts
 from ._lock import hold_lock
 from ._manifest import (
     EXPIRED,
-    Account,
-    list_manifests,
-    list_names,
     parse_time,
-    read_account,
     read_manifest,
     write_manifest,
 )
 from ._mounts import list_mounts_below
 from ._mysql_login import open_connection
-from ._names import parse_id
 from ._share_batch import Batch
 from ._share_wish import OVER, Site, Wish
-from ._status import read_status
+from ._sweep_look import Guard, SweepLook, look_libraries, read_running
 from ._sweep_plan import (
-    Library,
-    Staging,
     SweepPlan,
     SweepSeen,
     is_abandoned,
@@ -54,9 +44,7 @@ from ._sweep_plan import (
     plan_sweep,
 )
 from ._tree import Tree, prepare_tree
-from ._units import COPY_PREFIX, Units
-
-CURRENT = "current"
+from ._units import Units
 
 
 class SweepResult(NamedTuple):
@@ -111,7 +99,6 @@ class _Sweep:
         self._tree = tree
         self._settings = settings
         self._units = units
-        self._active: Optional[set[str]] = None
         self._shares: list[dict[str, Any]] = []
         self._accounts: list[dict[str, Any]] = []
         self._database: Optional[dict[str, Any]] = None
@@ -119,35 +106,21 @@ class _Sweep:
         self._staging: list[str] = []
         self._libraries: list[str] = []
         self._problems: list[str] = []
+        self._eyes = SweepLook(tree, units, self._problems)
         self._wakes: list[float] = []
         self.changed = False
 
     def look(self) -> SweepSeen:
         """Read what is on the host; what is damaged is named and stops nothing else."""
-        manifests, damaged = list_manifests(self._tree)
-        evictions, unreadable = list_evictions(self._tree)
-        self._problems += [f"shares/{name} cannot be read: look at it, then move it away" for name in damaged]
-        self._problems += [
-            f"evictions/{name} cannot be read: look at it, then remove it" for name in unreadable
-        ]
-        return SweepSeen(
-            now=read_now(self._tree),
-            manifests=tuple(manifests),
-            damaged=tuple(damaged),
-            records=tuple(self._read_records()),
-            trash=tuple({name.partition(".")[0] for name in _list_folder(self._tree.trash)}),
-            evictions=tuple(evictions),
-            staging=tuple(self._look_staging()),
-            libraries=tuple(_look_libraries(self._tree)),
-        )
+        return self._eyes.look()
 
     def give_up(self, plan: SweepPlan, now: float) -> None:
         """Under the lock: condemn shares whose copy failed long ago, and put what belongs to nothing into the trash."""
         for share_id in plan.failed:
             with self._guard(f"share {share_id}"):
                 manifest = read_manifest(self._tree, share_id)
-                staged = self._look_staged(share_id)
-                if manifest is None or manifest.state != "copying" or staged is None:
+                staged = self._eyes.look_staged(share_id)
+                if manifest is None or manifest.state != "copying":
                     continue
                 if is_abandoned(staged, now, self._settings.staging_days):
                     drop_ballast(self._tree)
@@ -213,7 +186,7 @@ class _Sweep:
         if not plan.libraries:
             return
         with self._guard("lib"), hold_lock(self._tree.lock):
-            stale = {library.name: library for library in _look_libraries(self._tree)}
+            stale = {library.name: library for library in look_libraries(self._tree)}
             running = read_running(self._tree)
             for name in set(plan.libraries) & set(stale) - running:
                 if is_outdated(stale[name], read_now(self._tree)):
@@ -305,89 +278,13 @@ class _Sweep:
             }
         )
 
-    def _read_records(self) -> Iterator[Account]:
-        for name in list_names(self._tree.account("x").parent):
-            with self._guard(f"accounts/{name}"):
-                record = read_account(self._tree, name[: -len(".json")])
-                if record is not None:
-                    yield record
-
-    def _look_staging(self) -> Iterator[Staging]:
-        for name in _list_folder(self._tree.staging("x").parent):
-            with self._guard(f"staging/{name}"):
-                staged = self._look_staged(name)
-                if staged is not None:
-                    yield staged
-
-    def _look_staged(self, share_id: str) -> Optional[Staging]:
-        parse_id(share_id)
-        status = read_status(self._tree.status(share_id))
-        failed_at = None
-        if status is not None and status.phase == "failed":
-            failed_at = os.lstat(self._tree.status(share_id)).st_mtime
-        return Staging(
-            share_id,
-            os.lstat(self._tree.staging(share_id)).st_mtime,
-            failed_at,
-            copying=COPY_PREFIX + share_id in self._list_active(),
-        )
-
-    def _list_active(self) -> set[str]:
-        """Ask systemd once, and only when something lies in staging: the usual minute starts no process."""
-        if self._active is None:
-            self._active = self._units.list_active()
-        return self._active
-
     @staticmethod
     def _compute_wake(eviction: Eviction) -> float:
         since = read_uptime() if eviction.since is None else eviction.since
         return time.time() + max(1.0, since + eviction.grace - read_uptime())
 
-    def _guard(self, what: str) -> _Guard:
-        return _Guard(what, self._problems)
-
-
-class _Guard:
-    """What goes wrong inside is a problem of *what* and stops nothing else."""
-
-    def __init__(self, what: str, problems: list[str]) -> None:
-        self._what = what
-        self._problems = problems
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: Optional[BaseException], _trace: Any) -> bool:
-        if isinstance(error, TempoftpError):
-            self._problems.append(error.message)
-        elif isinstance(error, OSError):
-            self._problems.append(f"{self._what}: {error}: look at the disk of the FTP host")
-        else:
-            return False
-        return True
-
-
-def _look_libraries(tree: Tree) -> Iterator[Library]:
-    current = (tree.lib / CURRENT).resolve().name
-    for name in _list_folder(tree.lib):
-        path = tree.lib / name
-        with suppress(OSError):
-            if not path.is_symlink():
-                yield Library(name, os.lstat(path).st_mtime, current=name == current)
-
-
-def read_running(tree: Tree) -> set[str]:
-    """Return the names of the libraries that some process runs from."""
-    prefix = f"{tree.lib}/"
-    running = set()
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdecimal():
-            continue
-        with suppress(OSError):
-            for word in (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0"):
-                if word.startswith(prefix):
-                    running.add(word[len(prefix) :].partition("/")[0])
-    return running
+    def _guard(self, what: str) -> Guard:
+        return Guard(what, self._problems)
 
 
 def _choose_trash(tree: Tree, share_id: str) -> Path:
@@ -395,10 +292,3 @@ def _choose_trash(tree: Tree, share_id: str) -> Path:
     while os.path.lexists(path := tree.trash / f"{share_id}.0.{number}"):
         number += 1
     return path
-
-
-def _list_folder(folder: Path) -> list[str]:
-    try:
-        return sorted(path.name for path in folder.iterdir())
-    except FileNotFoundError:
-        return []
