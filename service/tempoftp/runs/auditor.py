@@ -11,7 +11,7 @@ from tempoftp.runs.request_file import RunRequest, ShareItem, UserItem, build_sh
 from tempoftp.settings import Settings
 from tempoftp.shares.audit_results import AuditOutcome, AuditRequest
 from tempoftp.shares.audit_rows import find_undead
-from tempoftp.shares.audits import apply_audit, apply_audit_failure
+from tempoftp.shares.audits import apply_audit, apply_audit_failure, find_due_audits
 from tempoftp.shares.database import Database, database_now
 from tempoftp.shares.errors import ShareError
 from tempoftp.shares.models import Account, HostAudit, Share
@@ -31,9 +31,10 @@ class Auditor:
     def run_due(self, ftp_host: str) -> bool:
         """Audit a host if that is due; returns whether it was."""
         with self.database.read() as session:
+            due = ftp_host in find_due_audits(session, self.settings)
             asked = session.get(HostAudit, ftp_host)
             started = database_now(session)
-        if asked is None or asked.due_at is None or asked.due_at > started:
+        if not due or asked is None:
             return False
         # Rows that are about to be corrected from the host are not repaired by what they say.
         repair = asked.repair and not asked.restore and asked.stale_since is None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
@@ -18,7 +18,7 @@ from tempoftp.shares.audit_rows import compare_rows, find_stale_rows, repair_row
 from tempoftp.shares.database import database_now
 from tempoftp.shares.errors import HostNotFound, ShareError
 from tempoftp.shares.messages import explain_error
-from tempoftp.shares.models import Account, HostAudit, Share
+from tempoftp.shares.models import Account, FtpHost, HostAudit, Share
 from tempoftp.shares.restore import restore_rows
 from tempoftp.shares.states import CLAIMABLE
 from tempoftp.shares.steps import plan_backoff
@@ -61,9 +61,13 @@ def begin_checks(session: Session, settings: Settings) -> None:
 
 
 def find_due_audits(session: Session, settings: Settings) -> set[str]:
-    """Return the FTP hosts of which an audit is due."""
-    due = session.scalars(select(HostAudit.ftp_host).where(HostAudit.due_at <= database_now(session)))
-    return set(due) & set(settings.ftp_host_names)
+    """Return the FTP hosts of which an audit is due; of a paused one only when somebody asked for it."""
+    paused = select(FtpHost.name).where(FtpHost.paused.is_(True))
+    due = select(HostAudit.ftp_host).where(
+        HostAudit.due_at <= database_now(session),
+        or_(HostAudit.requested_at.is_not(None), HostAudit.ftp_host.not_in(paused)),
+    )
+    return set(session.scalars(due)) & set(settings.ftp_host_names)
 
 
 def _find_audit(session: Session, ftp_host: str) -> HostAudit:

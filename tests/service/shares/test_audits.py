@@ -26,6 +26,7 @@ from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.health import read_health
 from tempoftp.shares.leases import claim_shares, find_due_hosts
 from tempoftp.shares.models import Account, HistoryEntry, HostAudit, Share, utc_now
+from tempoftp.shares.pauses import pause_hosts
 from tempoftp.shares.states import State, transition
 
 READY = datetime(2026, 11, 1, tzinfo=UTC)
@@ -272,6 +273,15 @@ def test_the_next_one_is_due_by_the_clock(database: Database, settings: Settings
     row = read_audit(database)
     assert row.due_at is not None and row.audited_at is not None
     assert row.due_at - row.audited_at == timedelta(hours=settings.audit_hours)
+
+
+def test_a_paused_host_is_left_alone_until_somebody_asks(database: Database, settings: Settings) -> None:
+    with database.write() as session:
+        pause_hosts(session, settings, None, reason=None, author="a")
+        begin_checks(session, settings)
+        assert find_due_audits(session, settings) == set()
+        request_audits(session, settings, author="a")
+        assert find_due_audits(session, settings) == {HOST}
 
 
 def test_an_unknown_host_is_refused(database: Database, settings: Settings) -> None:
