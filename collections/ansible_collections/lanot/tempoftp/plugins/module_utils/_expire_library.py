@@ -12,9 +12,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# Imported so that Ansible sends it along, with everything that it imports itself.
-from . import _expire  # noqa: F401
 from ._errors import TempoftpError
+
+# Ansible sends it along because it is imported here, with everything that it imports itself.
+from ._expire import expire_shares
 from ._library import FILES, install_files, read_package
 from ._sweep_look import CURRENT
 from ._tree import Tree, prepare_tree
@@ -55,9 +56,9 @@ from pathlib import Path
 
 here = Path(__file__).resolve()
 sys.path.insert(0, str(here.parents[1]))
-from {PACKAGE}._expire import expire_shares
+from {PACKAGE}._expire import {expire_shares.__name__}
 
-sys.exit(expire_shares(here.parents[4], sys.argv[1:]))
+sys.exit({expire_shares.__name__}(here.parents[4], sys.argv[1:]))
 """
 
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _evictions, _share_apply
+from ansible_collections.lanot.tempoftp.plugins.module_utils import _evictions, _share_apply, _share_run
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copier import read_boot_id
 from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
 from ansible_collections.lanot.tempoftp.plugins.module_utils._evictions import (
@@ -26,6 +25,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._evictions import (
     read_uptime,
     write_eviction,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import read_manifest, write_manifest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
 
 NOTE = Eviction("p1", "ftp_a")
@@ -207,22 +207,26 @@ def test_a_share_that_leaves_its_home_takes_the_sessions_along(
 
 
 def test_a_share_is_not_gone_before_its_sessions_are(
-    host: Any, goes: Path, start_session: Any, print_living: Any
+    host: Any, goes: Path, start_session: Any, print_living: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host.run(host.share("p1", "goes"))
-    (host.folder / "bin" / "pure-ftpwho").write_text("#!/bin/sh\nexec sleep 60\n")
-    session = start_session()
-    host.tree.eviction("p1").parent.mkdir(exist_ok=True)
-    note = {"schema": 1, **Eviction("p1", "ftp_p1", grace=3600.0)._asdict()}
-    host.tree.eviction("p1").write_text(
-        json.dumps({**note, "since": read_uptime() + 1, "boot_id": read_boot_id()})
-    )
-    shebang = f"#!{sys.executable}\n"
+    monkeypatch.setattr(_share_run, "read_grace", lambda: 600.0)
+    host.run(host.share("p1", "goes", lifetime_days=1))
+    manifest = read_manifest(host.tree, "p1")
+    assert manifest is not None
+    times = {"ready_at": "2026-01-01T00:00:00Z", "expires": "2026-01-02T00:00:00Z"}
+    write_manifest(host.tree, manifest._replace(**times))
     busy = start_session(DOWNLOAD)
+    shebang = f"#!{sys.executable}\n"
     (host.folder / "bin" / "pure-ftpwho").write_text(shebang + print_living(busy, "ftp_p1"))
-    host.run({"id": "p1", "state": "absent"}, wait=False)
-    assert busy.wait(10) == -signal.SIGTERM  # deleted, so no grace
-    assert session.poll() is None
+    gone = {"id": "p1", "state": "absent"}
+    host.run(gone, wait=False)
+    host.wait_for(lambda: list(host.tree.trash.iterdir()) == [])
+    (result,) = host.run(gone, wait=False)
+    assert (result["state"], result["error"], result["reason"]) == ("purging", None, "expired")
+    assert busy.poll() is None and not (host.root / "ftp_p1").exists()
+    busy.kill()
+    busy.wait(10)
+    assert host.run(gone)[0]["state"] == "absent"
 
 
 def test_unblocking_leaves_no_note_behind(host: Any, goes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
