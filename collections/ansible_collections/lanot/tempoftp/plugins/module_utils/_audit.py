@@ -10,6 +10,7 @@ nobody can read is left out, since it says nothing more. Work that is going on i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
@@ -185,7 +186,8 @@ def list_adopted_names(world: World) -> frozenset[str]:
 
 def _find_homes(world: World) -> Iterator[Finding]:
     own, adopted, damaged = list_own_names(world), list_adopted_names(world), list_damaged_ids(world)
-    rows = None if world.rows is None else {row.home.rstrip("/") for row in world.rows}
+    # pure-ftpd takes /data/./name and /data/name/./ as well.
+    rows = None if world.rows is None else {os.path.normpath(row.home) for row in world.rows}
     ids: dict[str, set[str]] = {}
     for share in world.shares:
         ids.setdefault(share.ftpuser, set()).add(share.id)

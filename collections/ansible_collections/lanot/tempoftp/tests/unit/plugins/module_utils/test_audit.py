@@ -447,6 +447,14 @@ def test_adopted_accounts_and_homes_of_others_are_nobodys_business() -> None:
     assert find_findings(world._replace(sessions=(Session(5, "root"),))) == []
 
 
+@pytest.mark.parametrize("home", ["/data/vieja/", "/data/vieja/./", "/data/./vieja"])
+def test_a_home_is_somebodys_however_it_is_written(home: str) -> None:
+    world = make_world({})
+    row = UserRow("vieja", "x", 3000, 3000, home, ACTIVE)
+    seen = Home("vieja", Place("directory", 8, 3000, 3000, 0o700))
+    assert find_findings(world._replace(rows=(row,), homes=(seen,))) == []
+
+
 def test_what_is_mounted_in_a_share_is_not_judged() -> None:
     """A bind mount shows the source's own owner and mode: setting them would change the source."""
     world = make_world({"ftp_a": ("created", ["delivered"])})
