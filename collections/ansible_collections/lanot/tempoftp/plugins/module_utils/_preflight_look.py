@@ -60,6 +60,8 @@ from ._users_table import TableDescription, TableFacts, quote_identifier, read_t
 KEYS = Path("/etc/tempoftp/ssh")
 EXPIRE_FILE = Path("/etc/tempoftp/expire.json")
 TIMER = "tempoftp-expire.timer"
+# As the role ftp_database names it.
+DEFAULT_DATABASE = "pureftpd"
 SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock")
 # Seconds.
 _PROGRAM_LIMIT = 20.0
@@ -202,7 +204,12 @@ def look_at_database(
     if not login.login_user and not login_file.exists():
         if not sockets:
             return [Check("database", WARN, "no login yet, and no server on this host", SITE)]
-        login = login._replace(login_config_file="", login_user="root", login_unix_socket=sockets[0])
+        login = login._replace(
+            login_config_file="",
+            login_user="root",
+            login_unix_socket=sockets[0],
+            login_db=login.login_db or DEFAULT_DATABASE,
+        )
     try:
         connection = open_connection(login)
     except TempoftpError as error:
