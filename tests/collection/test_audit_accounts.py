@@ -233,3 +233,4 @@ def test_every_returned_key_is_documented(run: Any, root: Path, capsys: pytest.C
     info = yaml.safe_load(tempoftp_share_info.RETURN)
     assert set(told) - {"changed", "invocation"} == set(info)
     assert set(told["shares"][0]) == set(info["shares"]["contains"])
+    assert set(told["homes"][0]) == set(info["homes"]["contains"])

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
 from ._account_wish import AccountSite
-from ._audit import find_findings, format_summary
+from ._audit import find_findings, format_summary, list_adopted_names, list_own_names
 from ._audit_look import look_host
 from ._audit_repair import Repairs, repair_findings
-from ._audit_world import ExpectedRow, Finding, World
+from ._audit_world import ExpectedRow, Finding, Home, World
 from ._errors import TempoftpError
 from ._ftpuser_run import Execution, complete_site, read_mysql_crypt
 from ._host import read_host
@@ -24,7 +24,7 @@ from ._manifest import Account, Manifest, Tombstone, format_time
 from ._mysql_login import LoginOptions, build_login_argument_spec, open_connection
 from ._names import parse_ftpuser, parse_id
 from ._table_options import build_table, build_table_argument_spec
-from ._tree import Tree, open_tree
+from ._tree import STATE_DIRECTORY, Tree, open_tree
 from ._units import COPY_PREFIX, Units
 from ._users_table import UserRow, read_rows, read_rows_below, read_table
 
@@ -255,11 +255,31 @@ def run_share_info(root: str, ids: Optional[Sequence[str]], units: Optional[Unit
             describe_tombstone(end) for end in world.tombstones if wanted is None or end.id in wanted
         ],
         "damaged": list(world.damaged),
+        "homes": [_describe_home(home, world) for home in world.homes if home.name != STATE_DIRECTORY],
+        "staging": sorted(staged),
+        "held": sorted(world.held),
         "trash": list(world.trash),
+        "libraries": [library.name for library in world.libraries],
         "units": sorted(world.units),
         "mounts": list(world.mounts),
         "problems": list(world.problems),
         "host": read_host(tree, sum(unit.startswith(COPY_PREFIX) for unit in world.units)),
+    }
+
+
+def _describe_home(home: Home, world: World) -> dict[str, Any]:
+    """Return a folder below the root: what it is to us, its owner and mode, and what stands in it."""
+    whose = "created" if home.name in list_own_names(world) else "unknown"
+    known = {share.id for share in world.shares if share.ftpuser == home.name}
+    return {
+        "name": clean_text(home.name),
+        "kind": home.place.kind,
+        "uid": home.place.uid,
+        "gid": home.place.gid,
+        "mode": f"{home.place.mode:04o}",
+        "origin": "adopted" if home.name in list_adopted_names(world) else whose,
+        "shares": sorted(known & set(home.entries or ())),
+        "others": sorted(clean_text(name) for name in set(home.entries or ()) - known),
     }
 
 

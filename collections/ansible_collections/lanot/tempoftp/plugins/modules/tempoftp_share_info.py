@@ -14,7 +14,7 @@ version_added: 0.2.0
 author:
   - LANOT (@lanot)
 description:
-  - Reads manifests, tombstones, staging, trash, units and mounts of an FTP host. Nothing is changed, and the host's lock is
+  - Reads manifests, tombstones, homes, staging, trash, units and mounts of an FTP host. Nothing is changed, and the host's lock is
     held no longer than one look takes.
   - A file that nobody can read is named in RV(damaged) and stops nothing.
 extends_documentation_fragment:
@@ -154,6 +154,54 @@ damaged:
   type: list
   elements: str
   sample: [shares/p1.json]
+homes:
+  description: The folders right below the root.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the folder.
+      type: str
+    kind:
+      description: V(directory), or V(link).
+      type: str
+    uid:
+      description: Its owner.
+      type: int
+    gid:
+      description: Its group.
+      type: int
+    mode:
+      description: Its mode, octal.
+      type: str
+    origin:
+      description: V(created) for the home of an account of ours, V(adopted) for that of another one with shares of ours, else
+        V(unknown).
+      type: str
+    shares:
+      description: The shares that stand in it.
+      type: list
+      elements: str
+    others:
+      description: What else stands in a home of ours. Nothing is told of others' homes.
+      type: list
+      elements: str
+staging:
+  description: The shares of which something is in staging.
+  returned: always
+  type: list
+  elements: str
+held:
+  description: The shares that are kept out of sight.
+  returned: always
+  type: list
+  elements: str
+libraries:
+  description: The programs of this collection on the host, by their content.
+  returned: always
+  type: list
+  elements: str
 trash:
   description: What is being removed, or waits for it.
   returned: always

@@ -380,6 +380,14 @@ def test_share_info_tells_what_there_is(delivered: Any) -> None:
         {"id": "old", "generation": 4, "ended_at": LONG_AGO, "ftpuser": "ftp_old", "reason": "expired"}
     ]
     assert info["host"]["space_total"] > 0
+    (home,) = info["homes"]
+    assert (home["name"], home["mode"], home["origin"], home["shares"]) == (
+        "ftp_p1",
+        "0750",
+        "created",
+        ["p1"],
+    )
+    assert (home["others"], info["staging"], info["held"], len(info["libraries"])) == ([], [], [], 1)
     json.dumps(info)
     only = run_share_info(str(delivered.root), ["old"])
     assert (only["shares"], len(only["tombstones"])) == ([], 1)
