@@ -229,12 +229,14 @@ def test_a_share_is_not_gone_before_its_sessions_are(
     assert host.run(gone)[0]["state"] == "absent"
 
 
+def refuse(*_arguments: Any) -> None:
+    raise OSError(5, "no")
+
+
 def test_unblocking_leaves_no_note_behind(host: Any, goes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host.run(host.share("p1", "goes"))
     with monkeypatch.context() as patch:
-        patch.setattr(
-            _share_apply, "_leave_home", lambda *_arguments: (_ for _ in ()).throw(OSError(5, "no"))
-        )
+        patch.setattr(_share_apply, "_leave_home", refuse)
         (result,) = host.run(host.share("p1", "goes", state="blocked"))
         assert (result["error"]["class"], result["state"]) == ("run_failed", "delivered")
     assert host.run(host.share("p1", "goes", state="blocked"))[0]["state"] == "blocked"

@@ -24,15 +24,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 COLUMNS = {
-    field: column
-    for field, column in (
-        ("name", "User"),
-        ("password", "Password"),
-        ("uid", "Uid"),
-        ("gid", "Gid"),
-        ("home", "Dir"),
-        ("status", "Status"),
-    )
+    "name": "User",
+    "password": "Password",
+    "uid": "Uid",
+    "gid": "Gid",
+    "home": "Dir",
+    "status": "Status",
 }
 SEED = TableFacts("10.11", "users", COLUMNS, 64, 64, 255)
 OURS = SEED._replace(columns={**COLUMNS, "expires": "Expires"}, password_width=255)
