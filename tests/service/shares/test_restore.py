@@ -368,7 +368,7 @@ def test_restoring_twice_changes_nothing_more(stage: Stage) -> None:
 def test_a_row_follows_what_the_host_ended(stage: Stage, reason: str, state: State) -> None:
     """No restore: the host's own timer, or somebody at its terminal, was first."""
     make_ready(stage, "p1")
-    with stage.provisioner._open_world(SIMULATED_FTP_HOST) as world:
+    with stage.provisioner.open_world(SIMULATED_FTP_HOST) as world:
         world["shares"].clear()
         world["tombstones"]["p1"] = {"generation": 1, "reason": reason, "ftpuser": "ftp_alguien_dominio"}
     audit = stage.audit(repair=True)

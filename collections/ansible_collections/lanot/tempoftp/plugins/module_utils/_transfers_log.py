@@ -20,8 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
-ANCHOR = 256
-"""Bytes before a place by which it is known again."""
+ANCHOR = 8192
+"""Bytes before a place by which it is known again: more than a whole line with its time, since two logs may begin with
+a line that ends the same."""
 LINE_LIMIT = 64 * 1024
 """A longer line is no line of pure-ftpd, whose paths have 4096 bytes at most."""
 _ROTATED = re.compile(r"[.-](?P<number>\d{1,14})(?P<packed>\.gz|\.bz2|\.xz)?")
