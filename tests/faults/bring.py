@@ -168,7 +168,8 @@ def _delete(ground: Ground, subject: Subject) -> None:
 
 def end_listo(ground: Ground, subject: Subject) -> None:
     """Delivered whole, by one copier, and what had arrived was not sent again."""
-    subject.wait_ready(seconds=300)
+    subject.wait_state("listo", "error", seconds=300)
+    subject.wait_ready()
     if subject.staged:
         total = sum_bytes(ground, subject)
         sent = ground.read_sent() - subject.sent_before

@@ -45,6 +45,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             f": {told}" if told else ""
         )
         item.config.stash[OUTCOMES][cell] = text
+        if report.failed:  # an hour's run says at once what went wrong
+            item.config.get_terminal_writer().line(f"\n{report.longreprtext}")
     return report
 
 

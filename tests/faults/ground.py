@@ -10,6 +10,7 @@ import ftplib
 import json
 import socket
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import closing, contextmanager
@@ -292,6 +293,19 @@ class Ground:
         assert all(lease is None and token is None for lease, token, _ in accounts), (
             "its password is forgotten"
         )
+
+    def check_audit(self) -> None:
+        """The operator's own audit finds nothing: rows, hosts, accounts, folders, units, sessions."""
+        control = self.stage.control
+        environment = {"PATH": "/usr/bin:/bin", "TEMPOFTP_URL": control.url, "TEMPOFTP_TOKEN": control.token}
+        done = subprocess.run(
+            [control.command, "audit", "--strict"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}"
 
     def check_neighbour(self) -> None:
         """The share that no cell is about is as it was."""

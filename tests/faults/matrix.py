@@ -53,7 +53,8 @@ def works(ground: Ground, subject: Subject) -> str:
 
 def arrives(ground: Ground, subject: Subject) -> str:
     """It is delivered although the fault is in force."""
-    subject.wait_ready(seconds=300)
+    subject.wait_state("listo", "error", seconds=300)
+    subject.wait_ready()
     subject.check_contents()
     return "delivered meanwhile"
 

@@ -37,6 +37,7 @@ def test_cell(ground: Ground, request: pytest.FixtureRequest, fault: str, state:
         ground.check_neighbour()
         ground.api.delete(subject.id, seconds=120)
         ground.check_clean(subject)
+        ground.check_audit()
         properties.append(("outcome", seen))
     finally:
         ground.start_all()
