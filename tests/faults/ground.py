@@ -158,6 +158,8 @@ class Ground:
 
     def prepare(self) -> None:
         """Put the gate on the source, the watch on the FTP host, and one share there that no cell may harm."""
+        self.start_all()  # whatever a run before this one left, when its hosts were kept
+        self.api.delete_all()
         self.stage.source(
             f"mv -n {RRSYNC} /usr/local/lib/rrsync && printf %s {shell_quote(GATED_RRSYNC)} > {RRSYNC} && "
             f"chmod 755 {RRSYNC}"
