@@ -74,7 +74,11 @@ demo: system venv ## From a bare checkout to one delivered share, on real hosts
 
 .PHONY: unit
 unit: venv ## Unit and contract tests: no root, no hosts, under two minutes
-	$(BIN)/python -m pytest -q -n 2 -m "not lab and not faults" tests $(COLLECTION)/tests/unit
+	$(BIN)/python -m pytest -q -n 2 -m "not lab and not faults and not processes" tests $(COLLECTION)/tests/unit
+
+.PHONY: processes
+processes: system venv ## Tests of real copies and sweeps in a temporary folder, and of accounts in a real MariaDB
+	$(BIN)/python -m pytest -q -n 2 -m "processes and not lab and not faults" tests $(COLLECTION)/tests/unit
 
 .PHONY: check
 check: venv ## Linters, types, import rules, collection sanity
@@ -100,7 +104,7 @@ faults: system venv ## Every fault in every state on real hosts, and a table of 
 	$(BIN)/python -m pytest -q -m faults tests/faults
 
 .PHONY: test
-test: system venv check unit molecule e2e ## Everything CI runs: check, unit, Molecule, then the tests on real hosts
+test: system venv check unit processes molecule e2e ## Everything CI runs: check, unit, processes, Molecule, then the tests on real hosts
 
 .PHONY: bench
 bench: system venv ## Ratios against bare commands, measured alternately on the lab

@@ -166,3 +166,10 @@ def run_module(
         return result
 
     return run
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A server of their own takes its time: ``make processes`` runs these, ``make unit`` does not."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("processes")

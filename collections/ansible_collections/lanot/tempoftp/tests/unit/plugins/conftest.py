@@ -256,3 +256,11 @@ def own_disk(host: FtpHost, private_mounts: None) -> FtpHost:
     for number in range(50):
         (other / str(number)).touch()
     return host
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What works on a real host's folder takes its time: ``make processes`` runs it, ``make unit`` does not."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents and "host" in getattr(item, "fixturenames", ()):
+            item.add_marker("processes")
