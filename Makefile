@@ -97,7 +97,6 @@ molecule: system venv ## Molecule scenarios on real hosts
 .PHONY: e2e
 e2e: system venv ## End to end on the lab's test network: request, copy, account, FTPS download
 	$(BIN)/python -m pytest -q -m lab tests --ignore=tests/faults
-	$(BIN)/python -m pytest -q -m "lab and faults" tests/faults
 
 .PHONY: faults
 faults: system venv ## Every fault in every state on real hosts, and a table of what became of each (about an hour)

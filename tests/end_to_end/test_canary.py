@@ -7,6 +7,7 @@ they exist), the command lines and environments of every process while it runs, 
 from __future__ import annotations
 
 import base64
+import os
 import re
 import shlex
 import sqlite3
@@ -54,12 +55,14 @@ class Processes:
                 continue
             if command_line:
                 self.seen.setdefault(command_line, set()).add(environment)
-        for path in runs.rglob("*"):
-            try:
-                if path.is_file():  # not the pipe that a request goes through
-                    self.files[str(path)] = path.read_bytes()
-            except OSError:
-                continue
+        # A run's folder may vanish while it is looked at: `walk` then goes on with the next one, `rglob` does not.
+        for folder_name, _folders, names in os.walk(runs):
+            for path in (Path(folder_name, name) for name in names):
+                try:
+                    if path.is_file():  # not the pipe that a request goes through
+                        self.files[str(path)] = path.read_bytes()
+                except OSError:
+                    continue
 
 
 @contextmanager
