@@ -77,7 +77,7 @@ unit: venv ## Unit and contract tests: no root, no hosts, under two minutes
 	$(BIN)/python -m pytest -q -n 2 -m "not lab and not faults and not processes" tests $(COLLECTION)/tests/unit
 
 .PHONY: processes
-processes: system venv ## Tests of real copies and sweeps in a temporary folder, and of accounts in a real MariaDB
+processes: system venv ## Tests of real copies, playbooks and services on this machine, and of accounts in a real MariaDB
 	$(BIN)/python -m pytest -q -n 2 -m "processes and not lab and not faults" tests $(COLLECTION)/tests/unit
 
 .PHONY: check

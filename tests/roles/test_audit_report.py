@@ -15,6 +15,8 @@ from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_audit
 from audit_report import describe_audit
 from rendering import PROJECT
 
+pytestmark = pytest.mark.processes
+
 MODULE = "lanot.tempoftp.tempoftp_audit"
 PROGRAM = Path(sys.executable).with_name("ansible-playbook")
 FINDING = {"kind": "half_deleted", "subject": "p1", "detail": "why", "repair": "safe", "repaired": False}

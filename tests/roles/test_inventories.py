@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from programs import run_program
 
+pytestmark = pytest.mark.processes
+
 PLAYBOOKS = [f"playbooks/{name}.yml" for name in ("site", "share", "preflight", "selftest")]
 INVENTORIES = ("inventories/local", "inventories/production.example")
 

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 from preflight_report import (
     build_preflight_report,
     format_preflight,
@@ -14,6 +15,8 @@ from preflight_report import (
     list_preflight_failures,
 )
 from programs import run_program
+
+pytestmark = pytest.mark.processes
 
 OK = {"name": "uid", "status": "ok", "what": "2001 is free", "todo": ""}
 FAIL = {"name": "systemd", "status": "fail", "what": "does not run", "todo": "use another host"}

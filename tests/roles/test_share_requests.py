@@ -23,6 +23,8 @@ from share_requests import (
     plan_shares,
 )
 
+pytestmark = pytest.mark.processes
+
 GOOD = {"id": "uno", "ftpuser": "ftp_uno", "source": "source1:/srv/datos/goes"}
 SERVER = {"host": "ftp.example.org", "port": 21, "fingerprint": "sha256:AA:BB"}
 

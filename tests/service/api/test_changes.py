@@ -20,6 +20,8 @@ from tempoftp.settings import SIMULATED_FTP_HOST, Settings
 from tempoftp.shares.models import Share, utc_now
 from tempoftp.shares.states import State
 
+pytestmark = pytest.mark.processes
+
 ID = "proyecto_real_1"
 ROUTE = f"/tmpftp/{ID}"
 

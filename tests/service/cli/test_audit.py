@@ -13,6 +13,8 @@ import pytest
 from tempoftp.cli.audit import follow, print_audit
 from tempoftp.cli.exits import ServiceFailed
 
+pytestmark = pytest.mark.processes
+
 
 def test_an_audit_is_made_and_told(tempoftp: Any) -> None:
     ended = tempoftp("audit")

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+pytestmark = pytest.mark.processes
+
 
 def test_ends_a_share(tempoftp) -> None:
     tempoftp("request", "borra@dominio", "borra_1", "source1:/srv/datos/tarda-0", "--watch")

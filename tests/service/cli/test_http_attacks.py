@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+pytestmark = pytest.mark.processes
+
 BODY = {"usuario": "victima@dominio", "id": "victima_1", "ruta": "source1:/srv/datos/a", "vigencia": 3}
 
 

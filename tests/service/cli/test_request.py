@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+pytestmark = pytest.mark.processes
+
 
 def test_asks_for_a_share(tempoftp) -> None:
     ended = tempoftp("request", "pide@dominio", "pide_1", "source1:/srv/datos/goes", "--vigencia", "3")

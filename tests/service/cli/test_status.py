@@ -11,6 +11,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.processes
+
 TEMPOFTP = str(Path(sys.executable).with_name("tempoftp"))
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def make_ready(tempoftp: Any) -> Callable[..., str]:

@@ -26,6 +26,8 @@ from tempoftp.runs.request_file import RunRequest
 from tempoftp.settings import Settings
 from tempoftp.shares.audit_results import AuditRequest
 
+pytestmark = pytest.mark.processes
+
 PROJECT = Path(__file__).parents[3]
 INVENTORY = """
 ftp_hosts:

@@ -20,6 +20,8 @@ from tempoftp.shares.database import Database
 from tempoftp.shares.models import HistoryEntry, Share
 from tempoftp.shares.states import State
 
+pytestmark = pytest.mark.processes
+
 PROGRAM = """
 from tempoftp.runs.queue import run_worker
 from tempoftp.settings import load_settings

@@ -44,6 +44,8 @@ from tempoftp.shares.schema import upgrade_database
 from tempoftp.shares.states import DELIVERED, ENDING, TERMINAL, TRANSITIONS, State
 from tempoftp.shares.wishes import list_pending
 
+pytestmark = pytest.mark.processes
+
 HOST = SIMULATED_FTP_HOST
 BEGINNING = datetime(2026, 11, 23, 12, tzinfo=UTC)
 IDS = ["a", "b", "c", "d"]
