@@ -160,7 +160,7 @@ def apply_confirm(tree: Tree, seen: Seen) -> None:
             checksums_by=status.checksums_by,
         ),
     )
-    for path in (tree.status(manifest.id), tree.alive(manifest.id)):
+    for path in (tree.status(manifest.id), tree.alive(manifest.id), tree.starts(manifest.id)):
         path.unlink(missing_ok=True)
     with suppress(OSError):
         tree.staging(manifest.id).rmdir()

@@ -42,6 +42,7 @@ from ._share_result import build_diff, build_result, predict_result
 from ._share_wish import Site, Wish
 from ._space import explain_os_error, is_full, name_full, read_disk
 from ._ssh import SOCKET_DIRECTORY, build_master_argv, read_access
+from ._starts import START_LIMIT, note_start
 from ._tree import Tree
 from ._units import ALREADY, COPY_PREFIX, PURGE_PREFIX, SSH_PREFIX, Units
 
@@ -49,8 +50,6 @@ from ._units import ALREADY, COPY_PREFIX, PURGE_PREFIX, SSH_PREFIX, Units
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.5
 # Asking systemd costs a process; a status file says everything but that its writer died.
 _UNITS_INTERVAL = 1.0
-# A unit that ends again and again without a word is not started for ever.
-_START_LIMIT = 3
 # Steps of one share in one turn: more than any legal path has.
 _STEP_LIMIT = 8
 
@@ -73,7 +72,7 @@ class _Order:
         self.changed = False
         self.settled = False
         self.error: Optional[TempoftpError] = None
-        self.starts = 0
+        self.purges = 0
 
     def fail(self, error: Union[TempoftpError, OSError]) -> None:
         """End with an error."""
@@ -253,10 +252,11 @@ class Batch:
         apply_enlist(self._tree, order.wish, self._site, seen)
 
     def _start(self, order: _Order, seen: Seen) -> None:
-        self._limit_starts(order, f"{COPY_PREFIX}{order.wish.id}")
         if seen.manifest is None:
             raise TempoftpError(f"share {order.wish.id} has no manifest: try again")
         apply_refresh(self._tree, order.wish, self._site, seen.manifest)
+        starts = note_start(self._tree, seen.manifest, self._boot_id, seen.status)
+        self._limit_starts(f"{COPY_PREFIX}{order.wish.id}", starts - 1)
         # A failure that was told, or the word of an older generation, would be taken for the new copier's.
         if seen.stale_status or (seen.status is not None and seen.status.final):
             self._tree.status(order.wish.id).unlink(missing_ok=True)
@@ -265,13 +265,14 @@ class Batch:
         self._places -= 1
 
     def _purge(self, order: _Order, seen: Seen) -> None:
-        self._limit_starts(order, f"{PURGE_PREFIX}{order.wish.id}")
+        self._limit_starts(f"{PURGE_PREFIX}{order.wish.id}", order.purges)
         check_trash(self._tree, seen)
         self._to_start[PURGE_PREFIX + order.wish.id] = self._build_argv(PURGE, order.wish.id)
 
-    def _limit_starts(self, order: _Order, unit: str) -> None:
-        if order.starts >= _START_LIMIT:
-            told = f"{unit} ended without a word {order.starts} times: see journalctl -u {unit}"
+    def _limit_starts(self, unit: str, in_vain: int) -> None:
+        """A unit that ends again and again without a word is not started for ever."""
+        if in_vain >= START_LIMIT:
+            told = f"{unit} ended without a word {in_vain} times: see journalctl -u {unit}"
             disk = read_disk(self._tree.root)
             # Whoever cannot write a word is none the wiser for "it failed".
             raise TempoftpError(told, name_full(disk) if is_full(disk) else "copy_failed")
@@ -307,7 +308,7 @@ class Batch:
     @staticmethod
     def _note_start(order: _Order, name: str, failure: Optional[str]) -> None:
         if failure is None:
-            order.starts += 1
+            order.purges += name.startswith(PURGE_PREFIX)
         elif failure != ALREADY:
             order.fail(TempoftpError(f"unit {name} could not be started: {failure}", "copy_failed"))
 

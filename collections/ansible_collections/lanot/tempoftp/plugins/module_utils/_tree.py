@@ -120,6 +120,10 @@ class Tree(NamedTuple):
         """The copier's last word."""
         return self.staging(share_id) / "status.json"
 
+    def starts(self, share_id: str) -> Path:
+        """How often its copier was started in vain."""
+        return self.staging(share_id) / "starts.json"
+
 
 def open_tree(root: str) -> Tree:
     """Return the tree of *root*, which must be a real directory of ours; nothing is written."""

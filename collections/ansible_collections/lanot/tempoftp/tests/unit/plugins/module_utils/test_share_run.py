@@ -24,6 +24,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
     write_account,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share_run import Refused
+from ansible_collections.lanot.tempoftp.plugins.module_utils._starts import START_LIMIT
 
 BIG = 6_000_000
 
@@ -236,6 +237,24 @@ def test_a_killed_rsync_is_resumed_by_its_copier(host: Any, big: Path) -> None:
     assert result["state"] == "delivered"
     assert (host.root / "ftp_p1" / "p1" / "big.bin").read_bytes() == big.read_bytes()
     assert host.log("systemd").count("tempoftp-copy-p1 ") == 1
+
+
+def test_a_copier_that_dies_without_a_word_is_not_started_for_ever(
+    host: Any, goes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even when each run sees only one of its starts."""
+    with monkeypatch.context() as patch:
+        patch.setattr(_share_batch, "build_program_argv", lambda *_arguments: ["false"])
+        for _start in range(START_LIMIT):
+            (result,) = host.run(host.share("p1", "goes"), wait=False)
+            assert (result["state"], result["error"]) == ("probing", None)
+            host.wait_for(lambda: not (host.folder / "units" / "tempoftp-copy-p1").exists())
+        (result,) = host.run(host.share("p1", "goes"), wait=False)
+        assert result["error"]["class"] == "copy_failed"
+        assert "journalctl -u tempoftp-copy-p1" in result["error"]["message"]
+    (result,) = host.run(host.share("p1", "goes"))
+    assert (result["state"], result["error"]) == ("delivered", None)
+    assert list((host.root / ".tempoftp" / "staging").iterdir()) == []
 
 
 def find_rsyncs(word: str) -> list[int]:
