@@ -17,7 +17,7 @@ from stage import Stage
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
     """The lab's test net with `site.yml` applied and a control host beside it (KEEP_LAB=1 leaves it up)."""
-    with Stage("test", subnet="10.117.2", port=19043).stand() as stage:
+    with Stage("test", subnet="10.117.2", port=19043).stand("TEMPOFTP_TRANSFERS_SECONDS=5\n") as stage:
         yield stage
 
 

@@ -45,6 +45,17 @@ class Server(BaseModel):
     huella: str | None = Field(description="SHA-256 fingerprint of the TLS certificate.")
 
 
+class Delivery(BaseModel):
+    """How the data came to the FTP host."""
+
+    metodo: Literal["rsync", "copia", "reflink", "enlaces", "montaje"] | None = Field(
+        description="`enlaces`: what another share of the same source had already; `montaje`: the source itself."
+    )
+    sumas: Literal["origen", "llegada"] | None = Field(
+        description="Where `SHA256SUMS` was computed; null when the share has none."
+    )
+
+
 class FileDownloads(BaseModel):
     """One file that was fetched."""
 
@@ -105,6 +116,7 @@ class ShareAnswer(BaseModel):
     servidor: Server | None = None
     homedir: str | None = None
     directorio: str | None = None
+    entrega: Delivery | None = None
     descargas: Downloads | None = None
 
 

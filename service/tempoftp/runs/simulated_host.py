@@ -147,6 +147,7 @@ def _describe(item: ShareItem, state: str, share: dict[str, Any] | None, now: fl
         "eta": max(share["begun"] + share["seconds"] - now, 0.0),
         "skipped": [],
         "skipped_total": 0,
+        "delivered_by": "rsync" if state in ("delivered", "blocked") else None,
     }
 
 

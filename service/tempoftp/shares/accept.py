@@ -126,7 +126,7 @@ def _begin_generation(share: Share, wanted: dict[str, object]) -> None:
     for column in (
         *("error_class", "bytes_total", "bytes_done", "files_total", "files_done", "percent", "rate", "eta"),
         *("path", "skipped", "skipped_total", "ready_at", "expires", "block_reason", "lifetime_confirmed"),
-        *("retry_until", "lease_run_id", "lease_until"),
+        *("delivered_by", "checksums_by", "retry_until", "lease_run_id", "lease_until"),
     ):
         setattr(share, column, None)
     share.message = ""

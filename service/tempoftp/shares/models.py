@@ -149,6 +149,10 @@ class Share(Base):
     path: Mapped[str | None] = mapped_column(Text)
     skipped: Mapped[list[str] | None] = mapped_column(JSON)
     skipped_total: Mapped[int | None] = mapped_column(BigInteger)
+    delivered_by: Mapped[str | None] = mapped_column(String(8))
+    """`rsync`, `copy`, `reflink`, `links` or `bind`; None before the delivery."""
+    checksums_by: Mapped[str | None] = mapped_column(String(8))
+    """Where `SHA256SUMS` was computed, `source` or on `arrival`; None without one."""
     ready_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     expires: Mapped[datetime | None] = mapped_column(UtcDateTime(), index=True)
 

@@ -59,6 +59,8 @@ class ShareResult(Result):
     eta: float | None = None
     skipped: list[str] = Field(default_factory=list)
     skipped_total: int | None = None
+    delivered_by: Literal["rsync", "copy", "reflink", "links", "bind"] | None = None
+    checksums_by: Literal["source", "arrival"] | None = None
     error: ResultError | None = None
 
 

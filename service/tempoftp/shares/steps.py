@@ -195,6 +195,8 @@ class Step:
     def _keep_progress(self, result: ShareResult) -> bool:
         """Copy the progress into the row; returns whether more is done than before."""
         share = self.share
+        if result.delivered_by is not None:
+            share.delivered_by, share.checksums_by = result.delivered_by, result.checksums_by
         if share.state not in ON_ITS_WAY:
             return False
         grew = (result.bytes_done or 0, result.files_done or 0) > (

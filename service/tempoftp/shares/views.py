@@ -22,6 +22,14 @@ from tempoftp.shares.wishes import Wanted, list_pending, read_wish
 
 LIST_DEFAULT = 100
 LIST_MAX = 1000
+METHOD_WORDS = {
+    "rsync": "rsync",
+    "copy": "copia",
+    "reflink": "reflink",
+    "links": "enlaces",
+    "bind": "montaje",
+}
+CHECKSUM_WORDS = {"source": "origen", "arrival": "llegada"}
 
 
 def find_share(
@@ -121,6 +129,10 @@ def _describe_access(
         },
         "homedir": share.path.rsplit("/", 1)[0] if share.path else None,
         "directorio": share.path,
+        "entrega": {
+            "metodo": METHOD_WORDS.get(share.delivered_by or ""),
+            "sumas": CHECKSUM_WORDS.get(share.checksums_by or ""),
+        },
     }
 
 

@@ -126,7 +126,7 @@ def test_the_example_of_a_share_has_the_keys_of_a_real_one(client: FlaskClient, 
     move_share(request["id"], "listo")
     shown = client.get(f"/tmpftp/{request['id']}").json
     assert set(shown) == set(ready)
-    for key in ("progreso", "servidor", "descargas", "omitidos"):
+    for key in ("progreso", "servidor", "entrega", "descargas", "omitidos"):
         assert set(shown[key]) == set(ready[key])
     listed = client.get("/tmpftp").json["solicitudes"][0]
     assert set(json.loads(read_blocks("GET /tmpftp")[0])["solicitudes"][0]) == set(listed)

@@ -57,7 +57,14 @@ def test_present_on_its_way(desk: Any, result: str, state: State) -> None:
 
 def test_delivered_and_confirmed_is_ready(desk: Any) -> None:
     share = desk.step(
-        {"state": "delivered", "path": "/data/x/p1", "skipped": ["a", "b"], "skipped_total": 2},
+        {
+            "state": "delivered",
+            "path": "/data/x/p1",
+            "skipped": ["a", "b"],
+            "skipped_total": 2,
+            "delivered_by": "links",
+            "checksums_by": "arrival",
+        },
         {
             "state": "present",
             "created": True,
@@ -71,6 +78,7 @@ def test_delivered_and_confirmed_is_ready(desk: Any) -> None:
     assert share.expires is not None
     assert share.expires - share.ready_at == timedelta(days=3)
     assert (share.skipped, share.skipped_total) == (["a", "b"], 2)
+    assert (share.delivered_by, share.checksums_by) == ("links", "arrival")
     account = desk.account()
     assert account.exists_since is not None
     assert (account.origin, account.token is not None, account.lease_run_id) == ("created", True, None)

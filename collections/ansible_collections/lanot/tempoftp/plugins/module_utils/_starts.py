@@ -32,7 +32,9 @@ class Starts(NamedTuple):
     bytes_done: int = 0
 
 
-def count_start(before: Optional[Starts], manifest: Manifest, boot_id: str, status: Optional[Status]) -> Starts:
+def count_start(
+    before: Optional[Starts], manifest: Manifest, boot_id: str, status: Optional[Status]
+) -> Starts:
     """Return the count with one more start. *status*: what the copier before this one had told, if anything. Pure."""
     now = Starts(manifest.copied_for, boot_id)
     if before is None or (before.generation, before.boot_id) != (now.generation, now.boot_id):

@@ -33,7 +33,9 @@ def tell(phase: str = "copying", bytes_done: int = 0) -> Status:
         pytest.param(None, None, 1, id="first"),
         pytest.param(Starts(3, "boot"), None, 2, id="died before it said anything"),
         pytest.param(Starts(3, "boot", 2), tell("probing"), 3, id="died before it moved anything"),
-        pytest.param(Starts(3, "boot", 2, 500), tell(bytes_done=500), 3, id="died where the one before it did"),
+        pytest.param(
+            Starts(3, "boot", 2, 500), tell(bytes_done=500), 3, id="died where the one before it did"
+        ),
         pytest.param(Starts(3, "boot", 3, 500), tell(bytes_done=501), 1, id="got further"),
         pytest.param(Starts(3, "boot", 3), tell("failed"), 1, id="said why"),
         pytest.param(Starts(2, "boot", 3), tell(), 1, id="another wish"),
