@@ -80,6 +80,10 @@ unit: venv ## Unit and contract tests: no root, no hosts, under two minutes
 processes: system venv ## Tests of real copies, playbooks and services on this machine, and of accounts in a real MariaDB
 	$(BIN)/python -m pytest -q -n 2 -m "processes and not lab and not faults" tests $(COLLECTION)/tests/unit
 
+.PHONY: simulation
+simulation: venv ## Six months of use by a clock that jumps, and a long random walk: no root, no hosts, some minutes
+	WALK_EXAMPLES=100 $(BIN)/python -m pytest -q -n 2 --timeout 1800 tests/service/walk
+
 .PHONY: check
 check: venv ## Linters, types, import rules, collection sanity
 	$(BIN)/ruff check .
