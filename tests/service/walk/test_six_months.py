@@ -1,5 +1,5 @@
-"""Six months of use in about two minutes: five thousand shares, blocks, extensions, new passwords, deletions, outages and
-lost outcomes, by a clock that jumps. Nothing outlives its end, nothing is taken away before it.
+"""Six months of use in about two minutes: five thousand shares, blocks, extensions, new passwords, deletions, outages
+and lost outcomes, by a clock that jumps. Nothing outlives its end, nothing is taken away before it.
 
 Real: the database, claims, leases, outcomes, sweeps. Simulated: the FTP host, in memory, and the passing of time.
 """
