@@ -29,6 +29,7 @@ def ground() -> Iterator[Ground]:
         ground.prepare()
         yield ground
         ground.api.delete_all()
+        ground.api.http.close()
 
 
 def pytest_configure(config: pytest.Config) -> None:
