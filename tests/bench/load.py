@@ -1,7 +1,7 @@
 """A thousand requests in a minute while copies run: none is lost, and how long the API takes to answer each.
 
-How long the API took is in its own access log. What the sender saw has the sender's own waiting in it: its sixteen threads
-run on the same two cores as the API, the worker, both hosts and the copies.
+How long the API took is in its own access log. What the sender saw has the sender's own waiting in it: its sixteen
+threads run on the same two cores as the API, the worker, both hosts and the copies.
 """
 
 from __future__ import annotations
