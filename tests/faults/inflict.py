@@ -203,10 +203,11 @@ def remove_source(ground: Ground, subject: Subject) -> Iterator[None]:
 
 @fault
 def deny_source(ground: Ground, subject: Subject) -> Iterator[None]:
-    """The ssh user may not read a file of it any more."""
-    ground.stage.source(f"chmod 0600 {subject.source}/archivo_3.bin")
+    """The ssh user may not read a file of it any more, one that has not been sent: rsync sends them by their names."""
+    last = f"{subject.source}/$(ls {subject.source} | grep archivo_ | LC_ALL=C sort | tail -1)"
+    ground.stage.source(f"chmod 0600 {last}")
     yield
-    ground.stage.source(f"chmod 0644 {subject.source}/archivo_3.bin")
+    ground.stage.source(f"chmod 0644 {last}")
 
 
 FAKETIME = """[Service]
