@@ -149,6 +149,7 @@ class Control:
 
     def start(self) -> None:
         """Bring API and worker up, or leave them as they are when they run; returns when the API answers."""
+        self._forget_other_hosts()
         self.prepare()
         subprocess.run(
             [self.command, "db", "upgrade"], check=True, env=self.environment(), cwd=self.home, timeout=120
@@ -166,6 +167,15 @@ class Control:
         """Remove the control host's state: rows, key and logs."""
         self.stop()
         shutil.rmtree(self.home, ignore_errors=True)
+
+    def _forget_other_hosts(self) -> None:
+        """Forget what is known of hosts that are gone: after `lab down` the next ones have none of those shares."""
+        hosts = (PROJECT / "var" / "lab" / self.net / "known_hosts").read_text()
+        note = self.home / "known_hosts"
+        if (self.home / "state").exists() and (not note.exists() or note.read_text() != hosts):
+            self.forget()
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        note.write_text(hosts)
 
     def _wait_until_active(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
