@@ -54,7 +54,7 @@ lab-up: system venv ## Bring up the lab's hosts (ftp1, source1)
 
 .PHONY: lab-down
 lab-down: ## Stop the demo's API and worker and take the lab's hosts down; leaves nothing
-	@[ ! -x $(BIN)/python ] || $(BIN)/python molecule/shared/control stop
+	@[ ! -x $(BIN)/python ] || $(BIN)/python molecule/shared/control stop --net $${TEMPOFTP_LAB_NET:-demo}
 	@[ ! -x $(BIN)/python ] || $(LAB) down
 
 .PHONY: lab-status
