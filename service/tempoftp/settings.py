@@ -219,7 +219,9 @@ class Settings(BaseSettings):
         "begin with. Default: mails have no link.",
     )
     link_days: int = Field(
-        default=90, ge=1, description="Days for which a recipient's link is valid, if its share lives so long."
+        default=90,
+        ge=1,
+        description="Days for which a recipient's link is valid, if its share lives so long.",
     )
     notice_language: Literal["es", "en"] = Field(
         default="es", description="Language of the mails: `es` or `en`."
@@ -260,7 +262,8 @@ class Settings(BaseSettings):
     )
     webhooks_file: Path | None = Field(
         default=None,
-        description="YAML file with the addresses that are told of notices over HTTP, each with its secret. Default: none.",
+        description="YAML file with the addresses that are told of notices over HTTP, each with its secret. "
+        "Default: nobody is.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least level of what goes to the journal: DEBUG, INFO, WARNING or ERROR."

@@ -129,7 +129,9 @@ def mark_sent(session: Session, claimed: ClaimedDelivery) -> bool:
     return True
 
 
-def mark_failed(session: Session, claimed: ClaimedDelivery, error: str, *, refused: bool = False) -> str | None:
+def mark_failed(
+    session: Session, claimed: ClaimedDelivery, error: str, *, refused: bool = False
+) -> str | None:
     """Write down why a delivery failed, and when it is tried again; returns its state, None when it is another's.
 
     The last try is made at its deadline. `refused`: no later try can do better.
@@ -149,8 +151,8 @@ def mark_failed(session: Session, claimed: ClaimedDelivery, error: str, *, refus
     return delivery.state
 
 
-def give_up_orphans(session: Session, channels: Collection[str]) -> list[NoticeDelivery]:
-    """Give up what waits for a channel that is not there any more, once its deadline is over."""
+def find_orphans(session: Session, channels: Collection[str]) -> list[NoticeDelivery]:
+    """Return, locked, what waits for a channel that is not there any more, once its deadline is over."""
     now = database_now(session)
     query = select(NoticeDelivery).where(
         NoticeDelivery.state == PENDING,
@@ -158,10 +160,15 @@ def give_up_orphans(session: Session, channels: Collection[str]) -> list[NoticeD
         NoticeDelivery.give_up_at <= now,
         _is_free(now),
     )
-    orphans = list(session.scalars(query.with_for_update()))
+    return list(session.scalars(query.with_for_update()))
+
+
+def give_up_orphans(session: Session, channels: Collection[str]) -> list[NoticeDelivery]:
+    """Give those up, inside a write transaction."""
+    orphans = find_orphans(session, channels)
     for delivery in orphans:
         delivery.error = delivery.error or "no worker is configured for this channel any more"
-        _end(delivery, GIVEN_UP, now)
+        _end(delivery, GIVEN_UP, database_now(session))
     return orphans
 
 
@@ -169,15 +176,12 @@ def describe_backlog(session: Session) -> tuple[dict[str, Any], list[str]]:
     """Return what `GET /health` tells of notices, and what is wrong with them."""
     now = database_now(session)
     recently = NoticeDelivery.ended_at > now - timedelta(hours=TOLD_HOURS)
-    ended = dict(
-        session.execute(
-            select(NoticeDelivery.state, func.count())
-            .where(NoticeDelivery.state.in_((REFUSED, GIVEN_UP)), recently)
-            .group_by(NoticeDelivery.state)
-        )
-        .tuples()
-        .all()
+    counts = session.execute(
+        select(NoticeDelivery.state, func.count())
+        .where(NoticeDelivery.state.in_((REFUSED, GIVEN_UP)), recently)
+        .group_by(NoticeDelivery.state)
     )
+    ended: dict[str, int] = {state: count for state, count in counts}
     waiting = session.execute(
         select(NoticeDelivery.channel, func.count(), func.min(Notice.at), func.max(NoticeDelivery.error))
         .join(Notice, Notice.number == NoticeDelivery.notice_number)
@@ -192,11 +196,13 @@ def describe_backlog(session: Session) -> tuple[dict[str, Any], list[str]]:
         if (now - oldest).total_seconds() > LATE_SECONDS
     ]
     if ended.get(GIVEN_UP):
-        problems.append(f"{ended[GIVEN_UP]} notices were given up in the last {TOLD_HOURS} h; the journal says which")
+        problems.append(
+            f"{ended[GIVEN_UP]} notices were given up in the last {TOLD_HOURS} h; the journal says which"
+        )
     oldest_of_all: datetime | None = min((row[2] for row in waiting), default=None)
     backlog = {
         "pendientes": sum(row[1] for row in waiting),
-        "edad_segundos": 0.0 if oldest_of_all is None else (now - oldest_of_all).total_seconds(),
+        "edad_segundos": 0.0 if oldest_of_all is None else round((now - oldest_of_all).total_seconds(), 1),
         "abandonados": ended.get(GIVEN_UP, 0),
         "rechazados": ended.get(REFUSED, 0),
     }

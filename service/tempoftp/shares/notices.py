@@ -76,16 +76,16 @@ def find_expiring(session: Session, settings: Settings) -> list[Share]:
         .where(Share.expires <= now + timedelta(hours=settings.notice_before_hours))
         .order_by(Share.expires, Share.id)
     )
-    shares = [share for share in session.scalars(query) if _is_past_half(share) and not is_lifetime_pending(share)]
+    shares = [
+        share for share in session.scalars(query) if _is_past_half(share) and not is_lifetime_pending(share)
+    ]
     known = session.execute(
         select(Notice.share_id, Notice.generation, Notice.occasion).where(
             Notice.kind == Kind.POR_VENCER, Notice.share_id.in_([share.id for share in shares])
         )
     )
     told = {tuple(row) for row in known}
-    return [
-        share for share in shares if (share.id, share.asked_generation, _name_end(share)) not in told
-    ]
+    return [share for share in shares if (share.id, share.asked_generation, _name_end(share)) not in told]
 
 
 def note_expiring(session: Session, settings: Settings) -> list[str]:

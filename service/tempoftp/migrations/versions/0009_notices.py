@@ -88,8 +88,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    for table in _TABLES:
-        op.drop_table(table)
+    for name in _TABLES:
+        op.drop_table(name)
     with op.batch_alter_table("shares") as table:
-        for name in _LINK_COLUMNS:
-            table.drop_column(name)
+        for column in _LINK_COLUMNS:
+            table.drop_column(column)
