@@ -42,13 +42,14 @@ def ask_extension(
     if share.state not in EXTENSIBLE:
         raise IllegalTransition(f"la solicitud está en {share.state}; ya no se le pueden dar más días")
     _check_days(settings, share, days)
+    now = database_now(session)
     request = _find_pending(session, share)
     if request is None:
         request = ExtensionRequest(
             share_id=share.id, generation=share.asked_generation, state=Decision.PENDING, days=days
         )
         session.add(request)
-    request.days, request.reason, request.asked_at = days, reason, database_now(session)
+    request.days, request.reason, request.asked_at = days, reason, now
     record_change(session, share, reason=f"{days} more days asked for", author=author)
     session.flush()
     return request
