@@ -50,7 +50,9 @@ PASSWORD_MESSAGES: dict[PasswordShown, str] = {
     ),
 }
 NEW_PASSWORD_MESSAGE = "La contraseña es nueva: vale en cuanto el servidor FTP la confirme."  # noqa: S105 - words
-ALONE_MESSAGE = "La contraseña anterior dejará de valer y se cerrarán las sesiones abiertas con ella. Confírmelo."
+ALONE_MESSAGE = (
+    "La contraseña anterior dejará de valer y se cerrarán las sesiones abiertas con ella. Confírmelo."
+)
 
 
 def describe_for_recipient(session: Session, settings: Settings, share: Share) -> dict[str, Any]:

@@ -182,7 +182,7 @@ def start_receiver() -> Iterator[Callable[..., Receiver]]:
             server.socket = context.wrap_socket(server.socket, server_side=True)
         scheme = "http" if context is None else "https"
         receiver.url = f"{scheme}://localhost:{server.server_address[1]}/gancho?de=tempoftp"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(server)
         return receiver
 

@@ -55,7 +55,9 @@ def test_the_link_of_the_mail_shows_the_password(
         assert worker.wait(30) == 0, (tmp_path / "worker.log").read_text()
     (mail,) = mailbox.mails
     assert (mail["To"], mail["Subject"]) == ("alguien@dominio", "Listo: p1")
-    (path,) = set(re.findall(r"https://datos\.example\.org(/enlace/\S+)", mail.get_body(("plain",)).get_content()))
+    (path,) = set(
+        re.findall(r"https://datos\.example\.org(/enlace/\S+)", mail.get_body(("plain",)).get_content())
+    )
     with database.read() as session:
         token = session.get_one(Account, session.get_one(Share, "p1").ftpuser).token
     assert token
