@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet, MultiFernet
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -202,10 +204,66 @@ class Settings(BaseSettings):
     rate_strangers: str = Field(
         default="120/minute", description="How much an address may ask that sends no valid token, all in all."
     )
+    rate_links: str = Field(
+        default="10/minute,60/hour",
+        description="How much may be asked for (POST) through one recipient's link, whoever follows it.",
+    )
     rate_storage: SecretStr | None = Field(
         default=None,
         description="Redis (`redis://…`) in which all API processes count this together. Default: each process counts "
         "for itself, in memory, which is right for the one process of an ordinary installation.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="Address of the service as recipients reach it (`https://datos.example.org`): what links in mails "
+        "begin with. Default: mails have no link.",
+    )
+    link_days: int = Field(
+        default=90,
+        ge=1,
+        description="Days for which a recipient's link is valid, if its share lives so long.",
+    )
+    notice_language: Literal["es", "en"] = Field(
+        default="es", description="Language of the mails: `es` or `en`."
+    )
+    notice_before_hours: float = Field(
+        default=24,
+        ge=0,
+        description="Hours before its end at which the requester of a share that was not fetched completely is "
+        "reminded, but not in the first half of its life; 0: nobody is.",
+    )
+    notice_retry_hours: float = Field(
+        default=24,
+        gt=0,
+        description="Hours for which a mail or webhook that fails is tried again before it is given up.",
+    )
+    notice_timeout_seconds: float = Field(
+        default=15, gt=0, le=300, description="Most seconds that sending one mail or webhook may take."
+    )
+    smtp_host: str | None = Field(
+        default=None, description="Mail server that takes the notices. Default: no mail is sent."
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_tls: Literal["none", "starttls", "tls"] = Field(
+        default="starttls",
+        description="`starttls` (refused when the server does not offer it), `tls` from the start (port 465), or "
+        "`none`, which is right for a server on this machine.",
+    )
+    smtp_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authority that signed its certificate. Default: those that the system trusts.",
+    )
+    smtp_user: str | None = Field(default=None, description="Login there, if it wants one.")
+    smtp_password: SecretStr | None = Field(default=None, description="The password of that login.")
+    smtp_from: str | None = Field(
+        default=None,
+        description="Address that the mails come from: `tempoftp@example.org` or `Name <tempoftp@example.org>`. "
+        "Required with a mail server.",
+    )
+    webhooks_file: Path | None = Field(
+        default=None,
+        description="YAML file with the addresses that are told of notices over HTTP, each with its secret. "
+        "Default: nobody is.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least level of what goes to the journal: DEBUG, INFO, WARNING or ERROR."
@@ -288,7 +346,7 @@ class Settings(BaseSettings):
             raise ValueError("names an address or network twice")
         return entries
 
-    @field_validator("rate_writes", "rate_reads", "rate_strangers")
+    @field_validator("rate_writes", "rate_reads", "rate_strangers", "rate_links")
     @classmethod
     def _check_rate(cls, value: str) -> str:
         from limits import parse_many
@@ -305,6 +363,23 @@ class Settings(BaseSettings):
         schemes = ("redis://", "rediss://", "redis+unix://")
         if value is not None and not value.get_secret_value().startswith(schemes):
             raise ValueError("must begin with redis://, rediss:// or redis+unix://")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must look like https://datos.example.org, without query or fragment")
+        return value.rstrip("/")
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _check_sender(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_sender(value)
         return value
 
     @field_validator("bind")
@@ -339,10 +414,20 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_mail(self) -> Self:
+        if self.smtp_host is not None and self.smtp_from is None:
+            raise ValueError("TEMPOFTP_SMTP_HOST needs TEMPOFTP_SMTP_FROM")
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            raise ValueError("TEMPOFTP_SMTP_USER and TEMPOFTP_SMTP_PASSWORD go together")
+        if self.smtp_user is not None and self.smtp_tls == "none" and not _is_loopback(self.smtp_host or ""):
+            raise ValueError("TEMPOFTP_SMTP_TLS=none would send the password in clear: use starttls or tls")
+        return self
+
     @property
     def is_loopback_only(self) -> bool:
         """Whether only this machine reaches the API's port."""
-        return self.bind == "localhost" or ipaddress.ip_address(self.bind).is_loopback
+        return _is_loopback(self.bind)
 
     @property
     def ftp_host_names(self) -> tuple[str, ...]:
@@ -354,14 +439,36 @@ class Settings(BaseSettings):
         """The URL of the database."""
         return self.database_url or f"sqlite:///{self.state_dir / 'tempoftp.sqlite3'}"
 
-    def build_fernets(self) -> list[Fernet]:
-        """Return the keys in their order: the first encrypts, all decrypt."""
+    def list_keys(self) -> list[str]:
+        """Return the keys in their order: the first encrypts and signs, all decrypt and verify."""
         keys = self.encryption_key.get_secret_value().split(",")
-        return [Fernet(key.strip()) for key in keys if key.strip()]
+        return [key.strip() for key in keys if key.strip()]
+
+    def build_fernets(self) -> list[Fernet]:
+        """Return what encrypts and decrypts with each of the keys, in their order."""
+        return [Fernet(key) for key in self.list_keys()]
 
     def build_fernet(self) -> MultiFernet:
         """Return what encrypts with the first key and decrypts with all of them."""
         return MultiFernet(self.build_fernets())
+
+
+def parse_sender(value: str) -> tuple[str, str]:
+    """Return name and address of `Name <local@domain>` or `local@domain`. Raises ValueError."""
+    name, address = parseaddr(value)
+    local, at, domain = address.rpartition("@")
+    if not (local and at and domain) or not value.isprintable() or not address.isascii():
+        raise ValueError("must look like tempoftp@example.org or Name <tempoftp@example.org>")
+    return name, address
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _parse_address_role(entry: str) -> AddressRole:

@@ -10,24 +10,31 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
 from tempoftp.api import (  # noqa: F401 - each puts its route on a blueprint
+    ask_extension,
     block_share,
+    decide_extension,
     delete_account,
     delete_share,
     expire_shares,
     get_audit,
     get_events,
     get_health,
+    get_link,
     get_openapi,
     get_root,
     get_share,
+    list_extensions,
     list_shares,
     patch_share,
     pause_hosts,
     post_audit,
     post_share,
+    renew_by_link,
     retry_share,
+    reveal_credentials,
     rotate_password,
     routes,
+    share_link,
     unblock_share,
 )
 from tempoftp.api.access import init_access, init_identity
@@ -40,7 +47,7 @@ from tempoftp.settings import Settings
 from tempoftp.shares.database import open_database
 from tempoftp.shares.keys import KeyCheck
 
-BLUEPRINTS = (routes.system, routes.hosts, routes.shares)
+BLUEPRINTS = (routes.system, routes.hosts, routes.shares, routes.links)
 
 
 class ReadableJson(DefaultJSONProvider):

@@ -24,6 +24,15 @@ class Queue(BaseModel):
     edad_segundos: float
 
 
+class NoticeQueue(BaseModel):
+    """Mails and webhooks."""
+
+    pendientes: int
+    edad_segundos: float = Field(description="How long the oldest waits.")
+    abandonados: int = Field(description="Given up in the last 24 h, after TEMPOFTP_NOTICE_RETRY_HOURS.")
+    rechazados: int = Field(description="Mails whose recipient does not exist, in the last 24 h.")
+
+
 class HostHealth(BaseModel):
     """One FTP host as the last run saw it."""
 
@@ -51,6 +60,7 @@ class HealthAnswer(BaseModel):
     ftpd: Word
     database: Word = Field(description="MariaDB/MySQL of pure-ftpd.")
     cola: Queue
+    avisos: NoticeQueue
     hosts: dict[str, HostHealth]
     problemas: list[str]
     simulacro: bool

@@ -23,12 +23,15 @@ from tempoftp.settings import SettingsError
 from tempoftp.shares.errors import (
     AccountNotFound,
     AccountNotOurs,
+    ConfirmationNeeded,
+    ExtensionNotFound,
     HostNotFound,
     IdInUse,
     IllegalTransition,
     InvalidRequest,
     InvalidSource,
     LifetimeInPast,
+    LinkNotFound,
     ShareNotFound,
     ShareRefused,
     SourceNotAllowed,
@@ -101,6 +104,9 @@ _SHARE_REFUSALS: tuple[tuple[type[ShareRefused], tuple[int, str]], ...] = (
     (LifetimeInPast, (409, "El fin quedaría en el pasado")),
     (AccountNotOurs, (409, "La cuenta es de antes")),
     (AccountNotFound, (404, "Cuenta no encontrada")),
+    (LinkNotFound, (404, "Enlace no válido")),
+    (ConfirmationNeeded, (409, "Falta confirmar")),
+    (ExtensionNotFound, (409, "Nadie pidió más días")),
     (HostNotFound, (404, "Servidor FTP no encontrado")),
     (IllegalTransition, (409, "El estado no lo permite")),
 )
@@ -205,9 +211,11 @@ def _answer_share_refused(error: ShareRefused) -> Response:
     http_status, title = next(
         (answer for kind, answer in _SHARE_REFUSALS if isinstance(error, kind)), (409, "Petición rechazada")
     )
-    members = {}
+    members: dict[str, object] = {}
     if isinstance(error, InvalidRequest):
         members["errores"] = [{"campo": error.field, "mensaje": error.detail}]
+    if isinstance(error, ConfirmationNeeded):
+        members["abre"] = error.opens
     return build_problem(Problem(http_status, title, error.detail, members=members))
 
 

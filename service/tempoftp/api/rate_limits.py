@@ -7,6 +7,7 @@ for all its threads; several processes that are to agree need a Redis (TEMPOFTP_
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import math
 import time
@@ -16,6 +17,7 @@ from flask_limiter import ApplicationLimit, Limiter, RequestLimit
 
 from tempoftp.api.access import find_principal
 from tempoftp.api.problems import Problem, build_problem
+from tempoftp.api.routes import links
 from tempoftp.settings import Settings
 
 READS = ("GET", "HEAD", "OPTIONS")
@@ -39,6 +41,15 @@ def name_network(address: str | None) -> str:
     if isinstance(found, ipaddress.IPv6Address):
         return str(found.ipv4_mapped or ipaddress.ip_network((found, IPV6_PREFIX), strict=False))
     return str(found)
+
+
+def name_link() -> str:
+    """Return what a recipient's link is counted by; the link itself would stand in the memory of a Redis."""
+    return hashlib.sha256(str((request.view_args or {}).get("token")).encode()).hexdigest()[:32]
+
+
+def _is_no_link() -> bool:
+    return request.blueprint != links.name
 
 
 def _is_stranger() -> bool:
@@ -69,6 +80,9 @@ def init_rate_limits(app: Flask, settings: Settings) -> None:
         ApplicationLimit(settings.rate_reads, scope="reads", methods=READS, exempt_when=_is_stranger),
         ApplicationLimit(settings.rate_writes, scope="writes", methods=WRITES, exempt_when=_is_stranger),
         ApplicationLimit(settings.rate_strangers, scope="strangers", exempt_when=_is_known),
+        ApplicationLimit(
+            settings.rate_links, name_link, scope="links", methods=WRITES, exempt_when=_is_no_link
+        ),
     ]
     Limiter(
         name_caller,

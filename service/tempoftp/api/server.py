@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 
 from tempoftp.api.app import create_app
 from tempoftp.api.context import STREAM_SLOTS, WAITING_SLOTS
@@ -19,7 +21,24 @@ STUCK_SECONDS = 60
 STOP_SECONDS = 20
 KEEPALIVE_SECONDS = 5
 # `r` is the request line as it came, still percent-encoded: a decoded path could forge log lines.
+_LINK = re.compile(
+    r"(/(?:e|%65)(?:n|%6e)(?:l|%6c)(?:a|%61)(?:c|%63)(?:e|%65)(?:/|%2f)+)[^/\s]+", re.IGNORECASE
+)
 ACCESS_LINE = '%(h)s "%(r)s" %(s)s %(B)s %(M)sms [%({x-request-id}o)s]'
+
+
+class AccessLogger(Logger):  # type: ignore[misc]
+    """gunicorn's, but what opens something does not stand in its lines."""
+
+    def atoms(self, *args: Any) -> dict[str, Any]:
+        """Return the values of an access line."""
+        atoms: dict[str, Any] = super().atoms(*args)
+        return atoms | {"r": hide_link(str(atoms["r"]))}
+
+
+def hide_link(request_line: str) -> str:
+    """Return a request line without the token of a recipient's link, however its path is spelled."""
+    return _LINK.sub(r"\1…", request_line)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -56,6 +75,7 @@ def build_options(settings: Settings, *, workers: int, pidfile: Path | None) -> 
         "proc_name": "tempoftp-api",
         "control_socket_disable": True,
         "access_log_format": ACCESS_LINE,
+        "logger_class": AccessLogger,
         "logconfig_dict": build_log_config(settings.log_level),
         "forwarded_allow_ips": "127.0.0.1,::1",
         **_build_tls_options(settings),

@@ -13,8 +13,10 @@ def worker() -> None:
     """
     import logging
 
+    from tempoftp.cli.exits import BadSetting
     from tempoftp.cli.service import read_settings, report_missing_keys, upgrade
     from tempoftp.runs.queue import run_worker
+    from tempoftp.settings import SettingsError
 
     settings = read_settings()
     logging.basicConfig(
@@ -23,4 +25,7 @@ def worker() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     upgrade(settings)
     report_missing_keys(settings)
-    run_worker(settings)
+    try:
+        run_worker(settings)
+    except SettingsError as error:  # of a file that only the worker reads
+        raise BadSetting(str(error)) from error

@@ -193,11 +193,16 @@ class Worker:
         run_host: Callable[[str], int],
         database: Database,
         meanwhile: Callable[[str], object] = lambda _ftp_host: None,
+        tell: Callable[[], object] = lambda: None,
     ) -> None:
-        """`run_host` works on a host; `meanwhile` prepares what its next run needs, while one is on."""
+        """`run_host` works on a host; `meanwhile` prepares what its next run needs, while one is on.
+
+        `tell` has people told of what happened; it must not wait for any of them.
+        """
         self._settings = settings
         self._run_host = run_host
         self._meanwhile = meanwhile
+        self._tell = tell
         self._database = database
         self._rounds = HostRounds()
         self._stopping = threading.Event()
@@ -244,11 +249,14 @@ class Worker:
         return not self._stopping.is_set()
 
     def look(self) -> None:
-        """The periodic look: what has lived its days begins to end, and what is due is woken."""
+        """The periodic look: what has lived its days begins to end, what is due is woken, people are told."""
         try:
             self.expire()
         finally:
-            self.reconcile()
+            try:
+                self.reconcile()
+            finally:
+                self._tell()
 
     def expire(self) -> None:
         """Have what has expired taken away; the rows are then due like others, before all copies."""
@@ -294,6 +302,7 @@ class Worker:
 
 def run_worker(settings: Settings) -> None:
     """Run the worker until SIGTERM or SIGINT. The database must have been brought up to date before."""
+    from tempoftp.notices.notifier import Notifier, build_senders
     from tempoftp.runs.auditor import Auditor
     from tempoftp.runs.provisioner import build_provisioner
     from tempoftp.runs.run_host import HostRunner
@@ -305,6 +314,7 @@ def run_worker(settings: Settings) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
     database = open_database(settings)
+    notifier = Notifier(settings, database, build_senders(settings))
     provisioner = build_provisioner(settings)
     provisioner.sweep()
     runner = HostRunner(settings, database, provisioner, abandoned.is_set)
@@ -316,16 +326,21 @@ def run_worker(settings: Settings) -> None:
         auditor.run_due(ftp_host)
         return runner.run_host(ftp_host)
 
-    worker = Worker(settings, work_on, database, runner.hash_ahead)
+    worker = Worker(settings, work_on, database, runner.hash_ahead, notifier.look)
+    notifier.start()
     worker.start()
     logger.info(
-        "worker started: hosts=%s simulated=%s", ",".join(settings.ftp_host_names), settings.simulacro
+        "worker started: hosts=%s simulated=%s notices=%s",
+        ",".join(settings.ftp_host_names),
+        settings.simulacro,
+        ",".join(notifier.channels) or "none",
     )
     try:
         while not stop.wait(60):
             pass
     finally:
         worker.stop(abandoned.set)
+        notifier.stop()
         runner.close()
         database.close()
         logger.info("worker stopped")

@@ -100,9 +100,12 @@ def _accept(
         "due_at": now,
     }
     if share is None:
+        generation = find_ended_generation(session, account.ftp_host, request.id) + 1
         share = Share(
             id=request.id,
-            generation=find_ended_generation(session, account.ftp_host, request.id) + 1,
+            generation=generation,
+            asked_generation=generation,
+            link_number=0,
             state=State.RECIBIDO,
             state_changed_at=now,
             message="",
@@ -123,6 +126,7 @@ def _accept(
 def _begin_generation(share: Share, wanted: dict[str, object]) -> None:
     """Wipe what was known of the ended generation and put down what is wanted now."""
     share.generation += 1
+    share.asked_generation = share.generation
     for column in (
         *("error_class", "bytes_total", "bytes_done", "files_total", "files_done", "percent", "rate", "eta"),
         *("path", "skipped", "skipped_total", "ready_at", "expires", "block_reason", "lifetime_confirmed"),

@@ -129,6 +129,28 @@ class LifetimeInPast(ShareRefused):
     title = "The end would lie in the past"
 
 
+class LinkNotFound(ShareRefused):
+    """A recipient's link is none, has ended or was revoked: the three are not told apart (HTTP 404)."""
+
+    title = "The link is not valid"
+
+
+class ConfirmationNeeded(ShareRefused):
+    """What was asked for has consequences that have to be confirmed first (HTTP 409). `opens`: other shares."""
+
+    title = "This needs to be confirmed"
+
+    def __init__(self, detail: str, opens: list[str]) -> None:
+        super().__init__(detail)
+        self.opens = opens
+
+
+class ExtensionNotFound(ShareRefused):
+    """Nobody waits for more days of this share (HTTP 409)."""
+
+    title = "Nobody has asked for more days"
+
+
 class HostNotFound(ShareRefused):
     """No FTP host of this name is configured (HTTP 404)."""
 

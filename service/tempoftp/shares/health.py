@@ -14,6 +14,7 @@ from tempoftp.shares.database import database_now
 from tempoftp.shares.held_hosts import find_holds
 from tempoftp.shares.keys import describe_unreadable
 from tempoftp.shares.models import FtpHost, Share
+from tempoftp.shares.notice_deliveries import describe_backlog
 from tempoftp.shares.pauses import count_runs, describe_pause
 from tempoftp.shares.states import DELIVERED, ENDING
 from tempoftp.shares.views import write_time
@@ -47,6 +48,8 @@ def read_health(session: Session, settings: Settings, *, unreadable: Sequence[st
     if age > QUEUE_AGE_LIMIT:
         problems.append(f"a share has waited {age:.0f} s for a worker; is tempoftp-worker.service running?")
     problems += _find_overdue(session, now)
+    notices, untold = describe_backlog(session)
+    problems += untold
     if unreadable:
         problems.append(describe_unreadable(unreadable))
     total = sum(host["space_total"] or 0 for host in hosts.values())
@@ -59,6 +62,7 @@ def read_health(session: Session, settings: Settings, *, unreadable: Sequence[st
         "ftpd": _worst(host["ftpd"] for host in hosts.values()),
         "database": _worst(host["database"] for host in hosts.values()),
         "cola": {"pendientes": waiting, "edad_segundos": round(age, 1)},
+        "avisos": notices,
         "hosts": hosts,
         "problemas": problems,
         "simulacro": settings.simulacro,

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    UniqueConstraint,
     false,
 )
 from sqlalchemy.dialects.mysql import DATETIME as MYSQL_DATETIME
@@ -107,6 +108,10 @@ class Share(Base):
 
     id: Mapped[str] = mapped_column(identifier(64), primary_key=True)
     generation: Mapped[int] = mapped_column(Integer)
+    asked_generation: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    """The generation with which it was last asked for: an id that was asked for anew may be another person's."""
+    link_number: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Counts the revocations of its recipient's links: a link names the number it was made with."""
     email: Mapped[str] = mapped_column(identifier(254), index=True)
     ftpuser: Mapped[str] = mapped_column(identifier(32), ForeignKey("accounts.name"), index=True)
     ftp_host: Mapped[str] = mapped_column(identifier(64))
@@ -268,6 +273,88 @@ class HostAudit(Base):
     """Shares that ended on the host and that no row knows: who asks for such an id begins after that generation."""
     error_class: Mapped[str | None] = mapped_column(String(32))
     error_message: Mapped[str | None] = mapped_column(Text)
+
+
+class Notice(Base):
+    """Something that happened and that people are told: written in the transaction in which it happens."""
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        UniqueConstraint("share_id", "generation", "kind", "occasion", name="notices_once"),
+        Index("notices_unspread", "spread_at"),
+    )
+
+    number: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    uid: Mapped[str] = mapped_column(identifier(32), unique=True)
+    """Its name for receivers, the same at every try."""
+    share_id: Mapped[str] = mapped_column(identifier(64), ForeignKey("shares.id"))
+    generation: Mapped[int] = mapped_column(Integer)
+    """`asked_generation` of the share: whose share it was then."""
+    kind: Mapped[str] = mapped_column(String(16))
+    occasion: Mapped[str] = mapped_column(identifier(40))
+    """What tells two of one kind apart: a retry's generation, an end. With it each is written once."""
+    email: Mapped[str] = mapped_column(identifier(254))
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """The share as it was then, as it goes over the wire; nothing of it is secret."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime())
+    spread_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """When its deliveries were written, one for each channel there was; None until then."""
+
+
+class NoticeDelivery(Base):
+    """One notice on one channel: `correo`, or a webhook by its name."""
+
+    __tablename__ = "notice_deliveries"
+    __table_args__ = (
+        UniqueConstraint("notice_number", "channel", name="notice_deliveries_once"),
+        Index("notice_deliveries_due", "channel", "due_at"),
+        Index("notice_deliveries_ended", "state", "ended_at"),
+    )
+
+    number: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    notice_number: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), ForeignKey("notices.number")
+    )
+    channel: Mapped[str] = mapped_column(identifier(64))
+    state: Mapped[str] = mapped_column(String(16))
+    """`pending`, `sent`, `refused` (there is no such recipient) or `given_up` (tried until its deadline)."""
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    """Failures in a row."""
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """When it is tried next; None once it has ended."""
+    give_up_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    lease_id: Mapped[str | None] = mapped_column(identifier(40))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    error: Mapped[str | None] = mapped_column(Text)
+    """What the last try failed with."""
+
+
+class ExtensionRequest(Base):
+    """A recipient's wish for more days, which an operator grants or refuses."""
+
+    __tablename__ = "extension_requests"
+
+    number: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
+    share_id: Mapped[str] = mapped_column(identifier(64), ForeignKey("shares.id"), index=True)
+    generation: Mapped[int] = mapped_column(Integer)
+    """`asked_generation` of the share."""
+    days: Mapped[int] = mapped_column(Integer)
+    """Days more than it has."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    """`pendiente`, `aceptada` or `rechazada`."""
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    decided_by: Mapped[str | None] = mapped_column(String(254))
+    answer: Mapped[str | None] = mapped_column(Text)
+    """What the operator says to it."""
 
 
 class Run(Base):

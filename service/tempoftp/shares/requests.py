@@ -7,7 +7,7 @@ from typing import Annotated
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-RESERVED_IDS = frozenset({"expired", "user", "auditoria"})
+RESERVED_IDS = frozenset({"expired", "user", "auditoria", "prorrogas"})
 """Words that are paths of the API beside `/tmpftp/{id}`."""
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"

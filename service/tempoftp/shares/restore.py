@@ -108,10 +108,10 @@ class _Restore:
         if entry.ftpuser != share.ftpuser and owner is None:
             return [_list(entry, "its id is another account's row here")]
         share.generation = entry.generation
-        self._move(share, target)
         self._fill(share, entry)
         if owner is not None:
             share.ftpuser, share.email = owner.name, owner.email
+        self._move(share, target)
         return [_tell(share.id, f"lives on the FTP host with generation {entry.generation}: {share.state}")]
 
     def _is_newer_wish(self, share: Share) -> bool:
@@ -202,6 +202,7 @@ class _Restore:
         copied = ("source", "ssh_user", "ssh_key_file", "size_probe", "local", "method", "reuse", "checksums")
         for name in (*copied, "writable"):
             setattr(share, name, getattr(entry, name))
+        share.asked_generation = entry.generation  # whose links these were is not known
         share.source_root = entry.source_root or ""
         share.lifetime_days = share.lifetime_confirmed = entry.lifetime_days
         share.ready_at, share.expires, share.path = entry.ready_at, entry.expires, entry.path
@@ -220,7 +221,9 @@ class _Restore:
 
     def _move(self, share: Share, target: State) -> None:
         for state in find_path(State(share.state), target):
-            transition(self._session, share, state, reason=_word("the FTP host has it"), author=AUTHOR)
+            # What lies between never happened: nobody is told of it.
+            why = _word("the FTP host has it")
+            transition(self._session, share, state, reason=why, author=AUTHOR, tell=state is target)
 
 
 def find_path(origin: State, target: State) -> list[State]:

@@ -83,12 +83,15 @@ def transition(
     author: str,
     run_id: str | None = None,
     request_id: str | None = None,
+    tell: bool = True,
 ) -> None:
     """Move a share to another state and write who, why and when to its history, in the caller's transaction.
 
+    What people are told of it is written beside it, unless `tell` says that it is only a step on the way.
     Nothing else writes `share.state`. Raises IllegalTransition when the table does not have it.
     """
     from tempoftp.shares.models import HistoryEntry, utc_now
+    from tempoftp.shares.notices import note_state
 
     origin = State(share.state)
     if to not in TRANSITIONS[origin]:
@@ -109,6 +112,8 @@ def transition(
             at=now,
         )
     )
+    if tell:
+        note_state(session, share)
 
 
 def record_change(

@@ -262,6 +262,6 @@ def plan_delay(eta: float | None, age: float) -> float:
     return latest if eta is None else min(max(eta, LOOK_AGAIN_MIN), latest)
 
 
-def plan_backoff(attempt: int) -> float:
+def plan_backoff(attempt: int, *, least: float = BACKOFF_MIN, most: float = LOOK_AGAIN_MAX) -> float:
     """Return the seconds until the next try after so many transient failures in a row: 2, 4, 8, 16, 30, 30 …"""
-    return min(BACKOFF_MIN * 2.0 ** min(attempt - 1, 10), LOOK_AGAIN_MAX)
+    return min(least * 2.0 ** min(attempt - 1, 10), most)

@@ -68,7 +68,7 @@ def describe_share(session: Session, settings: Settings, share: Share) -> dict[s
         "omitidos": {"total": share.skipped_total or 0, "lista": list(share.skipped or [])},
     }
     if state is State.LISTO:
-        answer |= _describe_access(settings, share, account, host)
+        answer |= describe_access(settings, share, account, host)
         answer["descargas"] = describe_downloads(session, share)
         if answer["password_tipo"] == "hash" and not (share.message or pending or paused):  # noqa: S105
             answer["mensaje"] = READY_WITH_EARLIER_PASSWORD
@@ -110,9 +110,10 @@ def describe_progress(share: Share) -> dict[str, Any]:
     }
 
 
-def _describe_access(
+def describe_access(
     settings: Settings, share: Share, account: Account, host: FtpHost | None
 ) -> dict[str, Any]:
+    """Return how to log in to a share that is ready, as it goes over the wire."""
     password, kind = show_password(account, share, reuse_password=settings.reuse_password)
     server: dict[str, Any] = ((host.facts or {}).get("server") or {}) if host is not None else {}
     return {

@@ -51,6 +51,7 @@ def build_settings(state_dir: Path, sources_file: Path) -> Settings:
         address_roles="127.0.0.1=operador",
         # A fuzz posts faster than any application.
         rate_writes="100000/minute",
+        rate_links="100000/minute",
     )
 
 

@@ -13,20 +13,27 @@ from flask.testing import FlaskClient
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from tempoftp.api.answers import ShareAnswer
+from tempoftp.api.ask_extension import ExtensionAnswer, ExtensionBody
 from tempoftp.api.audit_answers import AuditAnswer
 from tempoftp.api.block_share import BlockAnswer, BlockRequest
+from tempoftp.api.decide_extension import DecisionAnswer, GrantRequest, RefuseRequest
 from tempoftp.api.delete_account import AccountDeletionAnswer
 from tempoftp.api.delete_share import DeletionAnswer
 from tempoftp.api.expire_shares import ExpiryAnswer
 from tempoftp.api.get_events import EventsAnswer
 from tempoftp.api.get_health import HealthAnswer
+from tempoftp.api.get_link import LinkAnswer
 from tempoftp.api.get_root import RootAnswer
+from tempoftp.api.list_extensions import ExtensionsAnswer
 from tempoftp.api.list_shares import ListAnswer
 from tempoftp.api.patch_share import LifetimeAnswer, LifetimeRequest
 from tempoftp.api.pause_hosts import PauseAnswer, PauseRequest, ResumeRequest
 from tempoftp.api.post_audit import AuditOrder
 from tempoftp.api.post_share import AcceptedAnswer
+from tempoftp.api.renew_by_link import RenewAnswer, RenewRequest
+from tempoftp.api.reveal_credentials import CredentialsAnswer
 from tempoftp.api.rotate_password import PasswordAnswer
+from tempoftp.api.share_link import NewLinkAnswer, RevokedAnswer
 from tempoftp.api.unblock_share import UnblockRequest
 from tempoftp.cli.main import main
 from tempoftp.shares.requests import RESERVED_IDS, ShareRequest
@@ -54,6 +61,15 @@ EXAMPLES: dict[str, list[type[BaseModel]]] = {
     "DELETE /tmpftp/expired": [ExpiryAnswer],
     "GET /tmpftp/auditoria": [AuditAnswer],
     "POST /tmpftp/auditoria": [AuditOrder],
+    "GET /tmpftp/prorrogas": [ExtensionsAnswer],
+    "POST /tmpftp/{id}/prorroga/aceptar": [GrantRequest, DecisionAnswer],
+    "POST /tmpftp/{id}/prorroga/rechazar": [RefuseRequest, DecisionAnswer],
+    "POST /tmpftp/{id}/enlace": [NewLinkAnswer],
+    "DELETE /tmpftp/{id}/enlace": [RevokedAnswer],
+    "GET /enlace/{token}": [LinkAnswer],
+    "POST /enlace/{token}/credenciales": [CredentialsAnswer],
+    "POST /enlace/{token}/password": [RenewRequest, RenewAnswer],
+    "POST /enlace/{token}/prorroga": [ExtensionBody, ExtensionAnswer],
     "GET /": [RootAnswer],
     "GET /health": [HealthAnswer],
     "GET /openapi.json": [],

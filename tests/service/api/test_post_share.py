@@ -67,6 +67,7 @@ REFUSED_IDS = [
         "expired",
         "user",
         "auditoria",
+        "prorrogas",
         "ñ",
         "{{ 7*7 }}",
         "${X}",

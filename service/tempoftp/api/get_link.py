@@ -1,0 +1,53 @@
+"""`GET /enlace/{token}`: a share as its recipient sees it, who has a link and no token."""
+
+from __future__ import annotations
+
+from flask import Response
+from pydantic import BaseModel, Field
+
+from tempoftp.api.access import PUBLIC, allow
+from tempoftp.api.answers import ShareAnswer, answer_state
+from tempoftp.api.context import get_context
+from tempoftp.api.link_path import LinkPath
+from tempoftp.api.problems import document_refusals
+from tempoftp.api.routes import LINK_ROUTE, links
+from tempoftp.shares.extensions import Decision
+from tempoftp.shares.links import find_linked_share
+from tempoftp.shares.recipients import describe_for_recipient
+from tempoftp.shares.states import State
+
+
+class Extension(BaseModel):
+    """A request for more days."""
+
+    dias: int = Field(description="Days more than the share has; once granted, those that it got.")
+    motivo: str | None
+    estado: Decision
+    pedida: str = Field(description="ISO 8601, UTC.")
+    decidida: str | None
+    respuesta: str | None = Field(description="What the operator says to it.")
+
+
+class LinkAnswer(ShareAnswer):
+    """The share without its credentials, and what became of the last request for more days."""
+
+    vigencia_maxima: int = Field(description="Most days that a share may have.")
+    prorroga: Extension | None
+
+
+@links.get(
+    LINK_ROUTE,
+    summary="Estado de una solicitud para quien tiene su enlace",
+    responses={200: LinkAnswer, 202: LinkAnswer, **document_refusals(404, 503)},
+)
+@allow(PUBLIC)
+def get_link(path: LinkPath) -> Response:
+    """Answer 202 while the share is on its way, 200 once it has settled; never a password.
+
+    404 for a link that is none, has ended with its share or its time, or was revoked: all alike.
+    """
+    context = get_context()
+    with context.database.read() as session:
+        share = find_linked_share(session, context.settings, path.token)
+        body = describe_for_recipient(session, context.settings, share)
+        return answer_state(body, State(share.state), eta=share.eta)

@@ -1,0 +1,121 @@
+"""Mails to requesters: built with the standard library's message class, which refuses whatever would forge a header."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import ssl
+from datetime import UTC
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from tempoftp.notices.sending import Message, RecipientRefused, SendFailed, clean, cut_after
+from tempoftp.notices.texts import write_mail
+from tempoftp.settings import Settings, parse_sender
+from tempoftp.shares.notice_deliveries import Channel
+from tempoftp.shares.notices import Kind
+
+MAIL_CHANNEL = "correo"
+PERMANENT = 500
+NEVER_IN_ADDRESS = frozenset(' <>()[],;:"\\')
+"""What the service takes for an e-mail has none of these; here they would make several of one."""
+
+
+class Mailer:
+    """The mail server of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.smtp_host is not None  # noqa: S101 - who makes one has looked
+        self._settings = settings
+        self._host = settings.smtp_host
+        self.channel = Channel(MAIL_CHANNEL, frozenset(Kind))
+
+    def send(self, message: Message) -> None:
+        """Send one mail. Raises SendFailed, or RecipientRefused when the server knows no such mailbox."""
+        mail = build_mail(self._settings, message)
+        limit = self._settings.notice_timeout_seconds
+        server = self._prepare()
+        # Where the class knows its socket only after it has connected: it is looked for anew each time.
+        with cut_after(limit, lambda: _find_socket(server)) as was_cut:
+            try:
+                self._talk(server, mail)
+            except smtplib.SMTPRecipientsRefused as error:
+                raise _build_refusal(error) from None
+            except (smtplib.SMTPException, OSError, ValueError) as error:
+                if was_cut():
+                    raise SendFailed(f"{self._host}: not done after {limit:g} s") from None
+                raise SendFailed(f"{self._host}: {type(error).__name__}: {clean(error)}") from None
+            finally:
+                server.close()
+
+    def _prepare(self) -> smtplib.SMTP:
+        limit = self._settings.notice_timeout_seconds
+        if self._settings.smtp_tls == "tls":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(timeout=limit, context=self._build_context())
+        else:
+            server = smtplib.SMTP(timeout=limit)
+        # Given to the constructor it would connect there, out of reach of our time limit; TLS checks the name by it.
+        server._host = self._host  # type: ignore[attr-defined]
+        return server
+
+    def _talk(self, server: smtplib.SMTP, mail: EmailMessage) -> None:
+        code, greeting = server.connect(self._host, self._settings.smtp_port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, greeting)
+        if self._settings.smtp_tls == "starttls":
+            server.starttls(context=self._build_context())
+        if self._settings.smtp_user is not None and self._settings.smtp_password is not None:
+            server.login(self._settings.smtp_user, self._settings.smtp_password.get_secret_value())
+        server.send_message(mail)
+        # It has it. How it takes our leave changes nothing.
+        try:
+            server.quit()
+        except (smtplib.SMTPException, OSError):
+            return
+
+    def _build_context(self) -> ssl.SSLContext:
+        ca = self._settings.smtp_ca
+        return ssl.create_default_context(cafile=None if ca is None else str(ca))
+
+
+def build_mail(settings: Settings, message: Message) -> EmailMessage:
+    """Return a notice as a mail, text and HTML. Raises SendFailed for an address that no mail can go to."""
+    name, sender = parse_sender(settings.smtp_from or "")
+    text = write_mail(message, settings.notice_language)
+    mail = EmailMessage(policy=SMTP)
+    try:
+        mail["From"] = Address(name, addr_spec=sender)
+        mail["To"] = _build_address(message.email)
+        mail["Subject"] = text.subject
+    except (ValueError, IndexError) as error:
+        raise RecipientRefused(f"no mail can be addressed so: {clean(error)}") from None
+    mail["Date"] = format_datetime(message.at.astimezone(UTC))
+    mail["Message-ID"] = f"<{message.uid}@{sender.rpartition('@')[2]}>"
+    mail["X-Tempoftp-Notice"] = message.uid
+    # So that holiday answers do not come back.
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(text.plain)
+    mail.add_alternative(text.html, subtype="html")
+    mail["Content-Language"] = settings.notice_language
+    return mail
+
+
+def _build_address(email: str) -> Address:
+    local, _, domain = email.rpartition("@")
+    if not (local and domain) or not email.isprintable() or set(email) & NEVER_IN_ADDRESS:
+        raise ValueError("it is no address")
+    # A domain of other letters has a spelling that every server takes; a mailbox of such has none.
+    spelled = domain if domain.isascii() else domain.encode("idna").decode()
+    return Address(username=local, domain=spelled)
+
+
+def _build_refusal(error: smtplib.SMTPRecipientsRefused) -> SendFailed:
+    code, said = next(iter(error.recipients.values()))
+    text = f"the mail server refuses the recipient: {code} {clean(said.decode('utf-8', 'replace'))}"
+    return RecipientRefused(text) if code >= PERMANENT else SendFailed(text)
+
+
+def _find_socket(server: smtplib.SMTP) -> socket.socket | None:
+    return server.sock

@@ -1,0 +1,177 @@
+"""The worker's part: remind, spread new notices over the channels, and send what is due, one thread a channel.
+
+So that neither a slow mail server nor a dead webhook delays an expiry, a run, or one another.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from tempoftp.notices.mail import Mailer
+from tempoftp.notices.sending import Message, RecipientRefused, Sender, SendFailed
+from tempoftp.notices.webhooks import Webhook, read_webhooks
+from tempoftp.settings import Settings
+from tempoftp.shares.database import Database
+from tempoftp.shares.links import is_link_alive, make_link
+from tempoftp.shares.models import Notice, Share
+from tempoftp.shares.notice_deliveries import (
+    GIVEN_UP,
+    PENDING,
+    ClaimedDelivery,
+    claim_delivery,
+    find_due_channels,
+    find_orphans,
+    give_up_orphans,
+    is_anything_unspread,
+    mark_failed,
+    mark_sent,
+    spread_notices,
+)
+from tempoftp.shares.notices import find_expiring, note_expiring
+
+logger = logging.getLogger(__name__)
+
+REMIND_SECONDS = 30.0
+LEASE_MARGIN_SECONDS = 60.0
+"""A lease outlives the time limit of a sending by this: name look-ups have none of their own."""
+
+
+def build_senders(settings: Settings) -> list[Sender]:
+    """Return the channels of these settings. Raises SettingsError."""
+    senders: list[Sender] = [Mailer(settings)] if settings.smtp_host is not None else []
+    for entry in read_webhooks(settings):
+        senders.append(Webhook(entry, timeout_seconds=settings.notice_timeout_seconds))
+    return senders
+
+
+class Notifier:
+    """Delivers notices. One per worker process: `start`, `look` as often as one likes, `stop`."""
+
+    def __init__(self, settings: Settings, database: Database, senders: Sequence[Sender]) -> None:
+        self._settings = settings
+        self._database = database
+        self._senders = {sender.channel.name: sender for sender in senders}
+        self._due = {name: threading.Event() for name in self._senders}
+        self._stopping = threading.Event()
+        self._remind_at = 0.0
+        self._threads = [
+            threading.Thread(target=self._deliver, args=(name,), name=f"notices-{name}", daemon=True)
+            for name in self._senders
+        ]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The names of what it sends by."""
+        return tuple(self._senders)
+
+    def look(self) -> None:
+        """Write what has become due to be told, and have it sent. Returns at once."""
+        if time.monotonic() >= self._remind_at:
+            self._remind_at = time.monotonic() + REMIND_SECONDS
+            self._remind()
+            self._give_up_orphans()
+        with self._database.read() as session:
+            unspread = is_anything_unspread(session)
+        if unspread:
+            channels = [sender.channel for sender in self._senders.values()]
+            with self._database.write() as session:
+                spread_notices(session, channels, retry_hours=self._settings.notice_retry_hours)
+        with self._database.read() as session:
+            due = find_due_channels(session)
+        for name in due & set(self._due):
+            self._due[name].set()
+
+    def _remind(self) -> None:
+        with self._database.read() as session:
+            if not find_expiring(session, self._settings):
+                return
+        with self._database.write() as session:
+            noted = note_expiring(session, self._settings)
+        logger.info("soon to expire: %s", ",".join(noted))
+
+    def _give_up_orphans(self) -> None:
+        with self._database.read() as session:
+            if not find_orphans(session, set(self._senders)):
+                return
+        with self._database.write() as session:
+            orphans = give_up_orphans(session, set(self._senders))
+        for orphan in orphans:
+            logger.warning("a notice was given up: channel=%s is not configured any more", orphan.channel)
+
+    def start(self) -> None:
+        """Start to send."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Begin no sending any more, and wait for those under way: each has its time limit."""
+        self._stopping.set()
+        for event in self._due.values():
+            event.set()
+        deadline = time.monotonic() + self._settings.notice_timeout_seconds
+        for thread in self._threads:
+            thread.join(max(deadline - time.monotonic(), 0))
+
+    def _deliver(self, name: str) -> None:
+        while not self._stopping.is_set():
+            self._due[name].wait()
+            self._due[name].clear()
+            try:
+                while not self._stopping.is_set() and self.deliver_next(name):
+                    pass
+            except SQLAlchemyError as error:
+                # The next look finds it again.
+                logger.warning("notices by %s wait for the database: %s", name, type(error).__name__)
+            except Exception:
+                logger.exception("notices by %s stumbled; the next look goes on", name)
+
+    def deliver_next(self, name: str) -> bool:
+        """Send the delivery of a channel that is due for longest; False when there is none."""
+        seconds = self._settings.notice_timeout_seconds + LEASE_MARGIN_SECONDS
+        with self._database.write() as session:
+            claimed = claim_delivery(session, name, uuid.uuid4().hex, lease_seconds=seconds)
+        if claimed is None:
+            return False
+        notice = claimed.notice
+        try:
+            self._senders[name].send(self._build_message(notice))
+        except SQLAlchemyError:
+            raise
+        except SendFailed as error:
+            self._note_failure(name, claimed, error)
+            return True
+        except Exception as error:
+            # A notice that cannot even be written stands in nobody's way, and ends as any that fails.
+            logger.exception("the notice %s by %s cannot be made", notice.uid, name)
+            self._note_failure(name, claimed, SendFailed(type(error).__name__))
+            return True
+        with self._database.write() as session:
+            mark_sent(session, claimed)
+        logger.info("told: %s of %s by %s [%s]", notice.kind, notice.share_id, name, notice.uid)
+        return True
+
+    def _build_message(self, notice: Notice) -> Message:
+        with self._database.read() as session:
+            share = session.get_one(Share, notice.share_id)
+            is_same = share.asked_generation == notice.generation and share.email == notice.email
+            link = make_link(self._settings, share) if is_same and is_link_alive(share) else None
+        return Message(notice.uid, notice.kind, notice.at, notice.email, notice.data, link)
+
+    def _note_failure(self, name: str, claimed: ClaimedDelivery, error: SendFailed) -> None:
+        refused = isinstance(error, RecipientRefused)
+        with self._database.write() as session:
+            state = mark_failed(session, claimed, str(error), refused=refused)
+        notice = claimed.notice
+        told = (notice.kind, notice.share_id, name, notice.uid, error)
+        if state == PENDING:
+            logger.warning("not told yet: %s of %s by %s [%s]: %s", *told)
+        elif state == GIVEN_UP:
+            logger.error("given up: %s of %s by %s [%s]: %s", *told)
+        else:
+            logger.error("refused: %s of %s by %s [%s]: %s", *told)

@@ -1,0 +1,77 @@
+"""The words of the mails: one template a kind, in each language, filled with what the notice tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import jinja2
+
+from tempoftp.notices.sending import Message
+
+SIZES = ("bytes", "kB", "MB", "GB", "TB", "PB")
+SUBJECT_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class MailText:
+    """A mail's words."""
+
+    subject: str
+    plain: str
+    html: str
+
+
+def write_mail(message: Message, language: str) -> MailText:
+    """Return the words of one notice. The same template makes the text and, escaped, the paragraphs of the HTML."""
+    template = _build_environment().get_template(f"{message.kind}.{language}.txt.j2")
+    values = {"share": message.data, "link": message.link, "at": message.at}
+    plain = template.render(values)
+    subject, _, body = plain.partition("\n")
+    paragraphs = [part.splitlines() for part in body.strip().split("\n\n")]
+    html = _build_environment().get_template("mail.html.j2")
+    return MailText(
+        subject=_shorten(_write_line(subject)),
+        plain=body.strip() + "\n",
+        html=html.render(paragraphs=paragraphs, link=message.link, language=language, subject=subject),
+    )
+
+
+@cache
+def _build_environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tempoftp.notices"),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"when": _write_moment, "size": _write_size, "line": _write_line}
+    return environment
+
+
+def _shorten(subject: str) -> str:
+    return subject if len(subject) <= SUBJECT_LENGTH else subject[: SUBJECT_LENGTH - 1] + "…"
+
+
+def _write_line(value: object) -> str:
+    """Nothing that was sent to us begins a line of its own: it could say what it liked."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+
+
+def _write_moment(value: datetime | str | None) -> str:
+    if value is None:
+        return "–"
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _write_size(value: Any) -> str:
+    if value is None:
+        return "–"
+    size, unit = float(value), 0
+    while size >= 1000 and unit < len(SIZES) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.0f} {SIZES[unit]}" if unit == 0 else f"{size:.1f} {SIZES[unit]}"

@@ -1,0 +1,164 @@
+"""More days: a recipient asks for them, an operator grants or refuses.
+
+A share has at most one request that waits; asking again changes it. It falls with the share it is about.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from tempoftp.settings import Settings
+from tempoftp.shares.database import database_now
+from tempoftp.shares.errors import ExtensionNotFound, IllegalTransition, InvalidRequest
+from tempoftp.shares.lifetime import request_lifetime
+from tempoftp.shares.models import ExtensionRequest, Share
+from tempoftp.shares.states import DELIVERED, ON_ITS_WAY, record_change
+from tempoftp.shares.times import write_time
+from tempoftp.shares.views import find_share
+
+EXTENSIBLE = ON_ITS_WAY | DELIVERED
+LIST_LIMIT = 1000
+
+
+class Decision(enum.StrEnum):
+    """What became of a request, as it goes over the wire."""
+
+    PENDING = "pendiente"
+    GRANTED = "aceptada"
+    REFUSED = "rechazada"
+
+
+def ask_extension(
+    session: Session, settings: Settings, share: Share, days: int, reason: str | None, *, author: str
+) -> ExtensionRequest:
+    """Write down that a share's recipient wants so many days more, inside a write transaction.
+
+    Raises IllegalTransition for a share that is over or has failed, InvalidRequest for more than it may have.
+    """
+    if share.state not in EXTENSIBLE:
+        raise IllegalTransition(f"la solicitud está en {share.state}; ya no se le pueden dar más días")
+    _check_days(settings, share, days)
+    now = database_now(session)
+    request = _find_pending(session, share)
+    if request is None:
+        request = ExtensionRequest(
+            share_id=share.id, generation=share.asked_generation, state=Decision.PENDING, days=days
+        )
+        session.add(request)
+    request.days, request.reason, request.asked_at = days, reason, now
+    record_change(session, share, reason=f"{days} more days asked for", author=author)
+    session.flush()
+    return request
+
+
+def list_extensions(session: Session, decision: Decision = Decision.PENDING) -> list[dict[str, Any]]:
+    """Return the requests about shares that live, those asked for first come first."""
+    query = (
+        select(ExtensionRequest, Share)
+        .join(Share, _is_about(Share))
+        .where(ExtensionRequest.state == decision, Share.state.in_(EXTENSIBLE))
+        .order_by(ExtensionRequest.asked_at, ExtensionRequest.number)
+        .limit(LIST_LIMIT)
+    )
+    return [
+        {
+            "id": share.id,
+            "email": share.email,
+            "status": str(share.state),
+            "vigencia": share.lifetime_days,
+            "expira": write_time(share.expires),
+            **describe_extension(request),
+        }
+        for request, share in session.execute(query)
+    ]
+
+
+def grant_extension(
+    session: Session, settings: Settings, share_id: str, days: int | None, *, author: str, request_id: str
+) -> Share:
+    """Give a share the days that were asked for, or others. Commit, then wake its host.
+
+    Raises ShareNotFound, ExtensionNotFound, and what `request_lifetime` raises.
+    """
+    share = find_share(session, share_id, None)
+    request = _get_pending(session, share)
+    days = request.days if days is None else days
+    _check_days(settings, share, days)
+    total = share.lifetime_days + days
+    request_lifetime(session, settings, share_id, total, author=author, request_id=request_id)
+    request.days = days
+    _decide(session, request, Decision.GRANTED, author, None)
+    return share
+
+
+def refuse_extension(
+    session: Session, share_id: str, answer: str | None, *, author: str, request_id: str
+) -> Share:
+    """Leave a share its days; `answer` is told to who asked. Raises ShareNotFound, ExtensionNotFound."""
+    share = find_share(session, share_id, None)
+    request = _get_pending(session, share)
+    _decide(session, request, Decision.REFUSED, author, answer)
+    share.request_id = request_id
+    record_change(session, share, reason=f"{request.days} more days refused", author=author)
+    return share
+
+
+def find_last_extension(session: Session, share: Share) -> ExtensionRequest | None:
+    """Return what was asked for last, decided or not."""
+    query = select(ExtensionRequest).where(
+        ExtensionRequest.share_id == share.id, ExtensionRequest.generation == share.asked_generation
+    )
+    return session.scalar(query.order_by(ExtensionRequest.number.desc()).limit(1))
+
+
+def describe_extension(request: ExtensionRequest) -> dict[str, Any]:
+    """Return a request as it goes over the wire."""
+    return {
+        "dias": request.days,
+        "motivo": request.reason,
+        "estado": request.state,
+        "pedida": write_time(request.asked_at),
+        "decidida": write_time(request.decided_at),
+        "respuesta": request.answer,
+    }
+
+
+def _check_days(settings: Settings, share: Share, days: int) -> None:
+    left = settings.lifetime_max - share.lifetime_days
+    if left < 1:
+        raise InvalidRequest(
+            "dias", f"la solicitud ya tiene los {settings.lifetime_max} días que puede tener"
+        )
+    if not 1 <= days <= left:
+        raise InvalidRequest("dias", f"dias debe ser de 1 a {left}")
+
+
+def _is_about(share: type[Share]) -> Any:
+    return and_(share.id == ExtensionRequest.share_id, share.asked_generation == ExtensionRequest.generation)
+
+
+def _find_pending(session: Session, share: Share) -> ExtensionRequest | None:
+    query = select(ExtensionRequest).where(
+        ExtensionRequest.share_id == share.id,
+        ExtensionRequest.generation == share.asked_generation,
+        ExtensionRequest.state == Decision.PENDING,
+    )
+    return session.scalar(query.order_by(ExtensionRequest.number).limit(1).with_for_update())
+
+
+def _get_pending(session: Session, share: Share) -> ExtensionRequest:
+    request = _find_pending(session, share)
+    if request is None:
+        raise ExtensionNotFound("nadie espera más días para esta solicitud, o ya se decidió")
+    return request
+
+
+def _decide(
+    session: Session, request: ExtensionRequest, decision: Decision, author: str, answer: str | None
+) -> None:
+    request.state, request.decided_by, request.answer = decision, author, answer
+    request.decided_at = database_now(session)
