@@ -17,6 +17,8 @@ from tempoftp.api import (  # noqa: F401 - each puts its route on a blueprint
     get_audit,
     get_events,
     get_health,
+    get_log,
+    get_metrics,
     get_openapi,
     get_root,
     get_share,
@@ -33,6 +35,7 @@ from tempoftp.api import (  # noqa: F401 - each puts its route on a blueprint
 from tempoftp.api.access import init_access, init_identity
 from tempoftp.api.body import init_body_limit
 from tempoftp.api.context import ApiContext, init_context
+from tempoftp.api.measuring import init_measuring
 from tempoftp.api.problems import build_validation_problem, init_problems
 from tempoftp.api.rate_limits import init_rate_limits
 from tempoftp.api.request_id import init_request_id
@@ -67,6 +70,7 @@ def create_app(settings: Settings) -> Flask:
     # A redirect to a tidier path would answer a share's id with something that is not one.
     app.url_map.merge_slashes = False
     init_context(app, ApiContext(settings, open_database(settings), KeyCheck(settings.build_fernet())))
+    init_measuring(app)
     init_request_id(app)
     init_problems(app)
     init_identity(app, settings)

@@ -257,7 +257,7 @@ class Worker:
                 return
         with self._database.write() as session:
             expired = [share.id for share in sweep_expired(session)]
-        logger.info("shares have expired: %s", ",".join(expired))
+        logger.info("shares have expired", extra={"shares": expired})
 
     def reconcile(self) -> None:
         """Wake what is due by the rows, whatever became of its wake-up, and hosts not heard of for a while."""
@@ -318,9 +318,7 @@ def run_worker(settings: Settings) -> None:
 
     worker = Worker(settings, work_on, database, runner.hash_ahead)
     worker.start()
-    logger.info(
-        "worker started: hosts=%s simulated=%s", ",".join(settings.ftp_host_names), settings.simulacro
-    )
+    logger.info("worker started", extra={"hosts": settings.ftp_host_names, "simulated": settings.simulacro})
     try:
         while not stop.wait(60):
             pass
