@@ -7,6 +7,7 @@ from importlib.metadata import version
 from flask import Flask, Response
 from flask.json.provider import DefaultJSONProvider
 from flask_openapi3.models.info import Info
+from flask_openapi3.models.license import License
 from flask_openapi3.openapi import OpenAPI
 
 from tempoftp.api import (  # noqa: F401 - each puts its route on a blueprint
@@ -15,6 +16,7 @@ from tempoftp.api import (  # noqa: F401 - each puts its route on a blueprint
     delete_share,
     expire_shares,
     get_audit,
+    get_docs,
     get_events,
     get_health,
     get_log,
@@ -60,9 +62,22 @@ def create_app(settings: Settings) -> Flask:
     """
     app = OpenAPI(
         "tempoftp",
-        info=Info(title="tempoftp", version=version("tempoftp")),
+        info=Info(
+            title="tempoftp",
+            version=version("tempoftp"),
+            description="Temporary FTP accounts with a copy of just the data somebody asked for. Texts and names of "
+            "fields are Spanish. `docs/api.md` says the same at length.",
+            license=License(name="GPL-3.0-or-later", identifier="GPL-3.0-or-later"),
+        ),
         doc_ui=False,
-        security_schemes={routes.SECURITY_SCHEME: {"type": "http", "scheme": "bearer"}},
+        security_schemes={
+            routes.SECURITY_SCHEME: {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A token that the operator made (`tempoftp token create`). A host whose address is "
+                "mapped (`TEMPOFTP_ADDRESS_ROLES`) needs none.",
+            }
+        },
         validation_error_callback=build_validation_problem,
         static_folder=None,
     )
