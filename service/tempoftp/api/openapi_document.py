@@ -98,8 +98,8 @@ def _build_request_id() -> dict[str, Any]:
         "name": HEADER,
         "in": "header",
         "required": False,
-        "description": "An identifier of your own for this request; one that is not well-formed is replaced.",
-        "schema": {"type": "string", "pattern": f"^{PATTERN}$"},
+        "description": f"An identifier of your own for this request. One that is not `{PATTERN}` is replaced.",
+        "schema": {"type": "string"},
     }
 
 
@@ -107,7 +107,7 @@ def _complete_operation(operation: Document, view: Any) -> None:
     role = read_allowed(view)
     operation["description"] = "\n\n".join(filter(None, (operation.get("description"), _ROLES[role])))
     # With a role's name in it, as OpenAPI 3.1 has it for schemes that know no scopes.
-    operation["security"] = [{}] if role is PUBLIC else [{SECURITY_SCHEME: [role.value]}]
+    operation["security"] = [] if role is PUBLIC else [{SECURITY_SCHEME: [role.value]}]
     operation.setdefault("parameters", []).append({"$ref": f"#/components/parameters/{HEADER}"})
     if is_body_optional(view):
         operation["requestBody"]["required"] = False
@@ -115,6 +115,8 @@ def _complete_operation(operation: Document, view: Any) -> None:
     if _LIBRARY_ERROR in str(responses.get("422")):
         del responses["422"]  # added on every route, also where nothing can be wrong
     for status, response in responses.items():
+        if "text/html" in response["content"] and int(status) >= 400:
+            continue  # the HTTP server's own, which has none of our headers
         names = (HEADER, *_HEADERS_OF_STATUS.get(status, ()))
         if status.startswith("2"):
             names += _HEADERS_OF_OPERATION.get(operation["operationId"], ())

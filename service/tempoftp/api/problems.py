@@ -277,6 +277,17 @@ def init_problems(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_failure)
 
 
+def document_limits() -> dict[str | int, Any]:
+    """The OpenAPI descriptions of what the HTTP server refuses by itself, before the API sees it: as HTML."""
+    return {
+        http_status: {
+            "description": f"{_HTTP_TEXTS[http_status][0]}. Answered before the API sees the request.",
+            "content": {"text/html": {"schema": {"type": "string"}}},
+        }
+        for http_status in (414, 431)
+    }
+
+
 def document_refusals(*http_statuses: int) -> dict[str | int, Any]:
     """The OpenAPI descriptions of an endpoint's refusals."""
     schema = {"$ref": f"#/components/schemas/{ProblemDocument.__name__}"}

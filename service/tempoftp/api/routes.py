@@ -10,7 +10,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 
 from tempoftp.api.body import require_json_object
-from tempoftp.api.problems import document_refusals
+from tempoftp.api.problems import document_limits, document_refusals
 
 SHARES_ROUTE = "/tmpftp"  # noqa: S108 - a route, not a folder
 SHARE_ROUTE = f"{SHARES_ROUTE}/<id>"
@@ -28,7 +28,7 @@ def _make_blueprint(name: str, tag: Tag, *refusals: int) -> APIBlueprint:
         name,
         __name__,
         abp_tags=[tag],
-        abp_responses=document_refusals(*refusals),
+        abp_responses=document_refusals(*refusals) | document_limits(),
         operation_id_callback=name_operation,
     )
 

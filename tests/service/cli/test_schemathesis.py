@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -25,29 +26,30 @@ CHECKS = (
 def test_no_answer_is_undocumented(tmp_path: Path, make_environ, wait_for_answer) -> None:
     environ = make_environ(
         tmp_path,
-        # Nobody works on what is asked: what waits for it is answered at once.
         TEMPOFTP_DELETION_WAIT_SECONDS="0",
         TEMPOFTP_AUDIT_WAIT_SECONDS="0",
         TEMPOFTP_RATE_READS="1000000/minute",
         TEMPOFTP_RATE_WRITES="1000000/minute",
-        TEMPOFTP_ADDRESS_ROLES="127.0.0.1=operador",
+        TEMPOFTP_RATE_STRANGERS="1000000/minute",
     )
     url = f"http://127.0.0.1:{environ['TEMPOFTP_PORT']}"
     log = tmp_path / "log"
-    with (
-        log.open("w") as file,
-        subprocess.Popen([TEMPOFTP, "serve"], env=environ, stdout=file, stderr=file) as api,
-    ):
-        try:
-            wait_for_answer(f"{url}/", [api], log)
-            done = run_schemathesis(f"{url}/openapi.json", tmp_path)
-        finally:
-            api.terminate()
+    with log.open("w") as file, ExitStack() as stack:
+        processes = []
+        for command in ("serve", "worker"):
+            process = subprocess.Popen([TEMPOFTP, command], env=environ, stdout=file, stderr=file)
+            stack.callback(process.wait, 60)
+            stack.callback(process.terminate)
+            processes.append(process)
+        wait_for_answer(f"{url}/health", processes, log)
+        done = run_schemathesis(f"{url}/openapi.json", environ["TEMPOFTP_TOKEN"], tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "Authentication failed" not in done.stdout
+    assert "Rate limited" not in done.stdout
     assert "Traceback" not in log.read_text()
 
 
-def run_schemathesis(url: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run_schemathesis(url: str, token: str, folder: Path) -> subprocess.CompletedProcess[str]:
     program = str(Path(sys.executable).with_name("schemathesis"))
     return subprocess.run(
         [
@@ -61,7 +63,13 @@ def run_schemathesis(url: str, folder: Path) -> subprocess.CompletedProcess[str]
                 "--phases",
                 "examples,coverage,fuzzing",
             ),
-            *("--max-examples", "4", "--generation-deterministic", "--generation-database", "none"),
+            *(
+                "--max-examples",
+                "4",
+                "--generation-deterministic",
+                "--header",
+                f"Authorization: Bearer {token}",
+            ),
         ],
         cwd=folder,
         capture_output=True,
