@@ -70,7 +70,9 @@ def test_the_openapi_document_says_who_may(app: Flask, client: FlaskClient) -> N
         path = re.sub(r"<([^>]+)>", r"{\1}", rule.rule)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             operation = paths[path][method.lower()]
-            assert operation.get("security", []) == ([] if role is PUBLIC else [{"token": [role.value]}]), path
+            assert operation.get("security", []) == ([] if role is PUBLIC else [{"token": [role.value]}]), (
+                path
+            )
             declared = set(operation["responses"]) & {"401", "403", "429"}
             needed = {"429"} | ({"401"} if role is not PUBLIC else set())
             needed |= {"403"} if role is Role.OPERADOR else set()
