@@ -52,7 +52,7 @@ class Auditor:
             logger.warning("audit failed: %s", failure.error.message, extra=run)
             with self.database.write() as session:
                 apply_audit_failure(session, ftp_host, failure.error)
-                count_run(session, ftp_host, "audit", failure.error.error_class, time.monotonic() - begun)
+            self._count(ftp_host, begun, failure.error.error_class)
             return True
         with self.database.write() as session:
             audit = apply_audit(session, self.settings, asked, outcome, started)
@@ -61,13 +61,16 @@ class Auditor:
                 for share in (find_undead(session, ftp_host, outcome.facts) if repair else ())
             ]
             stale, count = audit.stale_reason, len(audit.findings or ())
-            count_run(session, ftp_host, "audit", DONE, time.monotonic() - begun)
+        self._count(ftp_host, begun, DONE)
         if stale is not None:
             logger.error("host is held: %s", stale, extra=run)
         if undead:
             self._end_again(ftp_host, undead)
         logger.info("audit ends", extra=run | {"findings": count})
         return True
+
+    def _count(self, ftp_host: str, begun: float, outcome: str) -> None:
+        count_run(self.database, ftp_host, "audit", outcome, time.monotonic() - begun)
 
     def _audit(self, request: AuditRequest) -> AuditOutcome:
         outcome = self.provisioner.audit(request, self.should_stop)

@@ -181,11 +181,13 @@ class HostRunner:
             logger.info("run abandoned; its shares stay due", extra=values)
             with self.database.write() as session:
                 release_leases(session, claim.run_id)
-                _end_run(session, claim, begun, ABANDONED)
+                _end_run(session, claim.run_id, None)
+            self._count(claim, begun, ABANDONED)
             return
         with self.database.write() as session:
             applied = apply_outcome(session, self.settings, claim, outcome)
-            _end_run(session, claim, begun, DONE)
+            _end_run(session, claim.run_id, None)
+        self._count(claim, begun, DONE)
         self._report(claim, applied, outcome)
 
     def _run(self, request: RunRequest) -> Outcome:
@@ -261,8 +263,13 @@ class HostRunner:
         logger.warning("run failed: %s", error.message, extra=values)
         with self.database.write() as session:
             applied = apply_failure(session, self.settings, claim, error)
-            _end_run(session, claim, begun, error.error_class, error)
+            _end_run(session, claim.run_id, error)
+        self._count(claim, begun, error.error_class)
         self._report(claim, applied, None)
+
+    def _count(self, claim: Claim, begun: float, outcome: str) -> None:
+        seconds = time.monotonic() - begun
+        count_run(self.database, claim.ftp_host, "shares", outcome, seconds, shares=len(claim.generations))
 
     def _report(self, claim: Claim, applied: Applied, outcome: Outcome | None) -> None:
         results = {result.id: result for result in outcome.shares} if outcome is not None else {}
@@ -335,13 +342,9 @@ def _read_schemes(session: Session, ftp_host: str) -> list[str] | None:
     return [str(scheme) for scheme in schemes] if schemes else None
 
 
-def _end_run(
-    session: Session, claim: Claim, begun: float, outcome: str, error: ShareError | None = None
-) -> None:
-    run = session.get(Run, claim.run_id)
+def _end_run(session: Session, run_id: str, error: ShareError | None) -> None:
+    run = session.get(Run, run_id)
     if run is not None:
         run.ended_at = utc_now()
         if error is not None:
             run.error_class, run.error_message = error.error_class, error.message
-    seconds = time.monotonic() - begun
-    count_run(session, claim.ftp_host, "shares", outcome, seconds, shares=len(claim.generations))

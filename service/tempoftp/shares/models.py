@@ -286,7 +286,7 @@ class Run(Base):
 
 
 class RunTotal(Base):
-    """Ended runs of one kind and outcome on an FTP host that took about as long, counted where they end."""
+    """Ended runs of one kind and outcome on an FTP host that took about as long."""
 
     __tablename__ = "run_totals"
 

@@ -1,24 +1,29 @@
-"""Runs, counted where they end: in the transaction that writes their outcome, so that no process has to remember them.
+"""Runs, counted in the database by the worker that ends them, so that no process has to remember them.
 
 `GET /metrics` reads a few rows of this instead of all runs there ever were.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import CursorResult, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from tempoftp.shares.database import Database
 from tempoftp.shares.models import RunTotal
+
+logger = logging.getLogger(__name__)
 
 Kind = Literal["shares", "audit"]
 DONE = "done"
 ABANDONED = "abandoned"
 INFINITY = "+Inf"
+TRIES = 3
 BUCKETS = ("0.5", "1", "2", "3", "5", "10", "20", "30", "60", "120", "300")
 """Upper bounds in seconds. A run with a standing-by Ansible takes one to five; one is stopped after 300."""
 
@@ -37,18 +42,21 @@ class RunDurations:
 
 
 def count_run(
-    session: Session, ftp_host: str, kind: Kind, outcome: str, seconds: float, *, shares: int = 0
+    database: Database, ftp_host: str, kind: Kind, outcome: str, seconds: float, *, shares: int = 0
 ) -> None:
-    """Count a run that ends, in the caller's write transaction."""
+    """Count a run that has ended, in a transaction of its own: no count is worth an outcome that is lost with it."""
     bucket = next((bound for bound in BUCKETS if seconds <= float(bound)), INFINITY)
     key = {"ftp_host": ftp_host, "kind": kind, "outcome": outcome, "bucket": bucket}
-    if _add(session, key, seconds, shares):
-        return
-    try:
-        with session.begin_nested():
-            session.add(RunTotal(**key, runs=1, seconds=seconds, shares=shares))
-    except IntegrityError:  # another worker counted its first one of this kind at the same moment
-        _add(session, key, seconds, shares)
+    for _ in range(TRIES):
+        try:
+            with database.write() as session:
+                if not _add(session, key, seconds, shares):
+                    session.add(RunTotal(**key, runs=1, seconds=seconds, shares=shares))
+            return
+        except DBAPIError as error:
+            # Another worker counted its first one of this kind at the same moment (a duplicate, or a deadlock).
+            failure = type(error).__name__
+    logger.warning("a run was not counted: %s", failure, extra={"host": ftp_host})
 
 
 def _add(session: Session, key: dict[str, str], seconds: float, shares: int) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from sqlalchemy import text
+
 from tempoftp.runs.run_host import HostRunner
 from tempoftp.shares.database import Database
 from tempoftp.shares.models import RunTotal
@@ -11,9 +14,8 @@ from tempoftp.shares.run_totals import BUCKETS, INFINITY, count_run, read_run_to
 
 
 def test_a_run_counts_once_in_every_bucket_it_fits(database: Database) -> None:
-    with database.write() as session:
-        for seconds in (0.4, 0.5, 4, 1000):
-            count_run(session, "ftp1", "shares", "done", seconds, shares=2)
+    for seconds in (0.4, 0.5, 4, 1000):
+        count_run(database, "ftp1", "shares", "done", seconds, shares=2)
     with database.read() as session:
         (total,) = read_run_totals(session)
     assert dict(total.buckets) == {bound: 2 if float(bound) < 5 else 3 for bound in BUCKETS} | {INFINITY: 4}
@@ -22,11 +24,10 @@ def test_a_run_counts_once_in_every_bucket_it_fits(database: Database) -> None:
 
 
 def test_hosts_kinds_and_outcomes_are_apart(database: Database) -> None:
-    with database.write() as session:
-        count_run(session, "ftp1", "shares", "done", 1)
-        count_run(session, "ftp2", "shares", "done", 1)
-        count_run(session, "ftp1", "audit", "done", 1)
-        count_run(session, "ftp1", "shares", "run_failed", 1)
+    count_run(database, "ftp1", "shares", "done", 1)
+    count_run(database, "ftp2", "shares", "done", 1)
+    count_run(database, "ftp1", "audit", "done", 1)
+    count_run(database, "ftp1", "shares", "run_failed", 1)
     with database.read() as session:
         found = [(total.ftp_host, total.kind, total.outcome) for total in read_run_totals(session)]
     assert found == [
@@ -39,13 +40,21 @@ def test_hosts_kinds_and_outcomes_are_apart(database: Database) -> None:
 
 def test_counts_of_several_at_once_all_arrive(database: Database) -> None:
     def count(_number: int) -> None:
-        with database.write() as session:
-            count_run(session, "ftp1", "shares", "done", 1)
+        count_run(database, "ftp1", "shares", "done", 1)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(count, range(40)))
     with database.read() as session:
         assert read_run_totals(session)[0].buckets[-1] == (INFINITY, 40)
+
+
+def test_a_run_that_cannot_be_counted_is_a_warning_and_no_more(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    with database.write() as session:
+        session.execute(text("DROP TABLE run_totals"))
+    count_run(database, "ftp1", "shares", "done", 1)
+    assert "was not counted" in caplog.text
 
 
 def test_a_bucket_of_an_earlier_release_still_counts(database: Database) -> None:
