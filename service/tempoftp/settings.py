@@ -268,6 +268,10 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least level of what goes to the journal: DEBUG, INFO, WARNING or ERROR."
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="`json`: one JSON object a line, for whatever collects logs; `text`: the same for people.",
+    )
     rsync_ssh_user: str = Field(
         default="lanotadm",
         validation_alias=AliasChoices("RSYNC_SSH_USER"),

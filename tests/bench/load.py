@@ -25,7 +25,7 @@ PEOPLE = 100
 # Threads of the sending application; each has one open connection.
 SENDERS = 16
 SETTLE_SECONDS = 900.0
-ACCESS_LINE = re.compile(r'"POST /tmpftp HTTP/1\.1" \d+ \d+ (\d+)ms ')
+ACCESS_LINE = re.compile(r" request method=POST route=/tmpftp status=\d+ ms=([0-9.]+) ")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def read_own_seconds(access_log: Path, begins: int) -> list[float]:
     with access_log.open("rb") as log:
         log.seek(begins)
         text = log.read().decode("utf-8", "replace")
-    return [int(found) / 1000 for found in ACCESS_LINE.findall(text)]
+    return [float(found) / 1000 for found in ACCESS_LINE.findall(text)]
 
 
 def percentile(values: Sequence[float], share: float) -> float:

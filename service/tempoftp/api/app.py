@@ -7,6 +7,7 @@ from importlib.metadata import version
 from flask import Flask, Response
 from flask.json.provider import DefaultJSONProvider
 from flask_openapi3.models.info import Info
+from flask_openapi3.models.license import License
 from flask_openapi3.openapi import OpenAPI
 
 from tempoftp.api import (  # noqa: F401 - each puts its route on a blueprint
@@ -17,9 +18,12 @@ from tempoftp.api import (  # noqa: F401 - each puts its route on a blueprint
     delete_share,
     expire_shares,
     get_audit,
+    get_docs,
     get_events,
     get_health,
     get_link,
+    get_log,
+    get_metrics,
     get_openapi,
     get_root,
     get_share,
@@ -40,6 +44,7 @@ from tempoftp.api import (  # noqa: F401 - each puts its route on a blueprint
 from tempoftp.api.access import init_access, init_identity
 from tempoftp.api.body import init_body_limit
 from tempoftp.api.context import ApiContext, init_context
+from tempoftp.api.measuring import init_measuring
 from tempoftp.api.problems import build_validation_problem, init_problems
 from tempoftp.api.rate_limits import init_rate_limits
 from tempoftp.api.request_id import init_request_id
@@ -64,9 +69,22 @@ def create_app(settings: Settings) -> Flask:
     """
     app = OpenAPI(
         "tempoftp",
-        info=Info(title="tempoftp", version=version("tempoftp")),
+        info=Info(
+            title="tempoftp",
+            version=version("tempoftp"),
+            description="Temporary FTP accounts with a copy of just the data somebody asked for. Texts and names of "
+            "fields are Spanish. `docs/api.md` says the same at length.",
+            license=License(name="GPL-3.0-or-later", identifier="GPL-3.0-or-later"),
+        ),
         doc_ui=False,
-        security_schemes={routes.SECURITY_SCHEME: {"type": "http", "scheme": "bearer"}},
+        security_schemes={
+            routes.SECURITY_SCHEME: {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A token that the operator made (`tempoftp token create`). A host whose address is "
+                "mapped (`TEMPOFTP_ADDRESS_ROLES`) needs none.",
+            }
+        },
         validation_error_callback=build_validation_problem,
         static_folder=None,
     )
@@ -74,6 +92,7 @@ def create_app(settings: Settings) -> Flask:
     # A redirect to a tidier path would answer a share's id with something that is not one.
     app.url_map.merge_slashes = False
     init_context(app, ApiContext(settings, open_database(settings), KeyCheck(settings.build_fernet())))
+    init_measuring(app)
     init_request_id(app)
     init_problems(app)
     init_identity(app, settings)

@@ -26,7 +26,8 @@ def require_json_object() -> None:
     """
     if not request.is_json:
         raise UnsupportedMediaType
-    if _is_body_optional() and not request.content_length and "Transfer-Encoding" not in request.headers:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if is_body_optional(view) and not request.content_length and "Transfer-Encoding" not in request.headers:
         return
     _refuse_truncated_body()
     try:
@@ -60,8 +61,9 @@ def allow_empty(view: View) -> View:
     return view
 
 
-def _is_body_optional() -> bool:
-    return bool(getattr(current_app.view_functions.get(request.endpoint or ""), _ATTRIBUTE, False))
+def is_body_optional(view: Callable[..., Any] | None) -> bool:
+    """Whether the body of a view's requests may be left out."""
+    return bool(getattr(view, _ATTRIBUTE, False))
 
 
 class OptionalBody(BaseModel):

@@ -11,6 +11,7 @@ from typing import cast
 from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
+from tempoftp.api.metrics import RequestMeasures
 from tempoftp.settings import Settings
 from tempoftp.shares.database import Database
 from tempoftp.shares.keys import KeyCheck
@@ -24,7 +25,7 @@ STREAM_SLOTS = 8
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """What one application has: settings, database, what is known of its keys, and slots.
+    """What one application has: settings, database, what is known of its keys, counts and slots.
 
     The slots bound how many of its requests may wait for a change, or stream events, at once.
     """
@@ -32,6 +33,7 @@ class ApiContext:
     settings: Settings
     database: Database
     key_check: KeyCheck
+    requests: RequestMeasures = field(default_factory=RequestMeasures)
     waiting_slots: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(WAITING_SLOTS)
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Flask, Response
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy.exc import OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -110,6 +110,23 @@ _SHARE_REFUSALS: tuple[tuple[type[ShareRefused], tuple[int, str]], ...] = (
     (HostNotFound, (404, "Servidor FTP no encontrado")),
     (IllegalTransition, (409, "El estado no lo permite")),
 )
+
+
+class FieldError(BaseModel):
+    """One thing that is wrong with what was sent."""
+
+    campo: str
+    mensaje: str
+
+
+class ProblemDocument(BaseModel):
+    """A refusal (RFC 9457), without the integer `status`: that name is a share's state."""
+
+    title: str
+    detail: str = Field(description="What is wrong and what to do, in Spanish.")
+    errores: list[FieldError] = Field(
+        default_factory=list, description="Field by field, where fields are wrong."
+    )
 
 
 class Problem(Exception):  # noqa: N818 - the RFC's word
@@ -268,13 +285,20 @@ def init_problems(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_failure)
 
 
+def document_limits() -> dict[str | int, Any]:
+    """The OpenAPI descriptions of what the HTTP server refuses by itself, before the API sees it: as HTML."""
+    return {
+        http_status: {
+            "description": f"{_HTTP_TEXTS[http_status][0]}. Answered before the API sees the request.",
+            "content": {"text/html": {"schema": {"type": "string"}}},
+        }
+        for http_status in (414, 431)
+    }
+
+
 def document_refusals(*http_statuses: int) -> dict[str | int, Any]:
     """The OpenAPI descriptions of an endpoint's refusals."""
-    schema = {
-        "type": "object",
-        "required": ["title", "detail"],
-        "properties": {"title": {"type": "string"}, "detail": {"type": "string"}},
-    }
+    schema = {"$ref": f"#/components/schemas/{ProblemDocument.__name__}"}
     return {
         http_status: {
             "description": _HTTP_TEXTS.get(http_status, _OTHER_REFUSAL)[0],

@@ -15,7 +15,8 @@ from flask import Flask, Response, request
 
 HEADER = "X-Request-ID"
 NO_REQUEST = "-"
-_WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+PATTERN = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_WELL_FORMED = re.compile(PATTERN)
 _current: ContextVar[str] = ContextVar("tempoftp_request_id", default=NO_REQUEST)
 
 

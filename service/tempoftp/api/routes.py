@@ -7,22 +7,38 @@ from __future__ import annotations
 
 from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
 
 from tempoftp.api.body import require_json_object
-from tempoftp.api.problems import document_refusals
+from tempoftp.api.problems import document_limits, document_refusals
 
 SHARES_ROUTE = "/tmpftp"  # noqa: S108 - a route, not a folder
 SHARE_ROUTE = f"{SHARES_ROUTE}/<id>"
 LINK_ROUTE = "/enlace/<token>"
 
 SECURITY_SCHEME = "token"
-NEEDS_TOKEN: list[dict[str, list[str]]] = [{SECURITY_SCHEME: []}]
 
-shares = APIBlueprint("shares", __name__, abp_security=NEEDS_TOKEN, abp_responses=document_refusals(401, 429))
-hosts = APIBlueprint("hosts", __name__, abp_security=NEEDS_TOKEN, abp_responses=document_refusals(401, 429))
-links = APIBlueprint("links", __name__, abp_responses=document_refusals(429))
+
+def name_operation(name: str, path: str, method: str) -> str:
+    """Return the name that a generated client gives to a call: that of its view."""
+    return name
+
+
+def _make_blueprint(name: str, tag: Tag, *refusals: int) -> APIBlueprint:
+    return APIBlueprint(
+        name,
+        __name__,
+        abp_tags=[tag],
+        abp_responses=document_refusals(*refusals) | document_limits(),
+        operation_id_callback=name_operation,
+    )
+
+
+shares = _make_blueprint("shares", Tag(name="solicitudes", description="Accesos temporales"), 401, 429)
+hosts = _make_blueprint("hosts", Tag(name="operacion", description="Para operadores"), 401, 429)
+system = _make_blueprint("system", Tag(name="sistema", description="Sin credencial"), 429)
+links = _make_blueprint("links", Tag(name="enlaces", description="El enlace es la credencial"), 429)
 """What a recipient's link opens: the link is the credential."""
-system = APIBlueprint("system", __name__, abp_responses=document_refusals(429))
 
 
 def _check_body() -> None:

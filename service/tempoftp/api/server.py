@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -10,35 +10,19 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
-from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from prometheus_client.multiprocess import mark_process_dead
 
 from tempoftp.api.app import create_app
 from tempoftp.api.context import STREAM_SLOTS, WAITING_SLOTS
+from tempoftp.api.metrics import SHARED_FOLDER
+from tempoftp.logs import build_log_config
 from tempoftp.settings import Settings
 
 # A worker process whose threads are all stuck for so long is killed and replaced.
 STUCK_SECONDS = 60
 STOP_SECONDS = 20
 KEEPALIVE_SECONDS = 5
-# `r` is the request line as it came, still percent-encoded: a decoded path could forge log lines.
-_LINK = re.compile(
-    r"(/(?:e|%65)(?:n|%6e)(?:l|%6c)(?:a|%61)(?:c|%63)(?:e|%65)(?:/|%2f)+)[^/\s]+", re.IGNORECASE
-)
-ACCESS_LINE = '%(h)s "%(r)s" %(s)s %(B)s %(M)sms [%({x-request-id}o)s]'
-
-
-class AccessLogger(Logger):  # type: ignore[misc]
-    """gunicorn's, but what opens something does not stand in its lines."""
-
-    def atoms(self, *args: Any) -> dict[str, Any]:
-        """Return the values of an access line."""
-        atoms: dict[str, Any] = super().atoms(*args)
-        return atoms | {"r": hide_link(str(atoms["r"]))}
-
-
-def hide_link(request_line: str) -> str:
-    """Return a request line without the token of a recipient's link, however its path is spelled."""
-    return _LINK.sub(r"\1…", request_line)
+REQUEST_FILTER = "tempoftp.api.request_id.RequestIdFilter"
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -74,9 +58,10 @@ def build_options(settings: Settings, *, workers: int, pidfile: Path | None) -> 
         "pidfile": str(pidfile) if pidfile else None,
         "proc_name": "tempoftp-api",
         "control_socket_disable": True,
-        "access_log_format": ACCESS_LINE,
-        "logger_class": AccessLogger,
-        "logconfig_dict": build_log_config(settings.log_level),
+        "logconfig_dict": build_log_config(
+            settings.log_level, settings.log_format, request_filter=REQUEST_FILTER
+        ),
+        "child_exit": _forget_counts,
         "forwarded_allow_ips": "127.0.0.1,::1",
         **_build_tls_options(settings),
     }
@@ -98,27 +83,9 @@ def _build_tls_context(_config: object, build_default: Callable[[], ssl.SSLConte
     return context
 
 
-def build_log_config(level: str) -> dict[str, Any]:
-    """Return a logging configuration: everything to standard error (the journal), each line with its request id."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "filters": {"request_id": {"()": "tempoftp.api.request_id.RequestIdFilter"}},
-        "formatters": {
-            "line": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"},
-            # The access line brings its own identifier: it is written when the request is already forgotten.
-            "access": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
-        },
-        "handlers": {
-            "line": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]},
-            "access": {"class": "logging.StreamHandler", "formatter": "access"},
-        },
-        "root": {"level": level, "handlers": ["line"]},
-        "loggers": {
-            "gunicorn.error": {"level": level, "handlers": ["line"], "propagate": False},
-            "gunicorn.access": {"level": "INFO", "handlers": ["access"], "propagate": False},
-        },
-    }
+def _forget_counts(_arbiter: object, worker: Any) -> None:
+    if SHARED_FOLDER in os.environ:
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def run_server(settings: Settings, *, workers: int, pidfile: Path | None) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import click
 
+from tempoftp.cli.finish import json_option
+from tempoftp.cli.output import print_json, print_rows
+
 
 @click.group
 def account() -> None:
@@ -17,7 +20,8 @@ def account() -> None:
 @click.argument("email")
 @click.argument("ftpuser")
 @click.option("--ftp-host", help="The FTP host that has it; needed when there are several.")
-def map_command(email: str, ftpuser: str, ftp_host: str | None) -> None:
+@json_option
+def map_command(email: str, ftpuser: str, ftp_host: str | None, as_json: bool) -> None:
     """Use the account FTPUSER, which is there already, for the shares of EMAIL.
 
     Nothing of the account itself is ever changed; its password stays what it is.
@@ -33,28 +37,50 @@ def map_command(email: str, ftpuser: str, ftp_host: str | None) -> None:
         raise BadSetting(f"say with --ftp-host which one has it: {', '.join(names)}")
     with write_database() as session:
         mapped = map_account(session, email, ftpuser, ftp_host)
-        click.echo(f"{mapped.email}\t{mapped.name}\t{mapped.ftp_host}")
+        row = {"email": mapped.email, "ftpuser": mapped.name, "ftp_host": mapped.ftp_host}
+    if as_json:
+        print_json(row)
+    else:
+        print_rows(tuple(row), [tuple(row.values())])
 
 
 @account.command("unmap")
 @click.argument("email")
-def unmap_command(email: str) -> None:
+@json_option
+def unmap_command(email: str, as_json: bool) -> None:
     """Take back a mapping that no share has used yet."""
     from tempoftp.cli.service import write_database
     from tempoftp.shares.account_map import unmap_account
 
     with write_database() as session:
         gone = unmap_account(session, email)
-        click.echo(f"{gone.email} has no account any more; {gone.name} on {gone.ftp_host} was not touched")
+        row = {"email": gone.email, "ftpuser": gone.name, "ftp_host": gone.ftp_host}
+    if as_json:
+        print_json(row)
+    else:
+        click.echo(
+            f"{row['email']} has no account any more; {row['ftpuser']} on {row['ftp_host']} was not touched"
+        )
 
 
 @account.command("list")
-def list_command() -> None:
-    """Show every account: e-mail, account, FTP host, and `created`, `adopted` or what is known, tab-separated."""
+@json_option
+def list_command(as_json: bool) -> None:
+    """Show every account: e-mail, account, FTP host, and `created`, `adopted` or what is known."""
     from tempoftp.cli.service import write_database
     from tempoftp.shares.account_map import list_accounts
 
     with write_database() as session:
-        for row in list_accounts(session):
-            origin = row.origin or ("mapped" if row.adopt else "not there yet")
-            click.echo(f"{row.email}\t{row.name}\t{row.ftp_host}\t{origin}")
+        rows = [
+            {
+                "email": row.email,
+                "ftpuser": row.name,
+                "ftp_host": row.ftp_host,
+                "origin": row.origin or ("mapped" if row.adopt else "not there yet"),
+            }
+            for row in list_accounts(session)
+        ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_rows(("email", "ftpuser", "ftp_host", "origin"), [tuple(row.values()) for row in rows])

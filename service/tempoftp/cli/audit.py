@@ -11,7 +11,7 @@ import click
 from tempoftp.cli.client import ServiceClient, connect
 from tempoftp.cli.exits import FindingsLeft, ServiceFailed
 from tempoftp.cli.finish import json_option
-from tempoftp.cli.output import print_json
+from tempoftp.cli.output import print_json, print_rows
 
 POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 600.0
@@ -62,14 +62,14 @@ def follow(
 
 
 def print_audit(answer: Mapping[str, Any]) -> None:
-    """One line a finding, tab-separated: host, kind, subject, what to do, detail. Then one line a host."""
+    """One line a finding: host, kind, subject, what to do, detail. Then one line a host."""
     hosts: Mapping[str, Any] = answer.get("hosts") or {}
+    rows: list[tuple[object, ...]] = []
     for name, host in hosts.items():
         for finding in host.get("hallazgos") or ():
-            cells = (name, finding["kind"], finding["subject"], _choose_word(finding), finding["detail"])
-            click.echo("\t".join(cells))
-        for failure in host.get("fallos") or ():
-            click.echo(f"{name}\trepair failed\t{failure}")
+            rows.append((name, finding["kind"], finding["subject"], _choose_word(finding), finding["detail"]))
+        rows += [(name, "repair failed", failure) for failure in host.get("fallos") or ()]
+    print_rows(("host", "finding", "subject", "do", "detail"), rows)
     for name, host in hosts.items():
         click.echo(f"{name}: {_describe_host(host)}", err=True)
 

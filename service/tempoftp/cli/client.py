@@ -3,32 +3,51 @@
 from __future__ import annotations
 
 import json
-import os
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import click
 import httpx
 
+from tempoftp.cli.config import DEFAULT_URL, ClientConfig
 from tempoftp.cli.exits import BadSetting, ServiceBusy, ServiceFailed, ServiceRefused, ServiceUnreachable
 from tempoftp.cli.loopback import is_loopback
 
-DEFAULT_URL = "http://127.0.0.1:9043"
 CONNECT_SECONDS = 5.0
 # A change waits on the service's side until it is carried out, within its own bound.
 ANSWER_SECONDS = 60.0
 SHARES_PATH = "/tmpftp"  # noqa: S108 - a route, not a folder
 
 
+LOG_FOLLOWING = "X-Log-Siguiente"
+
+
+@dataclass(frozen=True, slots=True)
+class LogPiece:
+    """A piece of a share's log, and the byte at which what comes after begins."""
+
+    text: str
+    following: int
+
+
 class ServiceClient:
     """Calls the API at one address. Every method returns the decoded JSON object, or raises a `ClickException`."""
 
     def __init__(
-        self, url: str, *, token: str | None = None, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        origins: Mapping[str, str] | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.url = parse_service_url(url)
+        """`origins` says where `url` and `token` stand, for messages about them."""
+        self._origins = {"url": "TEMPOFTP_URL", "token": "TEMPOFTP_TOKEN"} | dict(origins or {})
+        self._has_token = bool(token)
+        self.url = parse_service_url(url, self._origins["url"])
         headers = {"Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -98,6 +117,15 @@ class ServiceClient:
         """Read a share's history."""
         return self._call("GET", f"{_share_path(share_id)}/eventos")
 
+    def get_log(self, share_id: str, since: int | None = None) -> LogPiece:
+        """Read a share's log from a byte on, else its end."""
+        params = {} if since is None else {"desde": str(since)}
+        response = self._send("GET", f"{_share_path(share_id)}/log", params=params)
+        if not response.is_success or LOG_FOLLOWING not in response.headers:
+            self._read(response, None)
+            raise self._build_foreign(response)
+        return LogPiece(response.text, int(response.headers[LOG_FOLLOWING]))
+
     def delete_account(self, ftpuser: str) -> dict[str, Any]:
         """End an account with all of its shares."""
         if ftpuser in ("", ".", ".."):
@@ -129,13 +157,20 @@ class ServiceClient:
         params: Mapping[str, str] | None = None,
         accept: int | None = None,
     ) -> dict[str, Any]:
+        return self._read(self._send(method, path, body=body, params=params), accept)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, object] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         try:
-            response = self._http.request(method, path, json=body, params=params)
+            return self._http.request(method, path, json=body, params=params)
         except httpx.ConnectError as error:
-            raise ServiceUnreachable(
-                f"cannot connect to {self.url} ({error}). Is the service up (systemctl status tempoftp), "
-                "and is TEMPOFTP_URL right?"
-            ) from error
+            raise ServiceUnreachable(self._explain_no_connection(error)) from error
         except httpx.TimeoutException as error:
             raise ServiceUnreachable(
                 f"{self.url} gave no answer in time ({type(error).__name__}). What was asked may still have been "
@@ -143,33 +178,62 @@ class ServiceClient:
             ) from error
         except httpx.HTTPError as error:
             raise ServiceUnreachable(f"the connection to {self.url} broke: {error}") from error
-        return self._read(response, accept)
+
+    def _explain_no_connection(self, error: httpx.ConnectError) -> str:
+        said = f"cannot connect to {self.url} ({error})."
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return (
+                f"{said} Its certificate is not one that this machine trusts: name the site's authority in "
+                f"SSL_CERT_FILE, and check the name in the address (it is from {self._origins['url']})."
+            )
+        here = " (systemctl status tempoftp)" if is_loopback(httpx.URL(self.url).host) else ""
+        return (
+            f"{said} Is the service up{here}, and is the address right? It is from {self._origins['url']}; "
+            "TEMPOFTP_URL or `url` in ~/.config/tempoftp/config.toml sets another."
+        )
 
     def _read(self, response: httpx.Response, accept: int | None) -> dict[str, Any]:
         body = _decode_object(response)
         if (response.is_success or response.status_code == accept) and body is not None:
             return body
         if body is None or not response.is_error:
-            raise ServiceFailed(
-                f"what answers at {self.url} is not tempoftp (HTTP {response.status_code}, "
-                f"{response.headers.get('Content-Type', 'no content type')}). Check TEMPOFTP_URL."
-            )
+            raise self._build_foreign(response)
         message = f"{body.get('title', 'refused')}: {body.get('detail', '')}"
         request_id = response.headers.get("X-Request-ID", "-")
         if response.status_code >= 500:
             raise ServiceFailed(f"{message} (HTTP {response.status_code}, request {request_id})")
         refused = ServiceBusy if response.status_code == 429 else ServiceRefused
-        raise refused(f"{message} (HTTP {response.status_code})")
+        raise refused(f"{message} (HTTP {response.status_code}){self._explain_refusal(response)}")
+
+    def _build_foreign(self, response: httpx.Response) -> ServiceFailed:
+        return ServiceFailed(
+            f"what answers at {self.url} is not tempoftp (HTTP {response.status_code}, "
+            f"{response.headers.get('Content-Type', 'no content type')}). Check the address: it is from "
+            f"{self._origins['url']}."
+        )
+
+    def _explain_refusal(self, response: httpx.Response) -> str:
+        if response.status_code != 401:
+            return ""
+        if self._has_token:
+            return (
+                f". The token from {self._origins['token']} does not open {self.url}: it was mistyped, has ended, was "
+                "revoked, or is of another service. Ask the operator for one."
+            )
+        return (
+            ". No token was sent: put the one that the operator gave you into TEMPOFTP_TOKEN, or as `token` into "
+            "~/.config/tempoftp/config.toml (chmod 600)."
+        )
 
 
-def parse_service_url(url: str) -> str:
-    """Return the address without a trailing slash; `BadSetting` if it is not an http(s) URL."""
+def parse_service_url(url: str, origin: str = "TEMPOFTP_URL") -> str:
+    """Return the address without a trailing slash; `BadSetting` if it is not an http(s) URL. `origin`: who says it."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise BadSetting(f"TEMPOFTP_URL is not a URL: {error}") from error
+        raise BadSetting(f"{origin} is not a URL: {error}") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise BadSetting(f"TEMPOFTP_URL must look like {DEFAULT_URL}, not {url!r}")
+        raise BadSetting(f"{origin} must look like {DEFAULT_URL}, not {url!r}")
     return url.rstrip("/")
 
 
@@ -188,7 +252,9 @@ def _decode_object(response: httpx.Response) -> dict[str, Any] | None:
 
 
 def connect() -> ServiceClient:
-    """A client for the service that the environment names."""
-    return ServiceClient(
-        os.environ.get("TEMPOFTP_URL") or DEFAULT_URL, token=os.environ.get("TEMPOFTP_TOKEN")
-    )
+    """A client for the service that the environment or a configuration file names."""
+    config = ClientConfig()
+    found = {name: value for name in ("url", "token") if (value := config.find(name)) is not None}
+    origins = {name: value.origin for name, value in found.items()}
+    token = found["token"].text if "token" in found else None
+    return ServiceClient(found["url"].text, token=token, origins=origins)

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from tempoftp.cli.finish import json_option
+from tempoftp.cli.output import print_json
+
 
 @click.group
 def db() -> None:
@@ -13,7 +16,8 @@ def db() -> None:
 
 
 @db.command("upgrade")
-def upgrade_command() -> None:
+@json_option
+def upgrade_command(as_json: bool) -> None:
     """Create or migrate the tables.
 
     Nothing happens when they are current. `serve` and `worker` do the same when they start.
@@ -21,12 +25,16 @@ def upgrade_command() -> None:
     from tempoftp.cli.service import read_host_settings, upgrade
 
     upgrade(read_host_settings())
-    click.echo("the database is up to date")
+    if as_json:
+        print_json({"status": "current"})
+    else:
+        click.echo("the database is up to date")
 
 
 @db.command("backup")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def backup_command(file: Path) -> None:
+@json_option
+def backup_command(file: Path, as_json: bool) -> None:
     """Copy the database, whole and consistent, into FILE while the service runs.
 
     FILE must not exist; it is readable by its owner only. Only for SQLite: other databases have their own tools. The
@@ -41,4 +49,7 @@ def backup_command(file: Path) -> None:
         size = backup_database(read_settings(), file)
     except BackupFailed as error:
         raise DatabaseFailed(str(error)) from error
-    click.echo(f"{file}: {size} bytes")
+    if as_json:
+        print_json({"file": str(file), "bytes": size})
+    else:
+        click.echo(f"{file}: {size} bytes")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
 
 from tempoftp.cli.client import connect
+from tempoftp.cli.config import ClientConfig
 from tempoftp.cli.exits import BadSetting, Undecryptable
+from tempoftp.cli.finish import json_option
+from tempoftp.cli.output import print_json
 
 KEY_VARIABLE = "TEMPOFTP_ENCRYPTION_KEY"
 
@@ -16,12 +18,13 @@ KEY_VARIABLE = "TEMPOFTP_ENCRYPTION_KEY"
 @click.command
 @click.argument("token", required=False)
 @click.option("--id", "id_", help="Take the token from this share.")
-def decrypt(token: str | None, id_: str | None) -> None:
+@json_option
+def decrypt(token: str | None, id_: str | None, as_json: bool) -> None:
     """Show the clear password of a share.
 
     Give the TOKEN (`password` in the service's answer; `-` reads it from standard input, where no process list shows
-    it), or --id ID to fetch it. The key is read from
-    TEMPOFTP_ENCRYPTION_KEY; the first of several keys that fits is used.
+    it), or --id ID to fetch it. The key is read from TEMPOFTP_ENCRYPTION_KEY, or `encryption_key` of the configuration
+    file; the first of several keys that fits is used.
     """
     if (token is None) == (id_ is None):
         raise click.UsageError("give either a TOKEN or --id ID")
@@ -29,7 +32,12 @@ def decrypt(token: str | None, id_: str | None) -> None:
         token = sys.stdin.read().strip()
     if id_ is not None:
         token = fetch_token(id_)
-    click.echo(decrypt_token(token or "", os.environ.get(KEY_VARIABLE, "")))
+    key = ClientConfig().find("encryption_key")
+    clear = decrypt_token(token or "", key.text if key is not None else "")
+    if as_json:
+        print_json({"password": clear})
+    else:
+        click.echo(clear)
 
 
 def fetch_token(share_id: str) -> str:

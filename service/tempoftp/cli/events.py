@@ -6,7 +6,7 @@ import click
 
 from tempoftp.cli.client import connect
 from tempoftp.cli.finish import json_option
-from tempoftp.cli.output import print_json
+from tempoftp.cli.output import print_json, print_rows
 
 
 @click.command
@@ -19,7 +19,9 @@ def events(id_: str, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
+    rows = []
     for event in answer.get("eventos") or []:
         origin = event.get("de") or "-"
         moved = origin if origin == event.get("a") else f"{origin} -> {event.get('a')}"
-        click.echo(f"{event.get('fecha')}\t{moved}\t{event.get('autor')}\t{event.get('razon')}")
+        rows.append((event.get("fecha"), moved, event.get("autor"), event.get("razon")))
+    print_rows(("when", "what", "who", "why"), rows)

@@ -3,7 +3,7 @@
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | the share ended otherwise than asked: `error`, `bloqueado` or `expirado`; `audit --strict` found something |
+| 1 | the share ended otherwise than asked (`error`, `bloqueado`, `expirado`); `health`, `audit --strict` found faults |
 | 2 | the command line or a setting is wrong |
 | 3 | the service cannot be reached |
 | 4 | the service refused the request (HTTP 4xx), or has no such share |
@@ -34,6 +34,12 @@ class ShareFailed(click.ClickException):
 
 class FindingsLeft(click.ClickException):
     """`audit --strict` found what is wrong and not repaired."""
+
+    exit_code = SHARE_FAILED
+
+
+class NotWell(click.ClickException):
+    """`health` found that something does not work."""
 
     exit_code = SHARE_FAILED
 

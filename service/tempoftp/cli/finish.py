@@ -13,7 +13,7 @@ from tempoftp.cli.exits import ShareFailed
 from tempoftp.cli.output import print_json, print_share
 from tempoftp.cli.watch import watch_share
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the service's answer as JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
 watch_option = click.option("--watch", is_flag=True, help="Follow the share until it is ready or has failed.")
 
 

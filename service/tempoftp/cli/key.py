@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import click
 
+from tempoftp.cli.finish import json_option
+from tempoftp.cli.output import print_json
+
 
 @click.group
 def key() -> None:
@@ -11,7 +14,8 @@ def key() -> None:
 
 
 @key.command
-def new() -> None:
+@json_option
+def new(as_json: bool) -> None:
     """Print a new Fernet key.
 
     To change keys, put it before the old one, separated by a comma (the first encrypts, all decrypt), restart the
@@ -19,11 +23,16 @@ def new() -> None:
     """
     from cryptography.fernet import Fernet
 
-    click.echo(Fernet.generate_key().decode())
+    made = Fernet.generate_key().decode()
+    if as_json:
+        print_json({"key": made})
+    else:
+        click.echo(made)
 
 
 @key.command
-def rotate() -> None:
+@json_option
+def rotate(as_json: bool) -> None:
     """Encrypt every stored password anew with the first key.
 
     Run it on the service's host, as root or as the service's user, once API and worker have the new key. Exit code 6
@@ -41,6 +50,9 @@ def rotate() -> None:
         done = rotate_passwords(database, settings.build_fernets())
     finally:
         database.close()
-    click.echo(f"{done.rotated} encrypted anew, {done.current} had the first key already")
+    if as_json:
+        print_json({"rotated": done.rotated, "current": done.current, "unreadable": list(done.unreadable)})
+    else:
+        click.echo(f"{done.rotated} encrypted anew, {done.current} had the first key already")
     if done.unreadable:
         raise Undecryptable(describe_unreadable(done.unreadable))

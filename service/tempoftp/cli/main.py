@@ -5,6 +5,7 @@ Exit codes are listed in `tempoftp.cli.exits` and in `tempoftp --help`.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from importlib.metadata import version
 
@@ -24,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "retry": ("tempoftp.cli.retry", "retry", "Try again what failed."),
     "password": ("tempoftp.cli.password", "password", "Make a new password for a share's account."),
     "events": ("tempoftp.cli.events", "events", "Show what became of a share."),
+    "log": ("tempoftp.cli.log", "log", "Show what the runs did for a share."),
     "delete-account": (
         *("tempoftp.cli.delete_account", "delete_account"),
         "End an account with all of its shares.",
@@ -34,6 +36,9 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "drain": ("tempoftp.cli.pause", "drain", "Pause, and wait until nothing runs."),
     "decrypt": ("tempoftp.cli.decrypt", "decrypt", "Show the clear password of a share."),
     "audit": ("tempoftp.cli.audit", "audit", "Find what is not as it should be, and repair what is safe."),
+    "health": ("tempoftp.cli.health", "health", "Show whether the system works."),
+    "config": ("tempoftp.cli.show_config", "config", "Show which service and token would be used."),
+    "completion": ("tempoftp.cli.completion", "completion", "Let a shell complete commands and options."),
     "serve": ("tempoftp.cli.serve", "serve", "Run the HTTP API."),
     "worker": ("tempoftp.cli.worker", "worker", "Run the worker that carries out what was asked."),
     "account": ("tempoftp.cli.account", "account", "Say whose an account is that was there before."),
@@ -43,15 +48,17 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 EPILOG = """\b
-Exit codes: 0 done; 1 the share is in error, blocked or expired; 2 wrong usage or setting;
-3 the service cannot be reached; 4 the service refused; 5 the service failed;
+Exit codes: 0 done; 1 the share is in error, blocked or expired, or something is found wrong;
+2 wrong usage or setting; 3 the service cannot be reached; 4 the service refused; 5 the service failed;
 6 the password cannot be decrypted; 130 interrupted.
 
 \b
-Environment of the client commands:
+Settings of the client commands (environment; url, token, encryption_key in
+~/.config/tempoftp/config.toml; the same in /etc/tempoftp/config.toml; the first wins):
   TEMPOFTP_URL             where the service is (default http://127.0.0.1:9043)
   TEMPOFTP_TOKEN           bearer token that the operator gave (`tempoftp token create`)
   TEMPOFTP_ENCRYPTION_KEY  Fernet key or keys (comma separated), for decrypt
+NO_COLOR=1 leaves colours out.
 """
 
 
@@ -84,5 +91,8 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("tempoftp"), prog_name="tempoftp")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Temporary FTP accounts with a copy of just the data somebody asked for."""
+    if os.environ.get("NO_COLOR"):
+        context.color = False

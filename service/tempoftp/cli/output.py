@@ -131,15 +131,33 @@ def print_change(answer: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def print_share_table(shares: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """One line a share: a table at a terminal, else tab-separated values for `cut` and `grep`."""
+    """One line a share, its state in colour."""
+    rows = [[share.get(column) for column in LIST_COLUMNS] for share in shares]
+    print_rows(LIST_COLUMNS, rows, console, no_wrap=("estado", "expira"))
+
+
+def print_rows(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    console: Console | None = None,
+    *,
+    no_wrap: Sequence[str] = (),
+) -> None:
+    """Print a table with a head at a terminal, else tab-separated values for `cut` and `grep`."""
+    console = console or Console()
+    shown = [["" if value is None else str(value) for value in row] for row in rows]
     if not console.is_terminal:
-        for share in shares:
-            click.echo("\t".join(str(share.get(column) or "") for column in LIST_COLUMNS))
+        for row in shown:
+            click.echo("\t".join(row))
+        return
+    if not rows:
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in LIST_COLUMNS:
-        table.add_column(column, overflow="fold", no_wrap=column in ("estado", "expira"), min_width=8)
-    for share in shares:
+    for column in columns:
+        table.add_column(
+            column, overflow="fold", no_wrap=column in no_wrap, min_width=min(8, len(column) + 2)
+        )
+    for row in shown:
         # Text, not str: a cell given as a string would be read as rich markup.
-        table.add_row(*(Text(str(share.get(column) or "")) for column in LIST_COLUMNS))
+        table.add_row(*(Text(value, style=STATE_COLOURS.get(value, "")) for value in row))
     console.print(table)

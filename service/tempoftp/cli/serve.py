@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +33,9 @@ def serve(
     It accepts and answers requests; what they ask for is carried out by `tempoftp worker`. The database is brought up
     to date first.
     """
+    if workers > 1:
+        # Before anything imports prometheus_client, which looks once: the processes then count requests together.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = make_shared_folder()
     from tempoftp.api.server import run_server
     from tempoftp.cli.service import read_settings, upgrade
 
@@ -37,6 +44,18 @@ def serve(
     check_certificate(settings)
     upgrade(settings)
     run_server(settings, workers=workers, pidfile=pidfile)
+
+
+def make_shared_folder() -> str:
+    """Make a folder that is gone when this process ends, and not when one that it forked does."""
+    folder, owner = tempfile.mkdtemp(prefix="tempoftp-metrics-"), os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == owner:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return folder
 
 
 def check_certificate(settings: Settings) -> None:

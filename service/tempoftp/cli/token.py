@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tempoftp.cli.finish import json_option
-from tempoftp.cli.output import print_json
+from tempoftp.cli.output import print_json, print_rows
 
 if TYPE_CHECKING:
     from tempoftp.shares.models import Token
@@ -32,7 +32,8 @@ def token() -> None:
     help="A cliente acts for this person; may be given several times. `*`: for everybody.",
 )
 @click.option("--days", type=click.IntRange(1, 3650), help="Days until it ends; for ever when not given.")
-def create(name: str, role: str, emails: tuple[str, ...], days: int | None) -> None:
+@json_option
+def create(name: str, role: str, emails: tuple[str, ...], days: int | None, as_json: bool) -> None:
     """Make a token and print it, once.
 
     NAME is what histories call its holder. A cliente sees and touches the shares of its --email; an operador those of
@@ -44,7 +45,10 @@ def create(name: str, role: str, emails: tuple[str, ...], days: int | None) -> N
     lifetime = None if days is None else timedelta(days=days)
     with write_database() as session:
         secret = create_token(session, name, Role(role), emails, lifetime=lifetime)
-    click.echo(secret)
+    if as_json:
+        print_json({"name": name, "token": secret})
+    else:
+        click.echo(secret)
     click.echo("keep it: it is not shown again (clients read it from TEMPOFTP_TOKEN)", err=True)
 
 
@@ -62,20 +66,24 @@ def list_command(as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    for row in rows:
-        click.echo("\t".join(_show(value) for value in row.values()))
+    columns = ("name", "role", "state", "emails", "created", "last used", "expires")
+    print_rows(columns, [[_show(value) for value in row.values()] for row in rows])
 
 
 @token.command
 @click.argument("name")
-def revoke(name: str) -> None:
+@json_option
+def revoke(name: str, as_json: bool) -> None:
     """End a token, from the next request on."""
     from tempoftp.cli.service import write_database
     from tempoftp.shares.tokens import revoke_token
 
     with write_database() as session:
         revoke_token(session, name)
-    click.echo(f"{name}: revoked")
+    if as_json:
+        print_json({"name": name, "state": "revoked"})
+    else:
+        click.echo(f"{name}: revoked")
 
 
 def _describe(row: Token, state: str) -> dict[str, Any]:

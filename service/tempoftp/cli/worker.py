@@ -11,18 +11,16 @@ def worker() -> None:
 
     Several may run; each share is worked on by one of them at a time. The database is brought up to date first.
     """
-    import logging
+    import logging.config
 
     from tempoftp.cli.exits import BadSetting
     from tempoftp.cli.service import read_settings, report_missing_keys, upgrade
+    from tempoftp.logs import build_log_config
     from tempoftp.runs.queue import run_worker
     from tempoftp.settings import SettingsError
 
     settings = read_settings()
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.config.dictConfig(build_log_config(settings.log_level, settings.log_format))
     upgrade(settings)
     report_missing_keys(settings)
     try:

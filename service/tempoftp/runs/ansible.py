@@ -64,6 +64,7 @@ class PlaybookRun:
         self._environment = environment
         self._folder = settings.state_dir / "runs" / run_id
         self._stop = threading.Event()
+        self._requests: tuple[str, ...] = ()
         self._folder.mkdir(parents=True, mode=0o700)
         # Held until the folder goes, so that another worker's sweep leaves it alone.
         self._lock = (self._folder / LOCK).open("w")
@@ -89,6 +90,7 @@ class PlaybookRun:
         self, request: RunRequest | AuditRequest, deadline: float, should_stop: Callable[[], bool]
     ) -> None:
         """Hand the request to the waiting playbook. Raises RunFailed or RunAbandoned when it is not to be had."""
+        self._requests = request.requests if isinstance(request, RunRequest) else ()
         while True:
             try:
                 descriptor = os.open(self._folder / REQUEST, os.O_WRONLY | os.O_NONBLOCK)
@@ -149,7 +151,7 @@ class PlaybookRun:
             if runner.rc != 0 and not self.failures and not self._stop.is_set():
                 self.failures.append(_explain_output(runner, self.ftp_host))
         except Exception as error:  # a thread of our own: whoever waits for it must learn of it
-            logger.exception("run broke: run=%s host=%s", self.run_id, self.ftp_host)
+            logger.exception("run broke", extra={"run": self.run_id, "host": self.ftp_host})
             self.failures.append(ShareError.of("run_failed", f"the playbook could not be run: {error}"))
         finally:
             remove_folder(self._folder)
@@ -157,9 +159,26 @@ class PlaybookRun:
 
     def _look_at(self, event: dict[str, Any]) -> bool:
         found = classify_event(event, self.ftp_host)
+        self._log(event, found)
         if found is not None:
             self.failures.append(found)
         return False  # nothing of the event is kept on disk
+
+    def _log(self, event: dict[str, Any], failure: ShareError | None) -> None:
+        """One line for each task that ended on a host: its name and result, never what it said."""
+        name = str(event.get("event"))
+        if not name.startswith("runner_on_") or name == "runner_on_start":
+            return
+        data = event.get("event_data") or {}
+        values = {
+            "run": self.run_id,
+            "host": self.ftp_host,
+            "task": data.get("task"),
+            "result": name.removeprefix("runner_on_"),
+            "seconds": data.get("duration"),
+            "requests": self._requests,
+        }
+        logger.log(logging.DEBUG if failure is None else logging.WARNING, "task ended", extra=values)
 
 
 class AnsibleProvisioner:
@@ -183,7 +202,7 @@ class AnsibleProvisioner:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except OSError:
                     continue
-                logger.info("sweeping what run %s left behind", folder.name)
+                logger.info("sweeping what a run left behind", extra={"run": folder.name})
                 remove_folder(folder)
 
     def reserve_run_id(self, ftp_host: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ from tempoftp.shares.audits import apply_audit, apply_audit_failure, find_due_au
 from tempoftp.shares.database import Database, database_now
 from tempoftp.shares.errors import ShareError
 from tempoftp.shares.models import Account, HostAudit, Share
+from tempoftp.shares.run_totals import DONE, count_run
 
 logger = logging.getLogger(__name__)
 
@@ -39,15 +41,18 @@ class Auditor:
         # Rows that are about to be corrected from the host are not repaired by what they say.
         repair = asked.repair and not asked.restore and asked.stale_since is None
         request = AuditRequest(run_id=new_run_id(), ftp_host=ftp_host, repair=repair)
-        logger.info("audit starts: run=%s host=%s repair=%s", request.run_id, ftp_host, repair)
+        run = {"run": request.run_id, "host": ftp_host}
+        logger.info("audit starts", extra=run | {"repair": repair})
+        begun = time.monotonic()
         try:
             outcome = self._audit(request)
         except RunAbandoned:
             return True
         except RunFailed as failure:
-            logger.warning("audit failed: run=%s host=%s %s", request.run_id, ftp_host, failure.error.message)
+            logger.warning("audit failed: %s", failure.error.message, extra=run)
             with self.database.write() as session:
                 apply_audit_failure(session, ftp_host, failure.error)
+            self._count(ftp_host, begun, failure.error.error_class)
             return True
         with self.database.write() as session:
             audit = apply_audit(session, self.settings, asked, outcome, started)
@@ -56,12 +61,16 @@ class Auditor:
                 for share in (find_undead(session, ftp_host, outcome.facts) if repair else ())
             ]
             stale, count = audit.stale_reason, len(audit.findings or ())
+        self._count(ftp_host, begun, DONE)
         if stale is not None:
-            logger.error("host is held: host=%s %s", ftp_host, stale)
+            logger.error("host is held: %s", stale, extra=run)
         if undead:
             self._end_again(ftp_host, undead)
-        logger.info("audit ends: run=%s host=%s findings=%d", request.run_id, ftp_host, count)
+        logger.info("audit ends", extra=run | {"findings": count})
         return True
+
+    def _count(self, ftp_host: str, begun: float, outcome: str) -> None:
+        count_run(self.database, ftp_host, "audit", outcome, time.monotonic() - begun)
 
     def _audit(self, request: AuditRequest) -> AuditOutcome:
         outcome = self.provisioner.audit(request, self.should_stop)
@@ -82,13 +91,12 @@ class Auditor:
                 UserItem(name=name, state="absent", password_hash=None, end_sessions=True) for name in names
             ],
         )
-        logger.warning("shares that ended are ended again: host=%s shares=%s", ftp_host, len(shares))
+        run = {"run": request.run_id, "host": ftp_host}
+        logger.warning("shares that ended are ended again", extra=run | {"shares": len(shares)})
         try:
             self.provisioner.run(request, self.should_stop)
         except (RunFailed, RunAbandoned) as failure:
-            logger.warning(
-                "they could not be ended, the next audit tries again: host=%s %s", ftp_host, failure
-            )
+            logger.warning("they could not be ended, the next audit tries again: %s", failure, extra=run)
 
 
 def _build_ending(share: Share, account: Account) -> ShareItem:

@@ -265,7 +265,7 @@ class Worker:
                 return
         with self._database.write() as session:
             expired = [share.id for share in sweep_expired(session)]
-        logger.info("shares have expired: %s", ",".join(expired))
+        logger.info("shares have expired", extra={"shares": expired})
 
     def reconcile(self) -> None:
         """Wake what is due by the rows, whatever became of its wake-up, and hosts not heard of for a while."""
@@ -330,10 +330,12 @@ def run_worker(settings: Settings) -> None:
     notifier.start()
     worker.start()
     logger.info(
-        "worker started: hosts=%s simulated=%s notices=%s",
-        ",".join(settings.ftp_host_names),
-        settings.simulacro,
-        ",".join(notifier.channels) or "none",
+        "worker started",
+        extra={
+            "hosts": settings.ftp_host_names,
+            "simulated": settings.simulacro,
+            "notices": notifier.channels,
+        },
     )
     try:
         while not stop.wait(60):

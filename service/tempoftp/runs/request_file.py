@@ -81,6 +81,8 @@ class RunRequest(RequestPart):
     users: list[UserItem] = Field(default_factory=list)
     transfers: TransfersItem | None = None
     """Only when downloads are to be counted."""
+    requests: tuple[str, ...] = Field(default=(), exclude=True)
+    """`X-Request-ID` of the requests behind it, for log lines; not in the file."""
 
     def write_json(self) -> str:
         """Return the file's content. Unset values are left out: the modules then take their defaults."""
@@ -180,6 +182,7 @@ def build_request(
             for account, wanted in accounts
         ],
         transfers=build_transfers_item(transfers) if transfers is not None else None,
+        requests=tuple(sorted({share.request_id for share in shares})),
     )
 
 

@@ -38,6 +38,7 @@ from tempoftp.shares.leases import (
 from tempoftp.shares.models import Account, FtpHost, Run, Share, utc_now
 from tempoftp.shares.outcomes import Applied, apply_failure, apply_outcome
 from tempoftp.shares.results import Outcome
+from tempoftp.shares.run_totals import ABANDONED, DONE, count_run
 from tempoftp.shares.states import DELIVERED, ON_ITS_WAY, State
 from tempoftp.shares.steps import Claim
 
@@ -101,12 +102,10 @@ class HostRunner:
             absent_accounts=frozenset(account.name for account, wanted in accounts if not wanted),
             passwords={account.name: account.password_generation for account, _wanted in accounts},
         )
+        requests = sorted({share.request_id for share in shares})
         logger.info(
-            "run starts: run=%s host=%s shares=%d requests=%s",
-            run_id,
-            ftp_host,
-            len(shares),
-            ",".join(sorted({share.request_id for share in shares})) or "-",
+            "run starts",
+            extra={"run": run_id, "host": ftp_host, "shares": len(shares), "requests": requests},
         )
         with self._keep_lease(run_id):
             try:
@@ -162,6 +161,7 @@ class HostRunner:
         schemes: list[str] | None,
         transfers: TransfersWish | None,
     ) -> None:
+        begun = time.monotonic()
         try:
             self._hash_passwords(claim.run_id, [account for account, wanted in accounts if wanted], schemes)
             request = build_request(
@@ -174,17 +174,20 @@ class HostRunner:
             )
             outcome = self._run(request)
         except RunFailed as failure:
-            self._write_failure(claim, failure.error)
+            self._write_failure(claim, begun, failure.error)
             return
         except RunAbandoned:
-            logger.info("run abandoned: run=%s host=%s; its shares stay due", claim.run_id, claim.ftp_host)
+            values = {"run": claim.run_id, "host": claim.ftp_host}
+            logger.info("run abandoned; its shares stay due", extra=values)
             with self.database.write() as session:
                 release_leases(session, claim.run_id)
                 _end_run(session, claim.run_id, None)
+            self._count(claim, begun, ABANDONED)
             return
         with self.database.write() as session:
             applied = apply_outcome(session, self.settings, claim, outcome)
             _end_run(session, claim.run_id, None)
+        self._count(claim, begun, DONE)
         self._report(claim, applied, outcome)
 
     def _run(self, request: RunRequest) -> Outcome:
@@ -255,42 +258,43 @@ class HostRunner:
         finally:
             self._hashing_ahead.release()
 
-    def _write_failure(self, claim: Claim, error: ShareError) -> None:
-        logger.warning(
-            "run failed: run=%s host=%s class=%s %s",
-            claim.run_id,
-            claim.ftp_host,
-            error.error_class,
-            error.message,
-        )
+    def _write_failure(self, claim: Claim, begun: float, error: ShareError) -> None:
+        values = {"run": claim.run_id, "host": claim.ftp_host, "class": error.error_class}
+        logger.warning("run failed: %s", error.message, extra=values)
         with self.database.write() as session:
             applied = apply_failure(session, self.settings, claim, error)
             _end_run(session, claim.run_id, error)
+        self._count(claim, begun, error.error_class)
         self._report(claim, applied, None)
+
+    def _count(self, claim: Claim, begun: float, outcome: str) -> None:
+        seconds = time.monotonic() - begun
+        count_run(self.database, claim.ftp_host, "shares", outcome, seconds, shares=len(claim.generations))
 
     def _report(self, claim: Claim, applied: Applied, outcome: Outcome | None) -> None:
         results = {result.id: result for result in outcome.shares} if outcome is not None else {}
+        run = {"run": claim.run_id, "host": claim.ftp_host}
         problem = (
             outcome.transfers.log.problem if outcome is not None and outcome.transfers is not None else None
         )
         if problem is not None:
-            logger.warning(
-                "downloads cannot be counted: run=%s host=%s %s", claim.run_id, claim.ftp_host, problem
-            )
+            logger.warning("downloads cannot be counted: %s", problem, extra=run)
         for share in applied.written:
             logger.info(
-                "share moved on: run=%s request=%s share=%s state=%s class=%s",
-                claim.run_id,
-                share.request_id,
-                share.id,
-                share.state,
-                share.error_class or "-",
+                "share moved on",
+                extra=run
+                | {
+                    "request_id": share.request_id,
+                    "share": share.id,
+                    "state": str(share.state),
+                    "class": share.error_class,
+                },
             )
             self.log.write(share, claim.run_id, results.get(share.id))
         for share_id in applied.late:
-            logger.warning("outcome came late and is thrown away: run=%s share=%s", claim.run_id, share_id)
+            logger.warning("outcome came late and is thrown away", extra=run | {"share": share_id})
             self.log.write_late(share_id, claim.run_id)
-        logger.info("run ends: run=%s host=%s", claim.run_id, claim.ftp_host)
+        logger.info("run ends", extra=run)
 
     @contextmanager
     def _keep_lease(self, run_id: str) -> Iterator[None]:
@@ -303,7 +307,7 @@ class HostRunner:
                     with self.database.write() as session:
                         extend_leases(session, run_id, self.settings.lease_seconds)
                 except Exception:  # the next beat may reach the database again; else the lease runs out
-                    logger.exception("heartbeat failed: run=%s", run_id)
+                    logger.exception("heartbeat failed", extra={"run": run_id})
 
         thread = threading.Thread(target=beat, name=f"heartbeat-{run_id}", daemon=True)
         thread.start()

@@ -6,6 +6,7 @@ It is written from named fields only, so there is nothing to redact.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from tempoftp.shares.models import Share, utc_now
@@ -13,6 +14,16 @@ from tempoftp.shares.results import ShareResult
 from tempoftp.shares.views import write_time
 
 FOLDER = "logs"
+PIECE_BYTES = 65536
+"""So much of a log is read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogPiece:
+    """Whole lines of a share's log. `following` is the byte at which what comes after begins."""
+
+    text: str
+    following: int
 
 
 class ShareLog:
@@ -54,6 +65,26 @@ class ShareLog:
         descriptor = os.open(self.path_of(share_id), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:
             file.write(f"{write_time(utc_now())} {line}\n")
+
+
+def read_log(state_dir: Path, share_id: str, since: int | None = None) -> LogPiece:
+    """Return a share's log from byte `since` on, else its end: at most `PIECE_BYTES`, in whole lines.
+
+    A log that no run has begun yet is empty.
+    """
+    try:
+        with (state_dir / FOLDER / f"{share_id}.log").open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            start = max(size - PIECE_BYTES, 0) if since is None else min(since, size)
+            file.seek(start)
+            content = file.read(PIECE_BYTES)
+    except FileNotFoundError:
+        return LogPiece("", 0)
+    if since is None and start:
+        cut = content.find(b"\n") + 1
+        start, content = start + cut, content[cut:]
+    whole = content.rfind(b"\n") + 1 or (len(content) if len(content) == PIECE_BYTES else 0)
+    return LogPiece(content[:whole].decode(errors="replace"), start + whole)
 
 
 def _show(number: int | None) -> str:

@@ -44,7 +44,7 @@ def read_health(session: Session, settings: Settings, *, unreadable: Sequence[st
     }
     problems = [f"{name}: {text}" for name, host in hosts.items() for text in host["problemas"]]
     problems += [f"{name}: {reason}" for name, reason in find_holds(session).items() if name in hosts]
-    waiting, age = _read_queue(session, now)
+    waiting, age = read_queue(session, now)
     if age > QUEUE_AGE_LIMIT:
         problems.append(f"a share has waited {age:.0f} s for a worker; is tempoftp-worker.service running?")
     problems += _find_overdue(session, now)
@@ -118,20 +118,27 @@ def _worst(words: Any) -> str:
 
 
 def _find_overdue(session: Session, now: datetime) -> list[str]:
-    """Return what should have ended by now and has not: retried for ever, so somebody has to be told."""
-    limit = now - timedelta(seconds=OVERDUE_LIMIT)
-    running = Share.ftp_host.not_in(select(FtpHost.name).where(FtpHost.paused.is_(True)))
-    ending = select(func.count()).where(Share.state.in_(ENDING), Share.state_changed_at < limit, running)
-    expired = select(func.count()).where(Share.state.in_(DELIVERED), Share.expires < limit, running)
+    ending, expired = count_overdue(session, now)
     texts = (
         (ending, "shares have been ending for more than {} min without being gone"),
         (expired, "shares have expired more than {} min ago and nobody has begun to take them away"),
     )
-    found = ((session.scalar(query) or 0, text) for query, text in texts)
-    return [f"{count} {text.format(round(OVERDUE_LIMIT / 60))}" for count, text in found if count]
+    return [f"{count} {text.format(round(OVERDUE_LIMIT / 60))}" for count, text in texts if count]
 
 
-def _read_queue(session: Session, now: datetime) -> tuple[int, float]:
+def count_overdue(session: Session, now: datetime) -> tuple[int, int]:
+    """Return how many shares should be gone by now, and how many should have begun to end; not on paused hosts.
+
+    They are retried for ever, so somebody has to be told.
+    """
+    limit = now - timedelta(seconds=OVERDUE_LIMIT)
+    running = Share.ftp_host.not_in(select(FtpHost.name).where(FtpHost.paused.is_(True)))
+    ending = select(func.count()).where(Share.state.in_(ENDING), Share.state_changed_at < limit, running)
+    expired = select(func.count()).where(Share.state.in_(DELIVERED), Share.expires < limit, running)
+    return session.scalar(ending) or 0, session.scalar(expired) or 0
+
+
+def read_queue(session: Session, now: datetime) -> tuple[int, float]:
     """Return how many due shares wait unleased, and for how many seconds the oldest has; not on paused hosts."""
     paused = select(FtpHost.name).where(FtpHost.paused.is_(True))
     row = session.execute(

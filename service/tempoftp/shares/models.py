@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     DateTime,
     Dialect,
+    Double,
     Float,
     ForeignKey,
     Index,
@@ -369,6 +370,25 @@ class Run(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     error_class: Mapped[str | None] = mapped_column(String(32))
     error_message: Mapped[str | None] = mapped_column(Text)
+
+
+class RunTotal(Base):
+    """Ended runs of one kind and outcome on an FTP host that took about as long."""
+
+    __tablename__ = "run_totals"
+
+    ftp_host: Mapped[str] = mapped_column(identifier(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(identifier(8), primary_key=True)
+    """`shares` or `audit`."""
+    outcome: Mapped[str] = mapped_column(identifier(32), primary_key=True)
+    """`done`, `abandoned`, or the class of the run's failure."""
+    bucket: Mapped[str] = mapped_column(identifier(8), primary_key=True)
+    """They took at most so many seconds, and more than the next smaller bucket; `+Inf`: longer than all."""
+    runs: Mapped[int] = mapped_column(BigInteger)
+    seconds: Mapped[float] = mapped_column(Double)
+    """What they took together."""
+    shares: Mapped[int] = mapped_column(BigInteger)
+    """How many shares they carried together."""
 
 
 class Token(Base):

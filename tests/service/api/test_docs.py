@@ -26,6 +26,7 @@ from tempoftp.api.get_link import LinkAnswer
 from tempoftp.api.get_root import RootAnswer
 from tempoftp.api.list_extensions import ExtensionsAnswer
 from tempoftp.api.list_shares import ListAnswer
+from tempoftp.api.openapi_document import load_cases
 from tempoftp.api.patch_share import LifetimeAnswer, LifetimeRequest
 from tempoftp.api.pause_hosts import PauseAnswer, PauseRequest, ResumeRequest
 from tempoftp.api.post_audit import AuditOrder
@@ -73,13 +74,17 @@ EXAMPLES: dict[str, list[type[BaseModel]]] = {
     "GET /": [RootAnswer],
     "GET /health": [HealthAnswer],
     "GET /openapi.json": [],
+    "GET /docs": [],
+    "GET /docs/{archivo}": [],
+    "GET /metrics": [],
+    "GET /tmpftp/{id}/log": [],
     "POST /pausar": [PauseRequest, PauseAnswer],
     "POST /reanudar": [ResumeRequest, PauseAnswer],
 }
 
 
 # Documented once for all routes that have them, in the table of refusals.
-COMMON = {"401", "429"}
+COMMON = {"401", "414", "429", "431"}
 
 
 def read_routes(app: Flask) -> set[str]:
@@ -126,6 +131,14 @@ def test_examples_have_the_keys_of_the_answers(route: str) -> None:
     for block, model in zip(blocks, EXAMPLES[route], strict=True):
         example = json.loads(block)
         assert TypeAdapter(forbid_extra(model)).validate_python(example)
+
+
+@pytest.mark.parametrize("route", SECTIONS)
+def test_examples_are_those_of_the_openapi_document(route: str) -> None:
+    cases = load_cases().get(route, [])
+    known = [case[part] for case in cases for part in ("request", "answer") if part in case]
+    for block in read_blocks(route):
+        assert json.loads(block) in known
 
 
 @pytest.mark.parametrize("route", ["GET /", "GET /health", "GET /tmpftp"])

@@ -13,7 +13,6 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from tempoftp.api.app import create_app
-from tempoftp.api.server import hide_link
 from tempoftp.settings import Settings
 from tempoftp.shares.links import make_link_token
 from tempoftp.shares.models import Account, HistoryEntry, Share, utc_now
@@ -248,18 +247,3 @@ def test_the_page_is_bounded_as_strangers_are(settings: Settings, link: str) -> 
     codes = [client.get(link, environ_base=STRANGER).status_code for _ in range(5)]
     assert codes == [200] * 3 + [429] * 2
     app.extensions["tempoftp"].database.close()
-
-
-@pytest.mark.parametrize(
-    ("line", "shown"),
-    [
-        ("GET /enlace/abc.def HTTP/1.1", "GET /enlace/… HTTP/1.1"),
-        ("POST /enlace/abc.def/credenciales HTTP/1.1", "POST /enlace/…/credenciales HTTP/1.1"),
-        ("GET /%65nlace/abc.def HTTP/1.1", "GET /%65nlace/… HTTP/1.1"),
-        ("GET /enlace//abc.def HTTP/1.1", "GET /enlace//… HTTP/1.1"),
-        ("GET /enlace%2Fabc.def HTTP/1.1", "GET /enlace%2F… HTTP/1.1"),
-        ("GET /tmpftp/enlace HTTP/1.1", "GET /tmpftp/enlace HTTP/1.1"),
-    ],
-)
-def test_the_access_log_does_not_have_it(line: str, shown: str) -> None:
-    assert hide_link(line) == shown

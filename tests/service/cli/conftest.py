@@ -73,7 +73,7 @@ def service(
             for command in ("serve", "worker")
         ]
         try:
-            wait_for_answer(url, processes, folder / "log")
+            wait_until_up(f"{url}/health", processes, folder / "log")
             yield Service(url, environ, folder / "state")
         finally:
             for process in processes:
@@ -82,17 +82,23 @@ def service(
     assert codes == [0, 0], (folder / "log").read_text()
 
 
-def wait_for_answer(url: str, processes: list[subprocess.Popen[bytes]], log: Path) -> None:
+def wait_until_up(url: str, processes: list[subprocess.Popen[bytes]], log: Path) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert all(process.poll() is None for process in processes), log.read_text()
         try:
-            if httpx.get(f"{url}/health", trust_env=False, timeout=5).status_code == 200:
+            if httpx.get(url, trust_env=False, timeout=5).status_code == 200:
                 return
         except httpx.TransportError:
             pass
         time.sleep(0.1)
     raise AssertionError(f"{url} did not become healthy: {log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def wait_for_answer() -> Callable[[str, list[subprocess.Popen[bytes]], Path], None]:
+    """Wait until processes of one's own answer 200 at an address."""
+    return wait_until_up
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,11 @@ Run = Callable[..., Ended]
 
 def run_command(environ: Mapping[str, str], *argv: str) -> Ended:
     """Run `tempoftp` in this process (a start of Python costs more than most commands), with this environment only."""
-    hidden = {name: None for name in os.environ if name.startswith(("TEMPOFTP_", "FTP_DB_"))}
+    hidden: dict[str, str | None] = {
+        name: None for name in os.environ if name.startswith(("TEMPOFTP_", "FTP_DB_"))
+    }
+    # Nor does the developer's own configuration file have a say.
+    hidden["XDG_CONFIG_HOME"] = "/nonexistent"
     done = CliRunner().invoke(main, argv, env=hidden | dict(environ), prog_name="tempoftp")
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception

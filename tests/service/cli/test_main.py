@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+import click
 import pytest
 
 from tempoftp.cli import exits
@@ -48,11 +51,45 @@ def test_help_names_every_exit_code(tempoftp_alone) -> None:
         assert f"{code} " in shown
 
 
+def walk_commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from walk_commands(command, *path, name)
+        else:
+            yield (*path, name), command
+
+
+def test_every_command_that_answers_can_answer_json() -> None:
+    without = {
+        path
+        for path, command in walk_commands(main)
+        if not any("--json" in parameter.opts for parameter in command.params)
+    }
+    assert without == {("serve",), ("worker",), ("completion",)}
+
+
+def test_the_page_has_every_command_option_and_exit_code() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
+    for path, command in walk_commands(main):
+        assert f"`tempoftp {' '.join(path)}" in page, path
+        for parameter in command.params:
+            for option in parameter.opts:
+                assert not option.startswith("--") or f"`{option}" in page, (path, option)
+    table = [line for line in (exits.__doc__ or "").splitlines() if line.startswith("| ")]
+    assert len(table) > 8
+    for row in table:
+        assert row in page
+
+
 def test_an_unknown_command_exits_2(tempoftp_alone) -> None:
     assert tempoftp_alone("volar").code == 2
 
 
-@pytest.mark.parametrize("name", ["request", "status", "list", "delete", "decrypt", "key"])
+@pytest.mark.parametrize(
+    "name", ["request", "status", "list", "delete", "decrypt", "key", "log", "health", "config"]
+)
 def test_client_commands_load_nothing_of_the_service(name: str) -> None:
     check = (
         "import sys\n"

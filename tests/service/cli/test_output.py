@@ -4,14 +4,18 @@ import io
 import re
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from tempoftp.cli.client import ServiceClient
+from tempoftp.cli.main import main
 from tempoftp.cli.output import (
     format_bytes,
     format_progress_line,
     format_seconds,
+    print_rows,
     print_share,
     print_share_table,
 )
@@ -88,3 +92,32 @@ def test_downloads_are_shown_once_they_are_known(capsys: pytest.CaptureFixture[s
     assert said in capsys.readouterr().out
     print_share({"id": "p1", "status": "listo", "descargas": dict.fromkeys(known)})
     assert "descargas" not in capsys.readouterr().out
+
+
+def test_a_terminal_gets_a_head_and_a_pipe_gets_values_only(capsys: pytest.CaptureFixture[str]) -> None:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=80, color_system=None)
+    print_rows(("name", "state"), [("a", "[red]b"), ("c", None)], console)
+    assert [line.split() for line in written.getvalue().splitlines()] == [
+        ["name", "state"],
+        ["a", "[red]b"],
+        ["c"],
+    ]
+    print_rows(("name", "state"), [("a", "b"), ("c", None)])
+    assert capsys.readouterr().out == "a\tb\nc\t\n"
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_no_color_is_respected(monkeypatch: pytest.MonkeyPatch, no_color: str, coloured: bool) -> None:
+    share = {"id": "a", "status": "listo", "estado": "listo"}
+    monkeypatch.setattr(ServiceClient, "get_share", lambda _self, _id: share)
+    monkeypatch.setattr(ServiceClient, "list_shares", lambda _self, _filters: {"solicitudes": [share]})
+    environ = {
+        "XDG_CONFIG_HOME": "/nonexistent",
+        "NO_COLOR": no_color or None,
+        "FORCE_COLOR": "1",
+        "TERM": "xterm",
+    }
+    for argv in (["status", "a"], ["list"]):
+        ended = CliRunner().invoke(main, argv, env=environ, color=True)
+        assert ("\x1b[32m" in ended.stdout) == coloured, argv

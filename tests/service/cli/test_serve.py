@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import concurrent.futures
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
+
+TEMPOFTP = str(Path(sys.executable).with_name("tempoftp"))
 
 
 @pytest.fixture
@@ -36,8 +41,32 @@ def test_the_log_has_each_request_with_its_id_and_cannot_be_forged(http, service
         lines = (service.state_dir.parent / "log").read_text().splitlines()
         found = [line for line in lines if "[bitacora-1]" in line]
     assert len(found) == 1
-    assert " 404 " in found[0]
+    assert "route=/tmpftp/{id} status=404" in found[0]
     assert not any(line.startswith("2026-01-01 INFO falsa") for line in lines)
+
+
+def test_several_processes_count_their_requests_together(
+    tmp_path: Path, make_environ, wait_for_answer
+) -> None:
+    environ = make_environ(tmp_path)
+    url = environ["TEMPOFTP_URL"] = f"http://127.0.0.1:{environ['TEMPOFTP_PORT']}"
+    headers = {"Authorization": f"Bearer {environ['TEMPOFTP_TOKEN']}", "Connection": "close"}
+    count = 'tempoftp_http_request_duration_seconds_count{method="GET",route="/",status="200"} '
+    with (tmp_path / "log").open("w") as log:
+        command = [TEMPOFTP, "serve", "--workers", "2"]
+        with subprocess.Popen(command, env=environ, stdout=log, stderr=log) as process:
+            try:
+                wait_for_answer(f"{url}/", [process], tmp_path / "log")
+                for _ in range(40):
+                    httpx.get(url, headers=headers, trust_env=False)
+                seen = set()
+                for _ in range(10):
+                    lines = httpx.get(f"{url}/metrics", headers=headers, trust_env=False).text.splitlines()
+                    seen |= {line.removeprefix(count) for line in lines if line.startswith(count)}
+            finally:
+                process.terminate()
+    assert len(seen) == 1
+    assert float(seen.pop()) >= 40
 
 
 def test_a_body_of_50_mb_is_refused_without_being_read(http) -> None:

@@ -86,13 +86,21 @@ def wait_until_swept(settings: Settings) -> None:
         time.sleep(0.05)
 
 
-def test_unreachable_host_is_classified(ansible_settings: Settings, provisioner: AnsibleProvisioner) -> None:
+def test_unreachable_host_is_classified(
+    ansible_settings: Settings, provisioner: AnsibleProvisioner, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = build_request().model_copy(update={"requests": ("sigue-2",)})
     with pytest.raises(RunFailed) as caught:
-        provisioner.run(build_request(), lambda: False)
+        provisioner.run(request, lambda: False)
     assert caught.value.error.error_class == "ftp_host_unreachable"
     assert caught.value.error.transient
     assert "nobody" in caught.value.error.message
     wait_until_swept(ansible_settings)
+    # A task of the run can be followed to the request behind it.
+    events = [record.__dict__ for record in caplog.records if record.message == "task ended"]
+    assert [(event["run"], event["result"], event["requests"]) for event in events] == [
+        (request.run_id, "unreachable", ("sigue-2",))
+    ]
 
 
 def test_host_that_the_inventory_lacks(ansible_settings: Settings, provisioner: AnsibleProvisioner) -> None:

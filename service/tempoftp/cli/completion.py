@@ -1,0 +1,26 @@
+"""`tempoftp completion SHELL`: the script that lets a shell complete commands and options."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+PROGRAM = "tempoftp"
+VARIABLE = "_TEMPOFTP_COMPLETE"
+
+
+@click.command
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes commands and options in a shell.
+
+    \b
+    bash: tempoftp completion bash > ~/.local/share/bash-completion/completions/tempoftp
+    zsh:  tempoftp completion zsh > "${fpath[1]}/_tempoftp"
+    fish: tempoftp completion fish > ~/.config/fish/completions/tempoftp.fish
+    """
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.UsageError(f"{shell} is not known")
+    root = click.get_current_context().find_root().command
+    click.echo(kind(root, {}, PROGRAM, VARIABLE).source())

@@ -1,0 +1,84 @@
+"""The log of API and worker: everything to standard error (the journal), one event a line, as text or as JSON.
+
+An event is a short sentence and named values (`extra=`). As text the values follow the sentence as `name=value`; as
+JSON (TEMPOFTP_LOG_FORMAT=json) they are members of the object, for whatever collects logs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from typing import Any, Literal
+
+from pythonjsonlogger.core import RESERVED_ATTRS, merge_record_extra
+
+LogFormat = Literal["text", "json"]
+REQUEST_ID = "request_id"
+_TEXT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
+_JSON = "%(levelname)s %(name)s %(message)s"
+_MEMBERS = {"levelname": "level", "name": "logger", "message": "event"}
+_PLAIN = re.compile(r"[^\s\"=]+")
+_NOT_VALUES = (*RESERVED_ATTRS, REQUEST_ID)
+
+
+class TextFormatter(logging.Formatter):
+    """A line of text, the event's values at its end."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line without a traceback."""
+        values: dict[str, Any] = merge_record_extra(record, {}, _NOT_VALUES)
+        shown = [super().formatMessage(record), *(f"{name}={_show(value)}" for name, value in values.items())]
+        return " ".join(shown)
+
+
+def _show(value: Any) -> str:
+    if value is None or value in ("", []):
+        return "-"
+    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    # A blank or a line break in a value must not look like another value or another line.
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+
+
+def build_log_config(
+    level: str, log_format: LogFormat, *, request_filter: str = "tempoftp.logs.NoRequestFilter"
+) -> dict[str, Any]:
+    """Return a logging configuration; `request_filter` names the class that gives each record its `request_id`."""
+    formatters: dict[LogFormat, dict[str, Any]] = {
+        "text": {"()": "tempoftp.logs.TextFormatter", "fmt": _TEXT},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "fmt": _JSON,
+            "rename_fields": _MEMBERS,
+            "timestamp": "time",
+            "json_ensure_ascii": False,
+        },
+    }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"request_id": {"()": request_filter}},
+        "formatters": {"line": formatters[log_format]},
+        "handlers": {
+            "line": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}
+        },
+        "root": {"level": level, "handlers": ["line"]},
+        "loggers": {
+            "alembic": {"level": "WARNING"},
+            # Whoever wants less in the journal wants to know still who asked for what.
+            "tempoftp.api.measuring": {"level": "INFO"},
+            "gunicorn.error": {"level": level, "handlers": ["line"], "propagate": False},
+            # Its access line has the path as it came: ours has the route, since a path may hold a signed link.
+            "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+        },
+    }
+
+
+class NoRequestFilter(logging.Filter):
+    """For a process that answers no requests; its lines name those they are about."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Give the record the mark of no request, unless it says itself whose it is."""
+        if not hasattr(record, REQUEST_ID):
+            record.request_id = "-"
+        return True
