@@ -128,8 +128,8 @@ def _identify(by_blueprint: Mapping[str, Identify]) -> None:
     g.principal = None
     if context.settings.auth == "none":
         g.principal = Principal(f"api {request.remote_addr or 'local'}", Role.OPERADOR, None)
-    elif request.blueprint in by_blueprint:
-        g.principal = by_blueprint[request.blueprint](context)
+    elif (identify := by_blueprint.get(request.blueprint or "")) is not None:
+        g.principal = identify(context)
     elif "Authorization" in request.headers:
         g.principal = _find_by_token(context)
     elif _is_address_known(context.settings):

@@ -100,7 +100,14 @@ _NO_DATABASE = (
 )
 _MISCONFIGURED = "Servicio mal configurado"
 _INTERNAL = "Error interno"
-_FIXED_TEXTS = (*_NOT_FOUND, *_NO_DATABASE, _MISCONFIGURED, _INTERNAL, "valor no válido", "Petición rechazada")
+_FIXED_TEXTS = (
+    *_NOT_FOUND,
+    *_NO_DATABASE,
+    _MISCONFIGURED,
+    _INTERNAL,
+    "valor no válido",
+    "Petición rechazada",
+)
 
 # The domain's refusals: the first class that fits. Its `detail` says what was wrong and what to do.
 _SHARE_REFUSALS: tuple[tuple[type[ShareRefused], tuple[int, str]], ...] = (

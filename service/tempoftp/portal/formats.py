@@ -30,15 +30,11 @@ def show_bytes(count: float | None) -> str:
     """`1536000` → `1,5 MB`."""
     if count is None:
         return "–"
-    value = float(count)
-    for unit in _UNITS[:-1]:
-        if abs(value) < 1000:
-            break
-        value /= 1000
-    else:
-        unit = _UNITS[-1]
-    digits = "#,##0" if unit == "B" or value >= 100 else "#,##0.0"
-    return f"{format_decimal(value, format=digits)} {unit}"
+    value, unit = float(count), 0
+    while abs(value) >= 1000 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    digits = "#,##0" if unit == 0 or value >= 100 else "#,##0.0"
+    return f"{format_decimal(value, format=digits)} {_UNITS[unit]}"
 
 
 def show_seconds(seconds: float | None) -> str:
@@ -79,8 +75,8 @@ def show_left(moment: str | None) -> str:
         return ""
     seconds = (parse_time(moment) - datetime.now(UTC)).total_seconds()
     if seconds <= 0:
-        return gettext("ya venció")
-    return gettext("quedan %(time)s", time=show_seconds(seconds))
+        return str(gettext("ya venció"))
+    return str(gettext("quedan %(time)s", time=show_seconds(seconds)))
 
 
 def show_number(value: float | None) -> str:

@@ -1,7 +1,7 @@
 """Which language a page is in, and the domain's own sentences in it.
 
-The domain words its messages and refusals in Spanish, and the history in English, since both are stored or sent as they are.
-A page in another language takes them apart by the patterns below and puts them together anew.
+The domain words its messages and refusals in Spanish, and the history in English, since both are stored or sent as they
+are. A page in another language takes them apart by the patterns below and puts them together anew.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def say(text: str) -> str:
     """Return a text of the domain in the language of the page; as it is when nobody has translated it."""
     if not text:
         return ""
-    known = gettext(text)
+    known = str(gettext(text))
     if known != text:
         return known
     for pattern, template in _read_patterns():
         found = pattern.fullmatch(text)
         if found is not None:
-            return gettext(template) % found.groupdict()
+            return str(gettext(template)) % found.groupdict()
     return text
 
 
@@ -76,13 +76,17 @@ def say_history(reason: str) -> str:
     for pattern, text in _read_history():
         found = pattern.fullmatch(reason)
         if found is not None:
-            return gettext(text) % found.groupdict()
+            return str(gettext(text)) % found.groupdict()
     return say_message(reason)
 
 
 def _split_sentences(text: str) -> list[str]:
     # No sentence of ours has ". " inside, but for the two of a failure, which are one text.
-    known = [sentence for sentence in (*ERROR_MESSAGES.values(), *STATE_MESSAGES.values()) if text.startswith(sentence)]
+    known = [
+        sentence
+        for sentence in (*ERROR_MESSAGES.values(), *STATE_MESSAGES.values())
+        if text.startswith(sentence)
+    ]
     if known:
         first = max(known, key=len)
         return [first, *_split_sentences(text[len(first) :].strip())] if len(text) > len(first) else [first]

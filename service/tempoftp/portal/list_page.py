@@ -24,7 +24,9 @@ def list_page() -> str:
         "usuario": request.args.get("usuario", "").strip()[:TEXT_LENGTH],
     }
     cursor = request.args.get("cursor", "")[:CURSOR_LENGTH]
-    page = find_page(**{name: value or None for name, value in filters.items()}, cursor=cursor or None, limite=PAGE_SIZE)
+    page = find_page(
+        **{name: value or None for name, value in filters.items()}, cursor=cursor or None, limite=PAGE_SIZE
+    )
     return render_template(
         "portal/list.html", page=page, filters=filters, cursor=cursor, states=[state.value for state in State]
     )

@@ -20,7 +20,7 @@ class PasteLine:
 
 
 def build_lines(share: Mapping[str, Any]) -> list[PasteLine]:
-    """Return the lines for a share that is `listo`, as `describe_share` returns it; none while its server is unknown."""
+    """Return the lines for a share that is `listo`, as `describe_share` returns it; none without a known server."""
     server = share["servidor"]
     if not server["host"]:
         return []
@@ -35,7 +35,9 @@ def build_lines(share: Mapping[str, Any]) -> list[PasteLine]:
     trust = f"set ftp:ssl-force true; set ssl:ca-file {CERTIFICATE}; " if tls else "set ftp:ssl-allow false; "
     commands = f"{trust}mirror --continue {shlex.quote(folder)}; quit"
     lines += [
-        PasteLine("lftp", f"lftp -u {shlex.quote(user)} -p {port} -e {shlex.quote(commands)} {shlex.quote(place)}"),
+        PasteLine(
+            "lftp", f"lftp -u {shlex.quote(user)} -p {port} -e {shlex.quote(commands)} {shlex.quote(place)}"
+        ),
         PasteLine("curl", _list_with_curl(url, user, tls=tls)),
         PasteLine("wget", _mirror_with_wget(url, user, tls=tls)),
     ]

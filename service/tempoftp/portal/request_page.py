@@ -83,7 +83,9 @@ def request_share() -> Response | tuple[str, int]:
     except InvalidRequest as error:
         return _show(form, _place_errors([{"campo": error.field, "mensaje": error.detail}])), 422
     except (IdInUse, SourceNotAllowed) as error:
-        return _show(form, {_find_field(error): say(error.detail)}), 409 if isinstance(error, IdInUse) else 403
+        return _show(form, {_find_field(error): say(error.detail)}), 409 if isinstance(
+            error, IdInUse
+        ) else 403
     return redirect(url_for("portal.share_page", id=body.id), 303)
 
 

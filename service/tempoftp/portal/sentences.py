@@ -46,7 +46,9 @@ HISTORY: dict[str, str] = {
     "reported by the FTP host": "El servidor FTP lo informó.",
     "deletion requested": "Se pidió eliminarla.",
     "deletion of its account requested": "Se pidió eliminar su cuenta.",
-    "lifetime of %(days)s days requested instead of %(before)s": "Se pidieron %(days)s días de vigencia en vez de %(before)s.",
+    "lifetime of %(days)s days requested instead of %(before)s": (
+        "Se pidieron %(days)s días de vigencia en vez de %(before)s."
+    ),
     "lifetime stays at %(days)s days: %(why)s": "La vigencia sigue en %(days)s días (%(why)s).",
     "its lifetime has ended": "Terminó su vigencia.",
     "every file was fetched, and nothing more for %(hours)s h": "Se descargó todo, y nada más en %(hours)s h.",

@@ -1,8 +1,8 @@
 """Who is signed in. The cookie holds the name of a token and a mark of it, signed; never the token.
 
 Each request looks the token up by that name: one that was revoked or has expired ends its sessions at once, and so
-does a database in which another token has the name. The cookie is valid for the portal's paths only: it opens nothing of
-the API.
+does a database in which another token has the name. The cookie is valid for the portal's paths only: it opens nothing
+of the API.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ _NAME, _MARK, _SINCE = "token", "marca", "desde"
 
 def init_sessions(app: Flask, settings: Settings) -> None:
     """Set the cookie up; its key comes from the encryption keys, so that all API processes agree and rotation works."""
-    first, *older = [_derive_key(key.strip()) for key in settings.encryption_key.get_secret_value().split(",")]
+    first, *older = [
+        _derive_key(key.strip()) for key in settings.encryption_key.get_secret_value().split(",")
+    ]
     app.secret_key = first
     app.config.update(
         SECRET_KEY_FALLBACKS=older,
@@ -45,9 +47,7 @@ def init_sessions(app: Flask, settings: Settings) -> None:
 
 def is_behind_tls(settings: Settings) -> bool:
     """Whether browsers reach the portal over TLS: our own, or that of the proxy in front of us."""
-    return settings.tls_certificate is not None or (
-        settings.trusted_proxies > 0 and not settings.plain_http
-    )
+    return settings.tls_certificate is not None or (settings.trusted_proxies > 0 and not settings.plain_http)
 
 
 def _derive_key(key: str) -> bytes:

@@ -52,9 +52,9 @@ def _carry_out(
     change: Callable[[Session, str, dict[str, Any]], Share],
     done: str,
     *,
-    lead_to: str = "portal.share_page",
+    back_to_list: bool = False,
 ) -> Response:
-    """Write the change down and lead on, to the share whose page shows when its FTP host has confirmed it."""
+    """Write the change down and lead to the share, whose page shows when its FTP host has confirmed it."""
     context = get_context()
     wanted = SharePath(id=share_id).read_id()
     who = {"emails": get_principal().emails, "author": get_author(), "request_id": get_request_id()}
@@ -62,8 +62,8 @@ def _carry_out(
         ftp_host = change(session, wanted, who).ftp_host
     wake_host(context.settings, ftp_host)
     flash(done)
-    place = {"id": wanted} if lead_to == "portal.share_page" else {}
-    return redirect(url_for(lead_to, **place), 303)
+    page = url_for("portal.list_page") if back_to_list else url_for("portal.share_page", id=wanted)
+    return redirect(page, 303)
 
 
 @portal.get(f"{SHARE}/vigencia")
@@ -190,5 +190,5 @@ def delete(id: str) -> Response:  # noqa: A002
         lambda session, share_id, who: request_deletion(session, share_id, **who),
         gettext("Se pidió eliminar %(id)s. El acceso y los datos se retiran ahora.", id=id),
         # Its own page is gone once it is.
-        lead_to="portal.list_page",
+        back_to_list=True,
     )

@@ -73,6 +73,6 @@ def _choose_next(wanted: str | None) -> str:
         and wanted.startswith(f"{PREFIX}/")
         and wanted.isprintable()
         and "\\" not in wanted
-        and "//" not in wanted.partition("?")[0]
+        and not {"", "..", "."} & set(wanted.partition("?")[0].split("/")[2:-1])
     )
     return wanted if is_ours and wanted else url_for("portal.get_start")

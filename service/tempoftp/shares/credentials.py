@@ -41,7 +41,9 @@ def reveal_credentials(
     """
     share = find_share(session, share_id, emails)
     if share.state != State.LISTO:
-        raise IllegalTransition(f"la solicitud está en {share.state}; solo la que está lista tiene cómo entrar")
+        raise IllegalTransition(
+            f"la solicitud está en {share.state}; solo la que está lista tiene cómo entrar"
+        )
     account = session.get_one(Account, share.ftpuser)
     token, kind = show_password(account, share, reuse_password=settings.reuse_password)
     if kind != "fernet" or token is None:

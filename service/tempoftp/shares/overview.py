@@ -50,11 +50,9 @@ def _count_failures(session: Session) -> list[dict[str, Any]]:
     shares = select(Share.error_class, func.count()).where(
         Share.error_class.is_not(None), Share.state.not_in(TERMINAL)
     )
-    runs = select(Run.error_class, func.count()).where(
-        Run.error_class.is_not(None), Run.started_at >= since
-    )
-    by_share = {name: count for name, count in session.execute(shares.group_by(Share.error_class))}
-    by_run = {name: count for name, count in session.execute(runs.group_by(Run.error_class))}
+    runs = select(Run.error_class, func.count()).where(Run.error_class.is_not(None), Run.started_at >= since)
+    by_share = {str(name): count for name, count in session.execute(shares.group_by(Share.error_class))}
+    by_run = {str(name): count for name, count in session.execute(runs.group_by(Run.error_class))}
     return [
         {
             "clase": name,
