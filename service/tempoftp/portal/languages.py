@@ -68,7 +68,8 @@ def say_message(text: str) -> str:
     said = say(head)
     if said == head:
         said = " ".join(say(part) for part in _split_sentences(head))
-    return f"{said} {gettext('Detalle:')} {detail}" if mark else said
+    behind = gettext("Detalle:")
+    return f"{said} {behind} {detail}" if mark else said
 
 
 def say_history(reason: str) -> str:

@@ -68,11 +68,13 @@ def choose_language() -> Response:
 
 def _choose_next(wanted: str | None) -> str:
     """Return where to go on: a page of the portal and nothing else, whatever the request says."""
+    parts = (wanted or "").partition("?")[0].split("/")
     is_ours = (
         wanted is not None
         and wanted.startswith(f"{PREFIX}/")
         and wanted.isprintable()
         and "\\" not in wanted
-        and not {"", "..", "."} & set(wanted.partition("?")[0].split("/")[2:-1])
+        and "" not in parts[2:-1]
+        and not {".", ".."} & set(parts)
     )
     return wanted if is_ours and wanted else url_for("portal.get_start")

@@ -106,8 +106,8 @@ def english(app: Flask):
 def test_messages_of_the_domain_are_said_in_english(english) -> None:
     error = ShareError.of("source_unreachable", "ssh: connect: timed out")
     assert say_message(explain_error(error)) == (
-        "The source host does not answer; it will be tried again. Detail ssh: connect: timed out"
-    ).replace("Detail ", "Detail: ")
+        "The source host does not answer; it will be tried again. Detail: ssh: connect: timed out"
+    )
     assert say_message(explain_giving_up(error, 24)).startswith("It was given up after 24 h of trying. ")
     for state in State:
         text = f"{STATE_MESSAGES[state]} {PENDING_MESSAGES['vigencia']} {PAUSED_MESSAGE}"

@@ -28,6 +28,7 @@ def ready(context, ask, move_share) -> None:
         bytes_total=1_500_000,
         files_total=4,
         delivered_by="rsync",
+        confirmed_generation=1,
     )
     server = {"host": "ftp.example.org", "port": 2121, "tls": True, "fingerprint": "sha256:AB:CD"}
     with context.database.write() as session:
