@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import sys
+from datetime import UTC, datetime
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
@@ -82,7 +83,10 @@ def write_text(catalogue: Catalog) -> bytes:
 def compile_text(text: bytes) -> bytes:
     """Return the compiled catalogue."""
     buffer = io.BytesIO()
-    write_mo(buffer, read_po(io.BytesIO(text), locale="en"))
+    catalogue = read_po(io.BytesIO(text), locale="en")
+    # The header would have the time of now: the same texts are to be the same bytes.
+    catalogue.creation_date = catalogue.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
+    write_mo(buffer, catalogue)
     return buffer.getvalue()
 
 

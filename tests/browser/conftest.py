@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))
-from portal import Place  # noqa: E402 - the folder is put on the path first
+from portal import Place
 
 _CLI = runpy.run_path(str(Path(__file__).parents[1] / "service" / "cli" / "conftest.py"))
 service, make_environ = _CLI["service"], _CLI["make_environ"]

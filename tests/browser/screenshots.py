@@ -60,7 +60,7 @@ PAGES = {
 
 
 @contextmanager
-def run_service(folder: Path) -> Iterator[tuple[Place, Database]]:
+def run_service(folder: Path) -> Iterator[Place]:
     """Run a simulated service with shares in it; its worker stands still while pictures are taken."""
     environ = CLI["build_environ"](
         folder,
@@ -72,7 +72,11 @@ def run_service(folder: Path) -> Iterator[tuple[Place, Database]]:
     url = f"http://127.0.0.1:{environ['TEMPOFTP_PORT']}"
     token = make_tokens(environ)
     argv = {name: [CLI["TEMPOFTP"], name] for name in ("serve", "worker")}
-    database = Database(Settings(simulacro=True, encryption_key=environ["TEMPOFTP_ENCRYPTION_KEY"], state_dir=folder / "state").sqlalchemy_url)
+    database = Database(
+        Settings(
+            simulacro=True, encryption_key=environ["TEMPOFTP_ENCRYPTION_KEY"], state_dir=folder / "state"
+        ).sqlalchemy_url
+    )
     with (folder / "log").open("w") as log:
         processes = {
             name: subprocess.Popen(command, env=environ, stdout=log, stderr=log)
@@ -84,7 +88,7 @@ def run_service(folder: Path) -> Iterator[tuple[Place, Database]]:
             processes["worker"].terminate()
             processes["worker"].wait(timeout=40)
             dress_rows(database)
-            yield Place(url, token, "", simulated=True), database
+            yield Place(url, token, "", simulated=True)
         finally:
             for process in processes.values():
                 process.terminate()
@@ -117,7 +121,9 @@ def ask_for_shares(url: str, token: str) -> None:
         while time.monotonic() < deadline:
             listed = client.get("/tmpftp").json()["solicitudes"]
             on_its_way = [share for share in listed if share["estado"] in ("recibido", "preparando")]
-            counted = [share for share in listed if share["estado"] == "listo" and share["descargas"] is not None]
+            counted = [
+                share for share in listed if share["estado"] == "listo" and share["descargas"] is not None
+            ]
             if not on_its_way and len(counted) == len(SHARES) - 2:
                 break
             time.sleep(0.5)
@@ -139,8 +145,17 @@ def dress_rows(database: Database) -> None:
         moving.files_total, moving.files_done, moving.rate, moving.eta = 1_248, 519, 96_400_000.0, 507.0
         host = session.scalars(select(FtpHost)).one()
         used = sum(share.bytes_total or 0 for share in shares)
-        server = {"host": "ftp.inst.example", "port": 21, "tls": True, "fingerprint": "sha256:" + ":".join(["3F", "9A", "C1", "07"] * 8)}
-        host.facts = (host.facts or {}) | {"space_total": 2 * 10**12, "space_free": 12 * 10**11 - used, "server": server}
+        server = {
+            "host": "ftp.inst.example",
+            "port": 21,
+            "tls": True,
+            "fingerprint": "sha256:" + ":".join(["3F", "9A", "C1", "07"] * 8),
+        }
+        host.facts = (host.facts or {}) | {
+            "space_total": 2 * 10**12,
+            "space_free": 12 * 10**11 - used,
+            "server": server,
+        }
         audit = session.scalars(select(HostAudit)).one()
         audit.findings = [
             {
@@ -204,11 +219,14 @@ def main() -> int:
         return 1
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    with tempfile.TemporaryDirectory() as name, run_service(Path(name)) as (place, _database):
-        with sync_playwright() as playwright:
-            chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-            take_pictures(chromium, place)
-            chromium.close()
+    with (
+        tempfile.TemporaryDirectory() as name,
+        run_service(Path(name)) as place,
+        sync_playwright() as playwright,
+    ):
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        take_pictures(chromium, place)
+        chromium.close()
     return 0
 
 

@@ -16,6 +16,7 @@ from flask_babel import gettext
 
 from tempoftp.api import problems
 from tempoftp.portal.sentences import HISTORY, REFUSALS
+from tempoftp.shares.errors import ERROR_CLASSES
 from tempoftp.shares.messages import (
     ERROR_MESSAGES,
     PAUSED_MESSAGE,
@@ -78,6 +79,9 @@ def say_history(reason: str) -> str:
         found = pattern.fullmatch(reason)
         if found is not None:
             return str(gettext(text)) % found.groupdict()
+    error_class, mark, message = reason.partition(": ")
+    if mark and error_class in ERROR_CLASSES:
+        return f"{error_class}: {say_message(message)}"
     return say_message(reason)
 
 

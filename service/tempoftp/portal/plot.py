@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tempoftp.shares.space import SpacePoint
 
 WIDTH, HEIGHT = 720, 240
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 14, 30
+LEFT, RIGHT, TOP, BOTTOM = 64, 26, 14, 30
 GRID_LINES = 4
 
 

@@ -122,6 +122,8 @@ def test_history_is_said_in_both(app: Flask, english) -> None:
         say_history("lifetime of 7 days requested instead of 3")
         == "7 days of lifetime were asked for instead of 3."
     )
+    failed = explain_error(ShareError.of("source_denied", "rsync: x"))
+    assert say_history(f"source_denied: {failed}").startswith("source_denied: The source does not let")
     assert say_history("block requested: por <b>") == "A block was asked for: por <b>"
     with force_locale("es"):
         assert say_history("reported by the FTP host") == "El servidor FTP lo informó."
