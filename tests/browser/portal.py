@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Page, expect
 
-EMAIL = "navegante@dominio.example"
 READY_MILLISECONDS = 120_000
 
 
@@ -33,10 +32,13 @@ def sign_in(page: Page, place: Place) -> None:
     expect(page.locator("nav a[aria-current=page]")).to_have_attribute("href", "/portal/solicitudes")
 
 
-def ask(page: Page, place: Place, share_id: str, *, email: str = EMAIL, days: int = 3) -> None:
-    """Fill the form in and send it; the share's page is open then."""
+def ask(page: Page, place: Place, share_id: str, *, days: int = 3) -> None:
+    """Fill the form in and send it; the share's page is open then.
+
+    Each share is for a person of its own: a later share of an account shows no password.
+    """
     page.goto("/portal/nueva")
-    page.locator("#usuario").fill(email)
+    page.locator("#usuario").fill(f"{share_id}@dominio.example")
     root = choose_root(page, place.source)
     page.locator("#camino").fill(place.source.removeprefix(root).lstrip("/"))
     page.locator("#id").fill(share_id)
@@ -83,3 +85,10 @@ def change(page: Page, share_id: str, name: str) -> None:
 def confirm(page: Page) -> None:
     """Answer the question with yes."""
     page.locator("main form .buttons button").click()
+
+
+def delete(page: Page, share_id: str) -> None:
+    """End a share; the list is open then, and says so."""
+    change(page, share_id, "eliminar")
+    confirm(page)
+    page.wait_for_url(re.compile(r"/portal/solicitudes$"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
-from portal import Place, ask, new_id, reveal_password, sign_in, wait_until
+from portal import Place, ask, delete, new_id, reveal_password, sign_in, wait_until
 
 PATHS = (
     "/portal/entrar",
@@ -29,7 +29,7 @@ PATHS = (
 GRAVE = ("serious", "critical")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def share_id() -> str:
     return new_id()
 
@@ -54,6 +54,7 @@ def walk(page: Page, place: Place, share_id: str) -> Iterator[str]:
     page.goto(f"/portal/solicitudes/{share_id}")
     reveal_password(page)
     yield "credentials"
+    delete(page, share_id)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Page, expect
-from portal import Place, ask, change, confirm, new_id, reload_until, reveal_password, sign_in, wait_until
+from portal import (
+    Place,
+    ask,
+    change,
+    confirm,
+    delete,
+    new_id,
+    reload_until,
+    reveal_password,
+    sign_in,
+    wait_until,
+)
 
 WORDS = {
     "es-MX": {"copied": "Copiar", "gone": "Se pidió eliminar", "history": "Historia"},
@@ -24,7 +35,7 @@ def test_from_signing_in_to_deleting(make_page, place: Place, locale: str) -> No
     password = reveal_password(page)
     assert len(password) == 20
     expect(page.get_by_role("button", name=words["copied"]).first).to_be_visible()
-    expect(page.locator("#linea-lftp")).to_contain_text("lftp -u ftp_navegante_dominio")
+    expect(page.locator("#linea-lftp")).to_contain_text("lftp -u ftp_navegador_")
     assert page.content().count(password) == 1
 
     change(page, share_id, "vigencia")
@@ -47,8 +58,7 @@ def test_from_signing_in_to_deleting(make_page, place: Place, locale: str) -> No
     expect(page.locator("[data-moving='0']")).to_be_visible()
     assert reveal_password(page) != password
 
-    change(page, share_id, "eliminar")
-    confirm(page)
+    delete(page, share_id)
     expect(page.locator("p.notice")).to_contain_text(words["gone"])
 
 
@@ -60,8 +70,7 @@ def test_without_javascript_everything_works(make_page, place: Place) -> None:
     reload_until(page, "listo")
     assert len(reveal_password(page)) == 20
     assert page.get_by_role("button", name="Copiar").count() == 0  # what needs a script is not offered
-    change(page, share_id, "eliminar")
-    confirm(page)
+    delete(page, share_id)
     expect(page.locator("p.notice")).to_contain_text("Se pidió eliminar")
 
 
@@ -97,6 +106,7 @@ def test_a_line_is_copied(make_page, place: Place) -> None:
     page.locator("[data-copy=clave]").click()
     expect(page.locator("[data-copy=clave]")).to_contain_text("✓")
     assert page.evaluate("navigator.clipboard.readText()") == password
+    delete(page, share_id)
 
 
 def test_the_language_is_switched_and_stays(page: Page, place: Place) -> None:
