@@ -15,6 +15,16 @@ COLLECTION := collections/ansible_collections/lanot/tempoftp
 APT_PACKAGES := mmdebstrap systemd-container iptables iproute2 openssh-client rsync procps lftp curl \
 	python3-venv mariadb-server-core btrfs-progs
 
+# What drives a browser: the browser itself, and letters to draw.
+BROWSER_PACKAGES := chromium fonts-dejavu-core fonts-liberation2
+
+# $(call install,PACKAGES): the Debian packages of these that are missing.
+install = missing=$$(for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	  [ $$(id -u) = 0 ] || { echo "make: these Debian packages are missing and only root can install them: $$missing" >&2; exit 1; }; \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
+	fi
+
 .PHONY: help
 help: ## List these targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -23,11 +33,7 @@ help: ## List these targets
 
 .PHONY: system
 system: ## Install the Debian packages that the lab and the tests need (root)
-	@missing=$$(for p in $(APT_PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
-	if [ -n "$$missing" ]; then \
-	  [ $$(id -u) = 0 ] || { echo "make: these Debian packages are missing and only root can install them: $$missing" >&2; exit 1; }; \
-	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
-	fi
+	@$(call install,$(APT_PACKAGES))
 
 .PHONY: venv
 venv: $(VENV)/.complete ## Create .venv with the locked dependencies
@@ -74,7 +80,7 @@ demo: system venv ## From a bare checkout to one delivered share, on real hosts
 
 .PHONY: unit
 unit: venv ## Unit and contract tests: no root, no hosts, under two minutes
-	$(BIN)/python -m pytest -q -n 2 -m "not lab and not faults and not processes" tests $(COLLECTION)/tests/unit
+	$(BIN)/python -m pytest -q -n 2 -m "not lab and not faults and not processes and not browser" tests $(COLLECTION)/tests/unit
 
 .PHONY: processes
 processes: system venv ## Tests of real copies, playbooks and services on this machine, and of accounts in a real MariaDB
@@ -83,6 +89,20 @@ processes: system venv ## Tests of real copies, playbooks and services on this m
 .PHONY: simulation
 simulation: venv ## Six months of use by a clock that jumps, and a long random walk: no root, no hosts, some minutes
 	WALK_EXAMPLES=100 $(BIN)/python -m pytest -q -n 2 --timeout 1800 tests/service/walk
+
+.PHONY: browser
+browser: venv ## The portal in a real Chromium, with axe; of TEMPOFTP_URL and TEMPOFTP_TOKEN when set, else simulated
+	@$(call install,$(BROWSER_PACKAGES))
+	$(BIN)/python -m pytest -q -m browser tests/browser
+
+.PHONY: screenshots
+screenshots: venv ## Pictures of every page of the portal into docs/screenshots
+	@$(call install,$(BROWSER_PACKAGES))
+	$(BIN)/python tests/browser/screenshots.py
+
+.PHONY: messages
+messages: venv ## Bring the portal's English texts up to date
+	$(BIN)/python docs/translate.py
 
 .PHONY: check
 check: venv ## Linters, types, import rules, collection sanity
@@ -108,7 +128,7 @@ faults: system venv ## Every fault in every state on real hosts, and a table of 
 	$(BIN)/python -m pytest -q -m faults tests/faults
 
 .PHONY: test
-test: system venv check unit processes molecule e2e ## Everything CI runs: check, unit, processes, Molecule, then the tests on real hosts
+test: system venv check unit processes browser molecule e2e ## Everything CI runs: check, unit, processes, a browser, Molecule, then the tests on real hosts
 
 .PHONY: bench
 bench: system venv ## Ratios against bare commands, measured alternately on the lab

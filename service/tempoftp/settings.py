@@ -189,6 +189,12 @@ class Settings(BaseSettings):
         description="1: listen on other addresses than loopback without TLS and without a proxy. Tokens and "
         "passwords then cross that network in clear.",
     )
+    portal_session_hours: float = Field(
+        default=12,
+        gt=0,
+        le=720,
+        description="Hours after which who signed in at the portal has to do so again.",
+    )
     api_threads: int = Field(default=8, ge=1, le=256, description="Threads that answer HTTP requests.")
     max_body_bytes: int = Field(
         default=16384, ge=256, description="Most bytes of a request body; more is 413."

@@ -9,18 +9,20 @@ from __future__ import annotations
 import ipaddress
 import logging
 import threading
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Any, TypeVar, cast
 
 from flask import Flask, Response, after_this_request, current_app, g, request
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tempoftp.api.context import ApiContext, get_context
 from tempoftp.api.problems import Problem
 from tempoftp.settings import AddressRole, Settings
 from tempoftp.shares.database import database_now
+from tempoftp.shares.models import Token
 from tempoftp.shares.tokens import (
     Principal,
     Role,
@@ -117,12 +119,17 @@ def _find_narrowest(
     return max(fitting, key=lambda entry: entry.network.prefixlen, default=None)
 
 
-def _identify() -> None:
+Identify = Callable[[ApiContext], Principal | None]
+
+
+def _identify(by_blueprint: Mapping[str, Identify]) -> None:
     """Find out who calls; a wrong token is nobody, also from a mapped address."""
     context = get_context()
     g.principal = None
     if context.settings.auth == "none":
         g.principal = Principal(f"api {request.remote_addr or 'local'}", Role.OPERADOR, None)
+    elif (identify := by_blueprint.get(request.blueprint or "")) is not None:
+        g.principal = identify(context)
     elif "Authorization" in request.headers:
         g.principal = _find_by_token(context)
     elif _is_address_known(context.settings):
@@ -141,10 +148,12 @@ def _find_by_token(context: ApiContext) -> Principal | None:
         return None
     with context.database.read() as session:
         token = find_token(session, credentials.token)
-        if token is None:
-            return None
-        stale = is_use_to_be_noted(token, database_now(session))
-    if stale:
+        return None if token is None else welcome_holder(context, session, token)
+
+
+def welcome_holder(context: ApiContext, session: Session, token: Token) -> Principal:
+    """Return who the holder of a valid token is; the use of the token is noted once the request is answered."""
+    if is_use_to_be_noted(token, database_now(session)):
         _note_use_later(context, token.name)
     return build_principal(token)
 
@@ -199,11 +208,14 @@ def _build_unauthorized() -> Problem:
     return Problem(401, "Credencial requerida", detail, headers={"WWW-Authenticate": challenge})
 
 
-def init_identity(app: Flask, settings: Settings) -> None:
-    """Find out for every request of `app` who makes it, before anything else is done with it."""
+def init_identity(app: Flask, settings: Settings, by_blueprint: Mapping[str, Identify]) -> None:
+    """Find out for every request of `app` who makes it, before anything else is done with it.
+
+    A blueprint named in `by_blueprint` knows its callers by that alone, neither by token nor by address.
+    """
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
-    app.before_request(_identify)
+    app.before_request(partial(_identify, by_blueprint))
 
 
 def init_access(app: Flask) -> None:

@@ -48,6 +48,9 @@ from tempoftp.api.measuring import init_measuring
 from tempoftp.api.problems import build_validation_problem, init_problems
 from tempoftp.api.rate_limits import init_rate_limits
 from tempoftp.api.request_id import init_request_id
+from tempoftp.portal.routes import PORTAL
+from tempoftp.portal.sessions import find_by_session
+from tempoftp.portal.start import init_portal
 from tempoftp.settings import Settings
 from tempoftp.shares.database import open_database
 from tempoftp.shares.keys import KeyCheck
@@ -63,7 +66,7 @@ class ReadableJson(DefaultJSONProvider):
 
 
 def create_app(settings: Settings) -> Flask:
-    """Build the API for these settings. Call it after a fork: it opens the database.
+    """Build the API and the portal for these settings. Call it after a fork: it opens the database.
 
     The database's schema must have been brought up to date before (`tempoftp db upgrade`).
     """
@@ -95,17 +98,18 @@ def create_app(settings: Settings) -> Flask:
     init_measuring(app)
     init_request_id(app)
     init_problems(app)
-    init_identity(app, settings)
+    init_identity(app, settings, {PORTAL: find_by_session})
     init_rate_limits(app, settings)
     init_access(app)
     init_body_limit(app, settings.max_body_bytes)
     app.after_request(_forbid_caching)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
+    init_portal(app, settings)
     return app
 
 
 def _forbid_caching(response: Response) -> Response:
     # Answers carry credentials and states that change by the second.
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -80,6 +80,11 @@ def get_events(path: SharePath) -> Response:
         if request.accept_mimetypes.best_match(["application/json", EVENT_STREAM]) != EVENT_STREAM:
             response: Response = jsonify({"id": share_id, "eventos": read_events(session, share_id)})
             return response
+    return answer_stream(context, share_id, after)
+
+
+def answer_stream(context: ApiContext, share_id: str, after: int) -> Response:
+    """Answer the stream of a share that the caller may see; 503 when too many are open."""
     if not context.stream_slots.acquire(blocking=False):
         raise Problem(
             503,

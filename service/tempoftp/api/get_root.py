@@ -1,9 +1,10 @@
-"""`GET /`: a sign of life that touches nothing."""
+"""`GET /`: a sign of life that touches nothing; a browser is led to the portal."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
+from flask import Response, jsonify, redirect, request, url_for
 from pydantic import BaseModel
 
 from tempoftp.api.access import PUBLIC, allow
@@ -16,8 +17,17 @@ class RootAnswer(BaseModel):
     status: Literal["active"]
 
 
-@system.get("/", summary="Señal de vida", responses={200: RootAnswer})
+@system.get(
+    "/",
+    summary="Señal de vida",
+    responses={200: RootAnswer, 303: {"description": "To the portal, for who prefers HTML."}},
+)
 @allow(PUBLIC)
-def get_root() -> dict[str, str]:
-    """Answer that the API is up, without looking at anything else."""
-    return {"status": "active"}
+def get_root() -> Response:
+    """Answer that the API is up, without looking at anything else; 303 to the portal when `Accept` prefers HTML."""
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        response = redirect(url_for("portal.get_start"), 303)
+    else:
+        response = jsonify({"status": "active"})
+    response.headers["Vary"] = "Accept"
+    return cast(Response, response)

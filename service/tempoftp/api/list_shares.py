@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response, jsonify
 from pydantic import BaseModel, ConfigDict, Field
@@ -72,16 +72,15 @@ class ListAnswer(BaseModel):
 @allow(Role.CLIENTE)
 def get_shares(query: ListQuery) -> Response:
     """Answer one page of the caller's shares that fit the filters."""
+    response: Response = jsonify(find_page(**query.model_dump()))
+    return response
+
+
+def find_page(**filters: Any) -> dict[str, Any]:
+    """Return one page of the caller's shares, by the filters of `list_shares`. Raises InvalidRequest."""
     try:
         with get_context().database.read() as session:
-            page = list_shares(
-                session,
-                estado=query.estado,
-                usuario=query.usuario,
-                limite=query.limite,
-                cursor=query.cursor,
-                emails=get_principal().emails,
-            )
+            return list_shares(session, **filters, emails=get_principal().emails)
     except (StatementError, UnicodeError, RecursionError) as error:
         # A cursor of nobody's making can decode to a time or a text that no database takes.
         if isinstance(error, StatementError) and not isinstance(error.orig, OverflowError):
@@ -89,5 +88,3 @@ def get_shares(query: ListQuery) -> Response:
         raise InvalidRequest(
             "cursor", "el cursor debe ser el `siguiente` de una respuesta anterior"
         ) from error
-    response: Response = jsonify(page)
-    return response

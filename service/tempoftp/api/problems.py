@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -95,6 +96,22 @@ _RULES: dict[tuple[str, str], str] = {
     ("usuario", "value_error"): "no es una dirección de correo válida (nombre@dominio)",
 }
 
+_NOT_FOUND = ("Solicitud no encontrada", "No existe una solicitud con ese id, o ya fue eliminada.")
+_NO_DATABASE = (
+    "Base de datos no disponible",
+    "La base de datos del servicio no responde. Repita la petición en unos segundos.",
+)
+_MISCONFIGURED = "Servicio mal configurado"
+_INTERNAL = "Error interno"
+_FIXED_TEXTS = (
+    *_NOT_FOUND,
+    *_NO_DATABASE,
+    _MISCONFIGURED,
+    _INTERNAL,
+    "valor no válido",
+    "Petición rechazada",
+)
+
 # The domain's refusals: the first class that fits. Its `detail` says what was wrong and what to do.
 _SHARE_REFUSALS: tuple[tuple[type[ShareRefused], tuple[int, str]], ...] = (
     (InvalidSource, (422, "Ruta no válida")),
@@ -160,7 +177,7 @@ def build_problem(problem: Problem) -> Response:
 
 def build_not_found() -> Problem:
     """The answer for a share that is unknown or already deleted: the two are not told apart."""
-    return Problem(404, "Solicitud no encontrada", "No existe una solicitud con ese id, o ya fue eliminada.")
+    return Problem(404, *_NOT_FOUND)
 
 
 def describe_field_errors(error: ValidationError) -> list[dict[str, str]]:
@@ -216,7 +233,7 @@ def _join_methods(methods: Iterable[str]) -> str:
 
 def _describe_failure() -> tuple[str, str]:
     return (
-        "Error interno",
+        _INTERNAL,
         "El servicio falló al atender la petición. El detalle está en su bitácora con el identificador "
         f"{get_request_id()}.",
     )
@@ -241,7 +258,7 @@ def _answer_settings_error(error: SettingsError) -> Response:
     return build_problem(
         Problem(
             503,
-            "Servicio mal configurado",
+            _MISCONFIGURED,
             "Falta una configuración del servicio o es errónea; avise al operador. El detalle está en la bitácora "
             f"con el identificador {get_request_id()}.",
         )
@@ -254,8 +271,7 @@ def _answer_database_error(error: Exception) -> Response:
     return build_problem(
         Problem(
             503,
-            "Base de datos no disponible",
-            "La base de datos del servicio no responde. Repita la petición en unos segundos.",
+            *_NO_DATABASE,
             headers={"Retry-After": str(DATABASE_RETRY_SECONDS)},
         )
     )
@@ -294,6 +310,14 @@ def document_limits() -> dict[str | int, Any]:
         }
         for http_status in (414, 431)
     }
+
+
+def list_texts() -> list[str]:
+    """Return every text of these refusals, values as `%(name)s`: the portal says them in other languages too."""
+    pairs = (*_HTTP_TEXTS.values(), _OTHER_REFUSAL, *(text for _kind, text in _SHARE_REFUSALS))
+    texts = [text for pair in pairs for text in pair if isinstance(text, str)]
+    fields = [re.sub(r"\{(\w+)\}", r"%(\1)s", text) for text in _FIELD_TEXTS.values()]
+    return [*dict.fromkeys((*texts, *fields, *_RULES.values(), *_FIXED_TEXTS))]
 
 
 def document_refusals(*http_statuses: int) -> dict[str | int, Any]:

@@ -115,6 +115,15 @@ class ResolvedSource:
 
 
 @dataclass(frozen=True, slots=True)
+class AllowedRoot:
+    """A folder that may be asked for, as a person chooses it."""
+
+    host: str
+    path: str
+    local: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SourceDefaults:
     """What holds for sources of the file that do not say it themselves."""
 
@@ -135,6 +144,15 @@ class SourceCatalogue:
                 taken = self._by_host.setdefault(host.lower(), (name, source))
                 if taken[0] != name:
                     raise SettingsError(f"sources file: {host} names both {taken[0]} and {name}")
+
+    def list_roots(self) -> list[AllowedRoot]:
+        """Return every folder below which shares may be asked for, in the order of the file."""
+        entries = {name: source for name, source in self._by_host.values()}
+        return [
+            AllowedRoot(name, root.path, source.local)
+            for name, source in entries.items()
+            for root in source.roots
+        ]
 
     def resolve_source(self, ruta: str) -> ResolvedSource:
         """Return the canonical source of a `ruta`.

@@ -142,6 +142,14 @@ def find_token(session: Session, secret: str) -> Token | None:
     return token
 
 
+def find_named_token(session: Session, name: str) -> Token | None:
+    """Return the token of this name, if it is valid now."""
+    token = session.get(Token, name)
+    if token is None or describe_state(token, database_now(session)) != "valid":
+        return None
+    return token
+
+
 def build_principal(token: Token) -> Principal:
     """Return who the holder of a token is."""
     emails = None if EVERYBODY in token.emails else frozenset(token.emails)

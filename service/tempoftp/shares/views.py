@@ -157,16 +157,22 @@ def list_shares(
     *,
     estado: str | None = None,
     usuario: str | None = None,
+    texto: str | None = None,
     limite: int = LIST_DEFAULT,
     cursor: str | None = None,
     emails: frozenset[str] | None = None,
 ) -> dict[str, Any]:
     """Return `GET /tmpftp`: newest first, filtered by state and by e-mail or FTP user, never a password.
 
+    `texto` is to be found in id, source, e-mail or FTP user, in any case.
+
     Deleted shares show only when `estado` asks for them. `siguiente` is the cursor of the next page, or None.
     With `emails` only the shares of these. Raises InvalidRequest for a value that is none.
     """
     conditions = _build_conditions(estado, usuario, emails)
+    if texto:
+        columns = (Share.id, Share.source, Share.email, Share.ftpuser)
+        conditions.append(or_(*(func.lower(c).contains(texto.lower(), autoescape=True) for c in columns)))
     total = session.scalar(select(func.count()).select_from(Share).where(*conditions)) or 0
     if not 1 <= limite <= LIST_MAX:
         raise InvalidRequest("limite", f"limite debe ser de 1 a {LIST_MAX}")

@@ -91,6 +91,7 @@ def read_routes(app: Flask) -> set[str]:
     return {
         f"{method} {rule.rule.replace('<', '{').replace('>', '}')}"
         for rule in app.url_map.iter_rules()
+        if not rule.endpoint.startswith("portal.")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 

@@ -1,0 +1,116 @@
+"""Bring the portal's English catalogue up to date: `python docs/translate.py`.
+
+Texts are Spanish where they stand, in templates and code; the catalogue has them in English. Those that are new get an
+empty translation, to be filled in by hand; those that nobody says any more go. Then the catalogue is compiled, since
+the portal runs from a bare checkout too. tests/service/portal/test_languages.py fails while one is missing.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from datetime import UTC, datetime
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from tempoftp.portal.languages import TRANSLATIONS, list_sentences
+
+PORTAL = TRANSLATIONS.parent
+CATALOGUE = TRANSLATIONS / "en" / "LC_MESSAGES" / "messages.po"
+METHODS = [("**/templates/**.html", "jinja2"), ("**.py", "python")]
+# As start.py sets the templates' environment up.
+OPTIONS = {"**/templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
+KEYWORDS = DEFAULT_KEYWORDS | {"lazy_gettext": None}
+
+
+def collect_texts() -> Catalog:
+    """Return every text of the portal, and the domain's sentences that it shows."""
+    texts = Catalog(locale="en", project="tempoftp", charset="utf-8", fuzzy=False)
+    found = extract_from_dir(PORTAL, METHODS, OPTIONS, KEYWORDS)
+    for name, _line, text, _comments, _context in found:
+        texts.add(text, locations=[(f"service/tempoftp/portal/{name}", 0)])
+    for sentence in list_sentences():
+        texts.add(sentence)
+    return texts
+
+
+def update_catalogue() -> Catalog:
+    """Return the catalogue with the texts of now and the translations that it has."""
+    with CATALOGUE.open("rb") as file:
+        known = read_po(file, locale="en")
+    wanted = collect_texts()
+    catalogue = Catalog(
+        locale="en",
+        project="tempoftp",
+        charset="utf-8",
+        fuzzy=False,
+        header_comment="# English texts of the portal.",
+    )
+    for message in wanted:
+        if not message.id:
+            continue
+        old = known.get(message.id if isinstance(message.id, str) else message.id[0])
+        catalogue.add(
+            message.id,
+            old.string if old is not None else None,
+            locations=sorted({(name, None) for name, _line in message.locations}),
+            flags=message.flags,
+        )
+    return catalogue
+
+
+def write_text(catalogue: Catalog) -> bytes:
+    """Return the catalogue as its file; without times, so that the same texts are the same bytes."""
+    buffer = io.BytesIO()
+    write_po(buffer, catalogue, width=120, sort_output=True, omit_header=False, include_lineno=False)
+    lines = buffer.getvalue().decode().splitlines(keepends=True)
+    unsteady = (
+        "POT-Creation-Date",
+        "PO-Revision-Date",
+        "Generated-By",
+        "Last-Translator",
+        "Report-Msgid-Bugs-To",
+        "Language-Team",
+    )
+    return "".join(
+        line for line in lines if not line.startswith(tuple(f'"{name}' for name in unsteady))
+    ).encode()
+
+
+def compile_text(text: bytes) -> bytes:
+    """Return the compiled catalogue."""
+    buffer = io.BytesIO()
+    catalogue = read_po(io.BytesIO(text), locale="en")
+    # The header would have the time of now: the same texts are to be the same bytes.
+    catalogue.creation_date = catalogue.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
+    write_mo(buffer, catalogue)
+    return buffer.getvalue()
+
+
+def list_untranslated(catalogue: Catalog) -> list[str]:
+    """Return the texts, or singulars, that have no translation, or not for each number."""
+    found = []
+    for message in catalogue:
+        translations = [message.string] if isinstance(message.id, str) else list(message.string or [None])
+        if message.id and not all(translations):
+            found.append(message.id if isinstance(message.id, str) else message.id[0])
+    return found
+
+
+def main() -> int:
+    """Write both files, and name the texts that wait for a translation."""
+    catalogue = update_catalogue()
+    text = write_text(catalogue)
+    CATALOGUE.write_bytes(text)
+    CATALOGUE.with_suffix(".mo").write_bytes(compile_text(text))
+    missing = list_untranslated(catalogue)
+    for entry in missing:
+        sys.stdout.write(f"without a translation: {entry}\n")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,104 @@
+"""How pages write sizes, times and states: the filters of the templates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask import Flask
+from flask_babel import format_datetime, format_decimal, gettext, lazy_gettext, ngettext
+from markupsafe import Markup
+
+from tempoftp.portal.languages import say, say_history, say_message
+from tempoftp.shares.states import State
+
+STATE_WORDS = {
+    State.RECIBIDO: lazy_gettext("Recibida"),
+    State.PREPARANDO: lazy_gettext("En preparación"),
+    State.TRASLADO: lazy_gettext("Copiando"),
+    State.LISTO: lazy_gettext("Lista"),
+    State.BLOQUEADO: lazy_gettext("Bloqueada"),
+    State.EXPIRANDO: lazy_gettext("Venciendo"),
+    State.EXPIRADO: lazy_gettext("Vencida"),
+    State.ELIMINANDO: lazy_gettext("Eliminándose"),
+    State.ELIMINADO: lazy_gettext("Eliminada"),
+    State.ERROR: lazy_gettext("Con error"),
+}
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def show_bytes(count: float | None) -> str:
+    """`1536000` → `1,5 MB`."""
+    if count is None:
+        return "–"
+    value, unit = float(count), 0
+    while abs(value) >= 1000 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    digits = "#,##0" if unit == 0 or value >= 100 else "#,##0.0"
+    return f"{format_decimal(value, format=digits)} {_UNITS[unit]}"
+
+
+def show_seconds(seconds: float | None) -> str:
+    """`3700` → `1 h 1 min`; the two largest units that say something."""
+    if seconds is None:
+        return "–"
+    left = max(0, round(seconds))
+    if left < 60:
+        return f"{left} s"
+    parts = []
+    for size, name in ((86400, None), (3600, "h"), (60, "min")):
+        count, left = divmod(left, size)
+        if count and name is None:
+            parts.append(ngettext("%(num)s día", "%(num)s días", count))
+        elif count:
+            parts.append(f"{count} {name}")
+    return " ".join(parts[:2])
+
+
+def parse_time(text: str) -> datetime:
+    """Return a time as it goes over the wire."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def show_time(moment: str | datetime | None) -> str | Markup:
+    """Return a `time` element: in words, in UTC, and for machines."""
+    if moment is None:
+        return "–"
+    at = parse_time(moment) if isinstance(moment, str) else moment
+    return Markup('<time datetime="{}">{} UTC</time>').format(
+        at.astimezone(UTC).isoformat(timespec="seconds"), format_datetime(at, "d MMM y, HH:mm")
+    )
+
+
+def show_left(moment: str | None) -> str:
+    """Return how long it is until a time: `quedan 2 días 3 h`."""
+    if moment is None:
+        return ""
+    seconds = (parse_time(moment) - datetime.now(UTC)).total_seconds()
+    if seconds <= 0:
+        return str(gettext("ya venció"))
+    return str(gettext("quedan %(time)s", time=show_seconds(seconds)))
+
+
+def show_number(value: float | None) -> str:
+    """Return a number with the separators of the language."""
+    return "–" if value is None else format_decimal(value)
+
+
+def show_state(state: str) -> str:
+    """Return a state in a word for people."""
+    return str(STATE_WORDS[State(state)])
+
+
+def init_formats(app: Flask) -> None:
+    """Give the templates of `app` these filters."""
+    app.jinja_env.filters.update(
+        bytes=show_bytes,
+        seconds=show_seconds,
+        moment=show_time,
+        left=show_left,
+        number=show_number,
+        state=show_state,
+        say=say,
+        say_message=say_message,
+        say_history=say_history,
+    )

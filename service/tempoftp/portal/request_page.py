@@ -1,0 +1,131 @@
+"""`/portal/nueva`: asking for a share, from the sources that are allowed."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext
+from pydantic import ValidationError
+from werkzeug.wrappers import Response
+
+from tempoftp.api.access import Role, allow, get_author, get_principal
+from tempoftp.api.context import get_context
+from tempoftp.api.problems import describe_field_errors
+from tempoftp.api.request_id import get_request_id
+from tempoftp.api.wake import wake_host
+from tempoftp.portal.languages import say
+from tempoftp.portal.routes import portal
+from tempoftp.shares.accept import accept_request
+from tempoftp.shares.errors import IdInUse, InvalidRequest, ShareRefused, SourceNotAllowed
+from tempoftp.shares.models import utc_now
+from tempoftp.shares.requests import ShareRequest
+from tempoftp.shares.sources import read_sources
+from tempoftp.shares.space import read_space
+
+FIELDS = ("usuario", "origen", "camino", "id", "vigencia")
+"""The fields of the form in their order; `origen` and `camino` together are the request's `ruta`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestForm:
+    """What the form holds, as it was typed."""
+
+    usuario: str = ""
+    origen: str = ""
+    camino: str = ""
+    id: str = ""
+    vigencia: str = ""
+
+    @property
+    def ruta(self) -> str:
+        """The source as the API takes it."""
+        path = self.camino.strip("/")
+        return f"{self.origen}/{path}" if path else self.origen
+
+    def build_body(self) -> dict[str, Any]:
+        """Return the body of `POST /tmpftp` that says the same."""
+        days: Any = self.vigencia
+        if days.isascii() and days.isdecimal() and len(days) < 10:
+            days = int(days)
+        body = {"usuario": self.usuario, "id": self.id, "ruta": self.ruta, "vigencia": days}
+        return {name: value for name, value in body.items() if value != ""}
+
+
+@portal.get("/nueva")
+@allow(Role.CLIENTE)
+def request_page() -> str:
+    """Show the form, with what can be known already."""
+    emails = get_principal().emails or ()
+    form = RequestForm(
+        usuario=min(emails) if len(emails) == 1 else "",
+        id=f"datos-{utc_now():%Y%m%d}-{secrets.token_hex(2)}",
+        vigencia=str(get_context().settings.lifetime_default),
+    )
+    return _show(form, {})
+
+
+@portal.post("/nueva")
+@allow(Role.CLIENTE)
+def request_share() -> Response | tuple[str, int]:
+    """Take the request on and lead to its page, or show the form again with what is wrong."""
+    form = RequestForm(**{name: request.form.get(name, "").strip() for name in FIELDS})
+    try:
+        body = ShareRequest.model_validate(form.build_body())
+    except ValidationError as error:
+        return _show(form, _place_errors(describe_field_errors(error))), 422
+    if not get_principal().may_act_for(body.usuario):
+        return _show(form, {"usuario": gettext("Su token no puede pedir nada para ese correo.")}), 403
+    try:
+        _accept(body)
+    except InvalidRequest as error:
+        return _show(form, _place_errors([{"campo": error.field, "mensaje": error.detail}])), 422
+    except (IdInUse, SourceNotAllowed) as error:
+        return _show(form, {_find_field(error): say(error.detail)}), 409 if isinstance(
+            error, IdInUse
+        ) else 403
+    return redirect(url_for("portal.share_page", id=body.id), 303)
+
+
+def _accept(body: ShareRequest) -> None:
+    context = get_context()
+    with context.write() as session:
+        accepted = accept_request(
+            session, context.settings, body, author=get_author(), request_id=get_request_id()
+        )
+        ftp_host, created = accepted.share.ftp_host, accepted.created
+    if created:
+        wake_host(context.settings, ftp_host)
+        flash(gettext("La solicitud quedó anotada. Esta página muestra cómo avanza."))
+    else:
+        flash(gettext("Esta misma solicitud ya estaba hecha; aquí está."))
+
+
+def _find_field(error: ShareRefused) -> str:
+    return "id" if isinstance(error, IdInUse) else "camino"
+
+
+def _place_errors(errors: list[dict[str, str]]) -> dict[str, str]:
+    """Return field of the form → what is wrong with it, in the language of the page."""
+    placed: dict[str, str] = {}
+    for error in errors:
+        name = "camino" if error["campo"] == "ruta" else error["campo"]
+        placed.setdefault(name, say(error["mensaje"]))
+    return placed
+
+
+def _show(form: RequestForm, errors: dict[str, str]) -> str:
+    context, principal = get_context(), get_principal()
+    with context.database.read() as session:
+        hosts = read_space(session, context.settings)
+    return render_template(
+        "portal/request.html",
+        form=form,
+        errors={name: errors[name] for name in FIELDS if name in errors},
+        roots=read_sources(context.settings).list_roots(),
+        emails=sorted(principal.emails or ()),
+        settings=context.settings,
+        hosts=hosts,
+    )

@@ -1,0 +1,51 @@
+"""Which changes a page offers for a share: by its state, and by the role of who looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import lazy_gettext
+
+from tempoftp.shares.states import DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, State
+from tempoftp.shares.tokens import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A change that a person may ask for. `name` is the last part of its address."""
+
+    name: str
+    label: Any
+    """In the language of the page, when it is written."""
+    role: Role = Role.CLIENTE
+    harmful: bool = False
+
+
+EXTEND = Action("vigencia", lazy_gettext("Cambiar la vigencia"))
+RETRY = Action("reintentar", lazy_gettext("Reintentar"))
+PASSWORD = Action("password", lazy_gettext("Contraseña nueva"))
+BLOCK = Action("bloquear", lazy_gettext("Bloquear"), Role.OPERADOR, harmful=True)
+UNBLOCK = Action("desbloquear", lazy_gettext("Desbloquear"), Role.OPERADOR)
+DELETE = Action("eliminar", lazy_gettext("Eliminar"), harmful=True)
+ACTIONS = {action.name: action for action in (EXTEND, RETRY, PASSWORD, BLOCK, UNBLOCK, DELETE)}
+
+
+def list_actions(share: Mapping[str, Any], role: Role) -> list[Action]:
+    """Return the changes that make sense for a share (as `describe_share` returns it) and that this role may ask for.
+
+    What is refused all the same is refused by the functions that carry it out.
+    """
+    state = State(share["status"])
+    living = state in ON_ITS_WAY | DELIVERED
+    is_blocked = share.get("alcance") is not None
+    offered = {
+        EXTEND: living,
+        RETRY: state is State.ERROR or (living and share["error"] is not None),
+        PASSWORD: living,
+        BLOCK: living and not is_blocked,
+        UNBLOCK: living and is_blocked,
+        DELETE: state not in TERMINAL | ENDING,
+    }
+    return [action for action, fits in offered.items() if fits and role.includes(action.role)]

@@ -1,0 +1,194 @@
+"""`/portal/solicitudes/{id}/{change}`: a question first (GET), then the change (POST)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from tempoftp.api.access import Role, allow, get_author, get_principal
+from tempoftp.api.context import get_context
+from tempoftp.api.request_id import get_request_id
+from tempoftp.api.share_path import SharePath
+from tempoftp.api.wake import wake_host
+from tempoftp.portal.languages import say
+from tempoftp.portal.routes import SHARE, portal
+from tempoftp.portal.share_actions import ACTIONS
+from tempoftp.portal.share_page import read_share
+from tempoftp.shares.blocking import request_block, request_unblock
+from tempoftp.shares.deletion import request_deletion
+from tempoftp.shares.errors import InvalidRequest, LifetimeInPast
+from tempoftp.shares.lifetime import request_lifetime
+from tempoftp.shares.models import Account, Share
+from tempoftp.shares.retry import request_retry
+from tempoftp.shares.rotation import list_opened, request_rotation
+
+REASON_LENGTH = 500
+
+
+def _ask(name: str, share_id: str, **values: Any) -> str:
+    share, _events = read_share(share_id)
+    context = get_context()
+    with context.database.read() as session:
+        row = session.get_one(Share, share["id"])
+        account = session.get_one(Account, row.ftpuser)
+        others = [other for other in list_opened(session, account) if other != row.id]
+    return render_template(
+        f"portal/ask_{name}.html",
+        share=share,
+        action=ACTIONS[name],
+        others=others if get_principal().may_act_for(row.email) else [],
+        settings=context.settings,
+        **{"error": None, **values},
+    )
+
+
+def _carry_out(
+    share_id: str,
+    change: Callable[[Session, str, dict[str, Any]], Share],
+    done: str,
+    *,
+    back_to_list: bool = False,
+) -> Response:
+    """Write the change down and lead to the share, whose page shows when its FTP host has confirmed it."""
+    context = get_context()
+    wanted = SharePath(id=share_id).read_id()
+    who = {"emails": get_principal().emails, "author": get_author(), "request_id": get_request_id()}
+    with context.write() as session:
+        ftp_host = change(session, wanted, who).ftp_host
+    wake_host(context.settings, ftp_host)
+    flash(done)
+    page = url_for("portal.list_page") if back_to_list else url_for("portal.share_page", id=wanted)
+    return redirect(page, 303)
+
+
+@portal.get(f"{SHARE}/vigencia")
+@allow(Role.CLIENTE)
+def ask_lifetime(id: str) -> str:  # noqa: A002 - the name of the route's part
+    """Ask for how many days."""
+    return _ask("vigencia", id)
+
+
+@portal.post(f"{SHARE}/vigencia")
+@allow(Role.CLIENTE)
+def change_lifetime(id: str) -> Response | tuple[str, int]:  # noqa: A002
+    """Extend or shorten."""
+    typed = request.form.get("vigencia", "").strip()
+    if not (typed.isascii() and typed.isdecimal() and len(typed) < 10):
+        return _ask("vigencia", id, error=say("debe ser un número entero"), typed=typed), 422
+    settings = get_context().settings
+    try:
+        return _carry_out(
+            id,
+            lambda session, share_id, who: request_lifetime(session, settings, share_id, int(typed), **who),
+            gettext("Se pidió la vigencia nueva."),
+        )
+    except (InvalidRequest, LifetimeInPast) as error:
+        return _ask("vigencia", id, error=say(error.detail), typed=typed), 422
+
+
+@portal.get(f"{SHARE}/reintentar")
+@allow(Role.CLIENTE)
+def ask_retry(id: str) -> str:  # noqa: A002
+    """Ask whether to try again."""
+    return _ask("reintentar", id)
+
+
+@portal.post(f"{SHARE}/reintentar")
+@allow(Role.CLIENTE)
+def retry(id: str) -> Response:  # noqa: A002
+    """Try again what has failed."""
+    settings = get_context().settings
+    return _carry_out(
+        id,
+        lambda session, share_id, who: request_retry(session, settings, share_id, **who),
+        gettext("Se intenta otra vez."),
+    )
+
+
+@portal.get(f"{SHARE}/password")
+@allow(Role.CLIENTE)
+def ask_password(id: str) -> str:  # noqa: A002
+    """Ask whether to make a new password, and say what else it opens."""
+    return _ask("password", id)
+
+
+@portal.post(f"{SHARE}/password")
+@allow(Role.CLIENTE)
+def change_password(id: str) -> Response:  # noqa: A002
+    """Make a new password."""
+    settings = get_context().settings
+    return _carry_out(
+        id,
+        lambda session, share_id, who: request_rotation(session, settings, share_id, **who)[0],
+        gettext("Hay una contraseña nueva; vale en cuanto el servidor FTP la confirme."),
+    )
+
+
+@portal.get(f"{SHARE}/bloquear")
+@allow(Role.OPERADOR)
+def ask_block(id: str) -> str:  # noqa: A002
+    """Ask what to block, and why."""
+    return _ask("bloquear", id)
+
+
+@portal.post(f"{SHARE}/bloquear")
+@allow(Role.OPERADOR)
+def block(id: str) -> Response:  # noqa: A002
+    """Hide a share, or block its account."""
+    reason = request.form.get("razon", "").strip()[:REASON_LENGTH] or None
+    return _carry_out(
+        id,
+        lambda session, share_id, who: request_block(
+            session, share_id, whole_account=_is_whole_account(), reason=reason, **who
+        ),
+        gettext("Se pidió el bloqueo."),
+    )
+
+
+@portal.get(f"{SHARE}/desbloquear")
+@allow(Role.OPERADOR)
+def ask_unblock(id: str) -> str:  # noqa: A002
+    """Ask what to unblock."""
+    return _ask("desbloquear", id)
+
+
+@portal.post(f"{SHARE}/desbloquear")
+@allow(Role.OPERADOR)
+def unblock(id: str) -> Response:  # noqa: A002
+    """Show a share again, or every share of its account."""
+    return _carry_out(
+        id,
+        lambda session, share_id, who: request_unblock(
+            session, share_id, whole_account=_is_whole_account(), **who
+        ),
+        gettext("Se pidió el desbloqueo."),
+    )
+
+
+def _is_whole_account() -> bool:
+    return request.form.get("alcance") == "cuenta"
+
+
+@portal.get(f"{SHARE}/eliminar")
+@allow(Role.CLIENTE)
+def ask_deletion(id: str) -> str:  # noqa: A002
+    """Ask whether to end a share."""
+    return _ask("eliminar", id)
+
+
+@portal.post(f"{SHARE}/eliminar")
+@allow(Role.CLIENTE)
+def delete(id: str) -> Response:  # noqa: A002
+    """End a share: access and data."""
+    return _carry_out(
+        id,
+        lambda session, share_id, who: request_deletion(session, share_id, **who),
+        gettext("Se pidió eliminar %(id)s. El acceso y los datos se retiran ahora.", id=id),
+        # Its own page is gone once it is.
+        back_to_list=True,
+    )

@@ -1,0 +1,80 @@
+"""`/portal/entrar`, `/portal/salir` and `/portal/idioma`: signing in with a token, signing out, the language."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext
+from werkzeug.wrappers import Response
+
+from tempoftp.api.access import PUBLIC, allow, find_principal
+from tempoftp.api.context import get_context
+from tempoftp.portal.languages import COOKIE, LANGUAGES
+from tempoftp.portal.routes import PREFIX, portal
+from tempoftp.portal.sessions import begin_session, end_session, is_behind_tls
+
+LANGUAGE_SECONDS = 365 * 86400
+TOKEN_LENGTH = 200
+
+
+@portal.get("/entrar")
+@allow(PUBLIC)
+def sign_in_page() -> Response | str:
+    """Show the form; who is signed in has no need of it."""
+    if find_principal() is not None:
+        return redirect(_choose_next(request.args.get("sigue")), 303)
+    return render_template("portal/sign_in.html", sigue=request.args.get("sigue", ""), error=None)
+
+
+@portal.post("/entrar")
+@allow(PUBLIC)
+def sign_in() -> Response | tuple[str, int]:
+    """Begin a session for who has a token. A wrong one counts for the address, as any call of a stranger."""
+    sigue = request.form.get("sigue")
+    if find_principal() is not None:
+        return redirect(_choose_next(sigue), 303)
+    secret = request.form.get("token", "").strip()
+    if len(secret) > TOKEN_LENGTH or begin_session(get_context(), secret) is None:
+        error = (
+            gettext("Ese token no es válido, venció o fue revocado. Pida otro al operador.")
+            if secret
+            else gettext("Escriba su token.")
+        )
+        return render_template("portal/sign_in.html", sigue=sigue or "", error=error), 422
+    return redirect(_choose_next(sigue), 303)
+
+
+@portal.post("/salir")
+@allow(PUBLIC)
+def sign_out() -> Response:
+    """End the session in this browser."""
+    end_session()
+    flash(gettext("La sesión terminó en este navegador."))
+    return redirect(url_for("portal.sign_in_page"), 303)
+
+
+@portal.post("/idioma")
+@allow(PUBLIC)
+def choose_language() -> Response:
+    """Keep the language that was chosen, and go back to the page."""
+    response = redirect(_choose_next(request.form.get("sigue")), 303)
+    chosen = request.form.get("idioma", "")
+    if chosen in LANGUAGES:
+        secure = is_behind_tls(get_context().settings)
+        response.set_cookie(
+            COOKIE, chosen, LANGUAGE_SECONDS, path=PREFIX, secure=secure, httponly=True, samesite="Lax"
+        )
+    return response
+
+
+def _choose_next(wanted: str | None) -> str:
+    """Return where to go on: a page of the portal and nothing else, whatever the request says."""
+    parts = (wanted or "").partition("?")[0].split("/")
+    is_ours = (
+        wanted is not None
+        and wanted.startswith(f"{PREFIX}/")
+        and wanted.isprintable()
+        and "\\" not in wanted
+        and "" not in parts[2:-1]
+        and not {".", ".."} & set(parts)
+    )
+    return wanted if is_ours and wanted else url_for("portal.get_start")

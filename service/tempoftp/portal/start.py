@@ -1,0 +1,128 @@
+"""Putting the portal on the application: sessions, languages, filters, headers, and pages for every refusal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Flask, Response, redirect, render_template, request, url_for
+from flask_babel import Babel, get_locale
+from flask_wtf.csrf import CSRFError, CSRFProtect
+
+from tempoftp.api.access import find_principal
+from tempoftp.api.problems import PROBLEM_JSON, Problem
+from tempoftp.portal import (  # noqa: F401 - each puts its pages on the blueprint
+    account_pages,
+    audit_pages,
+    credentials_page,
+    list_page,
+    overview_page,
+    pause_pages,
+    request_page,
+    share_changes,
+    share_page,
+    sign_in_page,
+    token_pages,
+)
+from tempoftp.portal.formats import init_formats
+from tempoftp.portal.languages import LANGUAGES, TRANSLATIONS, choose_language
+from tempoftp.portal.routes import PREFIX, portal, static_url
+from tempoftp.portal.sessions import init_sessions
+from tempoftp.settings import Settings
+from tempoftp.shares.tokens import Role
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "script-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    # The check of forms over TLS wants to see that they come from here.
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_csrf = CSRFProtect()
+
+
+def init_portal(app: Flask, settings: Settings) -> None:
+    """Give `app` the portal, after everything that decides who may call."""
+    init_sessions(app, settings)
+    # The API takes no cookie, so only the portal's own forms are checked.
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
+    _csrf.init_app(app)
+    Babel(
+        app,
+        default_locale=LANGUAGES[0],
+        default_translation_directories=str(TRANSLATIONS),
+        locale_selector=choose_language,
+    )
+    init_formats(app)
+    app.jinja_env.globals["static_url"] = static_url
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.register_blueprint(portal)
+    app.after_request(_show_refusal)
+
+
+@portal.before_request
+def _check_form() -> None:
+    try:
+        _csrf.protect()
+    except CSRFError as error:
+        raise Problem(
+            400,
+            "El formulario ya no vale",
+            "Pasó demasiado tiempo, o la sesión cambió. Vuelva a la página, recárguela y envíelo otra vez.",
+        ) from error
+
+
+@portal.context_processor
+def _describe_caller() -> dict[str, Any]:
+    principal = find_principal()
+    return {
+        "principal": principal,
+        "is_operator": principal is not None and principal.role is Role.OPERADOR,
+        "language": str(get_locale()),
+        "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
+    }
+
+
+def _show_refusal(response: Response) -> Response:
+    """Make a page of a refusal, whoever worded it; a stranger is led to the sign-in. And the portal's headers."""
+    if not (request.path == PREFIX or request.path.startswith(f"{PREFIX}/")):
+        return response
+    if response.mimetype == PROBLEM_JSON:
+        if response.status_code == 401:
+            response = _lead_to_sign_in()
+        else:
+            _fill_page(response)
+    response.headers.update(HEADERS)
+    response.vary.update(("Cookie", "Accept-Language"))
+    return response
+
+
+def _lead_to_sign_in() -> Response:
+    come_back = request.full_path.rstrip("?") if request.method == "GET" else None
+    found: Any = redirect(url_for("portal.sign_in_page", sigue=come_back), 303)
+    found.headers["Cache-Control"] = "no-store"
+    return found  # type: ignore[no-any-return]
+
+
+def _fill_page(response: Response) -> None:
+    problem = json.loads(response.get_data(as_text=True))
+    # The address may be no page of ours: then the blueprint has said nothing about who looks at it.
+    page = render_template(
+        "portal/refusal.html", problem=problem, code=response.status_code, **_describe_caller()
+    )
+    response.set_data(page)
+    response.content_type = "text/html; charset=utf-8"

@@ -1,0 +1,98 @@
+"""A real Chromium at the portal: of the service that TEMPOFTP_URL and TEMPOFTP_TOKEN name, else of a simulated one.
+
+TEMPOFTP_DEMO_SOURCE is what is asked for (`host:/path`, below a root of the sources file).
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).parent))
+from portal import Place
+
+_CLI = runpy.run_path(str(Path(__file__).parents[1] / "service" / "cli" / "conftest.py"))
+service, make_environ = _CLI["service"], _CLI["make_environ"]
+SIMULATED_SOURCE = "source1:/srv/datos/tarda-3"
+WAIT_MILLISECONDS = 20_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def place(request: pytest.FixtureRequest) -> Place:
+    """Where the portal is, who signs in and what is asked for."""
+    if "TEMPOFTP_URL" in os.environ:
+        return Place(
+            os.environ["TEMPOFTP_URL"].rstrip("/"),
+            os.environ["TEMPOFTP_TOKEN"],
+            os.environ["TEMPOFTP_DEMO_SOURCE"].rpartition("@")[2],
+            simulated=False,
+        )
+    running = request.getfixturevalue("service")
+    return Place(running.url, running.environ["TEMPOFTP_TOKEN"], SIMULATED_SOURCE, simulated=True)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert program is not None, "there is no Chromium: make browser installs it"
+    with sync_playwright() as playwright:
+        # No sandbox: tests also run as root, and only ever open our own pages.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+MakePage = Callable[..., Page]
+
+
+@pytest.fixture
+def make_page(chromium: Browser, place: Place) -> Iterator[MakePage]:
+    """Open a window of one's own: language, colour scheme, width, with or without JavaScript. No page may complain."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def make(locale: str = "es-MX", javascript: bool = True, dark: bool = False, width: int = 1280) -> Page:
+        context = chromium.new_context(
+            base_url=place.url,
+            locale=locale,
+            java_script_enabled=javascript,
+            color_scheme="dark" if dark else "light",
+            viewport={"width": width, "height": 900},
+            # A demo's certificate is its own; what is tested here is not that.
+            ignore_https_errors=True,
+        )
+        context.set_default_timeout(WAIT_MILLISECONDS)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
+        return page
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def is_complaint(message: object) -> bool:
+    """Whether the browser itself found fault: with our script or our policy; not that a form was refused with 4xx."""
+    text = str(getattr(message, "text", ""))
+    return getattr(message, "type", "") == "error" and "status of 4" not in text
+
+
+@pytest.fixture
+def page(make_page: MakePage) -> Page:
+    return make_page()

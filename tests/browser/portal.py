@@ -1,0 +1,94 @@
+"""What a person does at the portal, as the tests and the screenshots do it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+
+from playwright.sync_api import Page, expect
+
+READY_MILLISECONDS = 120_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the portal is, who signs in and what is asked for."""
+
+    url: str
+    token: str
+    source: str
+    simulated: bool
+
+
+def new_id() -> str:
+    return f"navegador-{secrets.token_hex(4)}"
+
+
+def sign_in(page: Page, place: Place) -> None:
+    page.goto("/portal/")
+    page.locator("#token").fill(place.token)
+    page.locator("main form button").click()
+    expect(page.locator("nav a[aria-current=page]")).to_have_attribute("href", "/portal/solicitudes")
+
+
+def ask(page: Page, place: Place, share_id: str, *, days: int = 3) -> None:
+    """Fill the form in and send it; the share's page is open then.
+
+    Each share is for a person of its own: a later share of an account shows no password.
+    """
+    page.goto("/portal/nueva")
+    page.locator("#usuario").fill(f"{share_id}@dominio.example")
+    root = choose_root(page, place.source)
+    page.locator("#camino").fill(place.source.removeprefix(root).lstrip("/"))
+    page.locator("#id").fill(share_id)
+    page.locator("#vigencia").fill(str(days))
+    page.locator("main form .button-main").click()
+    page.wait_for_url(re.compile(rf"/portal/solicitudes/{share_id}$"))
+
+
+def choose_root(page: Page, source: str) -> str:
+    """Choose the root that the source is below: the deepest that fits."""
+    values = [option.get_attribute("value") or "" for option in page.locator("#origen option").all()]
+    root = max((value for value in values if source.startswith(value)), key=len)
+    page.locator("#origen").select_option(root)
+    return root
+
+
+def wait_until(page: Page, state: str) -> None:
+    """Watch until the page, by itself, shows this state."""
+    expect(page.locator(f"#avance .badge-{state}")).to_be_visible(timeout=READY_MILLISECONDS)
+
+
+def reload_until(page: Page, state: str) -> None:
+    """The same for a page that needs to be loaded again (no JavaScript)."""
+    for _ in range(READY_MILLISECONDS // 500):
+        if page.locator(f"#avance .badge-{state}").count():
+            return
+        page.wait_for_timeout(500)
+        page.reload()
+    raise AssertionError(f"it did not become {state}: {page.locator('#avance').inner_text()}")
+
+
+def reveal_password(page: Page) -> str:
+    """Have the credentials shown; returns the password."""
+    page.locator("form[action$='/credenciales'] button").click()
+    return page.locator("#clave").inner_text()
+
+
+def change(page: Page, share_id: str, name: str) -> None:
+    """Go from a share's page to the question before a change."""
+    page.goto(f"/portal/solicitudes/{share_id}")
+    page.locator(f".actions a[href$='/{name}']").click()
+
+
+def confirm(page: Page) -> None:
+    """Answer the question with yes."""
+    page.locator("main form .buttons button").click()
+
+
+def delete(page: Page, share_id: str) -> None:
+    """End a share; the list is open then, and says so."""
+    change(page, share_id, "eliminar")
+    confirm(page)
+    page.wait_for_url(re.compile(r"/portal/solicitudes$"))

@@ -1,0 +1,234 @@
+"""Pictures of every page, light and dark, wide and narrow, into docs/screenshots: `make screenshots`.
+
+Of a simulated service with a few shares in each state; sizes are enlarged, since simulated ones are small.
+"""
+
+from __future__ import annotations
+
+import runpy
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Browser, Page, sync_playwright
+from portal import Place, reveal_password, sign_in
+from sqlalchemy import select
+
+from tempoftp.settings import Settings
+from tempoftp.shares.database import Database
+from tempoftp.shares.models import FtpHost, HostAudit, Share, utc_now
+
+PROJECT = Path(__file__).resolve().parents[2]
+FOLDER = PROJECT / "docs" / "screenshots"
+CLI = runpy.run_path(str(PROJECT / "tests" / "service" / "cli" / "conftest.py"))
+ENLARGED = 1800
+SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+SHARES = [
+    ("goes16_abril", "ana.ruiz@inst.example", "goes16/2026-04/descargada", 3),
+    ("goes18_huracan", "ana.ruiz@inst.example", "goes18/huracan", 5),
+    ("himawari_sst", "k.tanaka@ocean.example", "himawari9/sst", 7),
+    ("sentinel_popo", "luis.vega@geo.example", "sentinel2/popocatepetl/descargada", 2),
+    ("viirs_incendios", "luis.vega@geo.example", "viirs/incendios", 10),
+    ("modis_ndvi", "m.perez@agro.example", "modis/ndvi/2025", 12),
+    ("abi_bloqueada", "m.perez@agro.example", "goes16/revision", 9),
+    ("radar_sin_permiso", "k.tanaka@ocean.example", "radar/falla-source_denied", 10),
+    ("goes19_completo", "ana.ruiz@inst.example", "goes19/tarda-900", 10),
+]
+PAGES = {
+    "list": "/portal/solicitudes",
+    "request": "/portal/nueva",
+    "copying": "/portal/solicitudes/goes19_completo",
+    "share": "/portal/solicitudes/goes16_abril",
+    "failed": "/portal/solicitudes/radar_sin_permiso",
+    "extend": "/portal/solicitudes/goes16_abril/vigencia",
+    "new-password": "/portal/solicitudes/goes16_abril/password",
+    "block": "/portal/solicitudes/goes16_abril/bloquear",
+    "delete": "/portal/solicitudes/goes16_abril/eliminar",
+    "overview": "/portal/resumen",
+    "audit": "/portal/auditoria",
+    "accounts": "/portal/cuentas",
+    "tokens": "/portal/tokens",
+    "not-found": "/portal/nada",
+}
+
+
+@contextmanager
+def run_service(folder: Path) -> Iterator[Place]:
+    """Run a simulated service with shares in it; its worker stands still while pictures are taken."""
+    environ = CLI["build_environ"](
+        folder,
+        TEMPOFTP_PORT=str(CLI["find_free_port"]()),
+        TEMPOFTP_TRANSFERS_SECONDS="0.5",
+        # The shares stand still; what is shown of their host must not look old.
+        TEMPOFTP_FACTS_MAX_AGE_SECONDS="3600",
+    )
+    url = f"http://127.0.0.1:{environ['TEMPOFTP_PORT']}"
+    token = make_tokens(environ)
+    argv = {name: [CLI["TEMPOFTP"], name] for name in ("serve", "worker")}
+    database = Database(
+        Settings(
+            simulacro=True, encryption_key=environ["TEMPOFTP_ENCRYPTION_KEY"], state_dir=folder / "state"
+        ).sqlalchemy_url
+    )
+    with (folder / "log").open("w") as log:
+        processes = {
+            name: subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+            for name, command in argv.items()
+        }
+        try:
+            CLI["wait_for_answer"](url, list(processes.values()), folder / "log")
+            ask_for_shares(url, token)
+            processes["worker"].terminate()
+            processes["worker"].wait(timeout=40)
+            dress_rows(database)
+            yield Place(url, token, "", simulated=True)
+        finally:
+            for process in processes.values():
+                process.terminate()
+                process.wait(timeout=40)
+            database.close()
+
+
+def make_tokens(environ: dict[str, str]) -> str:
+    """Make some tokens, and return an operator's."""
+    made = {}
+    for name, *options in (
+        ("operaciones", "--role", "operador"),
+        ("portal-web", "--email", "*"),
+        ("ana", "--email", "ana.ruiz@inst.example", "--days", "90"),
+        ("pasante-2025", "--email", "luis.vega@geo.example"),
+    ):
+        made[name] = CLI["run_command"](environ, "token", "create", name, *options).out.strip()
+    CLI["run_command"](environ, "token", "revoke", "pasante-2025")
+    return made["operaciones"]
+
+
+def ask_for_shares(url: str, token: str) -> None:
+    """Ask for the shares and wait until each is where its source leads it."""
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=60) as client:
+        for share_id, email, path, days in SHARES:
+            body = {"usuario": email, "id": share_id, "ruta": f"source1:/srv/datos/{path}", "vigencia": days}
+            assert client.post("/tmpftp", json=body).status_code == 202
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            listed = client.get("/tmpftp").json()["solicitudes"]
+            on_its_way = [share for share in listed if share["estado"] in ("recibido", "preparando")]
+            counted = [
+                share for share in listed if share["estado"] == "listo" and share["descargas"] is not None
+            ]
+            if not on_its_way and len(counted) == len(SHARES) - 2:
+                break
+            time.sleep(0.5)
+        client.post("/tmpftp/abi_bloqueada/bloquear", json={"razon": "se revisa la licencia de los datos"})
+        client.get("/tmpftp/auditoria?ahora=1")
+
+
+def dress_rows(database: Database) -> None:
+    """Make what was simulated look like a day of work: large shares, an earlier request, a finding."""
+    now = utc_now()
+    with database.write() as session:
+        shares = list(session.scalars(select(Share).order_by(Share.created_at)))
+        for number, share in enumerate(shares):
+            share.bytes_total = (share.bytes_total or 0) * ENLARGED or None
+            share.bytes_done = (share.bytes_done or 0) * ENLARGED or None
+            share.created_at = now - timedelta(hours=7 * (len(shares) - number))
+        moving = session.get_one(Share, "goes19_completo")
+        moving.bytes_total, moving.bytes_done, moving.percent = 84_300_000_000, 35_400_000_000, 42.0
+        moving.files_total, moving.files_done, moving.rate, moving.eta = 1_248, 519, 96_400_000.0, 507.0
+        host = session.scalars(select(FtpHost)).one()
+        used = sum(share.bytes_total or 0 for share in shares)
+        server = {
+            "host": "ftp.inst.example",
+            "port": 21,
+            "tls": True,
+            "fingerprint": "sha256:" + ":".join(["3F", "9A", "C1", "07"] * 8),
+        }
+        host.facts = (host.facts or {}) | {
+            "space_total": 2 * 10**12,
+            "space_free": 12 * 10**11 - used,
+            "server": server,
+        }
+        audit = session.scalars(select(HostAudit)).one()
+        audit.findings = [
+            {
+                "kind": "unknown_directory",
+                "subject": "/data/ftp_prueba_manual",
+                "detail": "no manifest and no account of ours names it; look at it and move it away by hand",
+                "repair": "manual",
+                "repaired": False,
+            },
+            {
+                "kind": "row_not_due",
+                "subject": "goes18_huracan",
+                "detail": "it is traslado and no worker will look at it",
+                "repair": "safe",
+                "repaired": False,
+            },
+        ]
+
+
+def take_pictures(chromium: Browser, place: Place) -> None:
+    """Take each page in each look."""
+    for scheme in ("light", "dark"):
+        for size, (width, height) in SIZES.items():
+            context = chromium.new_context(
+                base_url=place.url,
+                locale="es-MX",
+                color_scheme=scheme,  # type: ignore[arg-type]  # one of the two
+                viewport={"width": width, "height": height},
+            )
+            page = context.new_page()
+
+            def take(name: str, page: Page = page, look: str = f"{scheme}-{size}") -> None:
+                page.screenshot(path=FOLDER / f"{name}-{look}.png", full_page=True, animations="disabled")
+
+            page.goto("/portal/entrar")
+            take("sign-in")
+            sign_in(page, place)
+            for name, path in PAGES.items():
+                page.goto(path)
+                take(name)
+            page.goto("/portal/nueva")
+            page.locator("#usuario").fill("ana.ruiz@inst.example")
+            page.locator("#camino").fill("goes16/../..")
+            page.locator("#vigencia").fill("30")
+            page.locator("main form .button-main").click()
+            page.locator("#errores").wait_for()
+            take("request-refused")
+            page.goto(PAGES["share"])
+            reveal_password(page)
+            # A picture stays for ever; a password, even of a simulated account, has no place in one.
+            page.locator("#clave").evaluate("element => { element.textContent = 'kT7…(simulada)…p4'; }")
+            take("credentials")
+            context.close()
+
+
+def main() -> int:
+    """Make all pictures anew."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        sys.stderr.write("there is no Chromium: make screenshots installs it\n")
+        return 1
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        run_service(Path(name)) as place,
+        sync_playwright() as playwright,
+    ):
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        take_pictures(chromium, place)
+        chromium.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

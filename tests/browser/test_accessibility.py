@@ -1,0 +1,79 @@
+"""axe on every page, light and dark; nothing wider than a small phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+from portal import Place, ask, delete, new_id, reveal_password, sign_in, wait_until
+
+PATHS = (
+    "/portal/entrar",
+    "/portal/solicitudes",
+    "/portal/solicitudes?texto=nada-de-nada",
+    "/portal/nueva",
+    "/portal/solicitudes/{id}",
+    "/portal/solicitudes/{id}/vigencia",
+    "/portal/solicitudes/{id}/password",
+    "/portal/solicitudes/{id}/bloquear",
+    "/portal/solicitudes/{id}/eliminar",
+    "/portal/resumen",
+    "/portal/auditoria",
+    "/portal/auditoria/reparar",
+    "/portal/cuentas",
+    "/portal/tokens",
+    "/portal/nada",
+)
+GRAVE = ("serious", "critical")
+
+
+@pytest.fixture
+def share_id() -> str:
+    return new_id()
+
+
+def walk(page: Page, place: Place, share_id: str) -> Iterator[str]:
+    """Open every page, one after the other, and yield its address."""
+    page.goto("/portal/entrar")
+    yield "/portal/entrar"
+    sign_in(page, place)
+    ask(page, place, share_id)
+    wait_until(page, "listo")
+    for path in PATHS[1:]:
+        page.goto(path.format(id=share_id))
+        for details in page.locator("details").all():
+            details.evaluate("element => { element.open = true; }")
+        yield path
+    page.goto("/portal/nueva")
+    page.locator("#usuario").fill("alguien@dominio.example")
+    page.locator("#camino").fill("../otro")
+    page.locator("main form .button-main").click()
+    yield "/portal/nueva, refused"
+    page.goto(f"/portal/solicitudes/{share_id}")
+    reveal_password(page)
+    yield "credentials"
+    delete(page, share_id)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing_grave(make_page, place: Place, share_id: str, dark: bool) -> None:
+    page = make_page(dark=dark)
+    axe, found = Axe(), []
+    for name in walk(page, place, share_id):
+        for violation in axe.run(page).response["violations"]:
+            if violation["impact"] in GRAVE:
+                nodes = [node["html"][:160] for node in violation["nodes"][:3]]
+                found.append((name, violation["id"], violation["help"], nodes))
+    assert found == []
+
+
+def test_nothing_is_wider_than_a_small_phone(make_page, place: Place, share_id: str) -> None:
+    page = make_page(width=360)
+    wide = []
+    for name in walk(page, place, share_id):
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 360:
+            wide.append((name, width))
+    assert wide == []

@@ -1,0 +1,124 @@
+"""The same application as the API's tests have, and browsers that have signed in."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tempoftp.api.context import ApiContext
+from tempoftp.shares.accept import accept_request
+from tempoftp.shares.models import Share
+from tempoftp.shares.requests import ShareRequest
+from tempoftp.shares.tokens import Role, create_token
+
+_API = runpy.run_path(str(Path(__file__).parents[1] / "api" / "conftest.py"))
+fresh_state, settings, app, context = (_API[name] for name in ("fresh_state", "settings", "app", "context"))
+move_share = _API["move_share"]
+
+ADDRESS = {"REMOTE_ADDR": "192.0.2.9"}
+_FORM_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
+
+
+class Browser:
+    """A person at the portal, without JavaScript: reads pages, sends their forms, keeps cookies."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self.client = client
+        self.page: TestResponse | None = None
+
+    def open(self, path: str, **headers: str) -> TestResponse:
+        self.page = self.client.get(path, environ_base=ADDRESS, headers=headers, buffered=True)
+        return self.page
+
+    def send(self, path: str, page: str | None = None, **fields: str) -> TestResponse:
+        """Send a form of a page (by default the one that was opened last), with what the page hides in it."""
+        if page is not None:
+            self.open(page)
+        assert self.page is not None
+        found = _FORM_TOKEN.search(self.page.text)
+        assert found is not None, self.page.text
+        return self.post(path, csrf_token=found[1], **fields)
+
+    def post(self, path: str, **fields: str) -> TestResponse:
+        """Send just these fields, as another site could."""
+        self.page = self.client.post(path, data=fields, environ_base=ADDRESS)
+        return self.page
+
+    def follow(self) -> TestResponse:
+        assert self.page is not None
+        assert self.page.status_code == 303, self.page.text
+        return self.open(self.page.headers["Location"])
+
+    def sign_in(self, secret: str) -> TestResponse:
+        return self.send("/portal/entrar", page="/portal/entrar", token=secret)
+
+
+SignIn = Callable[..., Browser]
+
+
+@pytest.fixture
+def browser(app: Flask) -> Browser:
+    """Somebody who has not signed in."""
+    return Browser(app.test_client())
+
+
+@pytest.fixture
+def make_secret(context: ApiContext) -> Callable[..., str]:
+    def make(*emails: str, role: Role = Role.CLIENTE, name: str = "ana") -> str:
+        with context.write() as session:
+            return create_token(session, name, role, emails)
+
+    return make
+
+
+@pytest.fixture
+def sign_in(app: Flask, make_secret: Callable[..., str]) -> SignIn:
+    """Somebody who has signed in, with a token of these e-mails, or of this role."""
+
+    def enter(*emails: str, role: Role = Role.CLIENTE, name: str = "ana") -> Browser:
+        browser = Browser(app.test_client())
+        answer = browser.sign_in(make_secret(*emails, role=role, name=name))
+        assert answer.status_code == 303, answer.text
+        return browser
+
+    return enter
+
+
+@pytest.fixture
+def client_browser(sign_in: SignIn) -> Browser:
+    return sign_in("alguien@dominio.example")
+
+
+@pytest.fixture
+def operator(sign_in: SignIn) -> Browser:
+    return sign_in(role=Role.OPERADOR, name="jefa")
+
+
+@pytest.fixture
+def ask(context: ApiContext) -> Callable[..., None]:
+    """Write a request down."""
+
+    def write(
+        share_id: str, usuario: str = "alguien@dominio.example", ruta: str = "source1:/srv/datos/a"
+    ) -> None:
+        request = ShareRequest(usuario=usuario, id=share_id, ruta=ruta, vigencia=3)
+        with context.write() as session:
+            accept_request(session, context.settings, request, "tester", f"request-{share_id}")
+
+    return write
+
+
+@pytest.fixture
+def read_row(context: ApiContext) -> Callable[[str], Share]:
+    def read(share_id: str) -> Share:
+        with context.database.read() as session:
+            return session.get_one(Share, share_id)
+
+    return read

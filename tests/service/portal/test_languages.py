@@ -1,0 +1,159 @@
+"""Spanish by default, English by the browser or the switch; every text has both."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_babel import force_locale
+
+from tempoftp.portal.languages import say, say_history, say_message
+from tempoftp.portal.sentences import HISTORY, REFUSALS
+from tempoftp.shares.errors import ShareError, ShareRefused
+from tempoftp.shares.lifetime import check_lifetime
+from tempoftp.shares.messages import (
+    PAUSED_MESSAGE,
+    PENDING_MESSAGES,
+    STATE_MESSAGES,
+    explain_error,
+    explain_giving_up,
+)
+from tempoftp.shares.pauses import resume_hosts
+from tempoftp.shares.sources import read_sources
+from tempoftp.shares.states import State
+
+TRANSLATE = runpy.run_path(str(Path(__file__).parents[3] / "docs" / "translate.py"))
+CATALOGUE: Path = TRANSLATE["CATALOGUE"]
+
+
+def test_every_text_has_a_translation_and_none_is_left_over() -> None:
+    catalogue = TRANSLATE["update_catalogue"]()
+    assert TRANSLATE["list_untranslated"](catalogue) == []
+    assert TRANSLATE["write_text"](catalogue) == CATALOGUE.read_bytes(), "run python docs/translate.py"
+
+
+def test_the_compiled_catalogue_is_current() -> None:
+    compiled = TRANSLATE["compile_text"](CATALOGUE.read_bytes())
+    assert CATALOGUE.with_suffix(".mo").read_bytes() == compiled, "run python docs/translate.py"
+
+
+def test_translations_have_the_same_values() -> None:
+    for message in TRANSLATE["update_catalogue"]():
+        ids = [message.id] if isinstance(message.id, str) else message.id
+        said = [message.string] if isinstance(message.string, str) else message.string
+        for text in said:
+            assert set(re.findall(r"%\(\w+\)s", text)) == set(re.findall(r"%\(\w+\)s", ids[-1])), ids
+
+
+@pytest.mark.parametrize(
+    ("accept", "language"),
+    [
+        ("", "es"),
+        ("en-GB,en;q=0.9", "en"),
+        ("es-MX,es;q=0.9,en;q=0.5", "es"),
+        ("fr,de", "es"),
+        ("fr,en;q=0.3", "en"),
+    ],
+)
+def test_the_browser_says_which(browser, accept: str, language: str) -> None:
+    page = browser.open("/portal/entrar", **({"Accept-Language": accept} if accept else {}))
+    assert f'<html lang="{language}">' in page.text
+    assert ("Sign in" in page.text) == (language == "en")
+    assert "Accept-Language" in page.headers["Vary"]
+
+
+def test_the_switch_wins_and_leads_back(client_browser) -> None:
+    answer = client_browser.send(
+        "/portal/idioma",
+        page="/portal/solicitudes?estado=listo",
+        idioma="en",
+        sigue="/portal/solicitudes?estado=listo",
+    )
+    assert answer.headers["Location"] == "/portal/solicitudes?estado=listo"
+    page = client_browser.open("/portal/solicitudes", **{"Accept-Language": "es"}).text
+    assert '<html lang="en">' in page
+    assert "Requests" in page
+    client_browser.send("/portal/idioma", idioma="xx", sigue="/portal/")
+    assert '<html lang="en">' in client_browser.open("/portal/solicitudes").text
+
+
+def test_no_spanish_is_left_on_an_english_page(operator, ask, move_share) -> None:
+    ask("uno")
+    move_share("uno", State.ERROR, error_class="source_denied", message=explain_error(
+        ShareError.of("source_denied", "rsync: permission denied")
+    ))  # fmt: skip
+    spanish = re.compile(
+        r"\b(solicitud|solicitudes|servidor|contraseña|datos|días|pedida|cuenta|vence|estado)\b", re.I
+    )
+    paths = ("/portal/solicitudes", "/portal/solicitudes/uno", "/portal/nueva", "/portal/resumen", "/portal/auditoria",
+             "/portal/cuentas", "/portal/tokens", "/portal/solicitudes/uno/eliminar")  # fmt: skip
+    for path in paths:
+        page = operator.open(path, **{"Accept-Language": "en"}).text
+        text = re.sub(r"<[^>]*>", " ", page).replace("/srv/datos", "").replace("source1:/srv/datos", "")
+        text = re.sub(r"datos-\d{8}", "", text)
+        assert spanish.findall(text) == [], path
+
+
+@pytest.fixture
+def english(app: Flask):
+    with app.test_request_context("/portal/"), force_locale("en"):
+        yield
+
+
+def test_messages_of_the_domain_are_said_in_english(english) -> None:
+    error = ShareError.of("source_unreachable", "ssh: connect: timed out")
+    assert say_message(explain_error(error)) == (
+        "The source host does not answer; it will be tried again. Detail: ssh: connect: timed out"
+    )
+    assert say_message(explain_giving_up(error, 24)).startswith("It was given up after 24 h of trying. ")
+    for state in State:
+        text = f"{STATE_MESSAGES[state]} {PENDING_MESSAGES['vigencia']} {PAUSED_MESSAGE}"
+        said = say_message(text)
+        assert "servidor" not in said
+        assert "paused for maintenance" in said
+    assert say_message("algo que nadie tradujo") == "algo que nadie tradujo"
+
+
+def test_history_is_said_in_both(app: Flask, english) -> None:
+    assert (
+        say_history("lifetime of 7 days requested instead of 3")
+        == "7 days of lifetime were asked for instead of 3."
+    )
+    failed = explain_error(ShareError.of("source_denied", "rsync: x"))
+    assert say_history(f"source_denied: {failed}").startswith("source_denied: The source does not let")
+    assert say_history("block requested: por <b>") == "A block was asked for: por <b>"
+    with force_locale("es"):
+        assert say_history("reported by the FTP host") == "El servidor FTP lo informó."
+        assert say_history("something new") == "something new"
+    assert set(HISTORY) >= {"requested", "password shown"}
+
+
+def test_refusals_of_the_domain_are_known(settings, context, english) -> None:
+    catalogue = read_sources(settings)
+    told = []
+    for ruta in ("nada", "otro:/x", "source1:/etc", "root@source1:/srv/datos", "source1:/srv/../x", "source1:/a*",
+                 "source1:/", "source1:/" + "a" * 300):  # fmt: skip
+        with pytest.raises(ShareRefused) as refused:
+            catalogue.resolve_source(ruta)
+        told.append(refused.value.detail)
+    with pytest.raises(ShareRefused) as refused:
+        check_lifetime(settings, 500)
+    told.append(refused.value.detail)
+    with context.write() as session, pytest.raises(ShareRefused) as refused:
+        resume_hosts(session, settings, "nada")
+    told.append(refused.value.detail)
+    for text in told:
+        assert say(text) != text, text
+
+
+def test_every_history_reason_of_the_code_is_known() -> None:
+    """What the domain writes into a history, found in its source, has a pattern."""
+    shares = Path(__file__).parents[3] / "service" / "tempoftp" / "shares"
+    written = set()
+    for path in shares.glob("*.py"):
+        written |= set(re.findall(r'reason="([^"]+)"', path.read_text(encoding="utf-8")))
+    assert written - set(HISTORY) == set()
+    assert len(set(REFUSALS)) == len(REFUSALS)

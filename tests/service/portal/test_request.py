@@ -1,0 +1,108 @@
+"""Asking for a share with the form."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+FORM = {
+    "usuario": "alguien@dominio.example",
+    "origen": "source1:/srv/datos",
+    "camino": "goes16/2026",
+    "id": "goes_2026",
+    "vigencia": "5",
+}
+
+
+def send(browser: Any, **changes: str) -> Any:
+    return browser.send("/portal/nueva", page="/portal/nueva", **(FORM | changes))
+
+
+def test_a_request_is_written_down_and_its_page_shown(client_browser, read_row) -> None:
+    answer = send(client_browser)
+    assert answer.headers["Location"] == "/portal/solicitudes/goes_2026"
+    page = client_browser.follow().text
+    assert "La solicitud quedó anotada" in page
+    assert "Recibida" in page
+    row = read_row("goes_2026")
+    assert (row.email, row.source, row.lifetime_days, row.author) == (
+        "alguien@dominio.example",
+        "lanotadm@source1:/srv/datos/goes16/2026",
+        5,
+        "ana",
+    )
+
+
+def test_the_form_knows_what_can_be_known(client_browser) -> None:
+    page = client_browser.open("/portal/nueva").text
+    assert 'value="alguien@dominio.example"' in page
+    assert '<option value="source1:/srv/datos">' in page
+    assert re.search(r'name="id"[^>]* value="datos-\d{8}-[0-9a-f]{4}"', page)
+    assert re.search(r'name="vigencia"[^>]* min="1" max="90" value="10"', page)
+    assert "Espacio en el servidor FTP" in page
+
+
+def test_an_empty_path_is_the_whole_root(client_browser, read_row) -> None:
+    assert send(client_browser, camino="").status_code == 303
+    assert read_row("goes_2026").source == "lanotadm@source1:/srv/datos"
+
+
+def test_the_same_form_again_makes_nothing_new(client_browser) -> None:
+    send(client_browser)
+    send(client_browser)
+    assert "ya estaba hecha" in client_browser.follow().text
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code", "text"),
+    [
+        ("usuario", "nadie", 422, "no es una dirección de correo válida"),
+        ("usuario", "otra@dominio.example", 403, "no puede pedir nada para ese correo"),
+        ("id", "con espacio", 422, "1 a 64 letras sin acento"),
+        ("id", "expired", 422, "palabra reservada"),
+        ("id", "", 422, "falta este campo"),
+        ("vigencia", "91", 422, "vigencia debe ser de 1 a 90 días"),
+        ("vigencia", "tres", 422, "debe ser un número entero"),
+        ("vigencia", "9" * 30, 422, "debe ser un número entero"),
+        ("camino", "../otro", 422, "no debe tener &#39;..&#39;"),
+        ("camino", "a*", 422, "que no se admiten"),
+        ("camino", "a\x07b", 422, "caracteres de control"),
+        ("origen", "otro:/srv/datos", 403, "no está permitido"),
+        ("origen", "source1:/etc", 403, "no está bajo una carpeta permitida"),
+        ("origen", "", 422, "la ruta debe ser"),
+        ("origen", "-oProxyCommand=touch /tmp/P:/x", 422, "la ruta debe ser"),
+    ],
+)
+def test_what_is_wrong_is_said_at_its_field(
+    client_browser, field: str, value: str, code: int, text: str
+) -> None:
+    page = send(client_browser, **{field: value})
+    assert page.status_code == code
+    shown = "camino" if field == "origen" else field
+    assert text in page.text
+    assert f'<a href="#{shown}">' in page.text
+    assert re.search(
+        rf'<input id="{shown}"[^>]* aria-describedby="{shown}-hint {shown}-error" aria-invalid="true"',
+        page.text,
+    )
+    if field != "usuario":
+        assert 'value="alguien@dominio.example"' in page.text  # what was typed stays
+
+
+def test_an_id_that_is_taken_is_told(client_browser, ask) -> None:
+    ask("goes_2026")
+    page = send(client_browser)
+    assert page.status_code == 409
+    assert "es de otra solicitud" in page.text
+
+
+def test_an_operator_asks_for_anybody(operator, read_row) -> None:
+    assert send(operator, usuario="otra@dominio.example").status_code == 303
+    assert read_row("goes_2026").author == "jefa"
+
+
+def test_a_field_too_many_is_left_alone(client_browser, read_row) -> None:
+    assert send(client_browser, writable="1", ruta="source1:/etc").status_code == 303
+    assert read_row("goes_2026").writable is False
