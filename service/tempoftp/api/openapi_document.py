@@ -115,7 +115,7 @@ def _complete_operation(operation: Document, view: Any) -> None:
     if _LIBRARY_ERROR in str(responses.get("422")):
         del responses["422"]  # added on every route, also where nothing can be wrong
     for status, response in responses.items():
-        if "text/html" in response["content"] and int(status) >= 400:
+        if "text/html" in response.get("content", {}) and int(status) >= 400:
             continue  # the HTTP server's own, which has none of our headers
         names = (HEADER, *_HEADERS_OF_STATUS.get(status, ()))
         if status.startswith("2"):
