@@ -120,7 +120,7 @@ molecule: system venv ## Molecule scenarios on real hosts
 
 .PHONY: e2e
 e2e: system venv ## End to end on the lab: some of the faults, then requests, copies, accounts, FTPS downloads
-	$(BIN)/python -m pytest -q -m "lab and faults" tests/faults
+	TEMPOFTP_FAULTS_NET=test $(BIN)/python -m pytest -q -m "lab and faults" tests/faults
 	$(BIN)/python -m pytest -q -m lab tests --ignore=tests/faults
 
 .PHONY: faults

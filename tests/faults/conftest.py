@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,13 +20,21 @@ from stage import Stage
 
 # Nobody need wait as long as in production: for a dead worker's lease, nor for an answer while the host is paused.
 SETTINGS = "TEMPOFTP_LEASE_SECONDS=10\nTEMPOFTP_HEARTBEAT_SECONDS=3\nTEMPOFTP_DELETION_WAIT_SECONDS=1\n"
+NETS: dict[str, dict[str, Any]] = {
+    "faults": {"subnet": "10.117.5", "port": 19045},
+    "test": {"subnet": "10.117.2", "port": 19043},
+}
 OUTCOMES = pytest.StashKey[dict[tuple[str, str], str]]()
 
 
 @pytest.fixture(scope="session")
 def ground() -> Iterator[Ground]:
-    """The net `faults` with `site.yml` applied and a control host (KEEP_LAB=1 leaves it up, and uses it)."""
-    with Stage("faults", subnet="10.117.5", port=19045).stand(SETTINGS) as stage:
+    """A net with `site.yml` applied and a control host (KEEP_LAB=1 leaves it up, and uses it).
+
+    TEMPOFTP_FAULTS_NET=test takes the net of the end-to-end tests, as `make e2e` does: the table may run beside it.
+    """
+    net = os.environ.get("TEMPOFTP_FAULTS_NET", "faults")
+    with Stage(net, **NETS[net]).stand(SETTINGS) as stage:
         ground = Ground(stage)
         ground.prepare()
         yield ground

@@ -43,6 +43,7 @@ EXPIRE_FILES = (
     "_share_plan.py",
     "_share_result.py",
     "_share_wish.py",
+    "_starts.py",
     "_sweep.py",
     "_sweep_look.py",
     "_sweep_plan.py",
