@@ -30,7 +30,12 @@ _SCHEMAS: tuple[type[BaseModel], ...] = (ProblemDocument, EventsAnswer)
 """Named by routes whose answers are not JSON alone, so that the library does not see the class."""
 _LIBRARY_ERROR = "ValidationErrorModel"
 JSON = "application/json"
-PARAMETERS = {"id": "proyecto_real_1", "ftpuser": "ftp_alguien_dominio", "archivo": "swagger-ui.css"}
+PARAMETERS = {
+    "id": "proyecto_real_1",
+    "ftpuser": "ftp_alguien_dominio",
+    "archivo": "swagger-ui.css",
+    "token": "WyJwcm95ZWN0b19yZWFsXzEiLDEsMCwxNzk1NTAwMDAwXQ.firma",
+}
 """Examples of what stands in paths."""
 
 _ROLES = {
