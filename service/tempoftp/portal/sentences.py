@@ -14,6 +14,14 @@ REFUSALS: tuple[str, ...] = (
     "la solicitud está en %(state)s; ya no hay cuenta que abrir para ella",
     "la solicitud está en %(state)s; solo se bloquea o desbloquea la que está en camino o entregada",
     "la solicitud está en %(state)s; solo la que está lista tiene cómo entrar",
+    "la solicitud está en %(state)s; ya no se le pueden dar más días",
+    "la solicitud está en %(state)s; los datos de acceso se ven cuando está lista",
+    "la solicitud ya tiene los %(days)s días que puede tener",
+    "dias debe ser de 1 a %(most)s",
+    "nadie espera más días para esta solicitud, o ya se decidió",
+    "Este enlace no es válido: venció, fue retirado o le falta una parte. Copie el enlace completo del último aviso, o "
+    "pida otro a quien opera el servicio.",
+    "La solicitud está en %(state)s; ya no hay qué mostrar.",
     "la cuenta %(name)s existía antes que tempoftp; su contraseña la cambia quien la administra",
     "la cuenta %(name)s está bloqueada entera; desbloquéela con alcance «cuenta»",
     "no hay un servidor FTP '%(name)s'; hay %(names)s",
@@ -60,6 +68,13 @@ HISTORY: dict[str, str] = {
     "unblock of its account requested": "Se pidió desbloquear su cuenta.",
     "new password requested": "Se pidió una contraseña nueva.",
     "password shown": "Se mostró la contraseña.",
+    "the recipient's links were revoked": "Se retiraron los enlaces para quien la recibe.",
+    "credentials shown to the recipient (visible)": "Se mostró la contraseña a quien tiene el enlace.",
+    "credentials shown to the recipient (%(shown)s)": (
+        "Quien tiene el enlace vio cómo entrar; la contraseña no se pudo mostrar."
+    ),
+    "%(days)s more days asked for": "Se pidieron %(days)s días más.",
+    "%(days)s more days refused": "No se dieron los %(days)s días más que se pidieron.",
     "retry requested": "Se pidió reintentar.",
     "the FTP host had ended it (%(why)s)": "El servidor FTP ya la había terminado (%(why)s).",
     "the FTP host counts until %(when)s": "El servidor FTP cuenta hasta %(when)s.",
