@@ -21,7 +21,7 @@ REFUSALS: tuple[str, ...] = (
     "nadie espera más días para esta solicitud, o ya se decidió",
     "Este enlace no es válido: venció, fue retirado o le falta una parte. Copie el enlace completo del último aviso, o "
     "pida otro a quien opera el servicio.",
-    "La solicitud está en %(state)s; ya no hay qué mostrar.",
+    "la solicitud está en %(state)s; ya no hay qué mostrar",
     "la cuenta %(name)s existía antes que tempoftp; su contraseña la cambia quien la administra",
     "la cuenta %(name)s está bloqueada entera; desbloquéela con alcance «cuenta»",
     "no hay un servidor FTP '%(name)s'; hay %(names)s",
@@ -68,6 +68,7 @@ HISTORY: dict[str, str] = {
     "unblock of its account requested": "Se pidió desbloquear su cuenta.",
     "new password requested": "Se pidió una contraseña nueva.",
     "password shown": "Se mostró la contraseña.",
+    "a link for the recipient was made": "Se hizo un enlace para quien la recibe.",
     "the recipient's links were revoked": "Se retiraron los enlaces para quien la recibe.",
     "credentials shown to the recipient (visible)": "Se mostró la contraseña a quien tiene el enlace.",
     "credentials shown to the recipient (%(shown)s)": (
