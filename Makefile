@@ -119,8 +119,7 @@ molecule: system venv ## Molecule scenarios on real hosts
 	$(BIN)/python molecule/shared/run_scenarios.py default single_host existing_host life_cycle reboot
 
 .PHONY: e2e
-e2e: system venv ## End to end on the lab: some of the faults, then requests, copies, accounts, FTPS downloads
-	TEMPOFTP_FAULTS_NET=test $(BIN)/python -m pytest -q -m "lab and faults" tests/faults
+e2e: system venv ## End to end on the lab: requests, copies, accounts, ways of delivery, FTPS downloads
 	$(BIN)/python -m pytest -q -m lab tests --ignore=tests/faults
 
 .PHONY: faults

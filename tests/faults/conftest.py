@@ -31,7 +31,7 @@ OUTCOMES = pytest.StashKey[dict[tuple[str, str], str]]()
 def ground() -> Iterator[Ground]:
     """A net with `site.yml` applied and a control host (KEEP_LAB=1 leaves it up, and uses it).
 
-    TEMPOFTP_FAULTS_NET=test takes the net of the end-to-end tests, as `make e2e` does: the table may run beside it.
+    TEMPOFTP_FAULTS_NET=test takes the net of the end-to-end tests.
     """
     net = os.environ.get("TEMPOFTP_FAULTS_NET", "faults")
     with Stage(net, **NETS[net]).stand(SETTINGS) as stage:

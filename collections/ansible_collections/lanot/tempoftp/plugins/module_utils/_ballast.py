@@ -37,7 +37,8 @@ def take_ballast(tree: Tree) -> None:
 def drop_ballast(tree: Tree) -> None:
     """Make room for what has to be written down, when there is next to none."""
     disk = os.statvfs(tree.root)
-    bytes_free, inodes_free = disk.f_bfree * disk.f_frsize, disk.f_ffree if disk.f_files else BALLAST_FILES
+    # Not f_bfree: ext4 keeps up to 16 MiB of that for itself, from root too.
+    bytes_free, inodes_free = disk.f_bavail * disk.f_frsize, disk.f_ffree if disk.f_files else BALLAST_FILES
     if bytes_free >= BALLAST_BYTES and inodes_free >= BALLAST_FILES:
         return
     with suppress(FileNotFoundError):

@@ -72,7 +72,7 @@ class _Order:
         self.changed = False
         self.settled = False
         self.error: Optional[TempoftpError] = None
-        self.purges = 0
+        self.starts = 0
 
     def fail(self, error: Union[TempoftpError, OSError]) -> None:
         """End with an error."""
@@ -256,7 +256,7 @@ class Batch:
             raise TempoftpError(f"share {order.wish.id} has no manifest: try again")
         apply_refresh(self._tree, order.wish, self._site, seen.manifest)
         starts = note_start(self._tree, seen.manifest, self._boot_id, seen.status)
-        self._limit_starts(f"{COPY_PREFIX}{order.wish.id}", starts - 1)
+        self._limit_starts(f"{COPY_PREFIX}{order.wish.id}", max(starts - 1, order.starts))
         # A failure that was told, or the word of an older generation, would be taken for the new copier's.
         if seen.stale_status or (seen.status is not None and seen.status.final):
             self._tree.status(order.wish.id).unlink(missing_ok=True)
@@ -265,7 +265,7 @@ class Batch:
         self._places -= 1
 
     def _purge(self, order: _Order, seen: Seen) -> None:
-        self._limit_starts(f"{PURGE_PREFIX}{order.wish.id}", order.purges)
+        self._limit_starts(f"{PURGE_PREFIX}{order.wish.id}", order.starts)
         check_trash(self._tree, seen)
         self._to_start[PURGE_PREFIX + order.wish.id] = self._build_argv(PURGE, order.wish.id)
 
@@ -308,7 +308,7 @@ class Batch:
     @staticmethod
     def _note_start(order: _Order, name: str, failure: Optional[str]) -> None:
         if failure is None:
-            order.purges += name.startswith(PURGE_PREFIX)
+            order.starts += 1
         elif failure != ALREADY:
             order.fail(TempoftpError(f"unit {name} could not be started: {failure}", "copy_failed"))
 

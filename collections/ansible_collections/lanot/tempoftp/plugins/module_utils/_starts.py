@@ -9,6 +9,7 @@ The count stands on the host, since each execution of the module may see only on
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple, Optional
 
 from ._errors import TempoftpError
@@ -48,14 +49,16 @@ def count_start(
 def note_start(tree: Tree, manifest: Manifest, boot_id: str, status: Optional[Status]) -> int:
     """Note that a copier is about to be started; return how many were, without one of them getting anywhere.
 
-    Beyond ``START_LIMIT`` the count begins anew, so that a later wish may try again.
+    Beyond ``START_LIMIT`` the count begins anew, so that a later wish may try again. On a full disk it is not kept: the
+    copier must start all the same, since it gives back the room that it took.
     """
     path = tree.starts(manifest.id)
     starts = count_start(_read_starts(tree, manifest.id), manifest, boot_id, status)
     if starts.silent > START_LIMIT:
         path.unlink(missing_ok=True)
     else:
-        write_json(path, starts._asdict(), durable=False)
+        with suppress(OSError):
+            write_json(path, starts._asdict(), durable=False)
     return starts.silent
 
 
