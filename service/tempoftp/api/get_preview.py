@@ -1,4 +1,4 @@
-"""`GET /tmpftp/vista_previa/{id}`: a preview that took longer than its request waited."""
+"""`GET /tmpftp/vista_previa/{vista}`: a preview that took longer than its request waited."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tempoftp.api.routes import shares
 class PreviewPath(BaseModel):
     """A preview, by the id that its `POST` answered."""
 
-    id: str = Field(description="The preview's `id`.")
+    vista: str = Field(description="The preview's `id`.")
 
 
 @shares.get(
-    f"{PREVIEW_ROUTE}/<id>",
+    f"{PREVIEW_ROUTE}/<vista>",
     summary="Una vista previa",
     responses={200: PreviewAnswer, 202: PreviewAnswer, **document_refusals(404, 503)},
 )
 @allow(Role.CLIENTE)
 def get_preview(path: PreviewPath) -> Response:
     """Answer a preview of the caller: 202 while it is under way. One of somebody else, or past its day, is 404."""
-    return answer_preview(read_answer(get_context(), path.id))
+    return answer_preview(read_answer(get_context(), path.vista))

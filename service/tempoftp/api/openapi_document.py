@@ -31,6 +31,7 @@ _SCHEMAS: tuple[type[BaseModel], ...] = (ProblemDocument, EventsAnswer)
 _LIBRARY_ERROR = "ValidationErrorModel"
 JSON = "application/json"
 PARAMETERS = {"id": "proyecto_real_1", "ftpuser": "ftp_alguien_dominio", "archivo": "swagger-ui.css"}
+PARAMETERS["vista"] = "5d0c1f0e9a8b4c7d8e6f1a2b3c4d5e6f"
 """Examples of what stands in paths."""
 
 _ROLES = {

@@ -88,7 +88,7 @@ def read_answer(context: ApiContext, preview_id: str) -> dict[str, Any]:
 def answer_preview(body: dict[str, Any]) -> Response:
     """Answer 200 once it is known how it ended; 202 with `Retry-After` before. `Location` is where it stays a day."""
     response: Response = jsonify(body)
-    response.headers["Location"] = url_for("shares.get_preview", id=body["id"])
+    response.headers["Location"] = url_for("shares.get_preview", vista=body["id"])
     if body["estado"] == "pendiente":
         response.status_code = 202
         response.headers["Retry-After"] = str(RETRY_AFTER_LEAST)
