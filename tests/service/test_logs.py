@@ -126,5 +126,5 @@ def test_neither_path_nor_query_is_in_the_access_line(
     client.get("/enlace/privado")
     lines = capsys.readouterr().err.splitlines()
     assert "GET" in lines[0] and "route=/tmpftp/{id}" in lines[0] and "status=401" in lines[0]
-    assert "route=- status=404" in lines[1]
+    assert "route=/enlace/{token} status=404" in lines[1]
     assert "privado" not in "".join(lines)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Response
+from typing import cast
+
+from flask import Response, redirect, request, url_for
 from pydantic import BaseModel, Field
 
 from tempoftp.api.access import PUBLIC, allow
@@ -38,16 +40,32 @@ class LinkAnswer(ShareAnswer):
 @links.get(
     LINK_ROUTE,
     summary="Estado de una solicitud para quien tiene su enlace",
-    responses={200: LinkAnswer, 202: LinkAnswer, **document_refusals(404, 503)},
+    responses={
+        200: LinkAnswer,
+        202: LinkAnswer,
+        303: {"description": "To the page of the link, for who prefers HTML."},
+        **document_refusals(404, 503),
+    },
 )
 @allow(PUBLIC)
 def get_link(path: LinkPath) -> Response:
     """Answer 202 while the share is on its way, 200 once it has settled; never a password.
 
-    404 for a link that is none, has ended with its share or its time, or was revoked: all alike.
+    404 for a link that is none, has ended with its share or its time, or was revoked: all alike. 303 to its page when
+    `Accept` prefers HTML.
     """
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        return _lead_to_page(path.token)
     context = get_context()
     with context.database.read() as session:
         share = find_linked_share(session, context.settings, path.token)
         body = describe_for_recipient(session, context.settings, share)
-        return answer_state(body, State(share.state), eta=share.eta)
+        response = answer_state(body, State(share.state), eta=share.eta)
+        response.headers["Vary"] = "Accept"
+        return response
+
+
+def _lead_to_page(token: str) -> Response:
+    response = redirect(url_for("portal.link_page", token=token), 303)
+    response.headers["Vary"] = "Accept"
+    return cast(Response, response)

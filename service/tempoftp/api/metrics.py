@@ -117,6 +117,13 @@ class DatabaseCollector(Collector):
         yield _build_gauges(
             "tempoftp_downloads", "Downloads counted of the shares there are.", "kind", measures.downloads
         )
+        yield _build_deliveries(measures.notices)
+        yield _build_gauges(
+            "tempoftp_notice_oldest_age_seconds",
+            "Seconds that the oldest notice of a channel waits; 0: none does.",
+            "channel",
+            measures.notices_oldest,
+        )
         yield from _collect_hosts(measures.hosts)
         yield from _collect_runs(measures.runs)
 
@@ -125,6 +132,17 @@ def _build_gauges(name: str, text: str, label: str, values: Mapping[Any, float])
     family = GaugeMetricFamily(name, text, labels=(label,))
     for key, value in values.items():
         family.add_metric((str(key),), value)
+    return family
+
+
+def _build_deliveries(counts: Mapping[tuple[str, str], int]) -> Metric:
+    family = GaugeMetricFamily(
+        "tempoftp_notice_deliveries",
+        "Notices by channel and by what became of them.",
+        labels=("channel", "state"),
+    )
+    for key, count in counts.items():
+        family.add_metric(key, count)
     return family
 
 

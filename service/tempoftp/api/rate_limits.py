@@ -17,7 +17,7 @@ from flask_limiter import ApplicationLimit, Limiter, RequestLimit
 
 from tempoftp.api.access import find_principal
 from tempoftp.api.problems import Problem, build_problem
-from tempoftp.api.routes import links
+from tempoftp.api.routes import LINK_ROUTE
 from tempoftp.settings import Settings
 
 READS = ("GET", "HEAD", "OPTIONS")
@@ -49,7 +49,8 @@ def name_link() -> str:
 
 
 def _is_no_link() -> bool:
-    return request.blueprint != links.name
+    # The portal's pages of a link are at the same path, below its own.
+    return request.url_rule is None or LINK_ROUTE not in request.url_rule.rule
 
 
 def _is_stranger() -> bool:

@@ -12,8 +12,8 @@ from tempoftp.api.context import get_context
 from tempoftp.api.link_path import LinkPath
 from tempoftp.api.problems import document_refusals
 from tempoftp.api.routes import LINK_ROUTE, links
+from tempoftp.shares.credentials import PasswordShown
 from tempoftp.shares.links import find_linked_share
-from tempoftp.shares.recipients import PasswordShown
 from tempoftp.shares.recipients import reveal_credentials as reveal
 
 

@@ -8,12 +8,11 @@ from pydantic import BaseModel, Field
 from tempoftp.api.access import Role, allow, get_author, get_principal
 from tempoftp.api.body import OptionalBody, allow_empty
 from tempoftp.api.context import get_context
-from tempoftp.api.problems import Problem, document_refusals
+from tempoftp.api.problems import document_refusals
 from tempoftp.api.request_id import get_request_id
 from tempoftp.api.routes import SHARE_ROUTE, shares
 from tempoftp.api.share_path import SharePath
-from tempoftp.shares.links import LINK_PATH, is_link_alive, make_link, make_link_token, revoke_links
-from tempoftp.shares.views import find_share
+from tempoftp.shares.links import issue_link, revoke_links
 
 LINK_OF_SHARE = f"{SHARE_ROUTE}/enlace"
 
@@ -47,14 +46,10 @@ def make_share_link(path: SharePath, body: LinkRequest) -> Response:
     """Make another link; earlier ones go on. 409 for a share that is over."""
     context = get_context()
     share_id = path.read_id()
-    with context.database.read() as session:
-        share = find_share(session, share_id, get_principal().emails)
-        if not is_link_alive(share):
-            raise Problem(
-                409, "El estado no lo permite", f"La solicitud está en {share.state}; ya no hay qué mostrar."
-            )
-        address = make_link(context.settings, share)
-        link = address or f"{LINK_PATH}/{make_link_token(context.settings, share)}"
+    with context.write() as session:
+        link = issue_link(
+            session, context.settings, share_id, author=get_author(), request_id=get_request_id()
+        )
     response: Response = jsonify({"id": share_id, "enlace": link})
     return response
 

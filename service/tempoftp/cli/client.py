@@ -121,6 +121,26 @@ class ServiceClient:
         """Make a new password for a share's account."""
         return self._call("POST", f"{_share_path(share_id)}/password", body={})
 
+    def list_extensions(self, filters: Mapping[str, str]) -> dict[str, Any]:
+        """Read who asks for more days."""
+        return self._call("GET", f"{SHARES_PATH}/prorrogas", params=filters)
+
+    def grant_extension(self, share_id: str, body: Mapping[str, object]) -> dict[str, Any]:
+        """Give a share the days that its recipient asked for, or others."""
+        return self._call("POST", f"{_share_path(share_id)}/prorroga/aceptar", body=body)
+
+    def refuse_extension(self, share_id: str, body: Mapping[str, object]) -> dict[str, Any]:
+        """Leave a share its days."""
+        return self._call("POST", f"{_share_path(share_id)}/prorroga/rechazar", body=body)
+
+    def make_link(self, share_id: str) -> dict[str, Any]:
+        """Make a link for a share's recipient."""
+        return self._call("POST", f"{_share_path(share_id)}/enlace", body={})
+
+    def revoke_links(self, share_id: str) -> dict[str, Any]:
+        """End every link of a share."""
+        return self._call("DELETE", f"{_share_path(share_id)}/enlace")
+
     def get_events(self, share_id: str) -> dict[str, Any]:
         """Read a share's history."""
         return self._call("GET", f"{_share_path(share_id)}/eventos")

@@ -25,6 +25,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "unblock": ("tempoftp.cli.block", "unblock", "Show it again."),
     "retry": ("tempoftp.cli.retry", "retry", "Try again what failed."),
     "password": ("tempoftp.cli.password", "password", "Make a new password for a share's account."),
+    "link": ("tempoftp.cli.link", "link", "Make a link for a share's recipient, or end those there are."),
+    "extensions": (
+        *("tempoftp.cli.extensions", "extensions"),
+        "List, grant and refuse what recipients ask for: more days.",
+    ),
     "events": ("tempoftp.cli.events", "events", "Show what became of a share."),
     "log": ("tempoftp.cli.log", "log", "Show what the runs did for a share."),
     "delete-account": (

@@ -93,7 +93,7 @@ class Notifier:
                 return
         with self._database.write() as session:
             noted = note_expiring(session, self._settings)
-        logger.info("soon to expire: %s", ",".join(noted))
+        logger.info("shares expire soon", extra={"shares": noted})
 
     def _give_up_orphans(self) -> None:
         with self._database.read() as session:
@@ -102,7 +102,8 @@ class Notifier:
         with self._database.write() as session:
             orphans = give_up_orphans(session, set(self._senders))
         for orphan in orphans:
-            logger.warning("a notice was given up: channel=%s is not configured any more", orphan.channel)
+            values = {"notice": orphan.notice_number, "channel": orphan.channel}
+            logger.warning("notice given up: its channel is not configured any more", extra=values)
 
     def start(self) -> None:
         """Start to send."""
@@ -127,9 +128,10 @@ class Notifier:
                     pass
             except SQLAlchemyError as error:
                 # The next look finds it again.
-                logger.warning("notices by %s wait for the database: %s", name, type(error).__name__)
+                values = {"channel": name, "reason": type(error).__name__}
+                logger.warning("notices wait for the database", extra=values)
             except Exception:
-                logger.exception("notices by %s stumbled; the next look goes on", name)
+                logger.exception("notices stumbled; the next look goes on", extra={"channel": name})
 
     def deliver_next(self, name: str) -> bool:
         """Send the delivery of a channel that is due for longest; False when there is none."""
@@ -148,12 +150,12 @@ class Notifier:
             return True
         except Exception as error:
             # A notice that cannot even be written stands in nobody's way, and ends as any that fails.
-            logger.exception("the notice %s by %s cannot be made", notice.uid, name)
+            logger.exception("notice cannot be made", extra=_describe(notice, name))
             self._note_failure(name, claimed, SendFailed(type(error).__name__))
             return True
         with self._database.write() as session:
             mark_sent(session, claimed)
-        logger.info("told: %s of %s by %s [%s]", notice.kind, notice.share_id, name, notice.uid)
+        logger.info("notice sent", extra=_describe(notice, name))
         return True
 
     def _build_message(self, notice: Notice) -> Message:
@@ -167,11 +169,14 @@ class Notifier:
         refused = isinstance(error, RecipientRefused)
         with self._database.write() as session:
             state = mark_failed(session, claimed, str(error), refused=refused)
-        notice = claimed.notice
-        told = (notice.kind, notice.share_id, name, notice.uid, error)
+        values = _describe(claimed.notice, name) | {"reason": str(error)}
         if state == PENDING:
-            logger.warning("not told yet: %s of %s by %s [%s]: %s", *told)
+            logger.warning("notice not sent yet", extra=values)
         elif state == GIVEN_UP:
-            logger.error("given up: %s of %s by %s [%s]: %s", *told)
+            logger.error("notice given up", extra=values)
         else:
-            logger.error("refused: %s of %s by %s [%s]: %s", *told)
+            logger.error("notice refused", extra=values)
+
+
+def _describe(notice: Notice, channel: str) -> dict[str, object]:
+    return {"notice": notice.uid, "kind": notice.kind, "share": notice.share_id, "channel": channel}

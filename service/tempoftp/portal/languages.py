@@ -24,6 +24,7 @@ from tempoftp.shares.messages import (
     READY_WITH_EARLIER_PASSWORD,
     STATE_MESSAGES,
 )
+from tempoftp.shares.recipients import NEW_PASSWORD_MESSAGE
 
 LANGUAGES = ("es", "en")
 TRANSLATIONS = Path(__file__).parent / "translations"
@@ -43,7 +44,7 @@ def list_sentences() -> Iterator[str]:
     """Return every text that a page may have to say in another language and that no template holds."""
     for texts in (STATE_MESSAGES, ERROR_MESSAGES, PENDING_MESSAGES):
         yield from texts.values()
-    yield from (PAUSED_MESSAGE, READY_WITH_EARLIER_PASSWORD)
+    yield from (PAUSED_MESSAGE, READY_WITH_EARLIER_PASSWORD, NEW_PASSWORD_MESSAGE)
     yield from problems.list_texts()
     yield from REFUSALS
     yield from HISTORY.values()

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, redirect, send_from_directory, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from tempoftp.api.access import PUBLIC, allow, find_principal
+from tempoftp.api.routes import LINK_ROUTE
 
 PORTAL = "portal"
 PREFIX = "/portal"
@@ -18,6 +19,7 @@ STATIC_SECONDS = 86400
 
 portal = Blueprint(PORTAL, __name__, url_prefix=PREFIX, template_folder="templates")
 SHARE = "/solicitudes/<id>"
+LINK = LINK_ROUTE
 
 
 @portal.get("/")

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 
+from tempoftp.shares.links import LIVING
 from tempoftp.shares.states import DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, State
 from tempoftp.shares.tokens import Role
 
@@ -28,8 +29,9 @@ RETRY = Action("reintentar", lazy_gettext("Reintentar"))
 PASSWORD = Action("password", lazy_gettext("Contraseña nueva"))
 BLOCK = Action("bloquear", lazy_gettext("Bloquear"), Role.OPERADOR, harmful=True)
 UNBLOCK = Action("desbloquear", lazy_gettext("Desbloquear"), Role.OPERADOR)
+LINKS = Action("enlaces", lazy_gettext("Retirar los enlaces"), harmful=True)
 DELETE = Action("eliminar", lazy_gettext("Eliminar"), harmful=True)
-ACTIONS = {action.name: action for action in (EXTEND, RETRY, PASSWORD, BLOCK, UNBLOCK, DELETE)}
+ACTIONS = {action.name: action for action in (EXTEND, RETRY, PASSWORD, BLOCK, UNBLOCK, LINKS, DELETE)}
 
 
 def list_actions(share: Mapping[str, Any], role: Role) -> list[Action]:
@@ -46,6 +48,7 @@ def list_actions(share: Mapping[str, Any], role: Role) -> list[Action]:
         PASSWORD: living,
         BLOCK: living and not is_blocked,
         UNBLOCK: living and is_blocked,
+        LINKS: state in LIVING,
         DELETE: state not in TERMINAL | ENDING,
     }
     return [action for action, fits in offered.items() if fits and role.includes(action.role)]

@@ -30,7 +30,8 @@ from tempoftp.shares.rotation import list_opened, request_rotation
 REASON_LENGTH = 500
 
 
-def _ask(name: str, share_id: str, **values: Any) -> str:
+def ask_about(name: str, share_id: str, **values: Any) -> str:
+    """Show the question before a change."""
     share, _events = read_share(share_id)
     context = get_context()
     with context.database.read() as session:
@@ -70,7 +71,7 @@ def _carry_out(
 @allow(Role.CLIENTE)
 def ask_lifetime(id: str) -> str:  # noqa: A002 - the name of the route's part
     """Ask for how many days."""
-    return _ask("vigencia", id)
+    return ask_about("vigencia", id)
 
 
 @portal.post(f"{SHARE}/vigencia")
@@ -79,7 +80,7 @@ def change_lifetime(id: str) -> Response | tuple[str, int]:  # noqa: A002
     """Extend or shorten."""
     typed = request.form.get("vigencia", "").strip()
     if not (typed.isascii() and typed.isdecimal() and len(typed) < 10):
-        return _ask("vigencia", id, error=say("debe ser un número entero"), typed=typed), 422
+        return ask_about("vigencia", id, error=say("debe ser un número entero"), typed=typed), 422
     settings = get_context().settings
     try:
         return _carry_out(
@@ -88,14 +89,14 @@ def change_lifetime(id: str) -> Response | tuple[str, int]:  # noqa: A002
             gettext("Se pidió la vigencia nueva."),
         )
     except (InvalidRequest, LifetimeInPast) as error:
-        return _ask("vigencia", id, error=say(error.detail), typed=typed), 422
+        return ask_about("vigencia", id, error=say(error.detail), typed=typed), 422
 
 
 @portal.get(f"{SHARE}/reintentar")
 @allow(Role.CLIENTE)
 def ask_retry(id: str) -> str:  # noqa: A002
     """Ask whether to try again."""
-    return _ask("reintentar", id)
+    return ask_about("reintentar", id)
 
 
 @portal.post(f"{SHARE}/reintentar")
@@ -114,7 +115,7 @@ def retry(id: str) -> Response:  # noqa: A002
 @allow(Role.CLIENTE)
 def ask_password(id: str) -> str:  # noqa: A002
     """Ask whether to make a new password, and say what else it opens."""
-    return _ask("password", id)
+    return ask_about("password", id)
 
 
 @portal.post(f"{SHARE}/password")
@@ -133,7 +134,7 @@ def change_password(id: str) -> Response:  # noqa: A002
 @allow(Role.OPERADOR)
 def ask_block(id: str) -> str:  # noqa: A002
     """Ask what to block, and why."""
-    return _ask("bloquear", id)
+    return ask_about("bloquear", id)
 
 
 @portal.post(f"{SHARE}/bloquear")
@@ -154,7 +155,7 @@ def block(id: str) -> Response:  # noqa: A002
 @allow(Role.OPERADOR)
 def ask_unblock(id: str) -> str:  # noqa: A002
     """Ask what to unblock."""
-    return _ask("desbloquear", id)
+    return ask_about("desbloquear", id)
 
 
 @portal.post(f"{SHARE}/desbloquear")
@@ -178,7 +179,7 @@ def _is_whole_account() -> bool:
 @allow(Role.CLIENTE)
 def ask_deletion(id: str) -> str:  # noqa: A002
     """Ask whether to end a share."""
-    return _ask("eliminar", id)
+    return ask_about("eliminar", id)
 
 
 @portal.post(f"{SHARE}/eliminar")

@@ -13,6 +13,7 @@ from tempoftp.api.share_path import SharePath
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_actions import list_actions
 from tempoftp.shares.history import read_events
+from tempoftp.shares.links import LIVING
 from tempoftp.shares.states import DELIVERED, ENDING, ON_ITS_WAY, State
 from tempoftp.shares.views import describe_share, find_share
 
@@ -30,6 +31,7 @@ def share_page(id: str) -> str:  # noqa: A002 - the name of the route's part
         events=list(reversed(events)),
         actions=list_actions(share, get_principal().role),
         moving=is_moving(share),
+        linkable=share["status"] in LIVING,
     )
 
 

@@ -7,17 +7,22 @@ from typing import Any
 
 from flask import Flask, Response, redirect, render_template, request, url_for
 from flask_babel import Babel, get_locale
-from flask_wtf.csrf import CSRFError, CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect, validate_csrf
+from sqlalchemy.exc import SQLAlchemyError
 
 from tempoftp.api.access import find_principal
+from tempoftp.api.context import get_context
 from tempoftp.api.problems import PROBLEM_JSON, Problem
 from tempoftp.portal import (  # noqa: F401 - each puts its pages on the blueprint
     account_pages,
     audit_pages,
     credentials_page,
+    extension_pages,
+    link_pages,
     list_page,
     overview_page,
     pause_pages,
+    recipient_links,
     request_page,
     share_changes,
     share_page,
@@ -29,7 +34,9 @@ from tempoftp.portal.languages import LANGUAGES, TRANSLATIONS, choose_language
 from tempoftp.portal.routes import PREFIX, portal, static_url
 from tempoftp.portal.sessions import init_sessions
 from tempoftp.settings import Settings
-from tempoftp.shares.tokens import Role
+from tempoftp.shares.extensions import count_extensions
+from tempoftp.shares.links import LINK_PATH
+from tempoftp.shares.tokens import Principal, Role
 
 POLICY = "; ".join(
     (
@@ -52,6 +59,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+LINK_PREFIX = f"{PREFIX}{LINK_PATH}/"
+_SENT_BY_LINK_PAGES = "portal.choose_language"
+"""Not theirs alone, but on each of them."""
 _csrf = CSRFProtect()
 
 
@@ -77,8 +87,12 @@ def init_portal(app: Flask, settings: Settings) -> None:
 @portal.before_request
 def _check_form() -> None:
     try:
-        _csrf.protect()
-    except CSRFError as error:
+        if not (request.path.startswith(LINK_PREFIX) or request.endpoint == _SENT_BY_LINK_PAGES):
+            _csrf.protect()
+        elif request.method == "POST":
+            # The whole check wants a Referer over TLS, and the pages of a link send none.
+            validate_csrf(request.form.get("csrf_token"))
+    except (CSRFError, ValueError) as error:
         raise Problem(
             400,
             "El formulario ya no vale",
@@ -94,7 +108,18 @@ def _describe_caller() -> dict[str, Any]:
         "is_operator": principal is not None and principal.role is Role.OPERADOR,
         "language": str(get_locale()),
         "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
+        "waiting_extensions": _count_waiting(principal),
     }
+
+
+def _count_waiting(principal: Principal | None) -> int:
+    if principal is None or principal.role is not Role.OPERADOR:
+        return 0
+    try:
+        with get_context().database.read() as session:
+            return count_extensions(session)
+    except SQLAlchemyError:
+        return 0  # the page says that the database is away, and goes without the number
 
 
 def _show_refusal(response: Response) -> Response:
@@ -107,6 +132,8 @@ def _show_refusal(response: Response) -> Response:
         else:
             _fill_page(response)
     response.headers.update(HEADERS)
+    if request.path.startswith(LINK_PREFIX):
+        response.headers["Referrer-Policy"] = "no-referrer"  # its address is a secret
     response.vary.update(("Cookie", "Accept-Language"))
     return response
 
@@ -122,7 +149,11 @@ def _fill_page(response: Response) -> None:
     problem = json.loads(response.get_data(as_text=True))
     # The address may be no page of ours: then the blueprint has said nothing about who looks at it.
     page = render_template(
-        "portal/refusal.html", problem=problem, code=response.status_code, **_describe_caller()
+        "portal/refusal.html",
+        problem=problem,
+        code=response.status_code,
+        is_link=request.path.startswith(LINK_PREFIX),
+        **_describe_caller(),
     )
     response.set_data(page)
     response.content_type = "text/html; charset=utf-8"

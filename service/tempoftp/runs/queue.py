@@ -294,7 +294,8 @@ class Worker:
         for consumer in self._consumers:
             consumer.stop_flag.set()
         if not self._join(self._settings.stop_seconds):
-            logger.warning("runs are still running after %g s: abandoning them", self._settings.stop_seconds)
+            waited = {"seconds": self._settings.stop_seconds}
+            logger.warning("runs are still running and are abandoned", extra=waited)
             abandon()
             self._join(ABANDON_SECONDS)
 

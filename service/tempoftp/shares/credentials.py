@@ -1,34 +1,41 @@
-"""The clear password of a share, for the person it is meant for: the one place where a token becomes a password.
+"""The clear password of a share, for the person it is meant for: the one place where the service opens one.
 
 Whoever is shown one is written into the share's history, since it is the account's: it opens every share of it.
 """
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
-from typing import Literal
 
 from cryptography.fernet import InvalidToken
 from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
 from tempoftp.shares.errors import IllegalTransition
-from tempoftp.shares.models import Account
+from tempoftp.shares.models import Account, Share
 from tempoftp.shares.states import State, record_change
 from tempoftp.shares.views import find_share, show_password
 
-Kind = Literal["shown", "earlier", "adopted", "unreadable"]
+
+class PasswordShown(enum.StrEnum):
+    """Whether a page can show the password, and if not why."""
+
+    VISIBLE = "visible"
+    EARLIER = "anterior"
+    FOREIGN = "ajena"
+    UNREADABLE = "ilegible"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """`password` is there only when `kind` is `shown`.
+    """`password` is there only when it is `VISIBLE`.
 
-    `earlier`: one that was given with an earlier share still works, and only its hash is known here; `adopted`: the
-    account was there before tempoftp; `unreadable`: the key that protects it is not among ours.
+    `EARLIER`: one that was given with an earlier share still works, and only its hash is known here; `FOREIGN`: the
+    account was there before tempoftp; `UNREADABLE`: the key that protects it is not among ours.
     """
 
-    kind: Kind
+    shown: PasswordShown
     password: str | None = field(default=None, repr=False)
 
 
@@ -45,12 +52,19 @@ def reveal_credentials(
             f"la solicitud está en {share.state}; solo la que está lista tiene cómo entrar"
         )
     account = session.get_one(Account, share.ftpuser)
+    credentials = open_password(settings, account, share)
+    if credentials.shown is PasswordShown.VISIBLE:
+        record_change(session, share, reason="password shown", author=author)
+    return credentials
+
+
+def open_password(settings: Settings, account: Account, share: Share) -> Credentials:
+    """Return the password that belongs to a share, or why it cannot be shown; what it is shown for is the caller's."""
     token, kind = show_password(account, share, reuse_password=settings.reuse_password)
     if kind != "fernet" or token is None:
-        return Credentials("adopted" if account.origin == "adopted" else "earlier")
+        return Credentials(PasswordShown.FOREIGN if account.origin == "adopted" else PasswordShown.EARLIER)
     try:
         password = settings.build_fernet().decrypt(token.encode()).decode()
     except InvalidToken:
-        return Credentials("unreadable")
-    record_change(session, share, reason="password shown", author=author)
-    return Credentials("shown", password)
+        return Credentials(PasswordShown.UNREADABLE)
+    return Credentials(PasswordShown.VISIBLE, password)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
@@ -75,6 +75,17 @@ def list_extensions(session: Session, decision: Decision = Decision.PENDING) -> 
         }
         for request, share in session.execute(query)
     ]
+
+
+def count_extensions(session: Session) -> int:
+    """Return how many requests wait for an operator."""
+    query = (
+        select(func.count())
+        .select_from(ExtensionRequest)
+        .join(Share, _is_about(Share))
+        .where(ExtensionRequest.state == Decision.PENDING, Share.state.in_(EXTENSIBLE))
+    )
+    return session.scalar(query) or 0
 
 
 def grant_extension(

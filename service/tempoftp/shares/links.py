@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
 from tempoftp.shares.database import database_now
-from tempoftp.shares.errors import LinkNotFound
+from tempoftp.shares.errors import IllegalTransition, LinkNotFound
 from tempoftp.shares.models import Share, utc_now
 from tempoftp.shares.states import DELIVERED, ON_ITS_WAY, State, record_change
 from tempoftp.shares.views import find_share
@@ -40,6 +40,21 @@ _REFUSAL = (
 def is_link_alive(share: Share) -> bool:
     """Whether links of a share in its present state lead anywhere."""
     return share.state in LIVING
+
+
+def issue_link(
+    session: Session, settings: Settings, share_id: str, *, author: str, request_id: str, base: str = ""
+) -> str:
+    """Return a new link that somebody asked for, inside a write transaction: the history tells who.
+
+    `base` is what it begins with without TEMPOFTP_PUBLIC_URL. Raises ShareNotFound, IllegalTransition.
+    """
+    share = find_share(session, share_id, None)
+    if not is_link_alive(share):
+        raise IllegalTransition(f"la solicitud está en {share.state}; ya no hay qué mostrar")
+    share.request_id = request_id
+    record_change(session, share, reason="a link for the recipient was made", author=author)
+    return make_link(settings, share) or f"{base}{LINK_PATH}/{make_link_token(settings, share)}"
 
 
 def make_link(settings: Settings, share: Share) -> str | None:

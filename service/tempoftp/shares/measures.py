@@ -18,6 +18,7 @@ from tempoftp.shares.database import database_now
 from tempoftp.shares.errors import ERROR_CLASSES
 from tempoftp.shares.health import count_overdue, read_queue
 from tempoftp.shares.models import Account, Downloads, FtpHost, HostAudit, Share
+from tempoftp.shares.notice_deliveries import count_deliveries, read_oldest_waiting
 from tempoftp.shares.pauses import count_runs
 from tempoftp.shares.run_totals import RunDurations, read_run_totals
 from tempoftp.shares.states import DELIVERED, TERMINAL, UNFINISHED, State
@@ -64,6 +65,10 @@ class Measures:
     overdue_expired: int
     accounts: dict[str, int]
     downloads: dict[str, int]
+    notices: dict[tuple[str, str], int]
+    """Deliveries of notices, by channel and state."""
+    notices_oldest: dict[str, float]
+    """Seconds that the oldest notice waits, by channel; 0 when none does."""
     hosts: tuple[HostMeasures, ...]
     runs: list[RunDurations]
 
@@ -73,6 +78,7 @@ def read_measures(session: Session, settings: Settings) -> Measures:
     now = database_now(session)
     queue, queue_age = read_queue(session, now)
     overdue_ending, overdue_expired = count_overdue(session, now)
+    notices = count_deliveries(session)
     return Measures(
         shares=_count_states(session),
         oldest=_read_oldest(session, now),
@@ -83,6 +89,8 @@ def read_measures(session: Session, settings: Settings) -> Measures:
         overdue_expired=overdue_expired,
         accounts=_count_accounts(session),
         downloads=_count_downloads(session),
+        notices=notices,
+        notices_oldest={channel: 0.0 for channel, _state in notices} | read_oldest_waiting(session, now),
         hosts=_read_hosts(session, settings, now),
         runs=read_run_totals(session),
     )

@@ -19,7 +19,7 @@ from tempoftp.shares.models import Notice, NoticeDelivery
 from tempoftp.shares.notices import Kind
 from tempoftp.shares.steps import plan_backoff
 
-PENDING, SENT, REFUSED, GIVEN_UP = "pending", "sent", "refused", "given_up"
+PENDING, SENT, REFUSED, GIVEN_UP = DELIVERY_STATES = ("pending", "sent", "refused", "given_up")
 RETRY_SECONDS = 5.0
 RETRY_SECONDS_MOST = 600.0
 SPREAD_LIMIT = 200
@@ -207,6 +207,31 @@ def describe_backlog(session: Session) -> tuple[dict[str, Any], list[str]]:
         "rechazados": ended.get(REFUSED, 0),
     }
     return backlog, problems
+
+
+def count_deliveries(session: Session) -> dict[tuple[str, str], int]:
+    """Return how many deliveries each channel has in each state; a channel that never had any is missing."""
+    query = select(NoticeDelivery.channel, NoticeDelivery.state, func.count()).group_by(
+        NoticeDelivery.channel, NoticeDelivery.state
+    )
+    found = {(channel, state): count for channel, state, count in session.execute(query)}
+    channels = {channel for channel, _state in found}
+    return {
+        (channel, state): found.get((channel, state), 0)
+        for channel in sorted(channels)
+        for state in DELIVERY_STATES
+    }
+
+
+def read_oldest_waiting(session: Session, now: datetime) -> dict[str, float]:
+    """Return the seconds that the oldest notice of each channel waits; a channel with none waiting is missing."""
+    query = (
+        select(NoticeDelivery.channel, func.min(Notice.at))
+        .join(Notice, Notice.number == NoticeDelivery.notice_number)
+        .where(NoticeDelivery.due_at.is_not(None))
+        .group_by(NoticeDelivery.channel)
+    )
+    return {channel: (now - since).total_seconds() for channel, since in session.execute(query)}
 
 
 def _is_free(now: datetime) -> Any:

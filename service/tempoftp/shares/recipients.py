@@ -1,18 +1,14 @@
-"""What the holder of a recipient's link may see and do: for the API and the pages alike.
-
-Here alone the service opens a stored password for somebody: for the person it was made for.
-"""
+"""What the holder of a recipient's link may see and do: for the API and the pages alike."""
 
 from __future__ import annotations
 
-import enum
 from typing import Any
 
-from cryptography.fernet import InvalidToken
 from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
 from tempoftp.shares.accounts import is_rotating
+from tempoftp.shares.credentials import PasswordShown, open_password
 from tempoftp.shares.downloads import describe_downloads
 from tempoftp.shares.errors import ConfirmationNeeded, IllegalTransition
 from tempoftp.shares.extensions import describe_extension, find_last_extension
@@ -25,15 +21,6 @@ RECIPIENT = "recipient"
 """Author of what is done through a link."""
 
 _SECRET = frozenset({"password", "password_tipo"})
-
-
-class PasswordShown(enum.StrEnum):
-    """Whether a page can show the password, and if not why."""
-
-    VISIBLE = "visible"
-    EARLIER = "anterior"
-    FOREIGN = "ajena"
-    UNREADABLE = "ilegible"
 
 
 PASSWORD_MESSAGES: dict[PasswordShown, str] = {
@@ -81,29 +68,19 @@ def reveal_credentials(session: Session, settings: Settings, share: Share) -> di
         )
     account = session.get_one(Account, share.ftpuser)
     access = describe_access(settings, share, account, session.get(FtpHost, share.ftp_host))
-    shown, password = _open_password(settings, account, access["password"], access["password_tipo"])
-    record_change(session, share, reason=f"credentials shown to the recipient ({shown})", author=RECIPIENT)
-    message = PASSWORD_MESSAGES.get(shown)
+    credentials = open_password(settings, account, share)
+    reason = f"credentials shown to the recipient ({credentials.shown})"
+    record_change(session, share, reason=reason, author=RECIPIENT)
+    message = PASSWORD_MESSAGES.get(credentials.shown)
     if message is None and is_rotating(account):
         message = NEW_PASSWORD_MESSAGE
     return {
         **{key: value for key, value in access.items() if key not in _SECRET},
         "id": share.id,
-        "password": password,
-        "password_estado": shown.value,
+        "password": credentials.password,
+        "password_estado": credentials.shown.value,
         "password_mensaje": message,
     }
-
-
-def _open_password(
-    settings: Settings, account: Account, password: str | None, kind: str
-) -> tuple[PasswordShown, str | None]:
-    if kind == "fernet" and password is not None:
-        try:
-            return PasswordShown.VISIBLE, settings.build_fernet().decrypt(password.encode()).decode()
-        except InvalidToken:
-            return PasswordShown.UNREADABLE, None
-    return PasswordShown.FOREIGN if account.origin == "adopted" else PasswordShown.EARLIER, None
 
 
 def list_others_opened(session: Session, share: Share) -> list[str]:

@@ -38,6 +38,9 @@ PUBLIC_PAGES = {
     "portal.sign_in",
     "portal.sign_out",
     "portal.choose_language",
+    # The link is the credential.
+    *("portal.link_page", "portal.link_progress", "portal.show_link_credentials"),
+    *("portal.ask_link_password", "portal.change_link_password", "portal.ask_more_days"),
 }
 KEY = Fernet.generate_key().decode()
 # What a stranger sends; the address is one that no test maps.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from sqlalchemy import update
 
 from tempoftp.runs.run_host import HostRunner
 from tempoftp.runs.simulated import SimulatedProvisioner
-from tempoftp.shares.models import Share, utc_now
+from tempoftp.shares.models import Notice, Share, utc_now
+from tempoftp.shares.notice_deliveries import Channel, claim_delivery, mark_failed, spread_notices
+from tempoftp.shares.notices import Kind
 from tempoftp.shares.states import State
 from tempoftp.shares.tokens import Role
 
@@ -187,7 +190,7 @@ def test_alert_rules_ask_for_what_is_there(client: FlaskClient) -> None:
         assert find_names(rule["expr"])
         assert find_names(rule["expr"]) - read_names(client) == set()
         for label in re.findall(r"\$labels\.(\w+)", str(rule["annotations"])):
-            assert label in ("ftp_host", "class", "kind", "state"), label
+            assert label in ("ftp_host", "class", "kind", "state", "channel"), label
 
 
 def test_the_dashboard_asks_for_what_is_there(client: FlaskClient) -> None:
@@ -206,3 +209,25 @@ def test_every_metric_is_documented_and_every_documented_one_is_there(client: Fl
     families = set(re.findall(r"^# TYPE (\S+) ", client.get("/metrics").text, re.MULTILINE))
     documented = set(re.findall(r"^\| `(tempoftp_\w+)", DOCUMENT, re.MULTILINE))
     assert documented == families
+
+
+def test_notices_are_counted_by_channel_and_by_what_became_of_them(
+    context, client, body, move_share, scrape
+) -> None:
+    assert not [name for name, _labels in scrape() if name.startswith("tempoftp_notice")]
+    client.post("/tmpftp", json=body)
+    move_share(body["id"], State.LISTO)
+    channels = [Channel("correo", frozenset(Kind)), Channel("portal", frozenset(Kind))]
+    with context.write() as session:
+        spread_notices(session, channels, retry_hours=1)
+        session.execute(update(Notice).values(at=utc_now() - timedelta(minutes=5)))
+    with context.write() as session:
+        claimed = claim_delivery(session, "portal", "lease", lease_seconds=60)
+        assert claimed is not None
+        mark_failed(session, claimed, "nobody there", refused=True)
+    samples = scrape()
+    assert get(samples, "tempoftp_notice_deliveries", channel="correo", state="pending") == 1
+    assert get(samples, "tempoftp_notice_deliveries", channel="correo", state="sent") == 0
+    assert get(samples, "tempoftp_notice_deliveries", channel="portal", state="refused") == 1
+    assert get(samples, "tempoftp_notice_oldest_age_seconds", channel="correo") == pytest.approx(300, abs=30)
+    assert get(samples, "tempoftp_notice_oldest_age_seconds", channel="portal") == 0

@@ -91,6 +91,16 @@ def block(client: FlaskClient, work: Callable[[], None]) -> None:
     assert client.post(f"{PATH}/bloquear", json={}).status_code == 200
 
 
+def ask_for_days(client: FlaskClient, work: Callable[[], None]) -> None:
+    ask_and_wait(client, work)
+    assert client.post(f"{read_link(client)}/prorroga", json={"dias": 7}).status_code == 200
+
+
+def read_link(client: FlaskClient) -> str:
+    """Make a link; what is returned is its path."""
+    return str(client.post(f"{PATH}/enlace", json={}).json["enlace"])
+
+
 def audit(client: FlaskClient, work: Callable[[], None]) -> None:
     work()
     assert client.post("/tmpftp/auditoria", json={}).status_code == 200
@@ -133,6 +143,15 @@ PREPARE: dict[tuple[str, int], Prepare] = {
     ("POST /tmpftp/auditoria", 200): start,
     ("POST /tmpftp/vista_previa", 200): start,
     ("GET /tmpftp/vista_previa/{vista}", 202): ask_for_a_preview,
+    ("GET /tmpftp/prorrogas", 200): ask_for_days,
+    ("POST /tmpftp/{id}/prorroga/aceptar", 200): ask_for_days,
+    ("POST /tmpftp/{id}/prorroga/rechazar", 200): ask_for_days,
+    ("POST /tmpftp/{id}/enlace", 200): ask,
+    ("DELETE /tmpftp/{id}/enlace", 200): ask,
+    ("GET /enlace/{token}", 200): ask_and_wait,
+    ("POST /enlace/{token}/credenciales", 200): ask_and_wait,
+    ("POST /enlace/{token}/password", 200): ask_and_wait,
+    ("POST /enlace/{token}/prorroga", 200): ask_and_wait,
     ("GET /health", 200): ask_and_wait,
 }
 
@@ -141,6 +160,8 @@ PREPARE: dict[tuple[str, int], Prepare] = {
 def test_an_example(client: FlaskClient, work: Callable[[], None], route: str, case: dict[str, Any]) -> None:
     PREPARE.get((route, case["status"]), do_nothing)(client, work)
     method, path = route.split()
+    if "{token}" in path:
+        path = path.replace("/enlace/{token}", read_link(client))
     for name, value in PARAMETERS.items():
         path = path.replace(f"{{{name}}}", value)
     answer = client.open(

@@ -88,7 +88,20 @@ def test_an_unknown_command_exits_2(tempoftp_alone) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["request", "status", "list", "delete", "decrypt", "key", "log", "health", "config"]
+    "name",
+    [
+        "request",
+        "status",
+        "list",
+        "delete",
+        "decrypt",
+        "key",
+        "log",
+        "health",
+        "config",
+        "link",
+        "extensions",
+    ],
 )
 def test_client_commands_load_nothing_of_the_service(name: str) -> None:
     check = (

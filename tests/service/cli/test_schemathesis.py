@@ -32,6 +32,7 @@ def test_no_answer_is_undocumented(tmp_path: Path, make_environ, wait_for_answer
         TEMPOFTP_RATE_READS="1000000/minute",
         TEMPOFTP_RATE_WRITES="1000000/minute",
         TEMPOFTP_RATE_STRANGERS="1000000/minute",
+        TEMPOFTP_RATE_LINKS="1000000/minute",
     )
     url = f"http://127.0.0.1:{environ['TEMPOFTP_PORT']}"
     log = tmp_path / "log"

@@ -101,8 +101,9 @@ def test_mail_and_webhook_are_told(
     (link,) = [line for line in text.splitlines() if line.startswith("https://datos.example.org/enlace/")]
     with database.read() as session:
         assert find_linked_share(session, settings, link.rpartition("/")[2]).id in ("p1", "p2")
-    assert link.rpartition("/")[2] not in caplog.text
-    assert SECRET not in caplog.text
+    said = caplog.text + str([vars(record) for record in caplog.records])
+    assert link.rpartition("/")[2] not in said
+    assert SECRET not in said
 
 
 def test_the_last_mail_of_a_share_has_no_link(settings: Settings, database: Database, make_ready) -> None:
@@ -178,7 +179,10 @@ def test_what_fails_is_tried_again_with_its_name(
 
         wait_for(look)
     assert len({message.uid for message in notes.messages}) == 1
-    assert "not told yet: listo of p1 by notas" in caplog.text
+    waits = [record for record in caplog.records if record.getMessage() == "notice not sent yet"]
+    assert len(waits) == 2
+    assert (waits[0].share, waits[0].kind, waits[0].channel) == ("p1", "listo", "notas")
+    assert waits[0].notice == notes.messages[0].uid
 
 
 def test_what_is_given_up_is_said(
@@ -189,8 +193,9 @@ def test_what_is_given_up_is_said(
     with notifying(settings.model_copy(update={"notice_retry_hours": 1e-9}), database, notes) as notifier:
         notifier.look()
         wait_for(lambda: read_states() == [("notas", "given_up")])
-    assert "given up: listo of p1 by notas" in caplog.text
-    assert "not yet" in caplog.text
+    (told,) = [record for record in caplog.records if record.getMessage() == "notice given up"]
+    assert (told.share, told.channel) == ("p1", "notas")
+    assert "not yet" in told.reason
 
 
 def test_a_notice_that_cannot_be_made_stands_in_nobodys_way(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import runpy
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from werkzeug.test import TestResponse
 
 from tempoftp.api.context import ApiContext
 from tempoftp.shares.accept import accept_request
-from tempoftp.shares.models import Share
+from tempoftp.shares.models import FtpHost, Share, utc_now
 from tempoftp.shares.requests import ShareRequest
+from tempoftp.shares.states import State
 from tempoftp.shares.tokens import Role, create_token
 
 _API = runpy.run_path(str(Path(__file__).parents[1] / "api" / "conftest.py"))
@@ -122,3 +124,24 @@ def read_row(context: ApiContext) -> Callable[[str], Share]:
             return session.get_one(Share, share_id)
 
     return read
+
+
+@pytest.fixture
+def ready(context, ask, move_share) -> None:
+    """A share that is ready, on a host that said where it is."""
+    ask("uno")
+    move_share(
+        "uno",
+        State.LISTO,
+        path="/data/ftp_alguien_dominio/uno",
+        ready_at=utc_now(),
+        expires=utc_now() + timedelta(days=2, hours=3, minutes=30),
+        bytes_total=1_500_000,
+        files_total=4,
+        delivered_by="rsync",
+        confirmed_generation=1,
+    )
+    server = {"host": "ftp.example.org", "port": 2121, "tls": True, "fingerprint": "sha256:AB:CD"}
+    with context.database.write() as session:
+        share = session.get_one(Share, "uno")
+        session.add(FtpHost(name=share.ftp_host, facts={"server": server}, facts_at=utc_now(), paused=False))

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask_babel import force_locale
 
-from tempoftp.portal.languages import say, say_history, say_message
+from tempoftp.portal.languages import build_pattern, say, say_history, say_message
 from tempoftp.portal.sentences import HISTORY, REFUSALS
 from tempoftp.shares.errors import ShareError, ShareRefused
 from tempoftp.shares.lifetime import check_lifetime
@@ -152,8 +152,14 @@ def test_refusals_of_the_domain_are_known(settings, context, english) -> None:
 def test_every_history_reason_of_the_code_is_known() -> None:
     """What the domain writes into a history, found in its source, has a pattern."""
     shares = Path(__file__).parents[3] / "service" / "tempoftp" / "shares"
-    written = set()
+    written, with_values = set(), set()
     for path in shares.glob("*.py"):
-        written |= set(re.findall(r'reason="([^"]+)"', path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        written |= set(re.findall(r'reason="([^"]+)"', text))
+        with_values |= set(re.findall(r'reason=f"([^"]+)"', text))
     assert written - set(HISTORY) == set()
+    patterns = [build_pattern(english) for english in HISTORY]
+    for reason in with_values:
+        said = re.sub(r"\{[^}]+\}", "7", reason)
+        assert any(pattern.fullmatch(said) for pattern in patterns), reason
     assert len(set(REFUSALS)) == len(REFUSALS)

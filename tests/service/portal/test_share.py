@@ -8,32 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tempoftp.shares.models import Account, Downloads, FtpHost, HistoryEntry, Share, utc_now
+from tempoftp.shares.models import Account, Downloads, FtpHost, HistoryEntry, utc_now
 from tempoftp.shares.states import State
 
 PAGE = "/portal/solicitudes/uno"
 EVIL = "<script>alert(1)</script>\"'&{{7*7}}"
-
-
-@pytest.fixture
-def ready(context, ask, move_share) -> None:
-    """A share that is ready, on a host that said where it is."""
-    ask("uno")
-    move_share(
-        "uno",
-        State.LISTO,
-        path="/data/ftp_alguien_dominio/uno",
-        ready_at=utc_now(),
-        expires=utc_now() + timedelta(days=2, hours=3, minutes=30),
-        bytes_total=1_500_000,
-        files_total=4,
-        delivered_by="rsync",
-        confirmed_generation=1,
-    )
-    server = {"host": "ftp.example.org", "port": 2121, "tls": True, "fingerprint": "sha256:AB:CD"}
-    with context.database.write() as session:
-        share = session.get_one(Share, "uno")
-        session.add(FtpHost(name=share.ftp_host, facts={"server": server}, facts_at=utc_now(), paused=False))
 
 
 def read_password(context) -> str:

@@ -51,7 +51,12 @@ function followShare(place) {
     if (waiting === null) waiting = setTimeout(() => refresh().catch(() => {}), 400);
   }
 
+  // A recipient's page has no stream: whether its link is still valid is looked at each time.
   function listen() {
+    if (!place.dataset.events) {
+      setInterval(refreshSoon, 5000);
+      return;
+    }
     stream = new EventSource(place.dataset.events);
     let isNews = false;
     stream.addEventListener("progreso", () => {

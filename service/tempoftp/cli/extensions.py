@@ -1,0 +1,55 @@
+"""`tempoftp extensions list|grant|refuse`: recipients who ask for more days, and what an operator says to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tempoftp.cli.client import connect
+from tempoftp.cli.finish import json_option
+from tempoftp.cli.output import print_change, print_json, print_rows
+
+COLUMNS = ("id", "email", "dias", "vigencia", "expira", "pedida", "motivo")
+STATES = ("pendiente", "aceptada", "rechazada")
+
+
+@click.group
+def extensions() -> None:
+    """List, grant and refuse what recipients ask for: more days."""
+
+
+@extensions.command("list")
+@click.option("--estado", type=click.Choice(STATES), default=STATES[0], show_default=True)
+@json_option
+def list_command(estado: str, as_json: bool) -> None:
+    """List the requests for more days, those asked for first come first."""
+    with connect() as client:
+        answer = client.list_extensions({"estado": estado})
+    if as_json:
+        print_json(answer)
+        return
+    rows = [[entry.get(column) for column in COLUMNS] for entry in answer.get("prorrogas") or []]
+    print_rows(COLUMNS, rows, no_wrap=("expira", "pedida"))
+
+
+@extensions.command()
+@click.argument("id_", metavar="ID")
+@click.option("--days", type=click.IntRange(min=1), help="Other days more than were asked for.")
+@json_option
+def grant(id_: str, days: int | None, as_json: bool) -> None:
+    """Give the share ID the days that its recipient asked for."""
+    with connect() as client:
+        answer = client.grant_extension(id_, {} if days is None else {"dias": days})
+    print_change(answer, as_json=as_json)
+
+
+@extensions.command()
+@click.argument("id_", metavar="ID")
+@click.option("--answer", help="Why not; the recipient reads it.")
+@json_option
+def refuse(id_: str, answer: str | None, as_json: bool) -> None:
+    """Leave the share ID the days that it has."""
+    body: dict[str, Any] = {} if answer is None else {"respuesta": answer}
+    with connect() as client:
+        print_change(client.refuse_extension(id_, body), as_json=as_json)

@@ -1,0 +1,70 @@
+"""`/portal/prorrogas`: for operators: which recipients ask for more days, each granted or refused by one form."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext
+from werkzeug.wrappers import Response
+
+from tempoftp.api.access import Role, allow, get_author
+from tempoftp.api.context import get_context
+from tempoftp.api.request_id import get_request_id
+from tempoftp.api.share_path import SharePath
+from tempoftp.api.wake import wake_host
+from tempoftp.portal.languages import say
+from tempoftp.portal.routes import SHARE, portal
+from tempoftp.portal.share_changes import REASON_LENGTH
+from tempoftp.shares.errors import InvalidRequest, LifetimeInPast
+from tempoftp.shares.extensions import grant_extension, list_extensions, refuse_extension
+
+
+@portal.get("/prorrogas")
+@allow(Role.OPERADOR)
+def extensions_page() -> str:
+    """Show the requests that wait; those asked for first come first."""
+    return _show()
+
+
+@portal.post(f"{SHARE}/prorroga/aceptar")
+@allow(Role.OPERADOR)
+def grant(id: str) -> Response | tuple[str, int]:  # noqa: A002 - the name of the route's part
+    """Give a share the days that were asked for, or as many as the form says."""
+    context = get_context()
+    wanted = SharePath(id=id).read_id()
+    typed = request.form.get("dias", "").strip()
+    if typed and not (typed.isascii() and typed.isdecimal() and len(typed) < 10):
+        return _show(wanted, say("debe ser un número entero")), 422
+    try:
+        with context.write() as session:
+            share = grant_extension(
+                session,
+                context.settings,
+                wanted,
+                int(typed) if typed else None,
+                author=get_author(),
+                request_id=get_request_id(),
+            )
+            ftp_host = share.ftp_host
+    except (InvalidRequest, LifetimeInPast) as error:
+        return _show(wanted, say(error.detail)), 422
+    wake_host(context.settings, ftp_host)
+    flash(gettext("Se dieron más días a %(id)s.", id=wanted))
+    return redirect(url_for("portal.extensions_page"), 303)
+
+
+@portal.post(f"{SHARE}/prorroga/rechazar")
+@allow(Role.OPERADOR)
+def refuse(id: str) -> Response:  # noqa: A002
+    """Leave a share its days; the recipient reads why."""
+    wanted = SharePath(id=id).read_id()
+    answer = request.form.get("respuesta", "").strip()[:REASON_LENGTH] or None
+    with get_context().write() as session:
+        refuse_extension(session, wanted, answer, author=get_author(), request_id=get_request_id())
+    flash(gettext("No se dieron más días a %(id)s.", id=wanted))
+    return redirect(url_for("portal.extensions_page"), 303)
+
+
+def _show(refused: str | None = None, error: str | None = None) -> str:
+    with get_context().database.read() as session:
+        requests = list_extensions(session)
+    return render_template("portal/extensions.html", requests=requests, refused=refused, error=error)

@@ -1,0 +1,133 @@
+"""`/portal/enlace/{token}`: one share for its recipient, who has a link and no token; `GET /enlace/{token}` leads here.
+
+The link is the credential: nobody signs in, and nothing of a session is asked. What the pages do is what the API does
+below `/enlace/{token}`, by the same functions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext
+from werkzeug.wrappers import Response
+
+from tempoftp.api.access import PUBLIC, allow
+from tempoftp.api.context import get_context
+from tempoftp.api.request_id import get_request_id
+from tempoftp.api.wake import wake_host
+from tempoftp.portal.languages import say
+from tempoftp.portal.paste_lines import build_lines
+from tempoftp.portal.routes import LINK, portal
+from tempoftp.portal.share_changes import REASON_LENGTH
+from tempoftp.portal.share_page import is_moving
+from tempoftp.shares.errors import InvalidRequest
+from tempoftp.shares.extensions import EXTENSIBLE, ask_extension
+from tempoftp.shares.links import find_linked_share
+from tempoftp.shares.recipients import (
+    RECIPIENT,
+    describe_for_recipient,
+    list_others_opened,
+    request_new_password,
+    reveal_credentials,
+)
+from tempoftp.shares.states import State
+
+
+@portal.get(LINK)
+@allow(PUBLIC)
+def link_page(token: str) -> str:
+    """Show the share; never its password."""
+    return _show(token)
+
+
+@portal.get(f"{LINK}/avance")
+@allow(PUBLIC)
+def link_progress(token: str) -> str:
+    """Show the part of the page that changes while work goes on."""
+    share = _read_share(token)
+    return render_template("portal/progress.html", share=share, moving=is_moving(share))
+
+
+@portal.post(f"{LINK}/credenciales")
+@allow(PUBLIC)
+def show_link_credentials(token: str) -> str:
+    """Show how to log in. A POST: a preview of the link in a mail program must not do it."""
+    context = get_context()
+    with context.write() as session:
+        share = find_linked_share(session, context.settings, token)
+        access = reveal_credentials(session, context.settings, share)
+    return render_template(
+        "portal/link_credentials.html",
+        token=token,
+        access=access,
+        shown=access["password_estado"],
+        lines=build_lines(access),
+    )
+
+
+@portal.get(f"{LINK}/password")
+@allow(PUBLIC)
+def ask_link_password(token: str) -> str:
+    """Ask whether to make a new password, and say what else it opens."""
+    context = get_context()
+    with context.database.read() as session:
+        share = find_linked_share(session, context.settings, token)
+        others = list_others_opened(session, share)
+        share_id = share.id
+    return render_template("portal/link_password.html", token=token, share_id=share_id, others=others)
+
+
+@portal.post(f"{LINK}/password")
+@allow(PUBLIC)
+def change_link_password(token: str) -> Response:
+    """Make a new password: the page before has said what it opens."""
+    context = get_context()
+    with context.write() as session:
+        share = find_linked_share(session, context.settings, token)
+        ftp_host = share.ftp_host
+        request_new_password(session, context.settings, share, confirmed=True, request_id=get_request_id())
+    wake_host(context.settings, ftp_host)
+    flash(gettext("Hay una contraseña nueva; vale en cuanto el servidor FTP la confirme."))
+    return redirect(url_for("portal.link_page", token=token), 303)
+
+
+@portal.post(f"{LINK}/prorroga")
+@allow(PUBLIC)
+def ask_more_days(token: str) -> Response | tuple[str, int]:
+    """Ask for more days, which an operator grants."""
+    typed = {name: request.form.get(name, "").strip() for name in ("dias", "motivo")}
+    days = typed["dias"]
+    if not (days.isascii() and days.isdecimal() and len(days) < 10):
+        return _show(token, error=say("debe ser un número entero"), typed=typed), 422
+    context = get_context()
+    try:
+        with context.write() as session:
+            share = find_linked_share(session, context.settings, token)
+            reason = typed["motivo"][:REASON_LENGTH] or None
+            ask_extension(session, context.settings, share, int(days), reason, author=RECIPIENT)
+    except InvalidRequest as error:
+        return _show(token, error=say(error.detail), typed=typed), 422
+    flash(gettext("Se pidieron más días. La respuesta aparecerá en esta página."))
+    return redirect(url_for("portal.link_page", token=token), 303)
+
+
+def _read_share(token: str) -> dict[str, Any]:
+    context = get_context()
+    with context.database.read() as session:
+        share = find_linked_share(session, context.settings, token)
+        return describe_for_recipient(session, context.settings, share)
+
+
+def _show(token: str, *, error: str | None = None, typed: dict[str, str] | None = None) -> str:
+    share = _read_share(token)
+    left = share["vigencia_maxima"] - share["vigencia"]
+    return render_template(
+        "portal/link.html",
+        token=token,
+        share=share,
+        moving=is_moving(share),
+        days_left=left if State(share["status"]) in EXTENSIBLE else 0,
+        error=error,
+        typed=typed,
+    )

@@ -1,0 +1,56 @@
+"""`/portal/solicitudes/{id}/enlace` and `…/enlaces`: a link for a share's recipient, and the end of all there are."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext
+from werkzeug.wrappers import Response
+
+from tempoftp.api.access import Role, allow, get_author, get_principal
+from tempoftp.api.context import get_context
+from tempoftp.api.request_id import get_request_id
+from tempoftp.api.share_path import SharePath
+from tempoftp.portal.routes import SHARE, portal
+from tempoftp.portal.share_changes import ask_about
+from tempoftp.shares.links import issue_link, revoke_links
+
+
+@portal.post(f"{SHARE}/enlace")
+@allow(Role.OPERADOR)
+def make_recipient_link(id: str) -> str:  # noqa: A002 - the name of the route's part
+    """Make another link and show it, this once; earlier ones go on."""
+    context = get_context()
+    wanted = SharePath(id=id).read_id()
+    with context.write() as session:
+        link = issue_link(
+            session,
+            context.settings,
+            wanted,
+            author=get_author(),
+            request_id=get_request_id(),
+            # Nothing says how recipients reach us: perhaps as this operator does.
+            base=request.host_url.rstrip("/"),
+        )
+    return render_template(
+        "portal/recipient_link.html", share_id=wanted, link=link, days=context.settings.link_days
+    )
+
+
+@portal.get(f"{SHARE}/enlaces")
+@allow(Role.CLIENTE)
+def ask_link_revocation(id: str) -> str:  # noqa: A002
+    """Ask whether to end every link of a share."""
+    return ask_about("enlaces", id)
+
+
+@portal.post(f"{SHARE}/enlaces")
+@allow(Role.CLIENTE)
+def revoke_recipient_links(id: str) -> Response:  # noqa: A002
+    """End every link of a share that was made so far."""
+    wanted = SharePath(id=id).read_id()
+    with get_context().write() as session:
+        revoke_links(
+            session, wanted, emails=get_principal().emails, author=get_author(), request_id=get_request_id()
+        )
+    flash(gettext("Ningún enlace que se hizo hasta ahora abre ya la solicitud."))
+    return redirect(url_for("portal.share_page", id=wanted), 303)
