@@ -80,6 +80,12 @@ PREVIEW_ERRORS: dict[str, str] = {
 PREVIEW_FAILED = "No se pudo medir; intente otra vez."
 
 
+def list_preview_messages() -> list[str]:
+    """Return everything that a preview may say of itself, but for the detail of a failure."""
+    fixed = (PREVIEW_PENDING, PREVIEW_FITS, PREVIEW_LEAST, PREVIEW_UNKNOWN, PREVIEW_GIVEN_UP, PREVIEW_FAILED)
+    return [*fixed, *PREVIEW_SHORTAGES.values(), *PREVIEW_ERRORS.values()]
+
+
 def explain_preview_error(error_class: str, detail: str | None) -> str:
     """Return why a source could not be measured, with the technical detail behind it."""
     said = PREVIEW_ERRORS.get(error_class, PREVIEW_FAILED)
