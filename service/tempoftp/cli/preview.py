@@ -15,6 +15,7 @@ from tempoftp.cli.output import format_bytes, print_json
 
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 120.0
+FITS = {True: "yes", False: "no", None: "not known"}
 
 
 @click.command
@@ -67,7 +68,7 @@ def print_preview(answer: Mapping[str, Any]) -> None:
                 f"{format_bytes(room.get('disponible'))} available of {format_bytes(room.get('total'))}",
             )
         )
-        rows.append(("fits", {True: "yes", False: "no"}.get(answer.get("cabe"), "not known")))
+        rows.append(("fits", FITS[answer.get("cabe")]))
     skipped = answer.get("omitidos") or {}
     rows += [("left out", str(name)) for name in skipped.get("lista") or ()]
     unnamed = (skipped.get("total") or 0) - len(skipped.get("lista") or ())
