@@ -221,7 +221,7 @@ class Worker:
         """Make runs for a host until nothing of it is due."""
         if self._stopping.is_set():
             return
-        self._preview()
+        self._start_previews()
         if not self._rounds.enter(ftp_host):
             self._meanwhile(ftp_host)
             return
@@ -259,10 +259,15 @@ class Worker:
             try:
                 self.reconcile()
             finally:
-                try:
-                    self._preview()
-                finally:
-                    self._tell()
+                self._start_previews()
+                self._tell()
+
+    def _start_previews(self) -> None:
+        """Whatever becomes of previews, shares go on."""
+        try:
+            self._preview()
+        except Exception:  # the next look tries again
+            logger.exception("previews could not be looked for")
 
     def expire(self) -> None:
         """Have what has expired taken away; the rows are then due like others, before all copies."""

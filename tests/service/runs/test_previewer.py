@@ -248,3 +248,22 @@ def test_one_host_is_asked_by_one_run_at_a_time(
             return all(session.scalars(select(Preview.answered_at)))
 
     wait_until(is_all_answered)
+
+
+def test_shares_go_on_whatever_becomes_of_previews(
+    database: Database,
+    settings: Settings,
+    runner: HostRunner,
+    accept_share: Callable[..., Share],
+    read_share: Callable[[str], Share],
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("the table is gone")
+
+    told: list[bool] = []
+    worker = Worker(settings, runner.run_host, database, preview=fail, tell=lambda: told.append(True))
+    accept_share("p1", "source1:/srv/datos/tarda-0")
+    worker.work_on(HOST)
+    assert read_share("p1").state == State.LISTO
+    worker.look()
+    assert told == [True]

@@ -78,9 +78,13 @@ class CountingReader(SurveyReader):
         return Measure(False, self._entries, self._files, self._bytes, skipped, total)
 
 
-def measure_source(options: SourceOptions, access: Access, deadline: float) -> Measure:
-    """Count what a copy of the source would hold, until *deadline* (monotonic clock). Raises TempoftpError."""
-    with tempfile.TemporaryDirectory(prefix="tempoftp-probe-") as empty:
+def measure_source(options: SourceOptions, access: Access, deadline: float, folder: Path) -> Measure:
+    """Count what a copy of the source would hold, until *deadline* (monotonic clock). Raises TempoftpError.
+
+    *folder* gets an empty one for as long. It is in memory (``/run``), so that a full disk does not keep anybody from
+    being told that it is full.
+    """
+    with tempfile.TemporaryDirectory(prefix="probe-", dir=folder) as empty:
         measure = _survey(options, access, empty, deadline)
     if options.size_probe == "du" and measure.complete:
         return _measure_by_du(options, access, measure, deadline)

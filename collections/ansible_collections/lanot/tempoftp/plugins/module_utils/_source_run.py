@@ -115,9 +115,18 @@ def _measure(tree: Tree, wish: SourceWish, probes: int, deadline: float) -> Meas
         check_local_path(tree, access.source.path)
     else:
         check_configured(access)
-    with hold_slot(Path(_ssh.SOCKET_DIRECTORY), probes, deadline) as held:
-        in_time = held and time.monotonic() < deadline
-        return measure_source(wish, access, deadline) if in_time else Measure(complete=False)
+    folder = Path(_ssh.SOCKET_DIRECTORY)
+    with hold_slot(folder, probes, deadline) as held:
+        if not held or time.monotonic() >= deadline:
+            return Measure(complete=False)
+        measure = measure_source(wish, access, deadline, folder)
+    if wish.method == "bind" and measure.skipped_total:
+        # As the copier will say.
+        raise InvalidValueError(
+            f"{wish.source} cannot be mounted, since a mount leaves nothing out and these must not be shared: "
+            f"{', '.join(measure.skipped[:5])}; use copy"
+        )
+    return measure
 
 
 @contextmanager
@@ -164,7 +173,8 @@ def plan_need(wish: SourceWish, measure: Measure, disk: Disk) -> Need:
 def build_result(wish: SourceWish, measure: Measure, room: Room) -> dict[str, Any]:
     """Return what a caller is told of one source. What is not known to its end fits only if it is known not to."""
     need = plan_need(wish, measure, room.disk)
-    shortage = check_space(need, room.held, room.reserve, room.disk)
+    mounted = wish.method == "bind"
+    shortage = None if mounted else check_space(need, room.held, room.reserve, room.disk)
     known = measure.complete or measure.entries > 0
     fits = shortage is None if measure.complete or shortage is not None else None
     return {

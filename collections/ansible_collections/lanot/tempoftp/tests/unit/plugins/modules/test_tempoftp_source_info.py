@@ -75,6 +75,7 @@ def test_size_and_files_are_those_of_a_share(host: Any, run: Run, goes: str) -> 
     before = list_tree(host.root)
     found = read_one(run(source=goes))
     assert list_tree(host.root) == before, "nothing is written"
+    assert [path.name for path in (host.folder / "run").iterdir()] == ["probe-0"], "nothing is left"
     (share,) = host.run(host.share("p1", "goes"))
     assert (found["bytes"], found["files"]) == (share["bytes_total"], share["files_total"])
     assert sorted(found["skipped"]) == sorted(share["skipped"])
@@ -134,12 +135,25 @@ def test_a_local_source_in_the_folder_of_the_shares_is_refused(host: Any, run: R
 def test_what_is_not_copied_takes_no_room(
     host: Any, run: Run, goes: str, method: str, need: tuple[int, int] | None
 ) -> None:
+    for name in ("out", "pipe"):
+        (host.source / "goes" / name).unlink()
     found = read_one(run(source=goes, local=True, ssh_user=host.user, method=method))
     if need is not None:
         assert (found["need_bytes"], found["need_inodes"]) == need
     else:
         data = found["need_bytes"] - found["entries"] * read_disk(host.root).block
         assert data == (0 if method == "reflink" else found["bytes"])
+
+
+def test_a_mount_fits_on_a_full_disk_but_leaves_nothing_out(host: Any, run: Run, goes: str) -> None:
+    options = {"local": True, "ssh_user": host.user, "method": "bind"}
+    answer = run(source=goes, **options)
+    assert answer["sources"][0]["error"]["class"] == "invalid"
+    assert "must not be shared" in answer["msg"]
+    for name in ("out", "pipe"):
+        (host.source / "goes" / name).unlink()
+    found = read_one(run(source=goes, reserve_bytes=read_disk(host.root).bytes_total, **options))
+    assert (found["files"], found["fits"], found["shortage"]) == (2, True, None)
 
 
 def test_a_missing_path_is_said(host: Any, run: Run) -> None:
@@ -172,6 +186,44 @@ def test_a_host_that_nobody_configured_is_not_reached(host: Any, run: Run, goes:
         assert error["class"] == "invalid"
         assert "no source host of this FTP host" in error["message"]
     assert host.log("ssh") == ""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "-oProxyCommand=touch P:/x",
+        "source1 -oProxyCommand=x:/x",
+        "source1:/x*",
+        "source1:/a/../b",
+        "source1:/a\nb",
+        "source1:relative",
+        "source1::module",
+        "localhost:/etc",
+        "127.0.0.1:/etc",
+        "root@source1:/srv",
+        "*:/srv",
+        "",
+    ],
+)
+def test_a_hostile_source_starts_nothing(host: Any, run: Run, source: str) -> None:
+    found = read_one(run(source=source))
+    assert (found["error"]["class"], found["bytes"]) == ("invalid", None)
+    assert host.log("ssh") == "" and not Path("P").exists()
+
+
+def test_a_source_outside_of_its_root_starts_nothing(host: Any, run: Run, goes: str) -> None:
+    found = read_one(run(source=goes, source_root="/srv/datos"))
+    assert found["error"]["class"] == "invalid"
+    assert host.log("ssh") == ""
+
+
+def test_a_path_is_taken_literally(host: Any, run: Run) -> None:
+    name = "$(touch P);`id`'\"{a,b}~&é"
+    (host.source / name).mkdir()
+    (host.source / name / "f").write_text("x")
+    found = read_one(run(source=f"source1:{host.source}/{name}"))
+    assert (found["files"], found["bytes"], found["error"]) == (1, 1, None)
+    assert not Path("P").exists() and not (host.source / "P").exists()
 
 
 def test_a_host_with_a_known_key_is_configured(host: Any, run: Run, goes: str) -> None:
