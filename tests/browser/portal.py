@@ -96,6 +96,13 @@ def confirm(page: Page) -> None:
     page.locator("main form .buttons button").click()
 
 
+def make_link(page: Page, share_id: str) -> str:
+    """Make a link for a share's recipient; returns its path."""
+    page.goto(f"/portal/solicitudes/{share_id}")
+    page.locator("form[action$='/enlace'] button").click()
+    return "/" + page.locator("#enlace").inner_text().split("/", 3)[3]
+
+
 def delete(page: Page, share_id: str) -> None:
     """End a share; the list is open then, and says so."""
     change(page, share_id, "eliminar")

@@ -1,6 +1,7 @@
 """Pictures of every page, light and dark, wide and narrow, into docs/screenshots: `make screenshots`.
 
-Of a simulated service with a few shares in each state; sizes are enlarged, since simulated ones are small.
+With names (`python tests/browser/screenshots.py recipient extensions`) only of those pages. Of a
+simulated service with a few shares in each state; sizes are enlarged, since simulated ones are small.
 """
 
 from __future__ import annotations
@@ -51,11 +52,21 @@ PAGES = {
     "new-password": "/portal/solicitudes/goes16_abril/password",
     "block": "/portal/solicitudes/goes16_abril/bloquear",
     "delete": "/portal/solicitudes/goes16_abril/eliminar",
+    "extensions": "/portal/prorrogas",
     "overview": "/portal/resumen",
     "audit": "/portal/auditoria",
     "accounts": "/portal/cuentas",
     "tokens": "/portal/tokens",
     "not-found": "/portal/nada",
+}
+RECIPIENT_PAGES = {
+    "recipient": ("himawari_sst", ""),
+    "recipient-copying": ("goes19_completo", ""),
+    "recipient-new-password": ("goes16_abril", "/password"),
+}
+EXTENSIONS = {
+    "himawari_sst": (5, "el servidor de la universidad estuvo fuera de línea"),
+    "goes16_abril": (14, None),
 }
 
 
@@ -83,7 +94,7 @@ def run_service(folder: Path) -> Iterator[Place]:
             for name, command in argv.items()
         }
         try:
-            CLI["wait_for_answer"](url, list(processes.values()), folder / "log")
+            CLI["wait_until_up"](url, list(processes.values()), folder / "log")
             ask_for_shares(url, token)
             processes["worker"].terminate()
             processes["worker"].wait(timeout=40)
@@ -131,6 +142,20 @@ def ask_for_shares(url: str, token: str) -> None:
         client.get("/tmpftp/auditoria?ahora=1")
 
 
+def ask_for_days(url: str, token: str) -> dict[str, str]:
+    """Make links of some shares and ask for more days by two of them; returns the links' paths."""
+    headers = {"Authorization": f"Bearer {token}"}
+    links = {}
+    with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+        for share_id in {share_id for share_id, _rest in RECIPIENT_PAGES.values()} | set(EXTENSIONS):
+            made = client.post(f"/tmpftp/{share_id}/enlace", json={}, headers=headers)
+            links[share_id] = str(made.json()["enlace"])
+        for share_id, (days, reason) in EXTENSIONS.items():
+            body = {"dias": days, "motivo": reason}
+            assert client.post(f"{links[share_id]}/prorroga", json=body).status_code == 200
+    return links
+
+
 def dress_rows(database: Database) -> None:
     """Make what was simulated look like a day of work: large shares, an earlier request, a finding."""
     now = utc_now()
@@ -175,8 +200,9 @@ def dress_rows(database: Database) -> None:
         ]
 
 
-def take_pictures(chromium: Browser, place: Place) -> None:
-    """Take each page in each look."""
+def take_pictures(chromium: Browser, place: Place, wanted: set[str]) -> None:
+    """Take each page in each look; with names only those."""
+    links = ask_for_days(place.url, place.token)
     for scheme in ("light", "dark"):
         for size, (width, height) in SIZES.items():
             context = chromium.new_context(
@@ -188,10 +214,18 @@ def take_pictures(chromium: Browser, place: Place) -> None:
             page = context.new_page()
 
             def take(name: str, page: Page = page, look: str = f"{scheme}-{size}") -> None:
-                page.screenshot(path=FOLDER / f"{name}-{look}.png", full_page=True, animations="disabled")
+                if not wanted or name in wanted:
+                    page.screenshot(path=FOLDER / f"{name}-{look}.png", full_page=True, animations="disabled")
 
             page.goto("/portal/entrar")
             take("sign-in")
+            for name, (share_id, rest) in RECIPIENT_PAGES.items():
+                page.goto(f"/portal{links[share_id]}{rest}")
+                take(name)
+            page.goto(f"/portal{links['himawari_sst']}")
+            reveal_password(page)
+            hide(page, "clave", "kT7…(simulada)…p4")
+            take("recipient-credentials")
             sign_in(page, place)
             for name, path in PAGES.items():
                 page.goto(path)
@@ -205,27 +239,37 @@ def take_pictures(chromium: Browser, place: Place) -> None:
             take("request-refused")
             page.goto(PAGES["share"])
             reveal_password(page)
-            # A picture stays for ever; a password, even of a simulated account, has no place in one.
-            page.locator("#clave").evaluate("element => { element.textContent = 'kT7…(simulada)…p4'; }")
+            hide(page, "clave", "kT7…(simulada)…p4")
             take("credentials")
+            page.goto(PAGES["share"])
+            page.locator("form[action$='/enlace'] button").click()
+            hide(page, "enlace", "https://datos.inst.example/enlace/WyJnb2VzMTZfYWJyaWwi…")
+            take("link")
             context.close()
 
 
+def hide(page: Page, name: str, text: str) -> None:
+    """Put words in the place of a secret: a picture stays for ever, and has none, be it of a simulated account."""
+    page.locator(f"#{name}").evaluate("(element, text) => { element.textContent = text; }", text)
+
+
 def main() -> int:
-    """Make all pictures anew."""
+    """Make all pictures anew, or those that are named."""
+    wanted = set(sys.argv[1:])
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         sys.stderr.write("there is no Chromium: make screenshots installs it\n")
         return 1
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    if not wanted:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as name,
         run_service(Path(name)) as place,
         sync_playwright() as playwright,
     ):
         chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        take_pictures(chromium, place)
+        take_pictures(chromium, place, wanted)
         chromium.close()
     return 0
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
-from portal import Place, ask, delete, new_id, preview, reveal_password, sign_in, wait_until
+from portal import Place, ask, delete, make_link, new_id, preview, reveal_password, sign_in, wait_until
 
 PATHS = (
     "/portal/entrar",
@@ -19,6 +19,8 @@ PATHS = (
     "/portal/solicitudes/{id}/password",
     "/portal/solicitudes/{id}/bloquear",
     "/portal/solicitudes/{id}/eliminar",
+    "/portal/solicitudes/{id}/enlaces",
+    "/portal/prorrogas",
     "/portal/resumen",
     "/portal/auditoria",
     "/portal/auditoria/reparar",
@@ -56,6 +58,21 @@ def walk(page: Page, place: Place, share_id: str) -> Iterator[str]:
     page.goto(f"/portal/solicitudes/{share_id}")
     reveal_password(page)
     yield "credentials"
+    link = make_link(page, share_id)
+    yield "the link"
+    page.goto(link)
+    yield "/portal/enlace/{token}"
+    page.locator("#dias").fill("2")
+    page.locator("form[action$='/prorroga'] button").click()
+    yield "/portal/enlace/{token}, asked for days"
+    reveal_password(page)
+    yield "/portal/enlace/{token}/credenciales"
+    page.goto(f"/portal{link}/password")
+    yield "/portal/enlace/{token}/password"
+    page.goto(f"{link}x")
+    yield "/portal/enlace/{token}, no valid link"
+    page.goto("/portal/prorrogas")
+    yield "/portal/prorrogas, with a request"
     delete(page, share_id)
 
 

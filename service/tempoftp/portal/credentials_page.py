@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import render_template
+from flask import render_template, url_for
 
 from tempoftp.api.access import Role, allow, get_author, get_principal
 from tempoftp.api.context import get_context
@@ -25,5 +25,9 @@ def show_credentials(id: str) -> str:  # noqa: A002 - the name of the route's pa
         )
     share, _events = read_share(share_id)
     return render_template(
-        "portal/credentials.html", share=share, credentials=credentials, lines=build_lines(share)
+        "portal/credentials.html",
+        share=share,
+        credentials=credentials,
+        lines=build_lines(share),
+        here=url_for("portal.share_page", id=share_id),
     )

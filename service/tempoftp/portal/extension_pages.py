@@ -67,4 +67,10 @@ def refuse(id: str) -> Response:  # noqa: A002
 def _show(refused: str | None = None, error: str | None = None) -> str:
     with get_context().database.read() as session:
         requests = list_extensions(session)
-    return render_template("portal/extensions.html", requests=requests, refused=refused, error=error)
+    return render_template(
+        "portal/extensions.html",
+        requests=requests,
+        refused=refused,
+        error=error,
+        here=url_for("portal.extensions_page"),
+    )

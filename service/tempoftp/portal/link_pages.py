@@ -60,6 +60,7 @@ def show_link_credentials(token: str) -> str:
     return render_template(
         "portal/link_credentials.html",
         token=token,
+        here=url_for("portal.link_page", token=token),
         access=access,
         shown=access["password_estado"],
         lines=build_lines(access),
@@ -125,6 +126,7 @@ def _show(token: str, *, error: str | None = None, typed: dict[str, str] | None 
     return render_template(
         "portal/link.html",
         token=token,
+        here=url_for("portal.link_page", token=token),
         share=share,
         moving=is_moving(share),
         days_left=left if State(share["status"]) in EXTENSIBLE else 0,

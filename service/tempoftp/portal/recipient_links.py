@@ -32,7 +32,11 @@ def make_recipient_link(id: str) -> str:  # noqa: A002 - the name of the route's
             base=request.host_url.rstrip("/"),
         )
     return render_template(
-        "portal/recipient_link.html", share_id=wanted, link=link, days=context.settings.link_days
+        "portal/recipient_link.html",
+        share_id=wanted,
+        link=link,
+        days=context.settings.link_days,
+        here=url_for("portal.share_page", id=wanted),
     )
 
 

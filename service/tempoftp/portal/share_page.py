@@ -12,8 +12,10 @@ from tempoftp.api.get_events import answer_stream, parse_event_number
 from tempoftp.api.share_path import SharePath
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_actions import list_actions
+from tempoftp.shares.extensions import Decision, find_last_extension
 from tempoftp.shares.history import read_events
 from tempoftp.shares.links import LIVING
+from tempoftp.shares.models import Share
 from tempoftp.shares.states import DELIVERED, ENDING, ON_ITS_WAY, State
 from tempoftp.shares.views import describe_share, find_share
 
@@ -32,6 +34,7 @@ def share_page(id: str) -> str:  # noqa: A002 - the name of the route's part
         actions=list_actions(share, get_principal().role),
         moving=is_moving(share),
         linkable=share["status"] in LIVING,
+        asked=_find_asked_days(share["id"]),
     )
 
 
@@ -63,6 +66,13 @@ def read_share(share_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         share = describe_share(session, context.settings, row)
         events = read_events(session, wanted)
     return {name: value for name, value in share.items() if name not in _HIDDEN}, events
+
+
+def _find_asked_days(share_id: str) -> int | None:
+    """Return how many more days the recipient waits for; None when nobody waits."""
+    with get_context().database.read() as session:
+        request = find_last_extension(session, session.get_one(Share, share_id))
+        return request.days if request is not None and request.state == Decision.PENDING else None
 
 
 def is_moving(share: dict[str, Any]) -> bool:

@@ -107,6 +107,7 @@ def _describe_caller() -> dict[str, Any]:
         "principal": principal,
         "is_operator": principal is not None and principal.role is Role.OPERADOR,
         "language": str(get_locale()),
+        # Where the switch of the language leads back to; what only a form leads to says another page.
         "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
         "waiting_extensions": _count_waiting(principal),
     }

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,12 +61,9 @@ def find_free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def service(
-    tmp_path_factory: pytest.TempPathFactory, make_environ: Callable[..., dict[str, str]]
-) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("service")
-    environ = make_environ(folder)
+@contextmanager
+def run_service(folder: Path, environ: dict[str, str]) -> Iterator[Service]:
+    """Run the API and the worker with this environment until the block ends; both must then have ended well."""
     url = environ["TEMPOFTP_URL"] = f"http://127.0.0.1:{environ['TEMPOFTP_PORT']}"
     with (folder / "log").open("w") as log:
         processes = [
@@ -80,6 +78,15 @@ def service(
                 process.terminate()
             codes = [process.wait(timeout=40) for process in processes]
     assert codes == [0, 0], (folder / "log").read_text()
+
+
+@pytest.fixture(scope="session")
+def service(
+    tmp_path_factory: pytest.TempPathFactory, make_environ: Callable[..., dict[str, str]]
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("service")
+    with run_service(folder, make_environ(folder)) as running:
+        yield running
 
 
 def wait_until_up(url: str, processes: list[subprocess.Popen[bytes]], log: Path) -> None:

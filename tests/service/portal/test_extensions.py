@@ -54,6 +54,16 @@ def test_the_navigation_counts_those_that_wait(operator, client_browser, ask, wa
     assert MARK.findall(operator.open("/portal/tokens").text) == ["2"]
 
 
+def test_the_shares_page_says_so_until_it_is_decided(operator, client_browser, ready, want) -> None:
+    assert "Quien la recibe pide" not in client_browser.open("/portal/solicitudes/uno").text
+    want("uno")
+    for browser in (client_browser, operator):
+        assert "7 días más" in browser.open("/portal/solicitudes/uno").text
+    assert "decidir" in operator.page.text
+    operator.send("/portal/solicitudes/uno/prorroga/rechazar")
+    assert "Quien la recibe pide" not in operator.open("/portal/solicitudes/uno").text
+
+
 def test_one_click_gives_what_was_asked_for(operator, ready, want, read_row, read_request) -> None:
     want("uno", 7, f"sigo bajando {EVIL}")
     page = operator.open(PAGE).text

@@ -274,6 +274,14 @@ def test_no_spanish_is_left_on_the_english_pages(browser, ask, page: str) -> Non
         assert spanish.findall(text) == []
 
 
+@pytest.mark.parametrize("rest", ["credenciales", "prorroga"])
+def test_the_switch_leads_from_a_forms_answer_to_the_page(browser, page: str, rest: str) -> None:
+    browser.send(f"{page}/{rest}", page=page)
+    found = re.search(r'name="sigue" value="([^"]+)"', browser.page.text)
+    assert found is not None
+    assert found[1] == page
+
+
 def test_a_link_is_asked_only_so_much(settings: Settings, page: str) -> None:
     app = create_app(Settings.model_validate(settings.model_dump() | {"rate_links": "3/minute"}))
     client = app.test_client()
