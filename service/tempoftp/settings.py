@@ -137,6 +137,16 @@ class Settings(BaseSettings):
     audit_wait_seconds: float = Field(
         default=20, ge=0, description="Seconds that the API waits for an audit before it answers 202."
     )
+    preview_wait_seconds: float = Field(
+        default=10, ge=0, description="Seconds that the API waits for a preview before it answers 202."
+    )
+    preview_limit_seconds: int = Field(
+        default=20,
+        ge=1,
+        le=200,
+        description="Seconds that an FTP host may take to measure sources for a preview; what it has counted then is "
+        "the answer.",
+    )
     run_wait_seconds: float = Field(
         default=3, ge=0, description="Seconds that one run waits on the FTP host for copies to finish."
     )

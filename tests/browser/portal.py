@@ -47,6 +47,15 @@ def ask(page: Page, place: Place, share_id: str, *, days: int = 3) -> None:
     page.wait_for_url(re.compile(rf"/portal/solicitudes/{share_id}$"))
 
 
+def preview(page: Page, place: Place) -> None:
+    """Have the size of the source shown, on the form."""
+    page.goto("/portal/nueva")
+    root = choose_root(page, place.source)
+    page.locator("#camino").fill(place.source.removeprefix(root).lstrip("/"))
+    page.locator("main form button[name=ver]").click()
+    expect(page.locator("#vista")).to_be_visible()
+
+
 def choose_root(page: Page, source: str) -> str:
     """Choose the root that the source is below: the deepest that fits."""
     values = [option.get_attribute("value") or "" for option in page.locator("#origen option").all()]

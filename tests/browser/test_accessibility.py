@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
-from portal import Place, ask, delete, make_link, new_id, reveal_password, sign_in, wait_until
+from portal import Place, ask, delete, make_link, new_id, preview, reveal_password, sign_in, wait_until
 
 PATHS = (
     "/portal/entrar",
@@ -48,6 +48,8 @@ def walk(page: Page, place: Place, share_id: str) -> Iterator[str]:
         for details in page.locator("details").all():
             details.evaluate("element => { element.open = true; }")
         yield path
+    preview(page, place)
+    yield "/portal/nueva, with a preview"
     page.goto("/portal/nueva")
     page.locator("#usuario").fill("alguien@dominio.example")
     page.locator("#camino").fill("../otro")

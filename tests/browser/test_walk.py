@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 from portal import (
@@ -11,6 +13,7 @@ from portal import (
     confirm,
     delete,
     new_id,
+    preview,
     reload_until,
     reveal_password,
     sign_in,
@@ -72,6 +75,22 @@ def test_without_javascript_everything_works(make_page, place: Place) -> None:
     assert page.get_by_role("button", name="Copiar").count() == 0  # what needs a script is not offered
     delete(page, share_id)
     expect(page.locator("p.notice")).to_contain_text("Se pidió eliminar")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_size_is_seen_before_asking(make_page, place: Place, javascript: bool) -> None:
+    page: Page = make_page(javascript=javascript)
+    share_id = new_id()
+    sign_in(page, place)
+    preview(page, place)  # with nobody's e-mail yet
+    expect(page.locator("#vista")).to_contain_text("Cabe en el servidor FTP.")
+    expect(page.locator("#vista .facts dd").first).to_have_text(re.compile(r"\d.* [kMGT]?B"))
+    # What was typed is there still; Enter asks, and does not measure again.
+    page.locator("#usuario").fill(f"{share_id}@dominio.example")
+    page.locator("#id").fill(share_id)
+    page.locator("#id").press("Enter")
+    page.wait_for_url(re.compile(rf"/portal/solicitudes/{share_id}$"))
+    delete(page, share_id)
 
 
 def test_errors_take_the_keyboard_to_their_fields(page: Page, place: Place) -> None:

@@ -34,6 +34,7 @@ PARAMETERS = {
     "id": "proyecto_real_1",
     "ftpuser": "ftp_alguien_dominio",
     "archivo": "swagger-ui.css",
+    "vista": "5d0c1f0e9a8b4c7d8e6f1a2b3c4d5e6f",
     "token": "WyJwcm95ZWN0b19yZWFsXzEiLDEsMCwxNzk1NTAwMDAwXQ.firma",
 }
 """Examples of what stands in paths."""

@@ -33,13 +33,16 @@ from tempoftp.shares.errors import (
     InvalidSource,
     LifetimeInPast,
     LinkNotFound,
+    PreviewNotFound,
     ShareNotFound,
     ShareRefused,
     SourceNotAllowed,
+    TooManyPreviews,
 )
 
 PROBLEM_JSON = "application/problem+json"
 DATABASE_RETRY_SECONDS = 5
+BUSY_RETRY_SECONDS = 5
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +127,8 @@ _SHARE_REFUSALS: tuple[tuple[type[ShareRefused], tuple[int, str]], ...] = (
     (LinkNotFound, (404, "Enlace no válido")),
     (ConfirmationNeeded, (409, "Falta confirmar")),
     (ExtensionNotFound, (409, "Nadie pidió más días")),
+    (PreviewNotFound, (404, "Vista previa no encontrada")),
+    (TooManyPreviews, (429, "Demasiadas vistas previas")),
     (HostNotFound, (404, "Servidor FTP no encontrado")),
     (IllegalTransition, (409, "El estado no lo permite")),
 )
@@ -250,7 +255,8 @@ def _answer_share_refused(error: ShareRefused) -> Response:
         members["errores"] = [{"campo": error.field, "mensaje": error.detail}]
     if isinstance(error, ConfirmationNeeded):
         members["abre"] = error.opens
-    return build_problem(Problem(http_status, title, error.detail, members=members))
+    headers = {"Retry-After": str(BUSY_RETRY_SECONDS)} if http_status == 429 else {}
+    return build_problem(Problem(http_status, title, error.detail, headers=headers, members=members))
 
 
 def _answer_settings_error(error: SettingsError) -> Response:

@@ -73,6 +73,14 @@ class ServiceClient:
         """Ask for a share."""
         return self._call("POST", SHARES_PATH, body=body)
 
+    def post_preview(self, ruta: str) -> dict[str, Any]:
+        """Have a source measured."""
+        return self._call("POST", f"{SHARES_PATH}/vista_previa", body={"ruta": ruta})
+
+    def get_preview(self, preview_id: str) -> dict[str, Any]:
+        """Read a preview that takes longer."""
+        return self._call("GET", f"{SHARES_PATH}/vista_previa/{quote(preview_id, safe='')}")
+
     def get_share(self, share_id: str) -> dict[str, Any]:
         """Read one share's present state."""
         return self._call("GET", _share_path(share_id))

@@ -3,7 +3,7 @@
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | the share ended otherwise than asked (`error`, `bloqueado`, `expirado`); `health`, `audit --strict` found faults |
+| 1 | not as asked: `error`, `bloqueado`, `expirado`; `health`, `audit --strict` or `preview` found what is wrong |
 | 2 | the command line or a setting is wrong |
 | 3 | the service cannot be reached |
 | 4 | the service refused the request (HTTP 4xx), or has no such share |
@@ -28,6 +28,12 @@ INTERRUPTED = 130
 
 class ShareFailed(click.ClickException):
     """The share will not become `listo` without somebody doing something."""
+
+    exit_code = SHARE_FAILED
+
+
+class PreviewFailed(click.ClickException):
+    """`preview` found that a source cannot be shared now, or could not measure it."""
 
     exit_code = SHARE_FAILED
 

@@ -16,6 +16,7 @@ from tempoftp.cli.exits import INTERRUPTED
 # name → (module, attribute, one line for --help: so that listing the commands imports none of them)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "request": ("tempoftp.cli.request", "request", "Ask for a share."),
+    "preview": ("tempoftp.cli.preview", "preview", "Show how much a source has and whether it fits."),
     "status": ("tempoftp.cli.status", "status", "Show a share, or watch it until it is ready."),
     "list": ("tempoftp.cli.list_shares", "list_shares", "List shares."),
     "delete": ("tempoftp.cli.delete", "delete", "End a share: access and data."),
@@ -53,7 +54,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
 }
 
 EPILOG = """\b
-Exit codes: 0 done; 1 the share is in error, blocked or expired, or something is found wrong;
+Exit codes: 0 done; 1 the share is in error, blocked or expired, or something is found wrong or does not fit;
 2 wrong usage or setting; 3 the service cannot be reached; 4 the service refused; 5 the service failed;
 6 the password cannot be decrypted; 130 interrupted.
 

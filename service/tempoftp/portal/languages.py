@@ -23,6 +23,7 @@ from tempoftp.shares.messages import (
     PENDING_MESSAGES,
     READY_WITH_EARLIER_PASSWORD,
     STATE_MESSAGES,
+    list_preview_messages,
 )
 from tempoftp.shares.recipients import NEW_PASSWORD_MESSAGE
 
@@ -45,6 +46,7 @@ def list_sentences() -> Iterator[str]:
     for texts in (STATE_MESSAGES, ERROR_MESSAGES, PENDING_MESSAGES):
         yield from texts.values()
     yield from (PAUSED_MESSAGE, READY_WITH_EARLIER_PASSWORD, NEW_PASSWORD_MESSAGE)
+    yield from list_preview_messages()
     yield from problems.list_texts()
     yield from REFUSALS
     yield from HISTORY.values()

@@ -13,18 +13,27 @@ from werkzeug.wrappers import Response
 
 from tempoftp.api.access import Role, allow, get_author, get_principal
 from tempoftp.api.context import get_context
+from tempoftp.api.preview_answers import ask_and_wait
 from tempoftp.api.problems import describe_field_errors
 from tempoftp.api.request_id import get_request_id
 from tempoftp.api.wake import wake_host
 from tempoftp.portal.languages import say
 from tempoftp.portal.routes import portal
 from tempoftp.shares.accept import accept_request
-from tempoftp.shares.errors import IdInUse, InvalidRequest, ShareRefused, SourceNotAllowed
+from tempoftp.shares.errors import (
+    IdInUse,
+    InvalidRequest,
+    ShareRefused,
+    SourceNotAllowed,
+    TooManyPreviews,
+)
 from tempoftp.shares.models import utc_now
 from tempoftp.shares.requests import ShareRequest
 from tempoftp.shares.sources import read_sources
 from tempoftp.shares.space import read_space
 
+PREVIEW_BUTTON = "ver"
+"""Name of the button that has the source measured instead of asking for it."""
 FIELDS = ("usuario", "origen", "camino", "id", "vigencia")
 """The fields of the form in their order; `origen` and `camino` together are the request's `ruta`."""
 
@@ -69,9 +78,11 @@ def request_page() -> str:
 
 @portal.post("/nueva")
 @allow(Role.CLIENTE)
-def request_share() -> Response | tuple[str, int]:
-    """Take the request on and lead to its page, or show the form again with what is wrong."""
+def request_share() -> Response | str | tuple[str, int]:
+    """Take the request on and lead to its page, or show the form again with what is wrong or what was measured."""
     form = RequestForm(**{name: request.form.get(name, "").strip() for name in FIELDS})
+    if PREVIEW_BUTTON in request.form:
+        return _preview(form)
     try:
         body = ShareRequest.model_validate(form.build_body())
     except ValidationError as error:
@@ -87,6 +98,16 @@ def request_share() -> Response | tuple[str, int]:
             error, IdInUse
         ) else 403
     return redirect(url_for("portal.share_page", id=body.id), 303)
+
+
+def _preview(form: RequestForm) -> str | tuple[str, int]:
+    """Show the form again with the size of its source; the other fields are not looked at yet."""
+    try:
+        return _show(form, {}, ask_and_wait(get_context(), form.ruta))
+    except InvalidRequest as error:
+        return _show(form, {"camino": say(error.detail)}), 422
+    except (SourceNotAllowed, TooManyPreviews) as error:
+        return _show(form, {"camino": say(error.detail)}), 403 if isinstance(error, SourceNotAllowed) else 429
 
 
 def _accept(body: ShareRequest) -> None:
@@ -116,7 +137,7 @@ def _place_errors(errors: list[dict[str, str]]) -> dict[str, str]:
     return placed
 
 
-def _show(form: RequestForm, errors: dict[str, str]) -> str:
+def _show(form: RequestForm, errors: dict[str, str], preview: dict[str, Any] | None = None) -> str:
     context, principal = get_context(), get_principal()
     with context.database.read() as session:
         hosts = read_space(session, context.settings)
@@ -128,4 +149,5 @@ def _show(form: RequestForm, errors: dict[str, str]) -> str:
         emails=sorted(principal.emails or ()),
         settings=context.settings,
         hosts=hosts,
+        preview=preview,
     )

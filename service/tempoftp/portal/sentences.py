@@ -43,6 +43,8 @@ REFUSALS: tuple[str, ...] = (
     "identificador %(id)s.",
     "Se abandonó tras %(hours)s h de reintentos. %(why)s.",
     "La vigencia no se pudo cambiar y sigue en %(days)s días. %(why)s",
+    "ya esperan %(count)s vistas previas suyas; espere a que terminen y pida otra",
+    "no existe una vista previa con ese id, o ya pasó su día; pida otra",
     "El formulario ya no vale",
     "Pasó demasiado tiempo, o la sesión cambió. Vuelva a la página, recárguela y envíelo otra vez.",
 )

@@ -29,18 +29,21 @@ from tempoftp.runs.request_file import RunRequest
 from tempoftp.settings import INVENTORY_VARIABLES, Settings, variable_of
 from tempoftp.shares.audit_results import AuditOutcome, AuditRequest
 from tempoftp.shares.errors import ShareError
+from tempoftp.shares.preview_results import PreviewOutcome, PreviewRequest
 from tempoftp.shares.results import Outcome
 
 logger = logging.getLogger(__name__)
 
 PLAYBOOK = "run_request.yml"
 AUDIT_PLAYBOOK = "audit_request.yml"
+PREVIEW_PLAYBOOK = "preview_request.yml"
 CANCEL_POLL_SECONDS = 1
 OUTCOME_POLL_SECONDS = 0.02
 LOCK = "lock"
 REQUEST = "request.json"
 OUTCOME = "outcome.json"
-Parsed = TypeVar("Parsed", Outcome, AuditOutcome)
+Request = RunRequest | AuditRequest | PreviewRequest
+Parsed = TypeVar("Parsed", Outcome, AuditOutcome, PreviewOutcome)
 DATABASE_FIELDS = ("ftp_db_host", "ftp_db_port", "ftp_db_user", "ftp_db_pass", "ftp_db_name")
 MESSAGE_LENGTH = 500
 
@@ -86,11 +89,9 @@ class PlaybookRun:
         """Wait until the playbook has ended and its folder is gone."""
         self._thread.join(seconds)
 
-    def feed(
-        self, request: RunRequest | AuditRequest, deadline: float, should_stop: Callable[[], bool]
-    ) -> None:
+    def feed(self, request: Request, deadline: float, should_stop: Callable[[], bool]) -> None:
         """Hand the request to the waiting playbook. Raises RunFailed or RunAbandoned when it is not to be had."""
-        self._requests = request.requests if isinstance(request, RunRequest) else ()
+        self._requests = () if isinstance(request, AuditRequest) else request.requests
         while True:
             try:
                 descriptor = os.open(self._folder / REQUEST, os.O_WRONLY | os.O_NONBLOCK)
@@ -227,10 +228,18 @@ class AnsibleProvisioner:
         )
         return parse_audit_outcome(self._carry_out(playbook, request, deadline, should_stop))
 
+    def preview(self, request: PreviewRequest, should_stop: Callable[[], bool]) -> PreviewOutcome:
+        """Execute the preview's playbook once. What stands by is for shares: it stays, and nobody of them waits."""
+        deadline = time.monotonic() + self._settings.run_timeout_seconds
+        playbook = PlaybookRun(
+            self._settings, self._environment, request.run_id, request.ftp_host, PREVIEW_PLAYBOOK
+        )
+        return _parse(PreviewOutcome, self._carry_out(playbook, request, deadline, should_stop))
+
     def _carry_out(
         self,
         playbook: PlaybookRun,
-        request: RunRequest | AuditRequest,
+        request: Request,
         deadline: float,
         should_stop: Callable[[], bool],
     ) -> bytes:

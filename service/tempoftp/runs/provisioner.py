@@ -11,6 +11,7 @@ from tempoftp.runs.request_file import RunRequest
 from tempoftp.settings import Settings
 from tempoftp.shares.audit_results import AuditOutcome, AuditRequest
 from tempoftp.shares.errors import ShareError
+from tempoftp.shares.preview_results import PreviewOutcome, PreviewRequest
 from tempoftp.shares.results import Outcome
 
 
@@ -42,6 +43,9 @@ class Provisioner(Protocol):
 
     def audit(self, request: AuditRequest, should_stop: Callable[[], bool]) -> AuditOutcome:
         """Audit one FTP host, and repair there what is safe if that is asked. Raises RunFailed or RunAbandoned."""
+
+    def preview(self, request: PreviewRequest, should_stop: Callable[[], bool]) -> PreviewOutcome:
+        """Measure sources for one FTP host, beside whatever else is done there. Raises RunFailed or RunAbandoned."""
 
     def reserve_run_id(self, ftp_host: str) -> str:
         """Return the id for the next run of a host."""

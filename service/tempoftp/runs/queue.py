@@ -194,15 +194,17 @@ class Worker:
         database: Database,
         meanwhile: Callable[[str], object] = lambda _ftp_host: None,
         tell: Callable[[], object] = lambda: None,
+        preview: Callable[[], object] = lambda: None,
     ) -> None:
         """`run_host` works on a host; `meanwhile` prepares what its next run needs, while one is on.
 
-        `tell` has people told of what happened; it must not wait for any of them.
+        `tell` has people told of what happened, `preview` has sources measured; neither may wait for any of it.
         """
         self._settings = settings
         self._run_host = run_host
         self._meanwhile = meanwhile
         self._tell = tell
+        self._preview = preview
         self._database = database
         self._rounds = HostRounds()
         self._stopping = threading.Event()
@@ -219,6 +221,7 @@ class Worker:
         """Make runs for a host until nothing of it is due."""
         if self._stopping.is_set():
             return
+        self._start_previews()
         if not self._rounds.enter(ftp_host):
             self._meanwhile(ftp_host)
             return
@@ -256,7 +259,15 @@ class Worker:
             try:
                 self.reconcile()
             finally:
+                self._start_previews()
                 self._tell()
+
+    def _start_previews(self) -> None:
+        """Whatever becomes of previews, shares go on."""
+        try:
+            self._preview()
+        except Exception:  # the next look tries again
+            logger.exception("previews could not be looked for")
 
     def expire(self) -> None:
         """Have what has expired taken away; the rows are then due like others, before all copies."""
@@ -305,6 +316,7 @@ def run_worker(settings: Settings) -> None:
     """Run the worker until SIGTERM or SIGINT. The database must have been brought up to date before."""
     from tempoftp.notices.notifier import Notifier, build_senders
     from tempoftp.runs.auditor import Auditor
+    from tempoftp.runs.previewer import Previewer
     from tempoftp.runs.provisioner import build_provisioner
     from tempoftp.runs.run_host import HostRunner
 
@@ -320,6 +332,7 @@ def run_worker(settings: Settings) -> None:
     provisioner.sweep()
     runner = HostRunner(settings, database, provisioner, abandoned.is_set)
     auditor = Auditor(settings, database, provisioner, abandoned.is_set)
+    previewer = Previewer(settings, database, provisioner, abandoned.is_set)
     with database.write() as session:
         begin_checks(session, settings)
 
@@ -327,7 +340,7 @@ def run_worker(settings: Settings) -> None:
         auditor.run_due(ftp_host)
         return runner.run_host(ftp_host)
 
-    worker = Worker(settings, work_on, database, runner.hash_ahead, notifier.look)
+    worker = Worker(settings, work_on, database, runner.hash_ahead, notifier.look, previewer.look)
     notifier.start()
     worker.start()
     logger.info(
@@ -342,6 +355,7 @@ def run_worker(settings: Settings) -> None:
         while not stop.wait(60):
             pass
     finally:
+        previewer.close()
         worker.stop(abandoned.set)
         notifier.stop()
         runner.close()

@@ -7,6 +7,7 @@ time by a size that is derived from the path. The last component of `ruta` can a
 * `falla-<class>`: fails with that error class (see `shares/errors.py`);
 * `falla-<class>-<seconds>`: fails so until that many seconds after it was first asked for, then goes on;
 * `descargada`: every file is fetched once, as soon as the share is ready;
+* `enorme`: its preview says that it is more than the disk; `lento`: its preview is not done in time;
 * `existe`: the account was there before, with a password of its own (a conflict unless an operator mapped it).
 """
 
@@ -31,7 +32,9 @@ from tempoftp.runs.simulated_host import (
     expire_shares,
     make_world,
 )
+from tempoftp.runs.simulated_preview import measure_sources
 from tempoftp.shares.audit_results import AuditOutcome, AuditRequest
+from tempoftp.shares.preview_results import PreviewOutcome, PreviewRequest
 from tempoftp.shares.results import Outcome
 
 SPACE_TOTAL = 1_000_000_000_000
@@ -82,6 +85,14 @@ class SimulatedProvisioner:
         with self.open_world(request.ftp_host) as world:
             return audit_world(request, world, time.time())
 
+    def preview(self, request: PreviewRequest, should_stop: Callable[[], bool]) -> PreviewOutcome:
+        """Tell how much the sources have."""
+        time.sleep(self._run_seconds)
+        if should_stop():
+            raise RunAbandoned
+        with self.open_world(request.ftp_host) as world:
+            return measure_sources(request, SPACE_TOTAL, SPACE_TOTAL - _sum_used(world))
+
     @contextmanager
     def open_world(self, ftp_host: str) -> Iterator[World]:
         """Hold a host's file locked, as the modules hold its lock, and write it back when the block ends."""
@@ -99,10 +110,13 @@ class SimulatedProvisioner:
                 fresh.replace(path)
 
 
+def _sum_used(world: World) -> int:
+    return sum(share["bytes_total"] for share in world["shares"].values())
+
+
 def _report(
     request: RunRequest, world: World, shares: list[dict[str, Any]], users: list[dict[str, Any]], now: float
 ) -> Outcome:
-    used = sum(share["bytes_total"] for share in world["shares"].values())
     return Outcome.model_validate(
         {
             "schema": 1,
@@ -111,7 +125,7 @@ def _report(
             "users": users,
             "host": {
                 "space_total": SPACE_TOTAL,
-                "space_free": SPACE_TOTAL - used,
+                "space_free": SPACE_TOTAL - _sum_used(world),
                 "inodes_free": 10_000_000,
                 "ftpd": {"ok": True, "banner": "220 simulated"},
                 "server": {"host": "ftp.simulado.invalid", "port": 21, "tls": True, "fingerprint": None},

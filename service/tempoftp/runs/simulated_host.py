@@ -62,7 +62,7 @@ def apply_share(world: World, item: ShareItem, now: float) -> dict[str, Any]:
             "ready_at": None,
             "expires": None,
             "fetched": item.source.endswith("/descargada"),
-            **_plan_copy(item.source),
+            **plan_copy(item.source),
         }
         world["shares"][item.id] = share
         if item.source.endswith("/existe"):
@@ -74,7 +74,7 @@ def apply_share(world: World, item: ShareItem, now: float) -> dict[str, Any]:
         "lifetime_days": item.lifetime_days,
         "blocked": item.state == "blocked",
     }
-    failure = _find_failure(item.source, now - share["begun"])
+    failure = find_failure(item.source, now - share["begun"])
     if failure is not None:
         return _fail(item, "failed", failure, f"simulated {failure} for {item.source}; ask for another path")
     there = "blocked" if share["blocked"] else "delivered"
@@ -113,7 +113,7 @@ def _list_live(world: World, ftpuser: str) -> dict[str, dict[str, Any]]:
     return {key: share for key, share in world["shares"].items() if share["ftpuser"] == ftpuser}
 
 
-def _plan_copy(source: str) -> dict[str, Any]:
+def plan_copy(source: str) -> dict[str, Any]:
     """Return size, files and duration for a path: always the same for the same path."""
     digest = hashlib.sha256(source.encode()).digest()
     size = 1_000_000 + int.from_bytes(digest[:4], "big") % 50_000_000
@@ -122,7 +122,7 @@ def _plan_copy(source: str) -> dict[str, Any]:
     return {"bytes_total": size, "files_total": 1 + digest[4] % 40, "seconds": seconds}
 
 
-def _find_failure(source: str, age: float) -> str | None:
+def find_failure(source: str, age: float) -> str | None:
     found = _FAILURE.fullmatch(source.rsplit("/", 1)[-1])
     if found is None or found["name"] not in ERROR_CLASSES:
         return None

@@ -151,6 +151,18 @@ class ExtensionNotFound(ShareRefused):
     title = "Nobody has asked for more days"
 
 
+class PreviewNotFound(ShareRefused):
+    """No preview has this id, or it is somebody else's (HTTP 404)."""
+
+    title = "There is no such preview"
+
+
+class TooManyPreviews(ShareRefused):
+    """Too many previews of one asker wait already (HTTP 429)."""
+
+    title = "Too many previews wait"
+
+
 class HostNotFound(ShareRefused):
     """No FTP host of this name is configured (HTTP 404)."""
 

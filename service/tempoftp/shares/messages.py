@@ -59,6 +59,38 @@ PENDING_MESSAGES: dict[str, str] = {
 }
 PAUSED_MESSAGE = "El servidor FTP está en pausa por mantenimiento; lo pendiente sigue cuando termine."
 
+PREVIEW_PENDING = "Se mide el origen."
+PREVIEW_FITS = "Cabe en el servidor FTP."
+PREVIEW_LEAST = "No se terminó de contar a tiempo: es al menos esto, y no se sabe si cabe."
+PREVIEW_UNKNOWN = "El origen no se terminó de medir a tiempo; no se sabe cuánto es ni si cabe."
+PREVIEW_GIVEN_UP = "Nadie lo midió a tiempo; avise al operador o pídalo sin vista previa."
+PREVIEW_SHORTAGES: dict[str, str] = {
+    "no_space": "Ahora no cabe en el servidor FTP; si lo pide, espera a que haya lugar.",
+    "no_inodes": "Ahora no caben tantos archivos en el servidor FTP; si lo pide, espera a que haya lugar.",
+    "too_large": "No cabe en el disco del servidor FTP ni aun vacío; pida menos.",
+}
+PREVIEW_ERRORS: dict[str, str] = {
+    "source_unreachable": "El servidor de origen no responde.",
+    "ftp_host_unreachable": "El servidor FTP no responde.",
+    "source_not_found": "La ruta no existe en el origen; corríjala.",
+    "source_denied": "El origen no permite leer toda la ruta; pida permiso de lectura.",
+    "source_changing": "El origen cambia mientras se mide; intente otra vez cuando nadie escriba ahí.",
+    "invalid": "El servidor FTP rechazó la ruta por inválida; avise al operador.",
+}
+PREVIEW_FAILED = "No se pudo medir; intente otra vez."
+
+
+def list_preview_messages() -> list[str]:
+    """Return everything that a preview may say of itself, but for the detail of a failure."""
+    fixed = (PREVIEW_PENDING, PREVIEW_FITS, PREVIEW_LEAST, PREVIEW_UNKNOWN, PREVIEW_GIVEN_UP, PREVIEW_FAILED)
+    return [*fixed, *PREVIEW_SHORTAGES.values(), *PREVIEW_ERRORS.values()]
+
+
+def explain_preview_error(error_class: str, detail: str | None) -> str:
+    """Return why a source could not be measured, with the technical detail behind it."""
+    said = PREVIEW_ERRORS.get(error_class, PREVIEW_FAILED)
+    return f"{said} Detalle: {detail}" if detail else said
+
 
 def explain_state(share: Share, pending: Iterable[str], *, paused: bool) -> str:
     """Return the state of a share in words: what failed last, else the state; and what waits for its FTP host."""

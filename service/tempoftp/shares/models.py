@@ -358,6 +358,35 @@ class ExtensionRequest(Base):
     """What the operator says to it."""
 
 
+class Preview(Base):
+    """Somebody's question how much a source has and whether it fits; kept for a day."""
+
+    __tablename__ = "previews"
+    __table_args__ = (
+        Index("previews_source", "ftp_host", "source_key"),
+        Index("previews_waiting", "answered_at", "asked_at"),
+    )
+
+    id: Mapped[str] = mapped_column(identifier(32), primary_key=True)
+    """It says nothing, so that nobody guesses another's."""
+    asker: Mapped[str] = mapped_column(identifier(128))
+    """Name of the principal; nobody else sees it."""
+    ftp_host: Mapped[str] = mapped_column(identifier(64))
+    source_key: Mapped[str] = mapped_column(identifier(64))
+    """Digest of `item`: what is the same for two of them is measured once."""
+    item: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """The source as the FTP host is asked for it."""
+    request_id: Mapped[str] = mapped_column(identifier(64))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """What the FTP host said: `source` and `host`."""
+    error_class: Mapped[str | None] = mapped_column(String(32))
+    error_message: Mapped[str | None] = mapped_column(Text)
+    lease_run_id: Mapped[str | None] = mapped_column(identifier(40))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
 class Run(Base):
     """One playbook execution."""
 
@@ -379,7 +408,7 @@ class RunTotal(Base):
 
     ftp_host: Mapped[str] = mapped_column(identifier(64), primary_key=True)
     kind: Mapped[str] = mapped_column(identifier(8), primary_key=True)
-    """`shares` or `audit`."""
+    """`shares`, `audit` or `preview`."""
     outcome: Mapped[str] = mapped_column(identifier(32), primary_key=True)
     """`done`, `abandoned`, or the class of the run's failure."""
     bucket: Mapped[str] = mapped_column(identifier(8), primary_key=True)

@@ -7,10 +7,20 @@ from typing import Annotated
 from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-RESERVED_IDS = frozenset({"expired", "user", "auditoria", "prorrogas"})
+RESERVED_IDS = frozenset({"expired", "user", "auditoria", "prorrogas", "vista_previa"})
 """Words that are paths of the API beside `/tmpftp/{id}`."""
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+
+
+Ruta = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=4096),
+    Field(
+        description="What to copy: `host:/path` or `user@host:/path`.",
+        examples=["lanotadm@host:/ruta/origen"],
+    ),
+]
 
 
 class ShareRequest(BaseModel):
@@ -28,14 +38,7 @@ class ShareRequest(BaseModel):
         StringConstraints(pattern=ID_PATTERN),
         Field(description="Name of the share, chosen by the client.", examples=["proyecto_real_1"]),
     ]
-    ruta: Annotated[
-        str,
-        StringConstraints(min_length=3, max_length=4096),
-        Field(
-            description="What to copy: `host:/path` or `user@host:/path`.",
-            examples=["lanotadm@host:/ruta/origen"],
-        ),
-    ]
+    ruta: Ruta
     vigencia: Annotated[
         int | None,
         Field(description="Days the share lives, counted from `listo`.", examples=[3]),

@@ -19,7 +19,7 @@ from tempoftp.shares.models import RunTotal
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["shares", "audit"]
+Kind = Literal["shares", "audit", "preview"]
 DONE = "done"
 ABANDONED = "abandoned"
 INFINITY = "+Inf"

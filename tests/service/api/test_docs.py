@@ -30,7 +30,9 @@ from tempoftp.api.openapi_document import load_cases
 from tempoftp.api.patch_share import LifetimeAnswer, LifetimeRequest
 from tempoftp.api.pause_hosts import PauseAnswer, PauseRequest, ResumeRequest
 from tempoftp.api.post_audit import AuditOrder
+from tempoftp.api.post_preview import PreviewOrder
 from tempoftp.api.post_share import AcceptedAnswer
+from tempoftp.api.preview_answers import PreviewAnswer
 from tempoftp.api.renew_by_link import RenewAnswer, RenewRequest
 from tempoftp.api.reveal_credentials import CredentialsAnswer
 from tempoftp.api.rotate_password import PasswordAnswer
@@ -62,6 +64,8 @@ EXAMPLES: dict[str, list[type[BaseModel]]] = {
     "DELETE /tmpftp/expired": [ExpiryAnswer],
     "GET /tmpftp/auditoria": [AuditAnswer],
     "POST /tmpftp/auditoria": [AuditOrder],
+    "POST /tmpftp/vista_previa": [PreviewOrder, PreviewAnswer],
+    "GET /tmpftp/vista_previa/{vista}": [PreviewAnswer],
     "GET /tmpftp/prorrogas": [ExtensionsAnswer],
     "POST /tmpftp/{id}/prorroga/aceptar": [GrantRequest, DecisionAnswer],
     "POST /tmpftp/{id}/prorroga/rechazar": [RefuseRequest, DecisionAnswer],

@@ -67,6 +67,7 @@ def test_a_body_that_may_be_left_out_is_not_required(document: dict[str, Any]) -
         "POST /tmpftp",
         "PATCH /tmpftp/{id}",
         "POST /tmpftp/auditoria",
+        "POST /tmpftp/vista_previa",
         "POST /enlace/{token}/prorroga",
     }
 

@@ -13,9 +13,12 @@ from flask.testing import FlaskClient
 
 from tempoftp.api.openapi_document import PARAMETERS, load_cases
 from tempoftp.runs.auditor import Auditor
+from tempoftp.runs.previewer import Previewer
 from tempoftp.runs.run_host import HostRunner
 from tempoftp.runs.simulated import SimulatedProvisioner
 from tempoftp.settings import Settings
+from tempoftp.shares.previews import ask_preview
+from tempoftp.shares.tokens import Principal, Role
 
 SHARE = load_cases()["POST /tmpftp"][0]["request"]
 PATH = f"/tmpftp/{SHARE['id']}"
@@ -30,7 +33,12 @@ Prepare = Callable[[FlaskClient, Callable[[], None]], None]
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return settings.model_copy(
-        update={"ftp_hosts": ("ftp1",), "deletion_wait_seconds": 10.0, "audit_wait_seconds": 10.0}
+        update={
+            "ftp_hosts": ("ftp1",),
+            "deletion_wait_seconds": 10.0,
+            "audit_wait_seconds": 10.0,
+            "preview_wait_seconds": 10.0,
+        }
     )
 
 
@@ -42,10 +50,12 @@ def work(app: Flask, settings: Settings) -> Iterator[Callable[[], None]]:
     provisioner = SimulatedProvisioner(settings.state_dir, run_seconds=0.01)
     runner = HostRunner(settings, database, provisioner, stop.is_set)
     auditor = Auditor(settings, database, provisioner, stop.is_set)
+    previewer = Previewer(settings, database, provisioner, stop.is_set)
 
     def go_on() -> None:
         while not stop.wait(0.05):
             auditor.run_due("ftp1")
+            previewer.run_host("ftp1")
             runner.run_host("ftp1")
 
     thread = threading.Thread(target=go_on)
@@ -53,6 +63,7 @@ def work(app: Flask, settings: Settings) -> Iterator[Callable[[], None]]:
     stop.set()
     with contextlib.suppress(RuntimeError):  # it was never started
         thread.join(30)
+    previewer.close()
     runner.close()
 
 
@@ -99,6 +110,19 @@ def start(client: FlaskClient, work: Callable[[], None]) -> None:
     work()
 
 
+def ask_for_a_preview(client: FlaskClient, work: Callable[[], None]) -> None:
+    context = client.application.extensions["tempoftp"]
+    with context.write() as session:
+        preview = ask_preview(
+            session,
+            context.settings,
+            SHARE["ruta"],
+            Principal("address 127.0.0.1", Role.OPERADOR, None),
+            "r1",
+        )
+        preview.id = PARAMETERS["vista"]
+
+
 def do_nothing(client: FlaskClient, work: Callable[[], None]) -> None:
     return
 
@@ -117,6 +141,8 @@ PREPARE: dict[tuple[str, int], Prepare] = {
     ("DELETE /tmpftp/user/{ftpuser}", 200): ask_and_wait,
     ("GET /tmpftp/auditoria", 200): audit,
     ("POST /tmpftp/auditoria", 200): start,
+    ("POST /tmpftp/vista_previa", 200): start,
+    ("GET /tmpftp/vista_previa/{vista}", 202): ask_for_a_preview,
     ("GET /tmpftp/prorrogas", 200): ask_for_days,
     ("POST /tmpftp/{id}/prorroga/aceptar", 200): ask_for_days,
     ("POST /tmpftp/{id}/prorroga/rechazar", 200): ask_for_days,

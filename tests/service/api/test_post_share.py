@@ -68,6 +68,7 @@ REFUSED_IDS = [
         "user",
         "auditoria",
         "prorrogas",
+        "vista_previa",
         "ñ",
         "{{ 7*7 }}",
         "${X}",

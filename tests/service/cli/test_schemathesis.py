@@ -28,6 +28,7 @@ def test_no_answer_is_undocumented(tmp_path: Path, make_environ, wait_for_answer
         tmp_path,
         TEMPOFTP_DELETION_WAIT_SECONDS="0",
         TEMPOFTP_AUDIT_WAIT_SECONDS="0",
+        TEMPOFTP_PREVIEW_WAIT_SECONDS="0",
         TEMPOFTP_RATE_READS="1000000/minute",
         TEMPOFTP_RATE_WRITES="1000000/minute",
         TEMPOFTP_RATE_STRANGERS="1000000/minute",

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
+
+from tempoftp.api.context import ApiContext
+from tempoftp.runs.previewer import Previewer
+from tempoftp.runs.simulated import SimulatedProvisioner
+from tempoftp.shares.models import Preview, Share
 
 FORM = {
     "usuario": "alguien@dominio.example",
@@ -106,3 +115,108 @@ def test_an_operator_asks_for_anybody(operator, read_row) -> None:
 def test_a_field_too_many_is_left_alone(client_browser, read_row) -> None:
     assert send(client_browser, writable="1", ruta="source1:/etc").status_code == 303
     assert read_row("goes_2026").writable is False
+
+
+@pytest.fixture
+def run_worker(context: ApiContext) -> Callable[[], Any]:
+    """Have measured what is asked for while the block runs."""
+
+    @contextmanager
+    def running() -> Iterator[None]:
+        provisioner = SimulatedProvisioner(context.settings.state_dir)
+        previewer = Previewer(context.settings, context.database, provisioner)
+        done = threading.Event()
+
+        def work() -> None:
+            while not done.wait(0.02):
+                previewer.look()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+            previewer.close()
+
+    return running
+
+
+def test_the_size_is_shown_and_nothing_is_asked_for(client_browser, run_worker, context: ApiContext) -> None:
+    with run_worker():
+        page = send(client_browser, ver="1", usuario="", vigencia="tres")
+    assert page.status_code == 200
+    assert "Tamaño y espacio" in page.text
+    assert "lanotadm@source1:/srv/datos/goes16/2026" in page.text
+    assert "Cabe en el servidor FTP." in page.text
+    assert re.search(r"<dt>Tamaño</dt><dd>[\d,.]+ [kMG]?B</dd>", page.text)
+    assert 'value="goes16/2026"' in page.text and 'value="tres"' in page.text, "what was typed stays"
+    assert "notice-error" not in page.text, "the other fields are not looked at"
+    with context.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Share)) == 0
+
+
+def test_enter_asks_and_the_button_for_the_size_comes_after(client_browser) -> None:
+    page = client_browser.open("/portal/nueva").text
+    form = page[page.index('action="/portal/nueva"') :]
+    first, second = re.findall(r"<button[^>]*>[^<]*</button>", form)[:2]
+    assert "Pedir" in first and "name" not in first
+    assert "Ver tamaño" in second and "formnovalidate" in second
+
+
+def test_the_size_is_shown_in_english(client_browser, run_worker) -> None:
+    client_browser.open("/portal/nueva")
+    client_browser.send("/portal/idioma", idioma="en", sigue="/portal/nueva")
+    with run_worker():
+        page = send(client_browser, ver="1")
+    assert "Size and space" in page.text
+    assert "It fits on the FTP server." in page.text
+    assert "See the size" in page.text
+
+
+@pytest.mark.parametrize(
+    ("camino", "text"),
+    [
+        ("enorme", "pida menos"),
+        ("falla-source_not_found", "La ruta no existe en el origen"),
+        ("lento", "es al menos esto"),
+    ],
+)
+def test_what_stands_in_the_way_is_said_before_asking(
+    client_browser, run_worker, camino: str, text: str
+) -> None:
+    with run_worker():
+        page = send(client_browser, ver="1", camino=camino)
+    assert page.status_code == 200
+    assert text in page.text
+    assert ("notice-error" in page.text) == (camino != "lento")
+
+
+def test_a_measurement_that_takes_longer_is_asked_for_again(client_browser, context: ApiContext) -> None:
+    context.waiting_slots._value = 0
+    page = send(client_browser, ver="1")
+    assert page.status_code == 200
+    assert "Se mide el origen." in page.text and "otra vez en un momento" in page.text
+    send(client_browser, ver="1")
+    with context.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Preview)) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "text"),
+    [
+        ({"origen": "source1:/etc"}, 403, "no está bajo una carpeta permitida"),
+        ({"camino": "../otro"}, 422, "no debe tener"),
+        ({"camino": "x" * 5000}, 422, "la ruta es demasiado larga"),
+        ({"origen": ""}, 422, "la ruta debe ser"),
+    ],
+)
+def test_what_may_not_be_asked_for_is_not_measured(
+    client_browser, context: ApiContext, changes: dict[str, str], code: int, text: str
+) -> None:
+    page = send(client_browser, ver="1", **changes)
+    assert page.status_code == code
+    assert text in page.text
+    with context.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Preview)) == 0

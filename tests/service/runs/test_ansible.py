@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pwd
+import shutil
 import signal
 import stat
 import subprocess
@@ -25,6 +27,7 @@ from tempoftp.runs.provisioner import RunAbandoned, RunFailed, new_run_id
 from tempoftp.runs.request_file import RunRequest
 from tempoftp.settings import Settings
 from tempoftp.shares.audit_results import AuditRequest
+from tempoftp.shares.preview_results import PreviewItem, PreviewRequest
 
 pytestmark = pytest.mark.processes
 
@@ -296,3 +299,47 @@ def test_an_audit_of_an_unreachable_host_is_classified(
         provisioner.audit(AuditRequest(run_id=new_run_id(), ftp_host="nobody"), lambda: False)
     assert caught.value.error.error_class == "ftp_host_unreachable"
     wait_until_swept(ansible_settings)
+
+
+@pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is needed")
+def test_a_preview_is_measured_beside_what_stands_by(
+    ansible_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real playbook and module, on this machine as its own FTP host; a local source needs no ssh."""
+    (tmp_path / "data").mkdir(mode=0o755)
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a").write_bytes(b"12345")
+    variables = f"      ansible_connection: local\n      tempoftp_root: {tmp_path}/data\n      ansible_become: false\n"
+    inventory = tmp_path / "here.yml"
+    inventory.write_text(f"ftp_hosts:\n  hosts:\n    here:\n{variables}")
+    monkeypatch.setenv("TEMPOFTP_RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    provisioner = AnsibleProvisioner(
+        ansible_settings.model_copy(update={"ftp_hosts": ("here",), "inventory": inventory})
+    )
+    provisioner.sweep()
+    provisioner._prepare("here")
+    waiting = provisioner.reserve_run_id("here")
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    items = [
+        PreviewItem(
+            source=f"{user}@here:{path}",
+            source_root=None,
+            ssh_user=user,
+            ssh_key_file=None,
+            size_probe="rsync",
+            local=True,
+        )
+        for path in (source, f"{source}/{{{{ 7 }}}}")
+    ]
+    request = PreviewRequest(run_id=new_run_id(), ftp_host="here", time_limit=20, sources=items)
+    outcome = provisioner.preview(request, lambda: False)
+    assert outcome.run_id == request.run_id
+    measured, missing = outcome.sources
+    assert (measured.bytes, measured.files, measured.fits, measured.error) == (5, 1, True, None)
+    assert missing.error is not None and missing.error.error_class == "source_not_found"
+    assert "{{ 7 }}" in missing.error.message, "what a client wrote is no template"
+    assert outcome.host.space_available > 0
+    assert provisioner.reserve_run_id("here") == waiting, "what stands by for shares still does"
+    assert list((tmp_path / "data").iterdir()) == []
+    provisioner.close()

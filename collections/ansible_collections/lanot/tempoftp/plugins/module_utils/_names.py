@@ -18,7 +18,7 @@ from ._errors import InvalidValueError
 
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 # Words that stand in the same place as an id in a path of the API.
-RESERVED_IDS = frozenset({"auditoria", "expired", "user"})
+RESERVED_IDS = frozenset({"auditoria", "expired", "user", "vista_previa"})
 FTPUSER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}"
 _SSH_USER_PATTERN = r"[A-Za-z_][A-Za-z0-9_-]{0,31}"
 _HOST_PATTERN = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Optional
 from ._errors import InvalidValueError
 from ._manifest import Manifest
 from ._names import parse_ftpuser, parse_id, parse_source_root, relativize_path
-from ._ssh import check_file, resolve_source
+from ._ssh import SourceOptions, check_file, resolve_source
 
 STATES = ("present", "absent", "blocked")
 # Only of the sweep (_sweep.py): take it away if its time is up, else leave it.
@@ -130,19 +130,11 @@ def _check_wanted(wish: Wish, site: Site) -> Wish:
     if not wish.ftpuser or not wish.source:
         raise InvalidValueError(f"share {wish.id}: state {wish.state} needs ftpuser and source")
     parse_ftpuser(wish.ftpuser)
-    source = resolve_source(wish.source, wish.ssh_user)
-    if wish.source_root is not None:
-        wish = wish._replace(source_root=parse_source_root(wish.source_root))
-        relativize_path(source.path, wish.source_root or "/")
-        if wish.size_probe == "du":
-            raise InvalidValueError(
-                "size_probe du needs a shell on the source, which a source_root excludes: use rsync"
-            )
-    if wish.size_probe not in ("rsync", "du"):
-        raise InvalidValueError(f"size_probe {wish.size_probe!r} is refused: it is rsync or du")
-    _check_method(wish)
-    for name in ("ssh_key_file", "ssh_config_file", "ssh_known_hosts_file"):
-        check_file(getattr(wish, name) or "", name)
+    wish = wish._replace(source_root=check_source(wish))
+    if wish.method == "bind" and (wish.writable or wish.checksums):
+        raise InvalidValueError(
+            f"share {wish.id}: a bind is the source itself, so it can be neither writable nor have checksums; use copy"
+        )
     if wish.lifetime_days < 1:
         raise InvalidValueError(f"lifetime_days {wish.lifetime_days} is refused: at least one day")
     if wish.writable and site.writable_uid is None:
@@ -152,22 +144,40 @@ def _check_wanted(wish: Wish, site: Site) -> Wish:
     return wish
 
 
-def _check_method(wish: Wish) -> None:
-    if wish.method not in METHODS:
-        raise InvalidValueError(f"method {wish.method!r} is refused: it is one of {', '.join(METHODS)}")
-    if not wish.local and wish.method not in _REMOTE_METHODS:
+def check_source(options: SourceOptions) -> Optional[str]:
+    """Check what is said of a source and return its source_root; raise InvalidValueError for what cannot be."""
+    source = resolve_source(options.source, options.ssh_user)
+    source_root = None if options.source_root is None else parse_source_root(options.source_root)
+    if source_root is not None:
+        relativize_path(source.path, source_root)
+        if options.size_probe == "du":
+            raise InvalidValueError(
+                "size_probe du needs a shell on the source, which a source_root excludes: use rsync"
+            )
+    if options.size_probe not in ("rsync", "du"):
+        raise InvalidValueError(f"size_probe {options.size_probe!r} is refused: it is rsync or du")
+    _check_method(options)
+    check_file(options.ssh_key_file or "", "ssh_key_file")
+    check_file(options.ssh_config_file or "", "ssh_config_file")
+    check_file(options.ssh_known_hosts_file or "", "ssh_known_hosts_file")
+    return source_root
+
+
+def _check_method(options: SourceOptions) -> None:
+    method = options.method
+    if method not in METHODS:
+        raise InvalidValueError(f"method {method!r} is refused: it is one of {', '.join(METHODS)}")
+    if not options.local and method not in _REMOTE_METHODS:
         raise InvalidValueError(
-            f"method {wish.method} is refused for {wish.source}: it needs a source on the FTP host itself (local)"
+            f"method {method} is refused for {options.source}: it needs a source on the FTP host itself (local)"
         )
-    if wish.local and wish.method == "rsync":
-        raise InvalidValueError(f"method rsync is refused for {wish.source}: it is local; use auto or copy")
-    if wish.local and wish.size_probe != "rsync":
+    if options.local and method == "rsync":
         raise InvalidValueError(
-            f"size_probe {wish.size_probe} is refused for {wish.source}: it is local; use rsync"
+            f"method rsync is refused for {options.source}: it is local; use auto or copy"
         )
-    if wish.method == "bind" and (wish.writable or wish.checksums):
+    if options.local and options.size_probe != "rsync":
         raise InvalidValueError(
-            f"share {wish.id}: a bind is the source itself, so it can be neither writable nor have checksums; use copy"
+            f"size_probe {options.size_probe} is refused for {options.source}: it is local; use rsync"
         )
 
 

@@ -12,11 +12,10 @@ import re
 import shlex
 import time
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Protocol
 
 from ._errors import InvalidValueError
 from ._local import build_local_shell
-from ._manifest import Manifest
 from ._names import Source, parse_source, parse_ssh_user
 
 DEFAULT_CONFIG_FILE = "/etc/tempoftp/ssh_config"
@@ -44,6 +43,29 @@ _MASTER_WAIT = 2.0
 _socket_seen: dict[str, bool] = {}
 
 
+class SourceOptions(Protocol):
+    """What is said of a source: a manifest, or what somebody wants to know of one."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def source_root(self) -> Optional[str]: ...
+    @property
+    def ssh_user(self) -> str: ...
+    @property
+    def ssh_key_file(self) -> Optional[str]: ...
+    @property
+    def ssh_config_file(self) -> Optional[str]: ...
+    @property
+    def ssh_known_hosts_file(self) -> Optional[str]: ...
+    @property
+    def size_probe(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def local(self) -> bool: ...
+
+
 class Access(NamedTuple):
     """How one source host is reached. Absent files are empty strings."""
 
@@ -68,17 +90,17 @@ class Access(NamedTuple):
         return f"{SOCKET_DIRECTORY}/ssh-{self.digest}"
 
 
-def read_access(manifest: Manifest) -> Access:
-    """Return how the source of a share is reached; the host's default files count when they exist."""
-    source = resolve_source(manifest.source, manifest.ssh_user)
-    if manifest.local:
+def read_access(options: SourceOptions) -> Access:
+    """Return how the source is reached; the host's default files count when they exist."""
+    source = resolve_source(options.source, options.ssh_user)
+    if options.local:
         return Access(source, local=True)
     return Access(
         source,
-        check_file(manifest.ssh_key_file or "", "ssh_key_file"),
-        check_file(manifest.ssh_config_file or _existing(DEFAULT_CONFIG_FILE), "ssh_config_file"),
+        check_file(options.ssh_key_file or "", "ssh_key_file"),
+        check_file(options.ssh_config_file or _existing(DEFAULT_CONFIG_FILE), "ssh_config_file"),
         check_file(
-            manifest.ssh_known_hosts_file or _existing(DEFAULT_KNOWN_HOSTS_FILE), "ssh_known_hosts_file"
+            options.ssh_known_hosts_file or _existing(DEFAULT_KNOWN_HOSTS_FILE), "ssh_known_hosts_file"
         ),
     )
 

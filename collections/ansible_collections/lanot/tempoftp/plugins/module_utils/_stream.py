@@ -10,6 +10,7 @@ import os
 import selectors
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Optional
@@ -26,13 +27,23 @@ class Stream:
     With *partial* a line whose end has not come yet is given as well, and again with its end: rsync ends a line of
     its progress only when it writes the next one.
 
-    There is no time limit here: a copy takes what it takes, and ssh's keepalives end one whose peer is silent. Whoever
-    leaves the ``with`` block before the end kills the program and its children.
+    Without a *deadline* (of the monotonic clock) there is no time limit: a copy takes what it takes, and ssh's
+    keepalives end one whose peer is silent. Whoever leaves the ``with`` block before the end kills the program and its
+    children.
+    *threads*: the caller has some, so that nothing of its own may run between fork and exec.
     """
 
-    def __init__(self, argv: Sequence[str], take_line: Callable[[str], Any], partial: bool = False) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        take_line: Callable[[str], Any],
+        partial: bool = False,
+        deadline: Optional[float] = None,
+        threads: bool = False,
+    ) -> None:
         self.take_line = take_line
         self._partial = partial
+        self._deadline = deadline
         self._pending = b""
         self._errors = bytearray()
         self._ended = False
@@ -44,7 +55,8 @@ class Stream:
                 stderr=subprocess.PIPE,
                 env=build_environment(),
                 # a group of its own, so that rsync's two processes and its ssh are held and ended together
-                preexec_fn=os.setpgrp,  # noqa: PLW1509 - the copier has no threads; process_group= came with 3.11
+                preexec_fn=None if threads else os.setpgrp,  # noqa: PLW1509 - process_group= came with 3.11
+                start_new_session=threads,
             )
         except OSError as error:
             raise explain_start(argv[0], error) from None
@@ -66,14 +78,17 @@ class Stream:
         self._process.wait()
 
     def read(self) -> Optional[Ended]:
-        """Read to the program's end and say how it ended; None when *take_line* returned True before that."""
+        """Read to the program's end and say how it ended; None when *take_line* returned True or time was up before."""
         with selectors.DefaultSelector() as selector:
             for pipe in (self._process.stdout, self._process.stderr):
                 if pipe is not None:
                     selector.register(pipe, selectors.EVENT_READ)
             while selector.get_map():
+                left = None if self._deadline is None else self._deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return None
                 stop = False
-                for key, _events in selector.select():
+                for key, _events in selector.select(left):
                     chunk = os.read(key.fd, 65536)
                     if not chunk:
                         selector.unregister(key.fileobj)

@@ -1,0 +1,134 @@
+"""The preview's request and outcome files against the module and the playbook between them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.lanot.tempoftp.plugins.action import write_outcome
+from ansible_collections.lanot.tempoftp.plugins.module_utils import _source_run
+from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import InvalidValueError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._names import RESERVED_IDS as MODULES_RESERVED
+from ansible_collections.lanot.tempoftp.plugins.module_utils._source_probe import (
+    _EXPLANATIONS,
+    Measure,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._space import Disk, Need
+from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_share, tempoftp_source_info
+
+from tempoftp.api.preview_answers import PreviewAnswer
+from tempoftp.runs.ansible import PREVIEW_PLAYBOOK, _parse
+from tempoftp.shares.messages import PREVIEW_ERRORS, PREVIEW_SHORTAGES
+from tempoftp.shares.preview_results import (
+    HostRoom,
+    PreviewItem,
+    PreviewOutcome,
+    PreviewRequest,
+    SourceResult,
+)
+from tempoftp.shares.requests import RESERVED_IDS
+
+PROJECT = Path(__file__).resolve().parents[2]
+PLAYBOOK = PROJECT / "playbooks" / PREVIEW_PLAYBOOK
+RETURNED = yaml.safe_load(tempoftp_source_info.RETURN)
+ITEM = PreviewItem(
+    source="lanotadm@source1:/srv/datos/goes",
+    source_root="/srv/datos",
+    ssh_user="lanotadm",
+    ssh_key_file="/etc/tempoftp/ssh/source1-datos",
+    size_probe="rsync",
+)
+
+
+def read_tasks() -> dict[str, dict[str, Any]]:
+    (play,) = yaml.safe_load(PLAYBOOK.read_text())
+    return {task["name"]: task for entry in play["tasks"] for task in entry.get("block", [entry])}
+
+
+def dump(*items: PreviewItem) -> dict[str, Any]:
+    request = PreviewRequest(
+        run_id="r1", ftp_host="ftp1", time_limit=20, sources=list(items), requests=("a",)
+    )
+    content: dict[str, Any] = json.loads(request.write_json())
+    return content
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        ITEM,
+        ITEM.model_copy(update={"source_root": None, "ssh_key_file": None, "size_probe": "du"}),
+        ITEM.model_copy(update={"source_root": None, "local": True, "method": "bind"}),
+    ],
+)
+def test_an_item_is_what_the_module_takes(item: PreviewItem) -> None:
+    (sent,) = dump(item)["sources"]
+    checked = ArgumentSpecValidator(tempoftp_source_info.build_source_spec()).validate(sent)
+    assert checked.error_messages == []
+    assert {name: checked.validated_parameters[name] for name in sent} == sent
+    wish = _source_run.build_source_wish(checked.validated_parameters)
+    assert (wish.source, wish.local, wish.method) == (item.source, item.local, item.method)
+
+
+def test_the_options_of_a_source_are_those_of_a_share() -> None:
+    share, source = tempoftp_share.build_share_spec(), tempoftp_source_info.build_source_spec()
+    assert source == {name: share[name] for name in source}
+    assert set(source) == set(_source_run.SOURCE_OPTIONS) == set(_source_run.SourceWish._fields)
+
+
+def test_the_file_has_the_shape_of_the_contract() -> None:
+    content = dump(ITEM)
+    assert list(content) == ["schema", "run_id", "ftp_host", "time_limit", "sources"]
+    assert content["schema"] == 1
+
+
+def test_the_playbook_hands_on_what_is_asked_and_only_options_that_exist() -> None:
+    options = read_tasks()["Sources"]["lanot.tempoftp.tempoftp_source_info"]
+    assert set(options) <= set(tempoftp_source_info.build_argument_spec())
+    assert options["sources"] == "{{ preview_request.sources }}"
+    assert options["time_limit"] == "{{ preview_request.time_limit }}"
+
+
+def test_the_playbook_writes_the_outcome_that_is_read_and_shows_no_path() -> None:
+    tasks = read_tasks()
+    arguments = tasks["Outcome"]["lanot.tempoftp.write_outcome"]
+    assert set(arguments) <= write_outcome.ActionModule._VALID_ARGS
+    assert set(arguments["content"]) == {field.alias or n for n, field in PreviewOutcome.model_fields.items()}
+    assert all(task["no_log"] is True for task in tasks.values())
+
+
+def test_every_field_that_is_read_is_returned() -> None:
+    assert set(SourceResult.model_fields) <= set(RETURNED["sources"]["contains"])
+    assert set(HostRoom.model_fields) <= set(RETURNED["host"]["contains"])
+
+
+def test_what_the_module_says_can_be_read() -> None:
+    wish = _source_run.SourceWish(ITEM.source)
+    room = _source_run.Room(Disk(1000, 500, 0, 0), Need(0, 0), Need(0, 0))
+    results = [
+        _source_run.build_result(wish, Measure(True, 1, 1, 10), room),
+        _source_run.build_result(wish, Measure(False), room),
+        _source_run.build_refusal({"source": ITEM.source}, InvalidValueError("no")),
+    ]
+    for result in results:
+        assert set(result) == set(RETURNED["sources"]["contains"])
+    host = _source_run.describe_room(room)
+    assert set(host) == set(RETURNED["host"]["contains"])
+    content = {"schema": 1, "run_id": "r1", "sources": results, "host": host}
+    outcome = _parse(PreviewOutcome, json.dumps(content).encode())
+    assert [item.timed_out for item in outcome.sources] == [False, True, False]
+    assert outcome.host.inodes_available is None
+
+
+def test_every_class_of_a_preview_has_its_words() -> None:
+    assert set(_EXPLANATIONS) - {"copy_failed"} <= set(PREVIEW_ERRORS)
+    (annotation, _none) = get_args(PreviewAnswer.model_fields["falta"].annotation)
+    assert set(get_args(annotation)) == set(PREVIEW_SHORTAGES)
+
+
+def test_the_word_is_no_id_on_either_side() -> None:
+    assert "vista_previa" in RESERVED_IDS & MODULES_RESERVED

@@ -1,0 +1,78 @@
+"""`tempoftp preview`, against the running service, its worker included."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tempoftp.cli.exits import ServiceFailed
+from tempoftp.cli.preview import follow, print_preview
+
+pytestmark = pytest.mark.processes
+
+
+def test_size_and_space_are_shown(tempoftp: Any) -> None:
+    done = tempoftp("preview", "source1:/srv/datos/goes")
+    assert done.code == 0, done.err
+    shown = dict(line.split("  ", 1) for line in done.out.splitlines())
+    assert {key.strip() for key in shown} == {"ruta", "size", "space", "fits", "mensaje"}
+    assert "lanotadm@source1:/srv/datos/goes" in done.out
+    assert "files" in done.out and "yes" in done.out
+
+
+def test_json_is_the_answer_of_the_service(tempoftp: Any) -> None:
+    done = tempoftp("preview", "source1:/srv/datos/goes", "--json")
+    answer = json.loads(done.out)
+    assert (done.code, answer["estado"], answer["cabe"]) == (0, "lista", True)
+
+
+@pytest.mark.parametrize("name", ["enorme", "falla-source_not_found"])
+def test_what_cannot_be_shared_is_exit_1(tempoftp: Any, name: str) -> None:
+    done = tempoftp("preview", f"source1:/srv/datos/{name}")
+    assert done.code == 1
+    assert "mensaje" in done.out
+    assert f"source1:/srv/datos/{name}: " in done.err
+
+
+def test_what_may_not_be_asked_for_is_exit_4(tempoftp: Any) -> None:
+    assert tempoftp("preview", "source9:/srv/datos").code == 4
+    assert tempoftp("preview", "nonsense").code == 4
+
+
+def test_nobody_is_waited_for_without_end() -> None:
+    class Silent:
+        asked = 0
+
+        def get_preview(self, preview_id: str) -> dict[str, Any]:
+            self.asked += 1
+            return {"id": preview_id, "estado": "pendiente"}
+
+    silent, now = Silent(), [0.0]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    with pytest.raises(ServiceFailed, match="still not measured"):
+        follow(silent, {"id": "x", "estado": "pendiente"}, sleep, lambda: now[0])  # type: ignore[arg-type]
+    assert silent.asked > 100
+
+
+def test_what_was_not_counted_to_its_end_is_a_least(capsys: pytest.CaptureFixture[str]) -> None:
+    print_preview(
+        {
+            "ruta": "a@b:/c",
+            "bytes": 2048,
+            "archivos": 3,
+            "completa": False,
+            "cabe": None,
+            "espacio": {"total": 4096, "disponible": 1024},
+            "omitidos": {"total": 3, "lista": ["link -> /etc/passwd (unsafe link)"]},
+            "mensaje": "no se sabe",
+        }
+    )
+    shown = capsys.readouterr().out
+    assert "at least 2.0 KiB, 3 files" in shown
+    assert "not known" in shown
+    assert "link -> /etc/passwd" in shown and "and 2 more" in shown
