@@ -19,6 +19,11 @@ _TEXT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 _JSON = "%(levelname)s %(name)s %(message)s"
 _MEMBERS = {"levelname": "level", "name": "logger", "message": "event"}
 _PLAIN = re.compile(r"[^\s\"=]+")
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_QUOTED = re.compile(
+    r"Invalid request from ip=\S*: [A-Za-z -]+|Error handling request|Ignored premature client disconnection"
+)
+"""Beginnings of the HTTP server's own lines that go on with a piece of what the client sent."""
 _NOT_VALUES = (*RESERVED_ATTRS, REQUEST_ID)
 
 
@@ -29,7 +34,8 @@ class TextFormatter(logging.Formatter):
         """Return the line without a traceback."""
         values: dict[str, Any] = merge_record_extra(record, {}, _NOT_VALUES)
         shown = [super().formatMessage(record), *(f"{name}={_show(value)}" for name, value in values.items())]
-        return " ".join(shown)
+        # What another program said may stand in the event itself: it ends no line either.
+        return _BREAKS.sub(lambda found: found[0].encode("unicode_escape").decode(), " ".join(shown))
 
 
 def _show(value: Any) -> str:
@@ -57,7 +63,10 @@ def build_log_config(
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"request_id": {"()": request_filter}},
+        "filters": {
+            "request_id": {"()": request_filter},
+            "unquoted": {"()": "tempoftp.logs.UnquotedFilter"},
+        },
         "formatters": {"line": formatters[log_format]},
         "handlers": {
             "line": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}
@@ -67,7 +76,12 @@ def build_log_config(
             "alembic": {"level": "WARNING"},
             # Whoever wants less in the journal wants to know still who asked for what.
             "tempoftp.api.measuring": {"level": "INFO"},
-            "gunicorn.error": {"level": level, "handlers": ["line"], "propagate": False},
+            "gunicorn.error": {
+                "level": level,
+                "handlers": ["line"],
+                "filters": ["unquoted"],
+                "propagate": False,
+            },
             # Its access line has the path as it came: ours has the route, since a path may hold a signed link.
             "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
         },
@@ -81,4 +95,18 @@ class NoRequestFilter(logging.Filter):
         """Give the record the mark of no request, unless it says itself whose it is."""
         if not hasattr(record, REQUEST_ID):
             record.request_id = "-"
+        return True
+
+
+class UnquotedFilter(logging.Filter):
+    """For the HTTP server's own lines: they repeat nothing of a request.
+
+    A line or header that it cannot read may be a link's address or an `Authorization` that lost its colon.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Leave of the record what happened, and from where."""
+        found = _QUOTED.match(record.getMessage())
+        if found is not None:
+            record.msg, record.args = found[0], ()
         return True

@@ -32,7 +32,7 @@ def configure() -> Iterator[None]:
     root.setLevel(before[0])
     root.handlers = before[1]
     for name in ("gunicorn.error", "gunicorn.access", "alembic", "tempoftp.api.measuring"):
-        logging.getLogger(name).handlers = []
+        logging.getLogger(name).handlers, logging.getLogger(name).filters = [], []
         logging.getLogger(name).setLevel(logging.NOTSET)
         logging.getLogger(name).propagate = True
 
@@ -62,6 +62,49 @@ def test_a_value_cannot_forge_a_line(configure, capsys: pytest.CaptureFixture[st
     logging.getLogger("a").info("event", extra={"task": 'x\n2026-01-01 INFO a "false" run=r2'})
     (line,) = capsys.readouterr().err.splitlines()
     assert "\\n2026-01-01" in line
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("end", ["\n", "\r", "\x85", "\u2028"])
+def test_an_event_with_the_words_of_another_program_is_one_line(
+    configure, capsys: pytest.CaptureFixture[str], log_format: str, end: str
+) -> None:
+    configure(log_format)
+    logging.getLogger("a").warning(
+        "run failed: %s", f"x{end}2026-01-01 INFO a [-] run ends", extra={"b": end}
+    )
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
+    if log_format == "text":
+        assert end not in text.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (
+            "Invalid request from ip=::1: Invalid HTTP request line: 'GET /enlace/secreto'",
+            "Invalid request from ip=::1: Invalid HTTP request line",
+        ),
+        (
+            "Invalid request from ip=10.0.0.1: Invalid HTTP Header: 'Authorization Bearer secreto'",
+            "Invalid request from ip=10.0.0.1: Invalid HTTP Header",
+        ),
+        ("Error handling request GET /enlace/secreto", "Error handling request"),
+        (
+            "Ignored premature client disconnection. No more data after: b'GET /enlace/secreto'",
+            "Ignored premature client disconnection",
+        ),
+    ],
+)
+def test_the_servers_own_lines_repeat_nothing_of_a_request(
+    configure, capsys: pytest.CaptureFixture[str], said: str, kept: str
+) -> None:
+    configure("text")
+    logging.getLogger("gunicorn.error").warning("%s", said)
+    line = capsys.readouterr().err
+    assert line.rstrip().endswith(kept)
+    assert "secreto" not in line
 
 
 def test_json_is_one_object_a_line_also_with_a_traceback(

@@ -100,6 +100,28 @@ def test_what_is_not_http_does_not_harm_it(http, service) -> None:
     assert http.get("/").status_code == 200
 
 
+def test_what_it_cannot_read_is_not_repeated_in_the_log(http, service) -> None:
+    address = ("127.0.0.1", int(service.url.rsplit(":", 1)[1]))
+    secret = "cadena-que-nadie-debe-leer"
+    for raw in (
+        f"GET /enlace/{secret} HTTP\r\n\r\n",
+        f"GET / HTTP/1.1\r\nAuthorization Bearer {secret}\r\n\r\n",
+        f"GET /enlace/{secret} HTTP/1.1\r\nHost: aqu",
+    ):
+        with socket.create_connection(address, timeout=10) as sock:
+            sock.sendall(raw.encode())
+            sock.shutdown(socket.SHUT_WR)
+            while sock.recv(4096):
+                pass
+    assert http.get("/").status_code == 200
+    log = service.state_dir.parent / "log"
+    deadline = time.monotonic() + 10
+    while log.read_text().count("Invalid request from ip=127.0.0.1") < 2:
+        assert time.monotonic() < deadline, "the refusals themselves are logged"
+        time.sleep(0.1)
+    assert secret not in log.read_text()
+
+
 def test_a_deletion_that_waits_does_not_hold_up_others(tempoftp, http, service) -> None:
     ids = [f"alavez_{number}" for number in range(6)]
     for share_id in ids:
