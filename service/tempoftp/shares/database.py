@@ -101,11 +101,14 @@ def make_database_file(path: Path) -> None:
 
 def _create_engine(url: str) -> Engine:
     parsed = make_url(url)
+    # The values of a statement are tokens, hashes and e-mails: an error that shows it goes into a journal.
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, isolation_level="READ COMMITTED")
+        return create_engine(
+            parsed, pool_pre_ping=True, isolation_level="READ COMMITTED", hide_parameters=True
+        )
     if parsed.database and parsed.database != ":memory:":
         make_database_file(Path(parsed.database))
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

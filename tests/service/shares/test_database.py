@@ -80,3 +80,10 @@ def test_names_compare_byte_by_byte(database: Database) -> None:
 def test_the_clock_is_the_databases(database: Database) -> None:
     with database.read() as session:
         assert abs((database_now(session) - utc_now()).total_seconds()) < 5
+
+
+def test_an_error_does_not_show_the_values_of_its_statement(database: Database) -> None:
+    with pytest.raises(StatementError) as failed, database.read() as session:
+        session.execute(text("SELECT nothing FROM nowhere WHERE token = :token"), {"token": "no-es-para-ver"})
+    assert "nowhere" in str(failed.value)
+    assert "no-es-para-ver" not in str(failed.value)
