@@ -30,10 +30,11 @@ from tempoftp.shares.notice_deliveries import (
     give_up_orphans,
     is_anything_unspread,
     mark_failed,
+    mark_outdated,
     mark_sent,
     spread_notices,
 )
-from tempoftp.shares.notices import find_expiring, note_expiring
+from tempoftp.shares.notices import find_expiring, is_current, note_expiring
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +142,11 @@ class Notifier:
         if claimed is None:
             return False
         notice = claimed.notice
+        if self._is_outdated(name, notice):
+            with self._database.write() as session:
+                mark_outdated(session, claimed)
+            logger.info("notice is outdated and not sent", extra=_describe(notice, name))
+            return True
         try:
             self._senders[name].send(self._build_message(notice))
         except SQLAlchemyError:
@@ -157,6 +163,12 @@ class Notifier:
             mark_sent(session, claimed)
         logger.info("notice sent", extra=_describe(notice, name))
         return True
+
+    def _is_outdated(self, name: str, notice: Notice) -> bool:
+        if not self._senders[name].channel.only_current:
+            return False
+        with self._database.read() as session:
+            return not is_current(session, notice)
 
     def _build_message(self, notice: Notice) -> Message:
         with self._database.read() as session:

@@ -19,7 +19,13 @@ from tempoftp.shares.models import Notice, NoticeDelivery
 from tempoftp.shares.notices import Kind
 from tempoftp.shares.steps import plan_backoff
 
-PENDING, SENT, REFUSED, GIVEN_UP = DELIVERY_STATES = ("pending", "sent", "refused", "given_up")
+PENDING, SENT, OUTDATED, REFUSED, GIVEN_UP = DELIVERY_STATES = (
+    "pending",
+    "sent",
+    "outdated",
+    "refused",
+    "given_up",
+)
 RETRY_SECONDS = 5.0
 RETRY_SECONDS_MOST = 600.0
 SPREAD_LIMIT = 200
@@ -32,10 +38,11 @@ TOLD_HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A way to tell people: its name, and of what it tells."""
+    """A way to tell people: its name, of what it tells, and whether of what is over by then too."""
 
     name: str
     kinds: frozenset[Kind]
+    only_current: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,15 @@ def mark_sent(session: Session, claimed: ClaimedDelivery) -> bool:
         return False
     _end(delivery, SENT, database_now(session))
     delivery.error = None
+    return True
+
+
+def mark_outdated(session: Session, claimed: ClaimedDelivery) -> bool:
+    """Write down that a delivery is not made, since what it tells is over; False when the lease is another's."""
+    delivery = _find_own(session, claimed)
+    if delivery is None:
+        return False
+    _end(delivery, OUTDATED, database_now(session))
     return True
 
 

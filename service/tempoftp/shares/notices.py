@@ -20,7 +20,7 @@ from tempoftp.shares.database import database_now
 from tempoftp.shares.downloads import find_downloads
 from tempoftp.shares.messages import STATE_MESSAGES
 from tempoftp.shares.models import Downloads, HistoryEntry, Notice, Share, utc_now
-from tempoftp.shares.states import State
+from tempoftp.shares.states import DELIVERED, State
 from tempoftp.shares.times import write_time
 from tempoftp.shares.wishes import is_lifetime_pending
 
@@ -99,6 +99,19 @@ def note_expiring(session: Session, settings: Settings) -> list[str]:
             continue  # another worker wrote the same just now
         noted.append(share.id)
     return noted
+
+
+def is_current(session: Session, notice: Notice) -> bool:
+    """Whether what a notice tells still is so: what waited for a day may long be over."""
+    share = session.get(Share, notice.share_id)
+    if share is None or share.asked_generation != notice.generation:
+        return False
+    if notice.kind == Kind.LISTO:
+        return share.state in DELIVERED
+    if notice.kind == Kind.POR_VENCER:
+        is_its_end = share.expires is not None and notice.occasion == _name_end(share)
+        return is_its_end and share.state == State.LISTO and share.expires > database_now(session)
+    return _KINDS.get(State(share.state)) == notice.kind
 
 
 def _is_past_half(share: Share) -> bool:

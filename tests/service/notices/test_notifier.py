@@ -217,3 +217,26 @@ def test_a_notice_that_cannot_be_made_stands_in_nobodys_way(
         wait_for(lambda: ("correo", "sent") in read_states())
     assert mailbox.mails[0]["Subject"] == "Listo: p2"
     assert ("correo", "pending") in read_states()
+
+
+def test_a_mail_does_not_tell_of_what_is_over(
+    start_mailbox, start_receiver, with_mail, database: Database, make_ready, read_states, tmp_path
+) -> None:
+    """A mail server that was away for hours: who reads "ready" of what was deleted meanwhile is misled."""
+    mailbox, receiver = start_mailbox(), start_receiver()
+    file = tmp_path / "webhooks.yml"
+    file.write_text(yaml.safe_dump({"webhooks": [{"name": "portal", "url": receiver.url, "secret": SECRET}]}))
+    file.chmod(0o600)
+    make_ready("p1", "p2")
+    with database.write() as session:
+        transition(session, session.get_one(Share, "p1"), State.ELIMINANDO, reason="test", author="test")
+    with notifying(with_mail(mailbox, webhooks_file=file), database) as notifier:
+        notifier.look()
+        wait_for(lambda: "pending" not in [state for _, state in read_states()])
+    assert sorted(read_states()) == [
+        ("correo", "outdated"),
+        ("correo", "sent"),
+        ("portal", "sent"),
+        ("portal", "sent"),
+    ]
+    assert [mail["Subject"] for mail in mailbox.mails] == ["Listo: p2"]

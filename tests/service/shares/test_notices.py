@@ -14,7 +14,7 @@ from tempoftp.settings import Settings
 from tempoftp.shares.accept import accept_request
 from tempoftp.shares.database import Database
 from tempoftp.shares.models import Downloads, Notice, Share, utc_now
-from tempoftp.shares.notices import Kind, find_expiring, note_expiring
+from tempoftp.shares.notices import Kind, find_expiring, is_current, note_expiring
 from tempoftp.shares.requests import ShareRequest
 from tempoftp.shares.restore import find_path
 from tempoftp.shares.retry import request_retry
@@ -246,3 +246,67 @@ class TestReminders:
             monkeypatch.setattr("tempoftp.shares.notices.find_expiring", lambda *_: seen)
             assert remind() == []
         assert list_kinds(read_notices()) == ["listo", "por_vencer"]
+
+
+class TestCurrent:
+    """Whether what a notice tells still is so."""
+
+    @pytest.fixture
+    def is_told(self, database: Database) -> Callable[[], list[str]]:
+        def tell() -> list[str]:
+            with database.read() as session:
+                notices = session.scalars(select(Notice).order_by(Notice.number))
+                return [notice.kind for notice in notices if is_current(session, notice)]
+
+        return tell
+
+    @pytest.mark.usefixtures("desk")
+    def test_ready_until_it_ends(self, move, is_told) -> None:
+        move(State.LISTO)
+        assert is_told() == ["listo"]
+        move(State.BLOQUEADO)
+        assert is_told() == ["listo"]
+        move(State.EXPIRANDO)
+        assert is_told() == []
+        move(State.EXPIRADO)
+        assert is_told() == ["expirado"]
+
+    @pytest.mark.usefixtures("desk")
+    def test_nothing_of_a_deleted_share(self, move, is_told) -> None:
+        move(State.LISTO, State.ELIMINANDO)
+        assert is_told() == []
+
+    @pytest.mark.usefixtures("desk")
+    def test_a_failure_until_it_is_tried_again(
+        self, database: Database, settings: Settings, move, is_told
+    ) -> None:
+        move(State.ERROR)
+        assert is_told() == ["error"]
+        with database.write() as session:
+            request_retry(session, settings, "p1", author="test", request_id="r")
+        assert is_told() == []
+
+    def test_nothing_of_an_id_that_was_asked_for_anew(
+        self, desk: Any, database: Database, settings: Settings, move, is_told
+    ) -> None:
+        desk.make_ready()
+        move(State.EXPIRANDO, State.EXPIRADO)
+        request = ShareRequest(usuario="otra@dominio", id="p1", ruta="source1:/srv/datos/b", vigencia=3)
+        with database.write() as session:
+            accept_request(session, settings, request, "tester", "r2")
+        assert is_told() == []
+
+    def test_an_end_until_it_is_moved_or_there(
+        self, desk: Any, database: Database, settings: Settings, is_told
+    ) -> None:
+        share = desk.make_ready()
+        with time_machine.travel(share.expires - timedelta(hours=5), tick=False) as clock:
+            with database.write() as session:
+                note_expiring(session, settings)
+            assert is_told() == ["listo", "por_vencer"]
+            clock.shift(timedelta(hours=5))
+            assert is_told() == ["listo"]
+            clock.shift(timedelta(hours=-5))
+            with database.write() as session:
+                session.get_one(Share, "p1").expires += timedelta(days=2)
+            assert is_told() == ["listo"]
