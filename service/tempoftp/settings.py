@@ -276,6 +276,11 @@ class Settings(BaseSettings):
         description="Address that the mails come from: `tempoftp@example.org` or `Name <tempoftp@example.org>`. "
         "Required with a mail server.",
     )
+    operator_email: str | None = Field(
+        default=None,
+        description="Address that is told by mail when a recipient asks for more days; for several people the "
+        "address of a list. Default: nobody is.",
+    )
     webhooks_file: Path | None = Field(
         default=None,
         description="YAML file with the addresses that are told of notices over HTTP, each with its secret. "
@@ -402,6 +407,13 @@ class Settings(BaseSettings):
             parse_sender(value)
         return value
 
+    @field_validator("operator_email")
+    @classmethod
+    def _check_operator(cls, value: str | None) -> str | None:
+        if value is not None and parse_sender(value) != ("", value):
+            raise ValueError("must look like datos@example.org")
+        return value
+
     @field_validator("bind")
     @classmethod
     def _check_address(cls, value: str) -> str:
@@ -438,6 +450,8 @@ class Settings(BaseSettings):
     def _check_mail(self) -> Self:
         if self.smtp_host is not None and self.smtp_from is None:
             raise ValueError("TEMPOFTP_SMTP_HOST needs TEMPOFTP_SMTP_FROM")
+        if self.operator_email is not None and self.smtp_host is None:
+            raise ValueError("TEMPOFTP_OPERATOR_EMAIL needs TEMPOFTP_SMTP_HOST")
         if (self.smtp_user is None) != (self.smtp_password is None):
             raise ValueError("TEMPOFTP_SMTP_USER and TEMPOFTP_SMTP_PASSWORD go together")
         if self.smtp_user is not None and self.smtp_tls == "none" and not _is_loopback(self.smtp_host or ""):

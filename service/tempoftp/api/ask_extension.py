@@ -12,6 +12,7 @@ from tempoftp.api.context import get_context
 from tempoftp.api.get_link import Extension
 from tempoftp.api.link_path import LinkPath
 from tempoftp.api.problems import document_refusals
+from tempoftp.api.request_id import get_request_id
 from tempoftp.api.routes import LINK_ROUTE, links
 from tempoftp.shares.extensions import ask_extension as ask
 from tempoftp.shares.extensions import describe_extension
@@ -48,6 +49,14 @@ def ask_extension(path: LinkPath, body: ExtensionBody) -> Response:
     context = get_context()
     with context.write() as session:
         share = find_linked_share(session, context.settings, path.token)
-        request = ask(session, context.settings, share, body.dias, body.motivo, author=RECIPIENT)
+        request = ask(
+            session,
+            context.settings,
+            share,
+            body.dias,
+            body.motivo,
+            author=RECIPIENT,
+            request_id=get_request_id(),
+        )
         response: Response = jsonify({"id": share.id, "prorroga": describe_extension(request)})
     return response

@@ -1,4 +1,4 @@
-"""Mails to requesters: built with the standard library's message class, which refuses whatever would forge a header."""
+"""Mails: built with the standard library's message class, which refuses whatever would forge a header."""
 
 from __future__ import annotations
 
@@ -15,27 +15,33 @@ from tempoftp.notices.sending import Message, RecipientRefused, SendFailed, clea
 from tempoftp.notices.texts import write_mail
 from tempoftp.settings import Settings, parse_sender
 from tempoftp.shares.notice_deliveries import Channel
-from tempoftp.shares.notices import Kind
+from tempoftp.shares.notices import FOR_OPERATORS, Kind
 
-MAIL_CHANNEL = "correo"
+MAIL_CHANNEL, OPERATOR_CHANNEL = MAIL_CHANNELS = ("correo", "correo_operador")
 PERMANENT = 500
 NEVER_IN_ADDRESS = frozenset(' <>()[],;:"\\')
 """What the service takes for an e-mail has none of these; here they would make several of one."""
 
 
 class Mailer:
-    """The mail server of the settings."""
+    """The mail server of the settings; with `to` it tells that operator, else the requesters."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, to: str | None = None) -> None:
         assert settings.smtp_host is not None  # noqa: S101 - who makes one has looked
         self._settings = settings
         self._host = settings.smtp_host
+        self._to = to
+        name, kinds = (
+            (MAIL_CHANNEL, frozenset(Kind) - FOR_OPERATORS)
+            if to is None
+            else (OPERATOR_CHANNEL, FOR_OPERATORS)
+        )
         # A person who reads "ready" of what is gone is misled; a program with a webhook keeps the history.
-        self.channel = Channel(MAIL_CHANNEL, frozenset(Kind), only_current=True)
+        self.channel = Channel(name, kinds, only_current=True)
 
     def send(self, message: Message) -> None:
         """Send one mail. Raises SendFailed, or RecipientRefused when the server knows no such mailbox."""
-        mail = build_mail(self._settings, message)
+        mail = build_mail(self._settings, message, self._to or message.email)
         limit = self._settings.notice_timeout_seconds
         server = self._prepare()
         # Where the class knows its socket only after it has connected: it is looked for anew each time.
@@ -81,14 +87,14 @@ class Mailer:
         return ssl.create_default_context(cafile=None if ca is None else str(ca))
 
 
-def build_mail(settings: Settings, message: Message) -> EmailMessage:
+def build_mail(settings: Settings, message: Message, to: str) -> EmailMessage:
     """Return a notice as a mail, text and HTML. Raises SendFailed for an address that no mail can go to."""
     name, sender = parse_sender(settings.smtp_from or "")
     text = write_mail(message, settings.notice_language)
     mail = EmailMessage(policy=SMTP)
     try:
         mail["From"] = Address(name, addr_spec=sender)
-        mail["To"] = _build_address(message.email)
+        mail["To"] = _build_address(to)
         mail["Subject"] = text.subject
     except (ValueError, IndexError) as error:
         raise RecipientRefused(f"no mail can be addressed so: {clean(error)}") from None

@@ -34,11 +34,12 @@ from tempoftp.shares.notice_deliveries import (
     mark_sent,
     spread_notices,
 )
-from tempoftp.shares.notices import find_expiring, is_current, note_expiring
+from tempoftp.shares.notices import FOR_OPERATORS, find_expiring, is_current, note_expiring
 
 logger = logging.getLogger(__name__)
 
 REMIND_SECONDS = 30.0
+DECISION_PATH = "/portal/prorrogas"
 LEASE_MARGIN_SECONDS = 60.0
 """A lease outlives the time limit of a sending by this: name look-ups have none of their own."""
 
@@ -46,6 +47,8 @@ LEASE_MARGIN_SECONDS = 60.0
 def build_senders(settings: Settings) -> list[Sender]:
     """Return the channels of these settings. Raises SettingsError."""
     senders: list[Sender] = [Mailer(settings)] if settings.smtp_host is not None else []
+    if settings.operator_email is not None:
+        senders.append(Mailer(settings, to=settings.operator_email))
     for entry in read_webhooks(settings):
         senders.append(Webhook(entry, timeout_seconds=settings.notice_timeout_seconds))
     return senders
@@ -171,11 +174,19 @@ class Notifier:
             return not is_current(session, notice)
 
     def _build_message(self, notice: Notice) -> Message:
+        link = self._name_decision() if notice.kind in FOR_OPERATORS else self._make_link(notice)
+        return Message(notice.uid, notice.kind, notice.at, notice.email, notice.data, link)
+
+    def _make_link(self, notice: Notice) -> str | None:
         with self._database.read() as session:
             share = session.get_one(Share, notice.share_id)
             is_same = share.asked_generation == notice.generation and share.email == notice.email
-            link = make_link(self._settings, share) if is_same and is_link_alive(share) else None
-        return Message(notice.uid, notice.kind, notice.at, notice.email, notice.data, link)
+            return make_link(self._settings, share) if is_same and is_link_alive(share) else None
+
+    def _name_decision(self) -> str | None:
+        """Return where an operator who signs in decides; never the recipient's own link."""
+        public = self._settings.public_url
+        return None if public is None else f"{public}{DECISION_PATH}"
 
     def _note_failure(self, name: str, claimed: ClaimedDelivery, error: SendFailed) -> None:
         refused = isinstance(error, RecipientRefused)

@@ -25,7 +25,10 @@ class RecipientRefused(SendFailed):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One notice as it is sent. `link` is the recipient's, None where it opens nothing any more."""
+    """One notice as it is sent. `link` leads to the recipient's page, None where that opens nothing any more.
+
+    Of what operators are told it leads to their page, and opens nothing by itself.
+    """
 
     uid: str
     kind: str

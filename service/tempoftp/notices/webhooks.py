@@ -27,7 +27,7 @@ from pydantic import (
     field_validator,
 )
 
-from tempoftp.notices.mail import MAIL_CHANNEL
+from tempoftp.notices.mail import MAIL_CHANNELS
 from tempoftp.notices.sending import Message, SendFailed, clean, cut_after
 from tempoftp.settings import Settings, SettingsError
 from tempoftp.shares.notice_deliveries import Channel
@@ -55,8 +55,8 @@ class WebhookEntry(BaseModel):
     @field_validator("name")
     @classmethod
     def _refuse_mail(cls, value: str) -> str:
-        if value == MAIL_CHANNEL:
-            raise ValueError(f"{MAIL_CHANNEL} is what mails are called")
+        if value in MAIL_CHANNELS:
+            raise ValueError(f"{value} is what mails are called")
         return value
 
     @field_validator("url")

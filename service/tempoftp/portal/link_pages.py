@@ -106,7 +106,15 @@ def ask_more_days(token: str) -> Response | tuple[str, int]:
         with context.write() as session:
             share = find_linked_share(session, context.settings, token)
             reason = typed["motivo"][:REASON_LENGTH] or None
-            ask_extension(session, context.settings, share, int(days), reason, author=RECIPIENT)
+            ask_extension(
+                session,
+                context.settings,
+                share,
+                int(days),
+                reason,
+                author=RECIPIENT,
+                request_id=get_request_id(),
+            )
     except InvalidRequest as error:
         return _show(token, error=say(error.detail), typed=typed), 422
     flash(gettext("Se pidieron más días. La respuesta aparecerá en esta página."))

@@ -16,6 +16,7 @@ from tempoftp.shares.database import database_now
 from tempoftp.shares.errors import ExtensionNotFound, IllegalTransition, InvalidRequest
 from tempoftp.shares.lifetime import request_lifetime
 from tempoftp.shares.models import ExtensionRequest, Share
+from tempoftp.shares.notices import note_extension
 from tempoftp.shares.states import DELIVERED, ON_ITS_WAY, record_change
 from tempoftp.shares.times import write_time
 from tempoftp.shares.views import find_share
@@ -33,25 +34,37 @@ class Decision(enum.StrEnum):
 
 
 def ask_extension(
-    session: Session, settings: Settings, share: Share, days: int, reason: str | None, *, author: str
+    session: Session,
+    settings: Settings,
+    share: Share,
+    days: int,
+    reason: str | None,
+    *,
+    author: str,
+    request_id: str,
 ) -> ExtensionRequest:
-    """Write down that a share's recipient wants so many days more, inside a write transaction.
+    """Write down that a share's recipient wants so many days more, inside a write transaction; operators are told.
 
     Raises IllegalTransition for a share that is over or has failed, InvalidRequest for more than it may have.
     """
+    _lock(session, share)
     if share.state not in EXTENSIBLE:
         raise IllegalTransition(f"la solicitud está en {share.state}; ya no se le pueden dar más días")
     _check_days(settings, share, days)
     now = database_now(session)
     request = _find_pending(session, share)
+    is_new = request is None
     if request is None:
         request = ExtensionRequest(
             share_id=share.id, generation=share.asked_generation, state=Decision.PENDING, days=days
         )
         session.add(request)
     request.days, request.reason, request.asked_at = days, reason, now
+    share.request_id = request_id
     record_change(session, share, reason=f"{days} more days asked for", author=author)
     session.flush()
+    if is_new:
+        note_extension(session, share, request.number, describe_extension(request))
     return request
 
 
@@ -96,6 +109,7 @@ def grant_extension(
     Raises ShareNotFound, ExtensionNotFound, and what `request_lifetime` raises.
     """
     share = find_share(session, share_id, None)
+    _lock(session, share)
     request = _get_pending(session, share)
     days = request.days if days is None else days
     _check_days(settings, share, days)
@@ -111,6 +125,7 @@ def refuse_extension(
 ) -> Share:
     """Leave a share its days; `answer` is told to who asked. Raises ShareNotFound, ExtensionNotFound."""
     share = find_share(session, share_id, None)
+    _lock(session, share)
     request = _get_pending(session, share)
     _decide(session, request, Decision.REFUSED, author, answer)
     share.request_id = request_id
@@ -136,6 +151,11 @@ def describe_extension(request: ExtensionRequest) -> dict[str, Any]:
         "decidida": write_time(request.decided_at),
         "respuesta": request.answer,
     }
+
+
+def _lock(session: Session, share: Share) -> None:
+    """Have the share's present row to ourselves: what two ask or decide at once they do one after the other."""
+    session.refresh(share, with_for_update=True)
 
 
 def _check_days(settings: Settings, share: Share, days: int) -> None:

@@ -295,7 +295,7 @@ class Notice(Base):
     """`asked_generation` of the share: whose share it was then."""
     kind: Mapped[str] = mapped_column(String(16))
     occasion: Mapped[str] = mapped_column(identifier(40))
-    """What tells two of one kind apart: a retry's generation, an end. With it each is written once."""
+    """What tells two of one kind apart: a retry's generation, an end, a request. With it each is written once."""
     email: Mapped[str] = mapped_column(identifier(254))
     data: Mapped[dict[str, Any]] = mapped_column(JSON)
     """The share as it was then, as it goes over the wire; nothing of it is secret."""

@@ -19,8 +19,8 @@ from tempoftp.settings import Settings
 from tempoftp.shares.database import database_now
 from tempoftp.shares.downloads import find_downloads
 from tempoftp.shares.messages import STATE_MESSAGES
-from tempoftp.shares.models import Downloads, HistoryEntry, Notice, Share, utc_now
-from tempoftp.shares.states import DELIVERED, State
+from tempoftp.shares.models import Downloads, ExtensionRequest, HistoryEntry, Notice, Share, utc_now
+from tempoftp.shares.states import DELIVERED, ON_ITS_WAY, State
 from tempoftp.shares.times import write_time
 from tempoftp.shares.wishes import is_lifetime_pending
 
@@ -32,8 +32,11 @@ class Kind(enum.StrEnum):
     POR_VENCER = "por_vencer"
     EXPIRADO = "expirado"
     ERROR = "error"
+    PRORROGA = "prorroga"
 
 
+FOR_OPERATORS = frozenset({Kind.PRORROGA})
+"""Kinds that the requester is not told of: they ask operators for something."""
 _KINDS = {State.LISTO: Kind.LISTO, State.EXPIRADO: Kind.EXPIRADO, State.ERROR: Kind.ERROR}
 
 
@@ -53,6 +56,16 @@ def note_state(session: Session, share: Share) -> None:
     occasion = str(begun or share.asked_generation)
     if not _is_noted(session, share, kind, occasion):
         session.add(_build_notice(session, share, kind, occasion))
+
+
+def note_extension(session: Session, share: Share, number: int, asked: dict[str, Any]) -> None:
+    """Write the notice for operators that a recipient wants more days; `number` and `asked` are the request's.
+
+    Once for each request: who changes what waits tells nobody anew.
+    """
+    notice = _build_notice(session, share, Kind.PRORROGA, str(number))
+    notice.data |= {"prorroga": asked}
+    session.add(notice)
 
 
 def find_expiring(session: Session, settings: Settings) -> list[Share]:
@@ -109,8 +122,13 @@ def is_current(session: Session, notice: Notice) -> bool:
     if notice.kind == Kind.LISTO:
         return share.state in DELIVERED
     if notice.kind == Kind.POR_VENCER:
-        is_its_end = share.expires is not None and notice.occasion == _name_end(share)
-        return is_its_end and share.state == State.LISTO and share.expires > database_now(session)
+        if share.state != State.LISTO or share.expires is None:
+            return False
+        return notice.occasion == _name_end(share) and share.expires > database_now(session)
+    if notice.kind == Kind.PRORROGA:
+        request = session.get(ExtensionRequest, int(notice.occasion))
+        is_waiting = request is not None and request.decided_at is None
+        return is_waiting and share.state in ON_ITS_WAY | DELIVERED
     return _KINDS.get(State(share.state)) == notice.kind
 
 

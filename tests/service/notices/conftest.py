@@ -210,7 +210,10 @@ def build_message() -> Callable[..., Message]:
             "bytes": 146228096,
             "archivos": 35,
             "descargas": None,
-        } | data
+        }
+        if kind == "prorroga":
+            share["prorroga"] = {"dias": 7, "motivo": "sigo bajando"}
+        share |= data
         at = datetime.datetime(2026, 11, 23, 15, 6, 9, tzinfo=datetime.UTC)
         return Message("0123456789abcdef0123456789abcdef", kind, at, share["email"], share, link)
 

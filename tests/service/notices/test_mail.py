@@ -16,12 +16,14 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from tempoftp.notices.mail import Mailer, build_mail
+from tempoftp.notices.notifier import build_senders
 from tempoftp.notices.sending import RecipientRefused, SendFailed
 from tempoftp.notices.texts import write_mail
 from tempoftp.settings import Settings, SettingsError, load_settings
 from tempoftp.shares.notices import Kind
 
 LINK = "https://datos.example.org/enlace/abc.def"
+TO = "alguien@dominio.mx"
 MAIL = {"smtp_host": "localhost", "smtp_from": "Datos <d@x.mx>"}
 MANY = settings_of_hypothesis(
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -93,7 +95,33 @@ def test_every_kind_has_words_in_every_language(
 
 def test_the_words_differ_by_kind_and_language(build_message) -> None:
     texts = {write_mail(build_message(kind), language).plain for kind in Kind for language in ("es", "en")}
-    assert len(texts) == 8
+    assert len(texts) == 2 * len(Kind)
+
+
+def test_an_operator_is_told_who_wants_more_days(start_mailbox, with_mail, build_message) -> None:
+    mailbox = start_mailbox()
+    settings = with_mail(mailbox, operator_email="guardia@x.mx")
+    page = "https://datos.example.org/portal/prorrogas"
+    reason = "falta la mitad\r\nhttps://otra.example <b>"
+    message = build_message("prorroga", page, prorroga={"dias": 7, "motivo": reason})
+    Mailer(settings, to=settings.operator_email).send(message)
+    (envelope,), (mail,) = mailbox.envelopes, mailbox.mails
+    assert envelope.rcpt_tos == ["guardia@x.mx"]
+    assert (mail["To"], mail["Subject"]) == ("guardia@x.mx", "Piden más días: p1")
+    plain = mail.get_body(("plain",)).get_content()
+    for word in ("7 día(s) más", "alguien@dominio.mx", "2026-11-26 15:06 UTC", page):
+        assert word in plain
+    assert "falta la mitad https://otra.example <b>" in plain.splitlines(), "what was written is one line"
+    assert "<b>" not in mail.get_body(("html",)).get_content()
+
+
+def test_requesters_and_operators_are_told_of_different_things(settings: Settings) -> None:
+    with_both = settings.model_copy(update=MAIL | {"operator_email": "guardia@x.mx"})
+    requesters, operators = build_senders(with_both)
+    assert requesters.channel.kinds | operators.channel.kinds == set(Kind)
+    assert requesters.channel.kinds & operators.channel.kinds == set()
+    assert operators.channel.kinds == {Kind.PRORROGA}
+    assert len(build_senders(settings.model_copy(update=MAIL))) == 1
 
 
 def test_english_is_sent_when_it_is_set(start_mailbox, with_mail, build_message) -> None:
@@ -108,10 +136,10 @@ def test_english_is_sent_when_it_is_set(start_mailbox, with_mail, build_message)
 def test_nothing_that_was_sent_to_us_makes_a_header_or_a_tag(
     mail_settings: Settings, build_message, share_id: str, source: str, words: str
 ) -> None:
-    honest = build_mail(mail_settings, build_message("error"))
+    honest = build_mail(mail_settings, build_message("error"), TO)
     message = build_message("error", id=share_id, ruta=f"{source}<b>", mensaje=f"{words}<script>")
     try:
-        mail = build_mail(mail_settings, message)
+        mail = build_mail(mail_settings, message, TO)
     except SendFailed:
         return
     read = message_from_bytes(mail.as_bytes(), policy=default)
@@ -128,13 +156,13 @@ def test_nothing_that_was_sent_to_us_makes_a_header_or_a_tag(
 )
 def test_an_address_that_is_none_gets_no_mail(mail_settings: Settings, build_message, email: str) -> None:
     with pytest.raises(RecipientRefused):
-        build_mail(mail_settings, build_message(email=email))
+        build_mail(mail_settings, build_message(), email)
 
 
 def test_a_subject_that_would_begin_a_header_is_cut_at_its_line(
     mail_settings: Settings, build_message
 ) -> None:
-    mail = build_mail(mail_settings, build_message(id="p1\r\nBcc: victima@dominio"))
+    mail = build_mail(mail_settings, build_message(id="p1\r\nBcc: victima@dominio"), TO)
     assert "Bcc" not in mail
     assert mail["Subject"] == "Listo: p1"
 
@@ -258,6 +286,10 @@ class TestServers:
         ({**MAIL, "smtp_user": "u"}, "go together"),
         ({**MAIL, "smtp_host": "mx", "smtp_tls": "none", "smtp_user": "u", "smtp_password": "p"}, "in clear"),
         ({**MAIL, "notice_language": "fr"}, "NOTICE_LANGUAGE"),
+        ({"operator_email": "guardia@x.mx"}, "needs TEMPOFTP_SMTP_HOST"),
+        ({**MAIL, "operator_email": "Guardia <guardia@x.mx>"}, "OPERATOR_EMAIL"),
+        ({**MAIL, "operator_email": "a@b\nBcc: c@d"}, "OPERATOR_EMAIL"),
+        ({**MAIL, "operator_email": "a@b, c@d"}, "OPERATOR_EMAIL"),
         ({"public_url": "datos.example.org"}, "PUBLIC_URL"),
         ({"public_url": "https://datos.example.org/?a=b"}, "PUBLIC_URL"),
     ],

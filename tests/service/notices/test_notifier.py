@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -12,14 +13,17 @@ import pytest
 import yaml
 from sqlalchemy import select
 
-from tempoftp.notices.notifier import Notifier, build_senders
+from tempoftp.api.app import create_app
+from tempoftp.notices.notifier import DECISION_PATH, Notifier, build_senders
 from tempoftp.notices.sending import Message, SendFailed
 from tempoftp.settings import Settings
 from tempoftp.shares.database import Database
+from tempoftp.shares.extensions import ask_extension, grant_extension, refuse_extension
 from tempoftp.shares.links import find_linked_share
-from tempoftp.shares.models import NoticeDelivery, Share, utc_now
+from tempoftp.shares.models import Notice, NoticeDelivery, Share, utc_now
 from tempoftp.shares.notice_deliveries import Channel
 from tempoftp.shares.notices import Kind
+from tempoftp.shares.recipients import RECIPIENT
 from tempoftp.shares.states import State, transition
 
 SECRET = "no-es-un-secreto-de-verdad"
@@ -217,6 +221,82 @@ def test_a_notice_that_cannot_be_made_stands_in_nobodys_way(
         wait_for(lambda: ("correo", "sent") in read_states())
     assert mailbox.mails[0]["Subject"] == "Listo: p2"
     assert ("correo", "pending") in read_states()
+
+
+@pytest.fixture
+def ask_days(settings: Settings, database: Database) -> Callable[[int], None]:
+    def ask(days: int) -> None:
+        with database.write() as session:
+            share = session.get_one(Share, "p1")
+            ask_extension(session, settings, share, days, "sigo", author=RECIPIENT, request_id="r")
+
+    return ask
+
+
+def test_operators_are_told_who_wants_more_days(
+    start_mailbox, start_receiver, with_mail, database: Database, make_ready, read_states, ask_days, tmp_path
+) -> None:
+    mailbox, receiver = start_mailbox(), start_receiver()
+    file = tmp_path / "webhooks.yml"
+    entry = {"name": "portal", "url": receiver.url, "secret": SECRET, "kinds": ["prorroga"]}
+    file.write_text(yaml.safe_dump({"webhooks": [entry]}))
+    file.chmod(0o600)
+    settings = with_mail(
+        mailbox,
+        webhooks_file=file,
+        operator_email="guardia@x.mx",
+        public_url="https://datos.example.org/ftp",
+    )
+    make_ready("p1")
+    ask_days(7)
+    ask_days(9)  # changes what waits: nobody is told a second time
+    with notifying(settings, database) as notifier:
+        assert notifier.channels == ("correo", "correo_operador", "portal")
+        notifier.look()
+        wait_for(lambda: [state for _, state in read_states()] == ["sent"] * 3)
+    (mail,) = [mail for mail in mailbox.mails if mail["To"] == "guardia@x.mx"]
+    assert mail["Subject"] == "Piden más días: p1"
+    text = mail.as_string()
+    assert "https://datos.example.org/ftp/portal/prorrogas" in text
+    assert "/enlace/" not in text, "the recipient's link is the recipient's"
+    ((_path, _headers, body),) = receiver.calls
+    told = json.loads(body)
+    assert (told["tipo"], told["solicitud"]["id"]) == ("prorroga", "p1")
+    assert told["solicitud"]["prorroga"]["dias"] == 7
+    assert "/enlace/" not in body.decode()
+
+
+def test_the_page_that_operators_are_led_to_is_there(settings: Settings) -> None:
+    app = create_app(settings)
+    assert DECISION_PATH in {rule.rule for rule in app.url_map.iter_rules()}
+    app.extensions["tempoftp"].database.close()
+
+
+@pytest.mark.parametrize("decide", [grant_extension, refuse_extension])
+def test_what_was_decided_meanwhile_is_not_mailed(
+    start_mailbox,
+    with_mail,
+    database: Database,
+    settings: Settings,
+    make_ready,
+    read_states,
+    ask_days,
+    decide,
+) -> None:
+    mailbox = start_mailbox()
+    make_ready("p1")
+    ask_days(7)
+    with database.write() as session:
+        if decide is grant_extension:
+            grant_extension(session, settings, "p1", None, author="jefa", request_id="r")
+        else:
+            refuse_extension(session, "p1", None, author="jefa", request_id="r")
+    with notifying(with_mail(mailbox, operator_email="guardia@x.mx"), database) as notifier:
+        notifier.look()
+        wait_for(lambda: ("correo_operador", "outdated") in read_states())
+    ask_days(2)  # after a decision it is another request
+    with database.read() as session:
+        assert len(session.scalars(select(Notice).where(Notice.kind == Kind.PRORROGA)).all()) == 2
 
 
 def test_a_mail_does_not_tell_of_what_is_over(

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from tempoftp.notices.sending import SendFailed
 from tempoftp.notices.webhooks import Webhook, WebhookEntry, read_webhooks
 from tempoftp.settings import Settings, SettingsError
+from tempoftp.shares.notices import Kind
 
 SECRET = "no-es-un-secreto-de-verdad"
 PAGE = Path(__file__).parents[3] / "docs" / "notices.md"
@@ -165,6 +166,7 @@ def test_no_proxy_of_the_environment_is_asked(start_receiver, build_message, mon
         {"url": "https://host/\r\nX: y"},
         {"secret": "corto"},
         {"name": "correo"},
+        {"name": "correo_operador"},
         {"name": "Con Espacio"},
         {"kinds": ["otro"]},
         {"unknown": 1},
@@ -197,7 +199,7 @@ class TestFile:
         (one, two) = read_webhooks(
             write({"webhooks": [self.ENTRY, self.ENTRY | {"name": "dos", "kinds": ["error"]}]})
         )
-        assert (one.name, len(one.kinds)) == ("portal", 4)
+        assert (one.name, one.kinds) == ("portal", set(Kind))
         assert two.kinds == {"error"}
         assert SECRET not in repr(one)
 

@@ -22,7 +22,7 @@ def want(context) -> Any:
     def write(share_id: str, days: int = 7, reason: str | None = None) -> None:
         with context.write() as session:
             share = session.get_one(Share, share_id)
-            ask_extension(session, context.settings, share, days, reason, author="recipient")
+            ask_extension(session, context.settings, share, days, reason, author="recipient", request_id="r")
 
     return write
 

@@ -168,7 +168,7 @@ class TestMoreDays:
         def ask(days: int, reason: str | None = None) -> None:
             with database.write() as session:
                 share = session.get_one(Share, "p1")
-                ask_extension(session, settings, share, days, reason, author=RECIPIENT)
+                ask_extension(session, settings, share, days, reason, author=RECIPIENT, request_id="pide-1")
 
         return ask
 
@@ -184,13 +184,17 @@ class TestMoreDays:
         with database.write() as session:
             grant_extension(session, settings, "p1", days, author="jefa", request_id="r")
 
-    def test_it_waits_for_an_operator(self, desk: Any, ask, read_list) -> None:
+    def test_it_waits_for_an_operator(self, desk: Any, ask, read_list, database: Database) -> None:
         desk.make_ready()
         ask(7, "sigo bajando")
         (entry,) = read_list()
         assert (entry["id"], entry["dias"], entry["motivo"]) == ("p1", 7, "sigo bajando")
         assert (entry["estado"], entry["vigencia"]) == ("pendiente", 3)
         assert desk.share().lifetime_days == 3
+        with database.read() as session:
+            last = session.scalars(select(HistoryEntry).order_by(HistoryEntry.number.desc())).first()
+        assert last is not None
+        assert (last.author, last.request_id) == (RECIPIENT, "pide-1")
 
     def test_granted_the_share_is_wanted_longer(
         self, desk: Any, ask, read_list, database: Database, settings: Settings
