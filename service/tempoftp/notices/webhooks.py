@@ -65,8 +65,11 @@ class WebhookEntry(BaseModel):
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must begin with https:// or http:// and have a host")
-        if parts.username is not None or parts.fragment or not value.isascii() or not value.isprintable():
-            raise ValueError("may have neither a login, a fragment nor other letters than ASCII")
+        if parts.port == 0:  # itself it refuses what is no number, or none of a port
+            raise ValueError("has no port 0")
+        is_plain = value.isascii() and value.isprintable() and " " not in value
+        if parts.username is not None or parts.fragment or not is_plain:
+            raise ValueError("may have neither a login, a fragment, blanks nor other letters than ASCII")
         return value
 
 
