@@ -232,7 +232,7 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         default=None,
         description="Address of the service as recipients reach it (`https://datos.example.org`): what links in mails "
-        "begin with. Default: mails have no link.",
+        "begin with; `http://` only with `TEMPOFTP_PLAIN_HTTP`. Default: mails have no link.",
     )
     link_days: int = Field(
         default=90,
@@ -443,6 +443,16 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"TEMPOFTP_BIND={self.bind} is no loopback address: give TEMPOFTP_TLS_CERTIFICATE and "
                 "TEMPOFTP_TLS_KEY; or TEMPOFTP_TRUSTED_PROXIES=1 for a proxy that speaks TLS; or TEMPOFTP_PLAIN_HTTP=1"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_links(self) -> Self:
+        parts = urlsplit(self.public_url or "https:")
+        if parts.scheme == "http" and not self.plain_http and not _is_loopback(parts.hostname or ""):
+            raise ValueError(
+                "TEMPOFTP_PUBLIC_URL must begin with https://: who reads a link on its way can log in with it; or "
+                "TEMPOFTP_PLAIN_HTTP=1 says that the network may read along"
             )
         return self
 

@@ -278,6 +278,19 @@ class TestServers:
 
 
 @pytest.mark.parametrize(
+    "values",
+    [
+        {"public_url": "https://datos.example.org"},
+        {"public_url": "http://127.0.0.1:9043"},
+        {"public_url": "http://datos.example.org", "plain_http": True},
+    ],
+)
+def test_links_may_begin_so(settings: Settings, values: dict[str, object]) -> None:
+    loaded = load_settings(encryption_key=settings.encryption_key, simulacro=True, **values)
+    assert loaded.public_url == values["public_url"]
+
+
+@pytest.mark.parametrize(
     ("values", "words"),
     [
         ({"smtp_host": "mx"}, "SMTP_FROM"),
@@ -290,6 +303,7 @@ class TestServers:
         ({**MAIL, "operator_email": "Guardia <guardia@x.mx>"}, "OPERATOR_EMAIL"),
         ({**MAIL, "operator_email": "a@b\nBcc: c@d"}, "OPERATOR_EMAIL"),
         ({**MAIL, "operator_email": "a@b, c@d"}, "OPERATOR_EMAIL"),
+        ({"public_url": "http://datos.example.org"}, "must begin with https://"),
         ({"public_url": "datos.example.org"}, "PUBLIC_URL"),
         ({"public_url": "https://datos.example.org/?a=b"}, "PUBLIC_URL"),
     ],
