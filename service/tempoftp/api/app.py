@@ -104,14 +104,18 @@ def create_app(settings: Settings) -> Flask:
     init_rate_limits(app, settings)
     init_access(app)
     init_body_limit(app, settings.max_body_bytes)
-    app.after_request(_forbid_caching)
+    app.after_request(_protect)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
     init_portal(app, settings)
     return app
 
 
-def _forbid_caching(response: Response) -> Response:
+def _protect(response: Response) -> Response:
     # Answers carry credentials and states that change by the second.
     response.headers.setdefault("Cache-Control", "no-store")
+    # A log or a message with somebody else's words in it is no page and no script, whatever it looks like.
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    # What is asked for may be named by a link or hold somebody's id.
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
     return response
