@@ -75,7 +75,12 @@ class Mailer:
             server.starttls(context=self._build_context())
         if self._settings.smtp_user is not None and self._settings.smtp_password is not None:
             server.login(self._settings.smtp_user, self._settings.smtp_password.get_secret_value())
-        server.send_message(mail)
+        try:
+            server.send_message(mail)
+        except smtplib.SMTPNotSupportedError as error:
+            raise RecipientRefused(
+                f"the mail server knows no such letters in an address: {clean(error)}"
+            ) from None
         # It has it. How it takes our leave changes nothing.
         try:
             server.quit()

@@ -175,6 +175,13 @@ def test_other_letters_in_an_address(start_mailbox, with_mail, build_message, em
     assert recipient == email.replace("año.mx", "xn--ao-zja.mx")
 
 
+def test_letters_that_the_server_does_not_know_are_no_problem_of_the_system(
+    start_mailbox, with_mail, build_message
+) -> None:
+    with pytest.raises(RecipientRefused, match="letters"):
+        Mailer(with_mail(start_mailbox(enable_SMTPUTF8=False))).send(build_message(email="ñandú@dominio.mx"))
+
+
 class TestServers:
     """TLS, logins, and servers that refuse, hang or are away."""
 
