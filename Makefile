@@ -12,7 +12,7 @@ LAB := $(BIN)/python molecule/shared/lab
 COLLECTION := collections/ansible_collections/lanot/tempoftp
 
 # What the lab's hosts, the demo and the tests need of the machine itself.
-APT_PACKAGES := mmdebstrap systemd-container iptables iproute2 openssh-client rsync procps lftp curl \
+APT_PACKAGES := mmdebstrap systemd-container iptables iproute2 openssh-client rsync procps lftp curl wget openssl \
 	python3-venv mariadb-server-core btrfs-progs
 
 # What drives a browser: the browser itself, and letters to draw.
@@ -40,7 +40,8 @@ venv: $(VENV)/.complete ## Create .venv with the locked dependencies
 
 $(VENV)/.complete: requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tempoftp needs Python 3.11 or newer; set PYTHON=…")'
-	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { $(MAKE) --no-print-directory system && $(PYTHON) -m venv --clear $(VENV); }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(MAKE) --no-print-directory system
+	@$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -91,7 +92,7 @@ simulation: venv ## Six months of use by a clock that jumps, and a long random w
 	WALK_EXAMPLES=100 $(BIN)/python -m pytest -q -n 2 --timeout 1800 tests/service/walk
 
 .PHONY: browser
-browser: venv ## The portal in a real Chromium, with axe; of TEMPOFTP_URL and TEMPOFTP_TOKEN when set, else simulated
+browser: system venv ## The portal in a real Chromium, with axe, on the lab; on another service when TEMPOFTP_URL names it
 	@$(call install,$(BROWSER_PACKAGES))
 	$(BIN)/python -m pytest -q -m browser tests/browser
 
@@ -119,15 +120,16 @@ molecule: system venv ## Molecule scenarios on real hosts
 	$(BIN)/python molecule/shared/run_scenarios.py default single_host existing_host life_cycle reboot
 
 .PHONY: e2e
-e2e: system venv ## End to end on the lab: requests, copies, accounts, ways of delivery, FTPS downloads
-	$(BIN)/python -m pytest -q -m lab tests --ignore=tests/faults
+e2e: system venv ## End to end on the lab: requests, copies, ways of delivery, FTPS downloads, a browser, some faults
+	@$(call install,$(BROWSER_PACKAGES))
+	$(BIN)/python -m pytest -q -m lab tests
 
 .PHONY: faults
 faults: system venv ## Every fault in every state on real hosts, and a table of what became of each (about an hour)
-	$(BIN)/python -m pytest -q -m faults tests/faults
+	TEMPOFTP_STAGE_NET=faults $(BIN)/python -m pytest -q -m faults tests/faults
 
 .PHONY: test
-test: system venv check unit processes browser molecule e2e ## Everything CI runs: check, unit, processes, a browser, Molecule, then the tests on real hosts
+test: system venv check unit processes molecule e2e ## Everything CI runs: check, unit, processes, Molecule, then the tests on real hosts
 
 .PHONY: bench
 bench: system venv ## Ratios against bare commands, measured alternately on the lab

@@ -1,6 +1,9 @@
-"""A real Chromium at the portal: of the service that TEMPOFTP_URL and TEMPOFTP_TOKEN name, else of a simulated one.
+"""A real Chromium at the portal of a real service.
 
-TEMPOFTP_DEMO_SOURCE is what is asked for (`host:/path`, below a root of the sources file).
+* TEMPOFTP_URL and TEMPOFTP_TOKEN name it when they are set; TEMPOFTP_DEMO_SOURCE is what is asked for then
+  (`host:/path`, below a root of the sources file). `var/demo.env` has all three.
+* TEMPOFTP_SIMULACRO=1: a service with simulated FTP hosts, for a quick look at the pages.
+* Else: the service beside the lab's hosts, which are brought up.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parent))
-from portal import Place
+from portal import NAMED, SIMULATED, Place
+from stage import Stage
 
 _CLI = runpy.run_path(str(Path(__file__).parents[1] / "service" / "cli" / "conftest.py"))
 service, make_environ = _CLI["service"], _CLI["make_environ"]
@@ -28,23 +32,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            if not NAMED and not SIMULATED:
+                item.add_marker(pytest.mark.lab)
 
 
 @pytest.fixture(scope="session")
 def place(request: pytest.FixtureRequest) -> Place:
     """Where the portal is, who signs in and what is asked for."""
-    if "TEMPOFTP_URL" in os.environ:
+    if NAMED:
         return Place(
             os.environ["TEMPOFTP_URL"].rstrip("/"),
             os.environ["TEMPOFTP_TOKEN"],
             os.environ["TEMPOFTP_DEMO_SOURCE"].rpartition("@")[2],
-            simulated=False,
         )
-    running = request.getfixturevalue("service")
-    return Place(running.url, running.environ["TEMPOFTP_TOKEN"], SIMULATED_SOURCE, simulated=True)
+    if SIMULATED:
+        running = request.getfixturevalue("service")
+        return Place(running.url, running.environ["TEMPOFTP_TOKEN"], SIMULATED_SOURCE, simulated=True)
+    stage: Stage = request.getfixturevalue("stage")
+    source = stage.make_tree("navegador", files=12)
+    return Place(stage.control.url, stage.control.token, f"source1:{source}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert program is not None, "there is no Chromium: make browser installs it"

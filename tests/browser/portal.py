@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import ftplib
+import os
 import re
 import secrets
+from contextlib import closing
 from dataclasses import dataclass
 
+import httpx
+from ftps import log_in, read_tree
 from playwright.sync_api import Page, expect
 
 READY_MILLISECONDS = 120_000
+NAMED = "TEMPOFTP_URL" in os.environ
+"""Whether a service that runs already is looked at."""
+SIMULATED = not NAMED and os.environ.get("TEMPOFTP_SIMULACRO") == "1"
+"""Whether its FTP hosts are simulated."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +27,27 @@ class Place:
     url: str
     token: str
     source: str
-    simulated: bool
+    simulated: bool = False
+    """Whether there is no FTP server to log in to."""
+
+
+def fetch_files(place: Place, share_id: str, password: str) -> dict[str, str] | None:
+    """Log in to the share's FTP server and fetch all of it: `{path: sha256}`, None when it lets nobody in.
+
+    Address and account are the API's; a simulated service has no server, and nothing is fetched.
+    """
+    share = httpx.get(
+        f"{place.url}/tmpftp/{share_id}",
+        headers={"Authorization": f"Bearer {place.token}"},
+        trust_env=False,
+        timeout=20,
+    ).json()
+    try:
+        client = log_in(share["servidor"]["host"], share["usuario"], password)
+    except ftplib.error_perm:
+        return None
+    with closing(client):
+        return read_tree(client, f"/{share_id}")
 
 
 def new_id() -> str:

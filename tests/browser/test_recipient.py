@@ -11,6 +11,7 @@ from portal import (
     Place,
     ask,
     delete,
+    fetch_files,
     make_link,
     new_id,
     reload_until,
@@ -44,6 +45,8 @@ def test_from_the_link_to_more_days(make_page, place: Place, locale: str) -> Non
     assert len(password) == 20
     expect(recipient.locator("#lineas-titulo")).to_have_text(words["lines"])
     assert recipient.content().count(password) == 1
+    if not place.simulated:
+        assert fetch_files(place, share_id, password)
 
     recipient.goto(link)
     recipient.locator("#dias").fill("4")
@@ -61,7 +64,10 @@ def test_from_the_link_to_more_days(make_page, place: Place, locale: str) -> Non
     recipient.locator("main form .buttons button").click()
     wait_until(recipient, "listo")
     expect(recipient.locator("[data-moving='0']")).to_be_visible(timeout=READY_MILLISECONDS)
-    assert reveal_password(recipient) != password
+    fresh = reveal_password(recipient)
+    assert fresh != password
+    if not place.simulated:
+        assert fetch_files(place, share_id, fresh)
 
     operator.goto(f"/portal/solicitudes/{share_id}/enlaces")
     operator.locator("main form .buttons button").click()

@@ -12,6 +12,7 @@ from portal import (
     change,
     confirm,
     delete,
+    fetch_files,
     new_id,
     preview,
     reload_until,
@@ -40,6 +41,8 @@ def test_from_signing_in_to_deleting(make_page, place: Place, locale: str) -> No
     expect(page.get_by_role("button", name=words["copied"]).first).to_be_visible()
     expect(page.locator("#linea-lftp")).to_contain_text("lftp -u ftp_navegador_")
     assert page.content().count(password) == 1
+    if not place.simulated:
+        assert fetch_files(place, share_id, password)
 
     change(page, share_id, "vigencia")
     page.locator("#vigencia").fill("9")
@@ -51,6 +54,8 @@ def test_from_signing_in_to_deleting(make_page, place: Place, locale: str) -> No
     page.locator("#razon").fill("prueba")
     confirm(page)
     wait_until(page, "bloqueado")
+    if not place.simulated:
+        assert fetch_files(place, share_id, password) is None
     change(page, share_id, "desbloquear")
     confirm(page)
     wait_until(page, "listo")
@@ -59,7 +64,11 @@ def test_from_signing_in_to_deleting(make_page, place: Place, locale: str) -> No
     confirm(page)
     wait_until(page, "listo")
     expect(page.locator("[data-moving='0']")).to_be_visible()
-    assert reveal_password(page) != password
+    fresh = reveal_password(page)
+    assert fresh != password
+    if not place.simulated:
+        assert fetch_files(place, share_id, password) is None
+        assert fetch_files(place, share_id, fresh)
 
     delete(page, share_id)
     expect(page.locator("p.notice")).to_contain_text(words["gone"])
@@ -71,8 +80,11 @@ def test_without_javascript_everything_works(make_page, place: Place) -> None:
     sign_in(page, place)
     ask(page, place, share_id)
     reload_until(page, "listo")
-    assert len(reveal_password(page)) == 20
+    password = reveal_password(page)
+    assert len(password) == 20
     assert page.get_by_role("button", name="Copiar").count() == 0  # what needs a script is not offered
+    if not place.simulated:
+        assert fetch_files(place, share_id, password)
     delete(page, share_id)
     expect(page.locator("p.notice")).to_contain_text("Se pidió eliminar")
 

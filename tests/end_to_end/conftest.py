@@ -1,24 +1,12 @@
-"""Real hosts for the end-to-end tests: brought up once, taken down at the end whatever happened."""
+"""A client of the stage's API for the end-to-end tests."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from api_client import ApiClient
 from stage import Stage
-
-
-@pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
-    """The lab's test net with `site.yml` applied and a control host beside it (KEEP_LAB=1 leaves it up)."""
-    with Stage("test", subnet="10.117.2", port=19043).stand("TEMPOFTP_TRANSFERS_SECONDS=5\n") as stage:
-        yield stage
 
 
 @pytest.fixture

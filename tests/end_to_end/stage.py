@@ -59,6 +59,20 @@ class Stage:
                 self.control.stop()
                 self.lab("down")
 
+    @contextmanager
+    def with_settings(self, lines: str) -> Iterator[None]:
+        """The service started again with more lines in its environment file, and at the end as it was before."""
+        before = self.control.env_file.read_text()
+        self.control.stop()
+        try:
+            self.control.env_file.write_text(before + lines)
+            self.control.start()
+            yield
+        finally:
+            self.control.stop()
+            self.control.env_file.write_text(before)
+            self.control.start()
+
     # -- hosts --------------------------------------------------------------------------------------------------
 
     def lab(self, *arguments: str, timeout: float = LAB_TIMEOUT) -> str:

@@ -87,14 +87,8 @@ def watch_processes(runs: Path) -> Iterator[Processes]:
 @pytest.fixture
 def talkative(stage: Stage) -> Iterator[None]:
     """The service as talkative as it can be made."""
-    before = stage.control.env_file.read_text()
-    stage.control.stop()
-    stage.control.env_file.write_text(before + "TEMPOFTP_LOG_LEVEL=DEBUG\n")
-    stage.control.start()
-    yield
-    stage.control.stop()
-    stage.control.env_file.write_text(before)
-    stage.control.start()
+    with stage.with_settings("TEMPOFTP_LOG_LEVEL=DEBUG\n"):
+        yield
 
 
 def read_key_body(stage: Stage, path: str) -> str:

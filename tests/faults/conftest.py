@@ -1,16 +1,13 @@
-"""One pair of hosts for the whole table, and the table of what became of each cell at the end."""
+"""The ground that all cells stand on, and the table of what became of each of them at the end."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "end_to_end"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from bring import STATES
@@ -18,28 +15,17 @@ from ground import Ground
 from matrix import FAULTS, Cell
 from stage import Stage
 
-# Nobody need wait as long as in production: for a dead worker's lease, nor for an answer while the host is paused.
-SETTINGS = "TEMPOFTP_LEASE_SECONDS=10\nTEMPOFTP_HEARTBEAT_SECONDS=3\nTEMPOFTP_DELETION_WAIT_SECONDS=1\n"
-NETS: dict[str, dict[str, Any]] = {
-    "faults": {"subnet": "10.117.5", "port": 19045},
-    "test": {"subnet": "10.117.2", "port": 19043},
-}
 OUTCOMES = pytest.StashKey[dict[tuple[str, str], str]]()
 
 
 @pytest.fixture(scope="session")
-def ground() -> Iterator[Ground]:
-    """A net with `site.yml` applied and a control host (KEEP_LAB=1 leaves it up, and uses it).
-
-    TEMPOFTP_FAULTS_NET=test takes the net of the end-to-end tests.
-    """
-    net = os.environ.get("TEMPOFTP_FAULTS_NET", "faults")
-    with Stage(net, **NETS[net]).stand(SETTINGS) as stage:
-        ground = Ground(stage)
-        ground.prepare()
-        yield ground
-        ground.api.delete_all()
-        ground.api.http.close()
+def ground(stage: Stage) -> Iterator[Ground]:
+    """What cells need of the stage, whoever else uses it."""
+    ground = Ground(stage)
+    ground.prepare()
+    yield ground
+    ground.api.delete_all()
+    ground.api.http.close()
 
 
 def pytest_configure(config: pytest.Config) -> None:

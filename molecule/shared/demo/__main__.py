@@ -23,7 +23,8 @@ from control.control import PROJECT
 NET = "demo"
 BIN = Path(sys.executable).parent
 LAB = [sys.executable, str(PROJECT / "molecule/shared/lab"), "--net", NET]
-SOURCE = "/srv/datos/ejemplo"
+ROOT = "/srv/datos"
+SOURCE = f"{ROOT}/ejemplo"
 RUTA = f"lanotadm@source1:{SOURCE}"
 REQUESTER = "alguien@dominio.example"
 SHARE_ID = "proyecto_real_1"
@@ -176,6 +177,8 @@ def main() -> int:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
         return 1
     step(f"Done: {files} files fetched over FTPS are equal to the source, byte for byte")
+    print(f"Portal     {control.url}/portal/   sign in with this token: {control.token}")
+    print(f"           then ask for more (New request: source1:{ROOT}, path {SOURCE.removeprefix(ROOT + '/')}/goes16)")
     print(f"API        {control.url}/tmpftp/{SHARE_ID}   (settings for a client: var/demo.env)")
     print("lftp       " + shlex.join(build_lftp_line(share, password, f"mirror {SHARE_ID}; quit")))
     print("A host     make lab-ssh HOST=ftp1")

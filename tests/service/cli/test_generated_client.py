@@ -1,78 +1,36 @@
-"""A client that a generator makes of `/openapi.json`, and of nothing else, takes a share from the request to ready."""
+"""A client that a generator makes of `/openapi.json` has all there is; the lab's tests take a share with it."""
 
 from __future__ import annotations
 
-import importlib
-import json
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import httpx
 import pytest
+from generated_client import GeneratedClient
 
 pytestmark = pytest.mark.processes
 
-PACKAGE = "cliente_generado"
-
 
 @pytest.fixture(scope="module")
-def client_package(service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """Generate the client from the document of the running service."""
-    folder = tmp_path_factory.mktemp("generated")
-    document = folder / "openapi.json"
-    document.write_bytes(httpx.get(f"{service.url}/openapi.json", trust_env=False).content)
-    options = folder / "options.json"
-    options.write_text(json.dumps({"post_hooks": []}))
-    done = subprocess.run(
-        [
-            *(
-                sys.executable,
-                "-m",
-                "openapi_python_client",
-                "generate",
-                "--meta",
-                "none",
-                "--fail-on-warning",
-            ),
-            *("--path", str(document), "--config", str(options), "--output-path", str(folder / PACKAGE)),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    sys.path.insert(0, str(folder))
-    yield importlib.import_module(PACKAGE)
-    sys.path.remove(str(folder))
-
-
-def load(name: str) -> Any:
-    return importlib.import_module(f"{PACKAGE}.{name}")
+def generated(service, tmp_path_factory: pytest.TempPathFactory) -> GeneratedClient:
+    return GeneratedClient(service.url, tmp_path_factory.mktemp("generated"))
 
 
 @pytest.fixture
-def client(client_package: ModuleType, service) -> Iterator[Any]:
-    token = service.environ["TEMPOFTP_TOKEN"]
-    with client_package.AuthenticatedClient(base_url=service.url, token=token) as client:
+def client(generated: GeneratedClient, service) -> Iterator[Any]:
+    with generated.sign_in(service.environ["TEMPOFTP_TOKEN"]) as client:
         yield client
 
 
-def test_every_module_of_it_can_be_imported(client_package: ModuleType) -> None:
-    root = Path(str(client_package.__file__)).parent
-    names = [".".join(path.relative_to(root).with_suffix("").parts) for path in root.rglob("*.py")]
+def test_every_module_of_it_can_be_imported(generated: GeneratedClient) -> None:
+    names = generated.list_modules()
     assert len(names) > 40
     for name in names:
-        load(name.removesuffix(".__init__")) if name != "__init__" else None
+        generated.load(name)
 
 
-def test_from_the_request_to_ready_and_gone(client: Any) -> None:
-    models = load("models")
+def test_from_the_request_to_ready_and_gone(generated: GeneratedClient, client: Any) -> None:
+    load, models = generated.load, generated.load("models")
     body = models.ShareRequest(
         usuario="generado@dominio", id="generado_1", ruta="source1:/srv/datos/tarda-1", vigencia=3
     )
@@ -80,12 +38,9 @@ def test_from_the_request_to_ready_and_gone(client: Any) -> None:
     assert (asked.status_code, asked.parsed.status.value) == (202, "recibido")
     assert asked.headers["Location"] == "/tmpftp/generado_1"
 
-    share = wait_until_settled(client, "generado_1")
-    assert (share.status.value, share.usuario, share.password_tipo) == (
-        "listo",
-        "ftp_generado_dominio",
-        "fernet",
-    )
+    share = generated.wait_until_settled(client, "generado_1")
+    assert (share.status.value, share.usuario) == ("listo", "ftp_generado_dominio")
+    assert share.password_tipo == "fernet"
     assert share.progreso.porcentaje == 100
     assert share.servidor.host == "ftp.simulado.invalid"
 
@@ -101,18 +56,7 @@ def test_from_the_request_to_ready_and_gone(client: Any) -> None:
     assert gone.status == "deleted"
 
 
-def wait_until_settled(client: Any, share_id: str) -> Any:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        answer = load("api.solicitudes.get_share").sync_detailed(id=share_id, client=client)
-        if answer.status_code == 200:
-            return answer.parsed
-        assert answer.status_code == 202
-        time.sleep(min(int(answer.headers["Retry-After"]), 1))
-    raise AssertionError("it did not become ready")
-
-
-def test_a_refusal_is_a_problem_document(client: Any) -> None:
-    answer = load("api.solicitudes.get_share").sync_detailed(id="no_hay", client=client)
+def test_a_refusal_is_a_problem_document(generated: GeneratedClient, client: Any) -> None:
+    answer = generated.load("api.solicitudes.get_share").sync_detailed(id="no_hay", client=client)
     assert answer.status_code == 404
     assert answer.parsed.title == "Solicitud no encontrada"
