@@ -61,6 +61,8 @@ def build_options(settings: Settings, *, workers: int, pidfile: Path | None) -> 
         "logconfig_dict": build_log_config(
             settings.log_level, settings.log_format, request_filter=REQUEST_FILTER
         ),
+        # Its own one writes the path of every request into a talkative log, and a path may be a recipient's link.
+        "pre_request": _note_nothing,
         "child_exit": _forget_counts,
         "forwarded_allow_ips": "127.0.0.1,::1",
         **_build_tls_options(settings),
@@ -81,6 +83,10 @@ def _build_tls_context(_config: object, build_default: Callable[[], ssl.SSLConte
     context = build_default()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def _note_nothing(_worker: object, _request: object) -> None:
+    pass
 
 
 def _forget_counts(_arbiter: object, worker: Any) -> None:

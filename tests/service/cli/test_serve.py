@@ -100,26 +100,39 @@ def test_what_is_not_http_does_not_harm_it(http, service) -> None:
     assert http.get("/").status_code == 200
 
 
-def test_what_it_cannot_read_is_not_repeated_in_the_log(http, service) -> None:
-    address = ("127.0.0.1", int(service.url.rsplit(":", 1)[1]))
+def test_its_log_repeats_no_request(tmp_path: Path, make_environ, wait_for_answer) -> None:
+    """Also at its most talkative, and of what it cannot read: a link's path, or a token whose header lost its colon."""
+    environ = make_environ(tmp_path, TEMPOFTP_LOG_LEVEL="DEBUG")
+    url, address = (
+        f"http://127.0.0.1:{environ['TEMPOFTP_PORT']}",
+        ("127.0.0.1", int(environ["TEMPOFTP_PORT"])),
+    )
     secret = "cadena-que-nadie-debe-leer"
-    for raw in (
-        f"GET /enlace/{secret} HTTP\r\n\r\n",
-        f"GET / HTTP/1.1\r\nAuthorization Bearer {secret}\r\n\r\n",
-        f"GET /enlace/{secret} HTTP/1.1\r\nHost: aqu",
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen([TEMPOFTP, "serve"], env=environ, stdout=log, stderr=log) as process,
     ):
-        with socket.create_connection(address, timeout=10) as sock:
-            sock.sendall(raw.encode())
-            sock.shutdown(socket.SHUT_WR)
-            while sock.recv(4096):
-                pass
-    assert http.get("/").status_code == 200
-    log = service.state_dir.parent / "log"
-    deadline = time.monotonic() + 10
-    while log.read_text().count("Invalid request from ip=127.0.0.1") < 2:
-        assert time.monotonic() < deadline, "the refusals themselves are logged"
-        time.sleep(0.1)
-    assert secret not in log.read_text()
+        try:
+            wait_for_answer(f"{url}/", [process], tmp_path / "log")
+            for path in (f"/enlace/{secret}", f"/portal/enlace/{secret}", f"/nada?ficha={secret}"):
+                assert httpx.get(url + path, trust_env=False).status_code == 404
+            for raw in (
+                f"GET /enlace/{secret} HTTP\r\n\r\n",
+                f"GET / HTTP/1.1\r\nAuthorization Bearer {secret}\r\n\r\n",
+                f"GET /enlace/{secret} HTTP/1.1\r\nHost: aqu",
+            ):
+                with socket.create_connection(address, timeout=10) as sock:
+                    sock.sendall(raw.encode())
+                    sock.shutdown(socket.SHUT_WR)
+                    while sock.recv(4096):
+                        pass
+        finally:
+            process.terminate()
+    text = (tmp_path / "log").read_text()
+    assert text.count("Invalid request from ip=127.0.0.1") == 2
+    assert "route=/enlace/{token} status=404" in text
+    assert "DEBUG gunicorn.error" in text
+    assert secret not in text
 
 
 def test_a_deletion_that_waits_does_not_hold_up_others(tempoftp, http, service) -> None:
