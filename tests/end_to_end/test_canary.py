@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import runpy
 import shlex
 import sqlite3
 import threading
@@ -16,13 +17,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_urlsafe
+from typing import Any
 
 import pytest
+import yaml
+from aiosmtpd.smtp import AuthResult
 from api_client import ApiClient
 from ftps import log_in, read_tree
+from outside import Outside, follow_link, visit_portal
 from stage import PROJECT, Stage
 
 pytestmark = pytest.mark.lab
+
+_NOTICES = runpy.run_path(str(PROJECT / "tests" / "service" / "notices" / "conftest.py"))
+start_mailbox, start_receiver = _NOTICES["start_mailbox"], _NOTICES["start_receiver"]
 
 # Where a secret belongs on a host, as a regular expression of paths. Anything else is a leak.
 PLACES_ON_FTP_HOST = {
@@ -36,7 +45,10 @@ PLACES_ON_FTP_HOST = {
     "password's hash": r"/var/lib/mysql/.*",
     "hash that replaced it": r"/var/lib/mysql/.*",
 }
-# Whose environment holds the key from its start: only its own user and root can read that (systemd does the same).
+# What the settings hold, and whose environment has it from its start: only its own user and root can read that (systemd
+# does the same).
+IN_SETTINGS = ("encryption key", "mail server's password")
+SHARES = ("canario_1", "canario_2", "canario_error")
 KEY_HOLDERS = re.compile(rb"tempoftp\0(serve|worker|db)\0?")
 
 
@@ -85,10 +97,36 @@ def watch_processes(runs: Path) -> Iterator[Processes]:
 
 
 @pytest.fixture
-def talkative(stage: Stage) -> Iterator[None]:
-    """The service as talkative as it can be made."""
-    with stage.with_settings("TEMPOFTP_LOG_LEVEL=DEBUG\n"):
-        yield
+def outside(
+    stage: Stage, start_mailbox: Callable[..., Any], start_receiver: Callable[..., Any], tmp_path: Path
+) -> Iterator[Outside]:
+    """The service as talkative as it can be made: in its log, to a mail server that wants a login, to a webhook."""
+    mail_password, webhook_secret = token_urlsafe(24), token_urlsafe(24)
+
+    def check_login(_server: Any, _session: Any, _envelope: Any, _mechanism: str, login: Any) -> AuthResult:
+        return AuthResult(success=login.password == mail_password.encode(), handled=False)
+
+    mailbox = start_mailbox(auth_require_tls=False, authenticator=check_login)
+    receiver = start_receiver()
+    # Beside the control host's own folder, which is searched: here is where the secret belongs.
+    webhooks = tmp_path / "webhooks.yml"
+    webhooks.touch(mode=0o600)
+    entry = {"name": "canario", "url": receiver.url, "secret": webhook_secret}
+    webhooks.write_text(yaml.safe_dump({"webhooks": [entry]}))
+    settings = {
+        "TEMPOFTP_LOG_LEVEL": "DEBUG",
+        "TEMPOFTP_SMTP_HOST": "localhost",
+        "TEMPOFTP_SMTP_PORT": mailbox.controller.port,
+        "TEMPOFTP_SMTP_TLS": "none",
+        "TEMPOFTP_SMTP_USER": "canario",
+        "TEMPOFTP_SMTP_PASSWORD": mail_password,
+        "TEMPOFTP_SMTP_FROM": "datos@inst.example",
+        "TEMPOFTP_OPERATOR_EMAIL": "guardia@inst.example",
+        "TEMPOFTP_WEBHOOKS_FILE": webhooks,
+        "TEMPOFTP_PUBLIC_URL": stage.control.url,
+    }
+    with stage.with_settings("".join(f"{name}={value}\n" for name, value in settings.items())):
+        yield Outside(mailbox, receiver, mail_password, webhook_secret)
 
 
 def read_key_body(stage: Stage, path: str) -> str:
@@ -158,9 +196,10 @@ def read_pages(api: ApiClient) -> dict[str, str]:
         "/tmpftp",
         "/tmpftp?estado=listo",
         "/tmpftp/auditoria",
+        "/tmpftp/prorrogas",
     ]
-    for share_id in ("canario_1", "canario_2", "canario_error"):
-        paths += [f"/tmpftp/{share_id}", f"/tmpftp/{share_id}/eventos"]
+    for share_id in SHARES:
+        paths += [f"/tmpftp/{share_id}", f"/tmpftp/{share_id}/eventos", f"/tmpftp/{share_id}/log"]
     pages = {}
     for path in paths:
         for accept in ("application/json", "text/html"):
@@ -170,8 +209,7 @@ def read_pages(api: ApiClient) -> dict[str, str]:
     return pages
 
 
-@pytest.mark.usefixtures("talkative")
-def test_no_secret_is_anywhere(api: ApiClient, stage: Stage) -> None:
+def test_no_secret_is_anywhere(api: ApiClient, stage: Stage, outside: Outside) -> None:
     source = stage.make_tree("canario", files=2)
     with watch_processes(stage.control.home / "state" / "runs") as processes:
         api.post("canario@dominio.example", "canario_1", f"source1:{source}")
@@ -181,6 +219,10 @@ def test_no_secret_is_anywhere(api: ApiClient, stage: Stage) -> None:
         second = api.wait_ready("canario_2")
         with closing(log_in(stage.ftp_address, first["usuario"], password)) as client:
             assert read_tree(client, "/canario_1") == stage.digest_source(source)
+        outside.mailbox.wait_for(2, seconds=60)  # both are told to be ready
+        mailed = outside.read_link("canario_1")
+        guest_pages = follow_link(stage.control.url, mailed, password)
+        made = api.http.post("/tmpftp/canario_2/enlace", json={}).json()["enlace"].rpartition("/")[2]
         # Ways in which things fail, each with an exception somewhere.
         api.post("canario@dominio.example", "canario_error", "source1:/srv/datos/no_existe")
         api.wait_for("canario_error", lambda a: a["status"] == "error")
@@ -194,7 +236,11 @@ def test_no_secret_is_anywhere(api: ApiClient, stage: Stage) -> None:
         api.wait_for("canario_1", lambda a: not a["pendiente"])
         api.http.post("/tmpftp/canario_2/bloquear", json={"razon": "una prueba"})
         api.http.post("/tmpftp/auditoria", json={})
-        pages = read_pages(api)
+        session, portal_pages = visit_portal(stage.control.url, stage.control.token, SHARES)
+        # Three that are ready, one that failed, and to an operator that more days are asked for.
+        outside.mailbox.wait_for(5, seconds=60)
+        pages = read_pages(api) | portal_pages | guest_pages
+        pages |= {"mails": outside.read_mails(), "webhook": outside.read_calls()}
         api.delete("canario_3")
     stage.ftp("systemctl restart mariadb")  # what is still in its memory only cannot be found
     keys = [key.strip() for key in stage.encryption_key.split(",")]
@@ -208,6 +254,12 @@ def test_no_secret_is_anywhere(api: ApiClient, stage: Stage) -> None:
         "ssh key towards the source": read_key_body(stage, "/etc/tempoftp/ssh/source1-datos"),
         "another account's password": stage.decrypt(third["password"]),
         "API token": stage.control.token,
+        # Of a link its signature: what stands before it is no secret.
+        "recipient's link in a mail": mailed.rpartition(".")[2],
+        "recipient's link that was made": made.rpartition(".")[2],
+        "portal session": session,
+        "mail server's password": outside.mail_password,
+        "webhook's secret": outside.webhook_secret,
         **{f"encryption key {number}": key for number, key in enumerate(keys)},
     }
     assert len(set(secrets.values())) == len(secrets)
@@ -219,14 +271,12 @@ def test_no_secret_is_anywhere(api: ApiClient, stage: Stage) -> None:
         leaks += [
             f"{name}: page {path}"
             for path, page in pages.items()
-            # The one page that a hash belongs to: that of a later share of the account, as the seed has it.
-            if not ("hash" in name and path == "/tmpftp/canario_2")
-            and any(form in page.encode() for form in forms)
+            if not _is_shown(name, path) and any(form in page.encode() for form in forms)
         ]
         for command_line, environments in processes.seen.items():
             shown = command_line.replace(b"\0", b" ").decode(errors="replace")
             leaks += [f"{name}: command line of {shown}" for form in forms if form in command_line]
-            may_hold = name.startswith("encryption key") and KEY_HOLDERS.search(command_line)
+            may_hold = name.startswith(IN_SETTINGS) and KEY_HOLDERS.search(command_line)
             leaks += [
                 f"{name}: environment of {shown}"
                 for form in forms
@@ -247,6 +297,13 @@ def test_no_secret_is_anywhere(api: ApiClient, stage: Stage) -> None:
     assert leaks == []
     _check_watch(stage, processes)
     _check_columns(stage, password)
+
+
+def _is_shown(name: str, path: str) -> bool:
+    """The pages that something belongs to: of a later share its hash, as the seed has it; of a link the link."""
+    if "hash" in name:
+        return path == "/tmpftp/canario_2"
+    return name == "recipient's link in a mail" and path in ("/portal/enlace/…", "mails")
 
 
 def _is_kept(name: str, path: str) -> bool:

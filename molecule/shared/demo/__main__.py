@@ -178,7 +178,9 @@ def main() -> int:
         return 1
     step(f"Done: {files} files fetched over FTPS are equal to the source, byte for byte")
     print(f"Portal     {control.url}/portal/   sign in with this token: {control.token}")
-    print(f"           then ask for more (New request: source1:{ROOT}, path {SOURCE.removeprefix(ROOT + '/')}/goes16)")
+    print(
+        f"           then ask for more (New request: source1:{ROOT}, path {SOURCE.removeprefix(ROOT + '/')}/goes16)"
+    )
     print(f"API        {control.url}/tmpftp/{SHARE_ID}   (settings for a client: var/demo.env)")
     print("lftp       " + shlex.join(build_lftp_line(share, password, f"mirror {SHARE_ID}; quit")))
     print("A host     make lab-ssh HOST=ftp1")
