@@ -112,3 +112,28 @@ def test_the_address_of_the_page_is_told_to_nobody(make_page, place: Place) -> N
     assert [address for address, _referer in told if not address.startswith(place.url)] == []
     assert [referer for _address, referer in told if referer and "/enlace/" in referer] == []
     delete(operator, share_id)
+
+
+def test_a_page_that_is_refused_for_now_stays_and_looks_again(make_page, place: Place) -> None:
+    operator, recipient = make_page(), make_page()
+    share_id = new_id()
+    sign_in(operator, place)
+    ask(operator, place, share_id)
+    link = make_link(operator, share_id)
+    operator.goto(f"/portal/solicitudes/{share_id}")
+    wait_until(operator, "listo")
+    recipient.clock.install()
+    recipient.goto(link)
+    recipient.evaluate("window.stays = true")
+    recipient.route("**/avance", lambda route: route.fulfill(status=429, body="no"))
+    for _ in range(2):
+        with recipient.expect_response("**/avance") as refused:
+            recipient.clock.run_for(61_000)
+        assert refused.value.status == 429
+    expect(recipient.locator("h1")).to_have_text(share_id)
+    recipient.unroute("**/avance")
+    with recipient.expect_response("**/avance") as answered:
+        recipient.clock.run_for(61_000)
+    assert answered.value.status == 200
+    assert recipient.evaluate("window.stays") is True
+    delete(operator, share_id)

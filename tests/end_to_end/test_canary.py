@@ -48,8 +48,8 @@ PLACES_ON_FTP_HOST = {
 # What the settings hold, and whose environment has it from its start: only its own user and root can read that (systemd
 # does the same).
 IN_SETTINGS = ("encryption key", "mail server's password")
-SHARES = ("canario_1", "canario_2", "canario_error")
 KEY_HOLDERS = re.compile(rb"tempoftp\0(serve|worker|db)\0?")
+SHARES = ("canario_1", "canario_2", "canario_error")
 
 
 @dataclass

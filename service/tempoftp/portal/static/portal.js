@@ -30,6 +30,8 @@ function followShare(place) {
   async function refresh() {
     waiting = null;
     const answer = await fetch(place.dataset.live, { headers: { Accept: "text/html" } });
+    // Asked too often, as many behind one address do, or not to be had just now: the next look is soon enough.
+    if (answer.status === 429 || answer.status >= 500) return;
     if (!answer.ok || answer.redirected) {
       location.reload();
       return;
