@@ -46,8 +46,9 @@ def init_sessions(app: Flask, settings: Settings) -> None:
 
 
 def is_behind_tls(settings: Settings) -> bool:
-    """Whether browsers reach the portal over TLS: our own, or that of the proxy in front of us."""
-    return settings.tls_certificate is not None or (settings.trusted_proxies > 0 and not settings.plain_http)
+    """Whether browsers reach the portal over TLS: our own, or that of a proxy in front of us, declared or not."""
+    is_behind_proxy = settings.trusted_proxies > 0 or (settings.public_url or "").startswith("https:")
+    return settings.tls_certificate is not None or (is_behind_proxy and not settings.plain_http)
 
 
 def _derive_key(key: str) -> bytes:

@@ -49,8 +49,9 @@ def test_the_cookie_holds_no_token_and_is_kept_from_scripts(browser, make_secret
     assert content["token"] == "ana"
 
 
-def test_the_cookie_is_secure_where_browsers_come_over_tls(settings) -> None:
-    app = create_app(Settings.model_validate(settings.model_dump() | {"trusted_proxies": 1}))
+@pytest.mark.parametrize("front", [{"trusted_proxies": 1}, {"public_url": "https://datos.example.org"}])
+def test_the_cookie_is_secure_where_browsers_come_over_tls(settings, front: dict[str, object]) -> None:
+    app = create_app(Settings.model_validate(settings.model_dump() | front))
     assert "Secure" in app.test_client().get("/portal/entrar").headers["Set-Cookie"]
     app.extensions["tempoftp"].database.close()
 
