@@ -54,16 +54,22 @@ _HEADERS = {
         "description": "Seconds after which to ask again.",
         "schema": {"type": "integer", "minimum": 1},
     },
-    "Location": {"description": "Path of the share.", "schema": {"type": "string"}},
+    "Location": {
+        "description": "Path of what was asked for, or of the page.",
+        "schema": {"type": "string"},
+    },
     "WWW-Authenticate": {"description": "What is to be sent.", "schema": {"type": "string"}},
 }
 _HEADERS_OF_STATUS = {
     "202": ("Retry-After",),
+    "303": ("Location",),
     "401": ("WWW-Authenticate",),
     "429": ("Retry-After",),
     "503": ("Retry-After",),
 }
-_HEADERS_OF_OPERATION = {"post_share": ("Location",), "retry_share": ("Location",)}
+_HEADERS_OF_OPERATION = dict.fromkeys(
+    ("post_share", "retry_share", "post_preview", "get_preview"), ("Location",)
+)
 
 
 def get_document(app: Flask) -> Document:

@@ -127,6 +127,9 @@ def do_nothing(client: FlaskClient, work: Callable[[], None]) -> None:
     return
 
 
+TOLD = {"Location", "Retry-After", "WWW-Authenticate", "X-Log-Siguiente", "X-Request-ID"}
+"""Headers that a client goes by: whoever answers one of them has to say so."""
+
 PREPARE: dict[tuple[str, int], Prepare] = {
     ("GET /tmpftp/{id}", 202): ask,
     ("GET /tmpftp/{id}", 200): ask_and_wait,
@@ -172,6 +175,17 @@ def test_an_example(client: FlaskClient, work: Callable[[], None], route: str, c
     )
     assert answer.status_code == case["status"], answer.text
     compare(case["answer"], answer.json, "answer")
+    operation = client.get("/openapi.json").json["paths"][route.split()[1]][method.lower()]
+    named = set(operation["responses"][str(case["status"])]["headers"])
+    assert TOLD.intersection(answer.headers.keys()) <= named
+
+
+@pytest.mark.parametrize("path", ["/", "/enlace/{token}"])
+def test_where_a_browser_is_led_to_is_told(client: FlaskClient, path: str) -> None:
+    answer = client.get(path.replace("{token}", "x.y"), headers={"Accept": "text/html"})
+    assert (answer.status_code, "Location" in answer.headers) == (303, True)
+    operation = client.get("/openapi.json").json["paths"][path]["get"]
+    assert "Location" in operation["responses"]["303"]["headers"]
 
 
 def compare(example: Any, real: Any, place: str) -> None:
