@@ -145,13 +145,10 @@ class Notifier:
         if claimed is None:
             return False
         notice = claimed.notice
-        if self._is_outdated(name, notice):
-            with self._database.write() as session:
-                mark_outdated(session, claimed)
-            logger.info("notice is outdated and not sent", extra=_describe(notice, name))
-            return True
         try:
-            self._senders[name].send(self._build_message(notice))
+            is_outdated = self._is_outdated(name, notice)
+            if not is_outdated:
+                self._senders[name].send(self._build_message(notice))
         except SQLAlchemyError:
             raise
         except SendFailed as error:
@@ -163,8 +160,10 @@ class Notifier:
             self._note_failure(name, claimed, SendFailed(type(error).__name__))
             return True
         with self._database.write() as session:
-            mark_sent(session, claimed)
-        logger.info("notice sent", extra=_describe(notice, name))
+            end = mark_outdated if is_outdated else mark_sent
+            end(session, claimed)
+        event = "notice is outdated and not sent" if is_outdated else "notice sent"
+        logger.info(event, extra=_describe(notice, name))
         return True
 
     def _is_outdated(self, name: str, notice: Notice) -> bool:

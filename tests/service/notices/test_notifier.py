@@ -223,6 +223,23 @@ def test_a_notice_that_cannot_be_made_stands_in_nobodys_way(
     assert ("correo", "pending") in read_states()
 
 
+def test_a_notice_that_nothing_can_be_said_of_ends_as_any_that_fails(
+    start_mailbox, with_mail, database: Database, make_ready, read_states, monkeypatch
+) -> None:
+    mailbox = start_mailbox()
+    make_ready("p1", "p2")
+
+    def look(session, notice) -> bool:  # type: ignore[no-untyped-def]
+        if notice.share_id == "p1":
+            raise ValueError("an occasion that nobody thought of")
+        return True
+
+    monkeypatch.setattr("tempoftp.notices.notifier.is_current", look)
+    with notifying(with_mail(mailbox, notice_retry_hours=1e-9), database) as notifier:
+        notifier.look()
+        wait_for(lambda: sorted(read_states()) == [("correo", "given_up"), ("correo", "sent")])
+
+
 @pytest.fixture
 def ask_days(settings: Settings, database: Database) -> Callable[[int], None]:
     def ask(days: int) -> None:
