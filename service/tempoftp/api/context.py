@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,31 @@ WAITING_SLOTS = 16
 """Threads that may wait for a change to be carried out, beside the `api_threads` that answer everything else."""
 STREAM_SLOTS = 8
 """Threads that may send events for a while, beside those."""
+STREAMS_PER_CALLER = STREAM_SLOTS // 2
+"""So many of them for one caller: nobody keeps everybody else out."""
+
+
+class StreamSlots:
+    """Who is sent events just now."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: Counter[str] = Counter()
+
+    def acquire(self, caller: str) -> bool:
+        """Take a slot for a caller; False when there is none, or none for this one."""
+        with self._lock:
+            if self._taken.total() >= STREAM_SLOTS or self._taken[caller] >= STREAMS_PER_CALLER:
+                return False
+            self._taken[caller] += 1
+            return True
+
+    def release(self, caller: str) -> None:
+        """Give back a slot that this caller has."""
+        with self._lock:
+            self._taken[caller] -= 1
+            if not self._taken[caller]:
+                del self._taken[caller]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +63,7 @@ class ApiContext:
     waiting_slots: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(WAITING_SLOTS)
     )
-    stream_slots: threading.BoundedSemaphore = field(
-        default_factory=lambda: threading.BoundedSemaphore(STREAM_SLOTS)
-    )
+    stream_slots: StreamSlots = field(default_factory=StreamSlots)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager

@@ -84,15 +84,16 @@ def get_events(path: SharePath) -> Response:
 
 
 def answer_stream(context: ApiContext, share_id: str, after: int) -> Response:
-    """Answer the stream of a share that the caller may see; 503 when too many are open."""
-    if not context.stream_slots.acquire(blocking=False):
+    """Answer the stream of a share that the caller may see; 503 when too many are open, in all or of this caller."""
+    caller = get_principal().name
+    if not context.stream_slots.acquire(caller):
         raise Problem(
             503,
             "Demasiados flujos abiertos",
             "Hay demasiados flujos de eventos abiertos. Intente más tarde, o pida la historia como JSON.",
             headers={"Retry-After": "10"},
         )
-    stream = EventStream(context, share_id, after)
+    stream = EventStream(context, share_id, after, caller)
     response = Response(stream, content_type=f"{EVENT_STREAM}; charset=utf-8")
     response.headers["X-Accel-Buffering"] = "no"  # a proxy must not collect it
     # Also called for an answer whose body is never read.
@@ -106,10 +107,11 @@ def parse_event_number(value: str | None) -> int:
 
 
 class EventStream:
-    """The body of a stream. Holds a slot until it is closed."""
+    """The body of a stream. Holds the caller's slot until it is closed."""
 
-    def __init__(self, context: ApiContext, share_id: str, after: int) -> None:
+    def __init__(self, context: ApiContext, share_id: str, after: int, caller: str) -> None:
         self._context = context
+        self._caller = caller
         self._share_id = share_id
         self._lines = self._iterate(after)
         self._open = True
@@ -122,7 +124,7 @@ class EventStream:
         self._lines.close()
         if self._open:
             self._open = False
-            self._context.stream_slots.release()
+            self._context.stream_slots.release(self._caller)
 
     def _iterate(self, after: int) -> Generator[str, None, None]:
         deadline = time.monotonic() + STREAM_SECONDS

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tempoftp.api import get_events
-from tempoftp.api.context import STREAM_SLOTS, ApiContext
+from tempoftp.api.context import STREAM_SLOTS, STREAMS_PER_CALLER, ApiContext
 from tempoftp.api.get_events import parse_event_number, write_event
 from tempoftp.shares.states import State
 
@@ -132,7 +132,7 @@ def test_a_stream_is_bounded_in_time(
 def test_streams_are_bounded_in_number_and_give_their_place_back(
     client: FlaskClient, share: str, context: ApiContext
 ) -> None:
-    streams = [client.get(ROUTE, headers=STREAM, buffered=False) for _ in range(STREAM_SLOTS)]
+    streams = [client.get(ROUTE, headers=STREAM, buffered=False) for _ in range(STREAMS_PER_CALLER)]
     refused = client.get(ROUTE, headers=STREAM)
     assert (refused.status_code, refused.json["title"]) == (503, "Demasiados flujos abiertos")
     assert refused.headers["Retry-After"]
@@ -141,9 +141,24 @@ def test_streams_are_bounded_in_number_and_give_their_place_back(
     for stream in streams:
         stream.close()
         stream.close()
-    for _ in range(STREAM_SLOTS):
-        assert context.stream_slots.acquire(blocking=False)
-    assert not context.stream_slots.acquire(blocking=False)
+    assert [context.stream_slots.acquire(f"otra-{number}") for number in range(STREAM_SLOTS + 1)] == [
+        *([True] * STREAM_SLOTS),
+        False,
+    ]
+
+
+def test_nobody_keeps_everybody_else_out(
+    client: FlaskClient, share: str, context: ApiContext, make_token
+) -> None:
+    streams = [client.get(ROUTE, headers=STREAM, buffered=False) for _ in range(STREAMS_PER_CALLER)]
+    assert client.get(ROUTE, headers=STREAM).status_code == 503
+    other = make_token("*")
+    streams.append(client.get(ROUTE, headers=STREAM | other, buffered=False))
+    assert streams[-1].status_code == 200
+    for stream in streams:
+        stream.close()
+    with client.get(ROUTE, headers=STREAM, buffered=False) as again:
+        assert again.status_code == 200
 
 
 @pytest.mark.parametrize(
