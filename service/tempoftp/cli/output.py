@@ -22,6 +22,11 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
+def show_text(value: object) -> str:
+    """Return a value as a terminal can only show it: what others wrote must neither steer it nor begin a line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+
+
 def format_bytes(count: float | None) -> str:
     """`1536` → `1.5 KiB`."""
     if count is None:
@@ -54,7 +59,7 @@ def format_progress_line(share: Mapping[str, Any]) -> str:
             parts.append(f"{format_bytes(progress['velocidad'])}/s")
             parts.append(f"eta {format_seconds(progress.get('eta'))}")
     if share.get("mensaje"):
-        parts.append(str(share["mensaje"]))
+        parts.append(show_text(share["mensaje"]))
     return "  ".join(parts)
 
 
@@ -73,7 +78,9 @@ def print_share(share: Mapping[str, Any]) -> None:
     width = max(len(label) for label, _value in rows)
     for label, value in rows:
         colour = STATE_COLOURS.get(str(share.get("status"))) if label == "status" else None
-        click.echo(f"{click.style(label.ljust(width), bold=True)}  {click.style(value, fg=colour)}")
+        click.echo(
+            f"{click.style(label.ljust(width), bold=True)}  {click.style(show_text(value), fg=colour)}"
+        )
     if share.get("password_tipo") == "fernet":
         click.echo(click.style(f"clear password: tempoftp decrypt --id {share.get('id')}", dim=True))
 
@@ -145,7 +152,7 @@ def print_rows(
 ) -> None:
     """Print a table with a head at a terminal, else tab-separated values for `cut` and `grep`."""
     console = console or Console()
-    shown = [["" if value is None else str(value) for value in row] for row in rows]
+    shown = [["" if value is None else show_text(value) for value in row] for row in rows]
     if not console.is_terminal:
         for row in shown:
             click.echo("\t".join(row))

@@ -11,7 +11,7 @@ import click
 from tempoftp.cli.client import ServiceClient, connect
 from tempoftp.cli.exits import PreviewFailed, ServiceFailed
 from tempoftp.cli.finish import json_option
-from tempoftp.cli.output import format_bytes, print_json
+from tempoftp.cli.output import format_bytes, print_json, show_text
 
 POLL_SECONDS = 1.0
 PATIENCE_SECONDS = 120.0
@@ -77,4 +77,4 @@ def print_preview(answer: Mapping[str, Any]) -> None:
     rows.append(("mensaje", str(answer.get("mensaje"))))
     width = max(len(label) for label, _value in rows)
     for label, value in rows:
-        click.echo(f"{click.style(label.ljust(width), bold=True)}  {value}")
+        click.echo(f"{click.style(label.ljust(width), bold=True)}  {show_text(value)}")

@@ -16,7 +16,14 @@ from rich.table import Column
 
 from tempoftp.cli.client import ServiceClient
 from tempoftp.cli.exits import ServiceBusy, ServiceFailed, ServiceUnreachable
-from tempoftp.cli.output import ENDING, UNDER_WAY, format_bytes, format_progress_line, format_seconds
+from tempoftp.cli.output import (
+    ENDING,
+    UNDER_WAY,
+    format_bytes,
+    format_progress_line,
+    format_seconds,
+    show_text,
+)
 
 POLL_SECONDS = 1.0
 # A small share is ready in two or three seconds: the first looks come sooner.
@@ -119,7 +126,7 @@ class BarDisplay:
             volume=f"{format_bytes(done)}/{format_bytes(progress['total'])}" if progress.get("total") else "",
             pace=_format_pace(progress) if under_way else "",
         )
-        self._note(str(share.get("mensaje") or ""))
+        self._note(show_text(share.get("mensaje") or ""))
 
     def show_trouble(self, message: str) -> None:
         """Say above the bar that the service does not answer just now."""

@@ -19,6 +19,7 @@ from tempoftp.cli.output import (
     print_share,
     print_share_table,
 )
+from tempoftp.cli.preview import print_preview
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,25 @@ def test_a_terminal_gets_a_head_and_a_pipe_gets_values_only(capsys: pytest.Captu
     ]
     print_rows(("name", "state"), [("a", "b"), ("c", None)])
     assert capsys.readouterr().out == "a\tb\nc\t\n"
+
+
+HOSTILE = "uno\x1b]0;otro titulo\x07\x1b[2J\n\tdos\x9b5m\r"
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_what_others_wrote_does_not_steer_the_terminal(
+    capsys: pytest.CaptureFixture[str], is_terminal: bool
+) -> None:
+    """A recipient says why more days are wanted, and whoever has a file of a source has named it."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=300, color_system=None)
+    print_rows(("motivo",), [(HOSTILE,)], console if is_terminal else None)
+    print_share({"id": "p1", "status": "bloqueado", "razon": HOSTILE, "mensaje": HOSTILE})
+    preview = {"ruta": "h:/x", "omitidos": {"total": 1, "lista": [HOSTILE]}, "mensaje": HOSTILE, "cabe": None}
+    print_preview(preview)
+    said = capsys.readouterr().out + (console.file.getvalue() if is_terminal else "")
+    said += format_progress_line({"status": "error", "mensaje": HOSTILE}) + "\n"
+    assert said.count("uno\\x1b]0;otro titulo") == 6
+    assert all(character.isprintable() or character == "\n" for character in said)
 
 
 @pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
