@@ -64,7 +64,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     write("")
     for (fault, state), text in outcomes.items():
         write(f"{fault}, {state}: {text}")
-    if len(outcomes) < sum(1 for _ in iterate_cells()):  # of a few cells the reasons would be most of the text
+    if len(outcomes) < sum(
+        1 for _ in iterate_cells()
+    ):  # of a few cells the reasons would be most of the text
         return
     write("")
     for fault, row in FAULTS.items():
