@@ -145,7 +145,8 @@ def test_a_mounted_source_is_read_only_and_outlives_its_share(
     api.wait_for("montaje_1", lambda a: a["status"] == "bloqueado" and not a["pendiente"])
     assert stage.ftp(f"findmnt {ready['directorio']} || true") == ""
     api.http.post("/tmpftp/montaje_1/desbloquear", json={})
-    assert fetch(stage, api.wait_ready("montaje_1")) == before
+    again = api.wait_for("montaje_1", lambda a: a["status"] == "listo")
+    assert fetch(stage, again) == before
     api.delete("montaje_1")
     assert digest_archive(stage) == before, "nothing reaches through the mount"
     assert stage.ftp("grep -c /data/.tempoftp/binds /proc/self/mountinfo || true").strip() == "0"

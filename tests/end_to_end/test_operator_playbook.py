@@ -70,9 +70,17 @@ def test_check_then_deliver_then_idempotent(stage: Stage, tmp_path: Path) -> Non
 def test_one_bad_share_harms_no_other_and_is_never_a_template(stage: Stage, shares_file: Path) -> None:
     witness = Path("/tmp/tempoftp_pwned")
     witness.unlink(missing_ok=True)
-    with pytest.raises(AssertionError, match="operador_malo"):
+    try:
+        with pytest.raises(AssertionError, match="operador_malo"):
+            stage.run_playbook("playbooks/share.yml", "-e", f"shares_file={shares_file}")
+        assert not witness.exists()
+        assert stage.ftp("ls -d /data/ftp_operador_lab/operador_1").strip()
+    finally:
+        # Both end: the host knows the one that failed too.
+        shares_file.write_text(
+            shares_file.read_text().replace("    ftpuser:", "    state: absent\n    ftpuser:")
+        )
         stage.run_playbook("playbooks/share.yml", "-e", f"shares_file={shares_file}")
-    assert not witness.exists()
-    assert stage.ftp("ls -d /data/ftp_operador_lab/operador_1").strip()
-    for left in (PROJECT / "var" / "credentials").glob("**/ftp_operador_lab"):
-        left.unlink()
+        for left in (PROJECT / "var" / "credentials").glob("**/ftp_operador_lab"):
+            left.unlink()
+    assert "ftp_operador_lab" not in stage.list_host_state()

@@ -227,8 +227,8 @@ class Ground:
         assert answer.status_code == 200, answer.text
 
     def age(self, subject: Subject) -> None:
-        """Make a delivered share as old as if it had been delivered four days earlier: it has outlived its three."""
-        user, seconds = subject.access["usuario"], 4 * 86400
+        """Make a delivered share a day older than its lifetime."""
+        user, seconds = subject.access["usuario"], (int(subject.access["vigencia"]) + 1) * 86400
         self.stage.ftp(f"python3 -c {shell_quote(AGE)} /data/.tempoftp/shares/{subject.id}.json {seconds}")
         self.stage.query(
             f"UPDATE users SET Expires = Expires - INTERVAL {seconds} SECOND WHERE User = '{user}'"

@@ -196,7 +196,7 @@ FAULTS: dict[str, Fault] = {
         {
             "recibido": Cell(told("source_unreachable")),
             "preparando": Cell(told("source_unreachable")),
-            "traslado": Cell(told("source_unreachable"), in_ci=True),
+            "traslado": Cell(told("source_unreachable")),
             "listo": AFTER_DELIVERY,
             "bloqueado": AFTER_DELIVERY,
             "expirando": AFTER_DELIVERY,

@@ -161,8 +161,9 @@ def welcome_holder(context: ApiContext, session: Session, token: Token) -> Princ
 def _note_use_later(context: ApiContext, name: str) -> None:
     @after_this_request
     def note_when_answered(response: Response) -> Response:
-        # Nobody waits for it, also not while the database is locked.
-        response.call_on_close(lambda: _note_use(context, name))
+        # Nobody waits for it, also not the next request of the same connection while the database is locked.
+        note = threading.Thread(target=_note_use, args=(context, name), daemon=True)
+        response.call_on_close(note.start)
         return response
 
 
