@@ -21,13 +21,15 @@ WAITING_SLOTS = 16
 """Threads that may wait for a change to be carried out, beside the `api_threads` that answer everything else."""
 STREAM_SLOTS = 8
 """Threads that may send events for a while, beside those."""
+SIGN_IN_SLOTS = 4
+"""Threads that may wait for the provider of identities, beside those."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
     """What one application has: settings, database, what is known of its keys, counts and slots.
 
-    The slots bound how many of its requests may wait for a change, or stream events, at once.
+    The slots bound how many of its requests may wait for a change, stream events, or ask the provider, at once.
     """
 
     settings: Settings
@@ -39,6 +41,9 @@ class ApiContext:
     )
     stream_slots: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(STREAM_SLOTS)
+    )
+    sign_in_slots: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(SIGN_IN_SLOTS)
     )
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
