@@ -73,7 +73,8 @@ class IdentityProvider:
             def do_GET(self) -> None:
                 provider.answer(self)
 
-            do_POST = do_GET
+            def do_POST(self) -> None:
+                provider.answer(self)
 
             def log_message(self, *_values: object) -> None:
                 pass
