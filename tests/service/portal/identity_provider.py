@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -24,7 +25,8 @@ from joserfc.jwk import RSAKey
 CLIENT_ID = "tempoftp"
 CLIENT_SECRET = "no-es-un-secreto-de-verdad"
 PUBLIC_URL = "http://localhost"
-RETURN_ADDRESS = f"{PUBLIC_URL}/portal/entrar/proveedor/vuelta"
+PAGE = """<!doctype html><html lang="es"><title>Proveedor</title><main><h1>¿Entrar a tempoftp?</h1>
+<a id="si" href="{agreed}">Sí</a> <a id="no" href="{denied}">No</a></main></html>"""
 PERSON = {
     "sub": "248289761001",
     "email": "ana@dominio.example",
@@ -49,7 +51,9 @@ def drop(claims: dict[str, Any], *names: str) -> dict[str, Any]:
 class IdentityProvider:
     """What it says of whoever comes (`person`, `userinfo`), and how it misbehaves."""
 
-    def __init__(self) -> None:
+    def __init__(self, public_url: str = PUBLIC_URL) -> None:
+        self.public_url = public_url
+        self.return_address = f"{public_url}/portal/entrar/proveedor/vuelta"
         self.key = self.published = usual_key()
         self.person: dict[str, Any] = dict(PERSON)
         self.userinfo: dict[str, Any] | None = None
@@ -93,7 +97,7 @@ class IdentityProvider:
 
     def build_settings(self) -> dict[str, Any]:
         return {
-            "public_url": PUBLIC_URL,
+            "public_url": self.public_url,
             "oidc_issuer": self.issuer,
             "oidc_client_id": CLIENT_ID,
             "oidc_client_secret": CLIENT_SECRET,
@@ -111,11 +115,11 @@ class IdentityProvider:
         assert address.startswith(f"{self.issuer}/authorize?")
         assert asked["response_type"] == "code"
         assert asked["client_id"] == CLIENT_ID
-        assert asked["redirect_uri"] == RETURN_ADDRESS, "an address that is not registered"
+        assert asked["redirect_uri"] == self.return_address, "an address that is not registered"
         assert asked["code_challenge_method"] == "S256"
         code = secrets.token_urlsafe(16)
         self._codes[code] = asked
-        return f"{RETURN_ADDRESS}?{urlencode({'code': code, 'state': asked['state']})}"
+        return f"{self.return_address}?{urlencode({'code': code, 'state': asked['state']})}"
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         path = urlsplit(handler.path).path
@@ -126,7 +130,8 @@ class IdentityProvider:
         handler.send_response(status)
         if 300 <= status < 400:
             handler.send_header("Location", f"{self.issuer}/elsewhere")
-        handler.send_header("Content-Type", "application/json")
+        is_page = path == "/casa/authorize"
+        handler.send_header("Content-Type", "text/html; charset=utf-8" if is_page else "application/json")
         handler.send_header("Content-Length", str(len(content)))
         try:
             seconds, count = self.slow.get(path, (0, 0))
@@ -149,12 +154,21 @@ class IdentityProvider:
             built = {"keys": [self.published.as_dict(private=False)]}
         elif path == "/casa/token":
             return self._build_token({name: values[0] for name, values in parse_qs(body).items()}, handler)
+        elif path == "/casa/authorize":
+            return 200, self._build_page(f"{self.issuer.removesuffix('/casa')}{handler.path}").encode()
         elif path == "/casa/userinfo" and self.userinfo is not None:
             assert handler.headers["Authorization"] == "Bearer acceso"
             built = self.userinfo
         else:
             return 404, b"{}"
         return 200, json.dumps(built).encode()
+
+    def _build_page(self, address: str) -> str:
+        agreed = self.agree(address)
+        denied = (
+            f"{self.return_address}?{urlencode({'error': 'access_denied', 'state': self.asked['state']})}"
+        )
+        return PAGE.format(agreed=escape(agreed), denied=escape(denied))
 
     def _build_metadata(self) -> dict[str, Any]:
         names = ("authorize", "authorization_endpoint"), ("token", "token_endpoint"), ("jwks", "jwks_uri")
@@ -178,7 +192,11 @@ class IdentityProvider:
         asked = self._codes.pop(form.get("code", ""), None)
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        if asked is None or asked["code_challenge"] != challenge or form["redirect_uri"] != RETURN_ADDRESS:
+        if (
+            asked is None
+            or asked["code_challenge"] != challenge
+            or form["redirect_uri"] != self.return_address
+        ):
             return 400, b'{"error": "invalid_grant"}'
         now = int(time.time())
         claims = {
