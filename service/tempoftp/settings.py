@@ -284,7 +284,7 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         default=None,
         description="Address of the service as recipients reach it (`https://datos.example.org`): what links in mails "
-        "begin with. Default: mails have no link.",
+        "begin with, and where a provider of identities sends people back to. Default: mails have no link.",
     )
     link_days: int = Field(
         default=90,

@@ -21,7 +21,7 @@ from requests.structures import CaseInsensitiveDict
 
 from tempoftp.notices.sending import cut_after
 from tempoftp.portal.sign_in_failures import Failure, SignInFailed
-from tempoftp.settings import is_safe_url
+from tempoftp.settings import SettingsError, is_safe_url
 
 ANSWER_BYTES = 1_000_000
 """Most bytes of an answer: key sets and claims are some thousands."""
@@ -39,7 +39,7 @@ class ProviderSession(OAuth2Session):  # type: ignore[misc]
 
 
 class BoundedAdapter(BaseAdapter):
-    """One call, one connection. Raises SignInFailed where no answer comes, and for a redirect."""
+    """One call, one connection. Raises SignInFailed where no answer comes, and for a redirect; or SettingsError."""
 
     def __init__(self, seconds: float, ca: Path | None) -> None:
         super().__init__()
@@ -104,7 +104,10 @@ class BoundedAdapter(BaseAdapter):
     def _build_connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
         if scheme == "http":
             return http.client.HTTPConnection(host, port, timeout=self._seconds)
-        context = ssl.create_default_context(cafile=None if self._ca is None else str(self._ca))
+        try:
+            context = ssl.create_default_context(cafile=None if self._ca is None else str(self._ca))
+        except OSError as error:
+            raise SettingsError(f"TEMPOFTP_OIDC_CA cannot be used: {error.strerror or error}") from None
         return http.client.HTTPSConnection(host, port, timeout=self._seconds, context=context)
 
 

@@ -10,6 +10,7 @@ import base64
 import hashlib
 import json
 import secrets
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -51,7 +52,7 @@ def drop(claims: dict[str, Any], *names: str) -> dict[str, Any]:
 class IdentityProvider:
     """What it says of whoever comes (`person`, `userinfo`), and how it misbehaves."""
 
-    def __init__(self, public_url: str = PUBLIC_URL) -> None:
+    def __init__(self, public_url: str = PUBLIC_URL, tls: ssl.SSLContext | None = None) -> None:
         self.public_url = public_url
         self.return_address = f"{public_url}/portal/entrar/proveedor/vuelta"
         self.key = self.published = usual_key()
@@ -85,7 +86,11 @@ class IdentityProvider:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self.issuer = f"http://127.0.0.1:{self._server.server_port}/casa"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.issuer = f"{'http' if tls is None else 'https'}://127.0.0.1:{self._server.server_port}/casa"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
 

@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import runpy
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from tempoftp.api.context import SIGN_IN_SLOTS
 from tempoftp.settings import Settings
 
 _TOOLS = runpy.run_path(str(Path(__file__).with_name("identity_provider.py")))
+_CLI = runpy.run_path(str(Path(__file__).parents[1] / "cli" / "test_serve_tls.py"))
 CLIENT_SECRET: str = _TOOLS["CLIENT_SECRET"]
 drop = _TOOLS["drop"]
 START = "/portal/entrar/proveedor"
@@ -296,6 +298,43 @@ def test_it_is_slow(settings, browser, provider, path: str, seconds: float, coun
     assert "tarda demasiado" in answer.text
     assert "provider_slow: not done after 0.5 s" in caplog.text
     assert person.open("/portal/solicitudes").status_code == 303
+    app.extensions["tempoftp"].database.close()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate of its own for 127.0.0.1, and its key."""
+    made: tuple[Path, Path] = _CLI["write_certificate"](tmp_path)
+    return made
+
+
+@pytest.fixture
+def over_tls(certificate: tuple[Path, Path]) -> Iterator[Any]:
+    """A provider with that certificate."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*certificate)
+    provider = _TOOLS["IdentityProvider"](tls=tls)
+    yield provider
+    provider.stop()
+
+
+@pytest.mark.parametrize(
+    ("ca", "status", "words"),
+    [
+        ("api.pem", 303, ""),
+        (None, 503, "No entró con su cuenta"),
+        ("nada.pem", 503, "Servicio mal configurado"),
+        ("api.key", 503, "Servicio mal configurado"),
+    ],
+)
+def test_a_certificate_counts_that_the_settings_or_the_system_trust(
+    settings, over_tls, browser, tmp_path, ca: str | None, status: int, words: str
+) -> None:
+    changes = over_tls.build_settings() | {"oidc_ca": None if ca is None else tmp_path / ca}
+    app = create_app(Settings.model_validate(settings.model_dump() | changes))
+    answer = type(browser)(app.test_client()).open(START)
+    assert answer.status_code == status, answer.text
+    assert words in answer.text
     app.extensions["tempoftp"].database.close()
 
 
