@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -34,6 +35,13 @@ class AddressRole(NamedTuple):
     """What callers of one network may do without a token."""
 
     network: Network
+    role: Literal["cliente", "operador"]
+
+
+class RoleRule(NamedTuple):
+    """Whom a value of the provider's claim makes what."""
+
+    value: str
     role: Literal["cliente", "operador"]
 
 
@@ -205,6 +213,50 @@ class Settings(BaseSettings):
         le=720,
         description="Hours after which who signed in at the portal has to do so again.",
     )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="OpenID Connect provider through which people may sign in at the portal, exactly as it names "
+        "itself (`https://login.example.org/realms/datos`). Needs `TEMPOFTP_PUBLIC_URL`. Default: tokens only.",
+    )
+    oidc_client_id: str | None = Field(
+        default=None, description="Name by which the provider knows this service."
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        default=None, description="The secret that the provider gave with it."
+    )
+    oidc_scopes: str = Field(
+        default="openid email profile",
+        description="What the provider is asked for, separated by spaces; with `openid`.",
+    )
+    oidc_role_claim: str = Field(
+        default="groups",
+        min_length=1,
+        description="Claim that says who may do what: a text or a list of texts. `a.b` is `b` inside of `a`, unless a "
+        "claim has that very name.",
+    )
+    oidc_roles: Annotated[tuple[RoleRule, ...], NoDecode] = Field(
+        default=(),
+        description="What a value of that claim gives: `datos-operacion=operador,datos-usuarios=cliente`. The higher "
+        "role wins; who has none of the values is not let in.",
+    )
+    oidc_trust_email: bool = Field(
+        default=False,
+        description="1: the provider's `email` counts without `email_verified`. Only where nobody can choose the "
+        "address there: who has it sees the shares of it.",
+    )
+    oidc_name: str | None = Field(
+        default=None,
+        max_length=60,
+        description="What the portal's button calls the provider. Default: the account of your institution, in words.",
+    )
+    oidc_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authority that signed the provider's certificate. Default: those that the system "
+        "trusts.",
+    )
+    oidc_timeout_seconds: float = Field(
+        default=5, gt=0, le=30, description="Most seconds that one call to the provider may take."
+    )
     api_threads: int = Field(default=8, ge=1, le=256, description="Threads that answer HTTP requests.")
     max_body_bytes: int = Field(
         default=16384, ge=256, description="Most bytes of a request body; more is 413."
@@ -232,7 +284,8 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         default=None,
         description="Address of the service as recipients reach it (`https://datos.example.org`): what links in mails "
-        "begin with; `http://` only with `TEMPOFTP_PLAIN_HTTP`. Default: mails have no link.",
+        "begin with, and where a provider of identities sends people back to; `http://` only with "
+        "`TEMPOFTP_PLAIN_HTTP`. Default: mails have no link.",
     )
     link_days: int = Field(
         default=90,
@@ -371,6 +424,31 @@ class Settings(BaseSettings):
             raise ValueError("names an address or network twice")
         return entries
 
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _check_issuer(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if not is_safe_url(value) or parts.query or parts.fragment:
+            raise ValueError(
+                "must look like https://login.example.org/realms/datos, without query or fragment "
+                "(http only on loopback)"
+            )
+        return value
+
+    @field_validator("oidc_scopes")
+    @classmethod
+    def _check_scopes(cls, value: str) -> str:
+        if "openid" not in value.split():
+            raise ValueError("must have openid among them")
+        return " ".join(value.split())
+
+    @field_validator("oidc_roles", mode="before")
+    @classmethod
+    def _split_oidc_roles(cls, value: object) -> object:
+        return _parse_role_rules(value) if isinstance(value, str) else value
+
     @field_validator("rate_writes", "rate_reads", "rate_strangers", "rate_links")
     @classmethod
     def _check_rate(cls, value: str) -> str:
@@ -468,6 +546,27 @@ class Settings(BaseSettings):
             raise ValueError("TEMPOFTP_SMTP_TLS=none would send the password in clear: use starttls or tls")
         return self
 
+    @model_validator(mode="after")
+    def _check_provider(self) -> Self:
+        parts = {
+            "TEMPOFTP_OIDC_ISSUER": self.oidc_issuer,
+            "TEMPOFTP_OIDC_CLIENT_ID": self.oidc_client_id,
+            "TEMPOFTP_OIDC_CLIENT_SECRET": self.oidc_client_secret,
+            "TEMPOFTP_OIDC_ROLES": self.oidc_roles or None,
+        }
+        missing = [name for name, value in parts.items() if value is None]
+        if len(missing) == len(parts):
+            return self
+        if missing:
+            raise ValueError(f"{', '.join(parts)} go together; {', '.join(missing)} missing")
+        if self.public_url is None:
+            raise ValueError(
+                "TEMPOFTP_OIDC_ISSUER needs TEMPOFTP_PUBLIC_URL: the provider sends people back there"
+            )
+        if not is_safe_url(self.public_url):
+            raise ValueError("TEMPOFTP_OIDC_ISSUER needs a TEMPOFTP_PUBLIC_URL that begins with https://")
+        return self
+
     @property
     def is_loopback_only(self) -> bool:
         """Whether only this machine reaches the API's port."""
@@ -506,6 +605,18 @@ def parse_sender(value: str) -> tuple[str, str]:
     return name, address
 
 
+def is_safe_url(value: str) -> bool:
+    """Whether what goes there cannot be read on the way: https, or http that stays on this machine."""
+    try:
+        parts = urlsplit(value)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or parts.username is not None or not value.isascii() or not value.isprintable():
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -522,6 +633,21 @@ def _parse_address_role(entry: str) -> AddressRole:
             f"must be ADDRESS=cliente or ADDRESS=operador, separated by commas, not {entry.strip()!r}"
         )
     return AddressRole(ipaddress.ip_network(network), role)  # type: ignore[arg-type]  # one of the two
+
+
+def _parse_role_rules(text: str) -> tuple[RoleRule, ...]:
+    # A value may have commas and equals signs of its own, as the names of directories have.
+    pattern = r"\s*(?P<value>[^=\s](?:.*?\S)??)\s*=\s*(?P<role>cliente|operador)\s*(?:,|$)"
+    rules, rest = [], text.strip()
+    while rest:
+        found = re.match(pattern, rest)
+        if found is None:
+            raise ValueError(f"must be VALUE=cliente or VALUE=operador, separated by commas, not {rest!r}")
+        rules.append(RoleRule(found["value"], found["role"]))  # type: ignore[arg-type]  # one of the two
+        rest = rest[found.end() :].strip()
+    if len({rule.value for rule in rules}) < len(rules):
+        raise ValueError("names a value twice")
+    return tuple(rules)
 
 
 def variable_of(field_name: str) -> str:

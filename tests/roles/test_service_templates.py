@@ -72,6 +72,26 @@ def test_the_api_may_listen_elsewhere_behind_a_proxy_and_not_without(monkeypatch
         _load(monkeypatch, service_bind="192.0.2.5")
 
 
+def test_settings_by_their_own_names_arrive_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "TEMPOFTP_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+        "TEMPOFTP_PUBLIC_URL": "https://datos.example.org",
+        "TEMPOFTP_OIDC_ISSUER": "https://login.example.org/realms/datos",
+        "TEMPOFTP_OIDC_CLIENT_ID": "tempoftp",
+        "TEMPOFTP_OIDC_CLIENT_SECRET": "no-es-un-secreto-de-verdad",
+        "TEMPOFTP_OIDC_ROLES": "cn=operación,dc=datos=operador,usuarios=cliente",
+    }
+    for name, value in _render_env(**values).items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert settings.oidc_client_secret is not None
+    assert settings.oidc_client_secret.get_secret_value() == values["TEMPOFTP_OIDC_CLIENT_SECRET"]
+    assert [tuple(rule) for rule in settings.oidc_roles] == [
+        ("cn=operación,dc=datos", "operador"),
+        ("usuarios", "cliente"),
+    ]
+
+
 def test_env_file_names_every_setting() -> None:
     text = render("service", "tempoftp.env.j2", "Debian", service_values={}, **ORIGIN)
     named = [line[1:].split("=")[0] for line in text.splitlines() if line[:1] == "#" and line[1:2].isupper()]

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from flask import Flask, current_app
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from tempoftp.api.metrics import RequestMeasures
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
+from tempoftp.shares.database import BUSY_SECONDS, Database
 from tempoftp.shares.keys import KeyCheck
 
 _EXTENSION = "tempoftp"
@@ -24,6 +25,8 @@ STREAM_SLOTS = 8
 """Threads that may send events for a while, beside those."""
 STREAMS_PER_CALLER = STREAM_SLOTS // 2
 """So many of them for one caller: nobody keeps everybody else out."""
+SIGN_IN_SLOTS = 4
+"""Threads that may wait for the provider of identities, beside those."""
 
 
 class StreamSlots:
@@ -53,7 +56,7 @@ class StreamSlots:
 class ApiContext:
     """What one application has: settings, database, what is known of its keys, counts and slots.
 
-    The slots bound how many of its requests may wait for a change, or stream events, at once.
+    The slots bound how many of its requests may wait for a change, stream events, or ask the provider, at once.
     """
 
     settings: Settings
@@ -64,6 +67,9 @@ class ApiContext:
         default_factory=lambda: threading.BoundedSemaphore(WAITING_SLOTS)
     )
     stream_slots: StreamSlots = field(default_factory=StreamSlots)
+    sign_in_slots: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(SIGN_IN_SLOTS)
+    )
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
@@ -71,10 +77,16 @@ class ApiContext:
         """Open a write transaction; the threads of this process take turns.
 
         Only one can write to SQLite at a time anyway, and those that wait for its lock poll for it, so that the
-        unlucky one of many waits for seconds.
+        unlucky one of many waits for seconds. While somebody else has the lock, nobody stands in this queue for
+        longer than one would wait for the lock.
         """
-        with self._turn, self.database.write() as session:
-            yield session
+        if not self._turn.acquire(timeout=BUSY_SECONDS):
+            raise OperationalError("BEGIN", None, TimeoutError(f"no turn to write within {BUSY_SECONDS} s"))
+        try:
+            with self.database.write() as session:
+                yield session
+        finally:
+            self._turn.release()
 
 
 def init_context(app: Flask, context: ApiContext) -> None:

@@ -13,7 +13,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from prometheus_client.multiprocess import mark_process_dead
 
 from tempoftp.api.app import create_app
-from tempoftp.api.context import STREAM_SLOTS, WAITING_SLOTS
+from tempoftp.api.context import SIGN_IN_SLOTS, STREAM_SLOTS, WAITING_SLOTS
 from tempoftp.api.metrics import SHARED_FOLDER
 from tempoftp.logs import build_log_config
 from tempoftp.settings import Settings
@@ -50,7 +50,7 @@ def build_options(settings: Settings, *, workers: int, pidfile: Path | None) -> 
         "bind": f"{host}:{settings.port}",
         "worker_class": "gthread",
         "workers": workers,
-        "threads": settings.api_threads + WAITING_SLOTS + STREAM_SLOTS,
+        "threads": settings.api_threads + WAITING_SLOTS + STREAM_SLOTS + SIGN_IN_SLOTS,
         # A change holds a thread for its bounded wait; the limit must not cut that.
         "timeout": STUCK_SECONDS + int(settings.deletion_wait_seconds),
         "graceful_timeout": STOP_SECONDS + int(settings.deletion_wait_seconds),

@@ -1,4 +1,4 @@
-"""`tempoftp token create|list|revoke`: who may use the API. On the service's host, in its database directly."""
+"""`tempoftp token create|list|revoke|readmit`: who may use the API. On the service's host, in its database directly."""
 
 from __future__ import annotations
 
@@ -84,6 +84,26 @@ def revoke(name: str, as_json: bool) -> None:
         print_json({"name": name, "state": "revoked"})
     else:
         click.echo(f"{name}: revoked")
+
+
+@token.command
+@click.argument("name")
+@json_option
+def readmit(name: str, as_json: bool) -> None:
+    """Let a person in again who was revoked.
+
+    NAME is as `token list` shows it, and begins with `oidc:`: who signs in at the portal through the provider. A token
+    that was revoked stays so.
+    """
+    from tempoftp.cli.service import write_database
+    from tempoftp.shares.identities import readmit_identity
+
+    with write_database() as session:
+        readmit_identity(session, name)
+    if as_json:
+        print_json({"name": name, "state": "expired"})
+    else:
+        click.echo(f"{name}: may sign in again")
 
 
 def _describe(row: Token, state: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from flask_babel import format_datetime, format_decimal, gettext, lazy_gettext, 
 from markupsafe import Markup
 
 from tempoftp.portal.languages import say, say_history, say_message
+from tempoftp.shares.identities import show_holder
 from tempoftp.shares.states import State
 
 STATE_WORDS = {
@@ -98,6 +99,7 @@ def init_formats(app: Flask) -> None:
         left=show_left,
         number=show_number,
         state=show_state,
+        holder=show_holder,
         say=say,
         say_message=say_message,
         say_history=say_history,

@@ -2,7 +2,7 @@
 
 Each request looks the token up by that name: one that was revoked or has expired ends its sessions at once, and so
 does a database in which another token has the name. The cookie is valid for the portal's paths only: it opens nothing
-of the API.
+of the API. Who signed in through the provider has a row among the tokens too (`tempoftp.shares.identities`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tempoftp.api.access import welcome_holder
 from tempoftp.api.context import ApiContext
 from tempoftp.portal.routes import PREFIX
 from tempoftp.settings import Settings
+from tempoftp.shares.identities import end_identity_sessions, is_identity
 from tempoftp.shares.models import Token
 from tempoftp.shares.tokens import Principal, find_named_token, find_token
 
@@ -62,14 +63,35 @@ def begin_session(context: ApiContext, secret: str) -> Principal | None:
         token = find_token(database, secret)
         if token is None:
             return None
-        session.permanent = True
-        session.update({_NAME: token.name, _MARK: _mark_token(token), _SINCE: int(time.time())})
+        _keep(token)
         return welcome_holder(context, database, token)
 
 
+def begin_identity_session(token: Token) -> None:
+    """Sign in whom the provider vouches for, by the row that was just written."""
+    end_session()
+    _keep(token)
+
+
+def _keep(token: Token) -> None:
+    session.permanent = True
+    session.update({_NAME: token.name, _MARK: _mark_token(token), _SINCE: int(time.time())})
+
+
 def end_session() -> None:
-    """Sign out."""
+    """Make this browser forget who is signed in."""
     session.clear()
+
+
+def leave_session(context: ApiContext, principal: Principal | None) -> None:
+    """End the session in this browser, and of a person whom the provider vouched for those elsewhere too.
+
+    A token is its holder's, often several people's; a person who signs out means all there is.
+    """
+    end_session()
+    if principal is not None and is_identity(principal.name):
+        with context.write() as database:
+            end_identity_sessions(database, principal.name)
 
 
 def find_by_session(context: ApiContext) -> Principal | None:
@@ -80,6 +102,8 @@ def find_by_session(context: ApiContext) -> Principal | None:
     # The cookie is written anew with each message to its holder; the session ends all the same.
     if time.time() - since > context.settings.portal_session_hours * 3600:
         return None
+    if is_identity(name) and context.settings.oidc_issuer is None:
+        return None  # nobody vouches for people any more
     with context.database.read() as database:
         token = find_named_token(database, name)
         if token is None or session.get(_MARK) != _mark_token(token):

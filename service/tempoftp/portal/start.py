@@ -22,6 +22,7 @@ from tempoftp.portal import (  # noqa: F401 - each puts its pages on the bluepri
     list_page,
     overview_page,
     pause_pages,
+    provider_pages,
     recipient_links,
     request_page,
     share_changes,
@@ -31,6 +32,7 @@ from tempoftp.portal import (  # noqa: F401 - each puts its pages on the bluepri
 )
 from tempoftp.portal.formats import init_formats
 from tempoftp.portal.languages import LANGUAGES, TRANSLATIONS, choose_language
+from tempoftp.portal.provider import init_provider
 from tempoftp.portal.routes import PREFIX, portal, static_url
 from tempoftp.portal.sessions import init_sessions
 from tempoftp.settings import Settings
@@ -77,6 +79,7 @@ def init_portal(app: Flask, settings: Settings) -> None:
         locale_selector=choose_language,
     )
     init_formats(app)
+    init_provider(app, settings)
     app.jinja_env.globals["static_url"] = static_url
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.register_blueprint(portal)

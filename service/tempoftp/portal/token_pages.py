@@ -11,6 +11,7 @@ from tempoftp.api.context import get_context
 from tempoftp.api.problems import Problem
 from tempoftp.portal.routes import portal
 from tempoftp.shares.database import database_now
+from tempoftp.shares.identities import is_identity
 from tempoftp.shares.models import Token
 from tempoftp.shares.tokens import describe_state, list_tokens, revoke_token
 
@@ -22,7 +23,8 @@ def tokens_page() -> str:
     with get_context().database.read() as session:
         now = database_now(session)
         tokens = [(token, describe_state(token, now)) for token in list_tokens(session)]
-    return render_template("portal/tokens.html", tokens=tokens)
+    has_people = any(is_identity(token.name) for token, _state in tokens)
+    return render_template("portal/tokens.html", tokens=tokens, has_people=has_people)
 
 
 @portal.get("/tokens/<name>/revocar")
@@ -33,7 +35,9 @@ def ask_revocation(name: str) -> str:
         token = session.get(Token, name)
     if token is None:
         raise Problem(404, gettext("Token no encontrado"), gettext("No hay un token con ese nombre."))
-    return render_template("portal/ask_revocation.html", token=token, own=name == get_author())
+    return render_template(
+        "portal/ask_revocation.html", token=token, own=name == get_author(), is_person=is_identity(name)
+    )
 
 
 @portal.post("/tokens/<name>/revocar")

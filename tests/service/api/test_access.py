@@ -38,6 +38,7 @@ PUBLIC_PAGES = {
     "portal.sign_in_page",
     "portal.sign_in",
     "portal.sign_out",
+    *("portal.start_at_provider", "portal.return_from_provider"),
     "portal.choose_language",
     # The link is the credential.
     *("portal.link_page", "portal.link_progress", "portal.show_link_credentials"),

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from tempoftp.cli import service as service_module
+from tempoftp.settings import Settings
+from tempoftp.shares.database import open_database
+from tempoftp.shares.identities import Identity, admit_identity
+from tempoftp.shares.tokens import Role
 
 
 def test_create_prints_a_token_that_opens(tempoftp, service) -> None:
@@ -41,6 +47,20 @@ def test_revoke_closes_at_once(tempoftp) -> None:
     assert "breve\toperador\trevoked" in tempoftp("token", "list").out
 
 
+def test_readmit_lets_a_person_in_again(tempoftp, service) -> None:
+    ana = Identity("https://login.example.org", "1", Role.CLIENTE, "ana@dominio.example")
+    key = SecretStr(service.environ["TEMPOFTP_ENCRYPTION_KEY"])
+    database = open_database(Settings(simulacro=True, encryption_key=key, state_dir=service.state_dir))
+    with database.write() as session:
+        name = admit_identity(session, ana, timedelta(hours=1)).name
+    database.close()
+    assert tempoftp("token", "revoke", name).code == 0
+    assert tempoftp("token", "readmit", name).out == f"{name}: may sign in again\n"
+    (row,) = [row for row in json.loads(tempoftp("token", "list", "--json").out) if row["name"] == name]
+    assert row["state"] == "expired"
+    assert json.loads(tempoftp("token", "readmit", name, "--json").out) == {"name": name, "state": "expired"}
+
+
 @pytest.mark.parametrize(
     ("argv", "code"),
     [
@@ -51,6 +71,8 @@ def test_revoke_closes_at_once(tempoftp) -> None:
         (("create", "a", "--role", "root", "--email", "*"), 2),
         (("create", "a", "--email", "*", "--days", "0"), 2),
         (("revoke", "nadie"), 4),
+        (("readmit", "nadie"), 4),
+        (("readmit", "oidc:nadie"), 4),
     ],
 )
 def test_refuses_what_makes_no_sense(tempoftp_alone, argv: tuple[str, ...], code: int) -> None:

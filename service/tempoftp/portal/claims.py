@@ -1,0 +1,66 @@
+"""What the provider says of a person, as who that person is here: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tempoftp.portal.sign_in_failures import Failure, SignInFailed
+from tempoftp.settings import Settings
+from tempoftp.shares.identities import Identity
+from tempoftp.shares.requests import normalise_email
+from tempoftp.shares.tokens import Role
+
+Claims = Mapping[str, Any]
+
+
+def read_identity(settings: Settings, documents: Sequence[Claims]) -> Identity:
+    """Return who signs in, by the ID token's claims and, after them, those of the userinfo endpoint.
+
+    Raises SignInFailed for who has no role, and for a `cliente` without an e-mail to act for.
+    """
+    role = choose_role(settings, documents)
+    if role is None:
+        raise SignInFailed(Failure.NO_ROLE)
+    email = find_email(settings, documents)
+    if role is Role.CLIENTE and email is None:
+        raise SignInFailed(Failure.NO_EMAIL)
+    return Identity(str(settings.oidc_issuer), str(documents[0]["sub"]), role, email)
+
+
+def choose_role(settings: Settings, documents: Sequence[Claims]) -> Role | None:
+    """Return the highest role that the first document with the claim gives; None for none."""
+    for claims in documents:
+        found = read_claim(claims, settings.oidc_role_claim)
+        if found is None:
+            continue
+        values = found if isinstance(found, list) else [found]
+        roles = {Role(rule.role) for rule in settings.oidc_roles if rule.value in values}
+        return max(roles, key=list(Role).index, default=None)
+    return None
+
+
+def find_email(settings: Settings, documents: Sequence[Claims]) -> str | None:
+    """Return the e-mail that counts: one that the same document calls verified, unless the settings trust any."""
+    for claims in documents:
+        email = claims.get("email")
+        # Some providers write the word instead of the value.
+        verified = claims.get("email_verified") in (True, "true")
+        if isinstance(email, str) and (verified or settings.oidc_trust_email):
+            try:
+                return normalise_email(email)
+            except ValueError:
+                continue
+    return None
+
+
+def read_claim(claims: Claims, name: str) -> Any:
+    """Return a claim by its name, else by the path that the name's dots make; None when there is none."""
+    if name in claims:
+        return claims[name]
+    found: Any = claims
+    for part in name.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            return None
+        found = found[part]
+    return found

@@ -1,0 +1,206 @@
+"""The OpenID Connect provider, through Authlib: the authorization code flow with PKCE (S256), state and nonce.
+
+What Authlib leaves open is closed here: only what the discovery document may say counts, its issuer is the configured
+one, the audience is ours, and only signatures by the provider's own private key are taken (so never `none`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+from authlib.integrations.base_client import MismatchingStateError, OAuthError
+from authlib.integrations.flask_client import FlaskOAuth2App, OAuth
+from flask import Flask, current_app, request, session
+from joserfc.errors import JoseError
+from requests import RequestException
+
+from tempoftp.api.context import get_context
+from tempoftp.notices.sending import clean
+from tempoftp.portal.claims import Claims, choose_role, find_email, read_identity
+from tempoftp.portal.provider_calls import ProviderSession
+from tempoftp.portal.routes import PREFIX
+from tempoftp.portal.sign_in_failures import Failure, SignInFailed
+from tempoftp.settings import Settings, is_safe_url
+from tempoftp.shares.identities import Identity
+
+PROVIDER = "proveedor"
+START_PATH = "/entrar/proveedor"
+RETURN_PATH = f"{START_PATH}/vuelta"
+DISCOVERY_PATH = "/.well-known/openid-configuration"
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+"""Made with a private key that only the provider has."""
+METADATA_SECONDS = 3600
+"""After which discovery document and keys are asked for again."""
+LEEWAY_SECONDS = 60
+"""How much the provider's clock may differ."""
+_STATE_PREFIX = f"_state_{PROVIDER}_"
+_EXTENSION = "tempoftp_provider"
+
+
+class ProviderApp(FlaskOAuth2App):  # type: ignore[misc]
+    """Authlib's client for Flask, with discovery that is checked and does not last for ever."""
+
+    client_cls = ProviderSession
+    server_metadata: dict[str, Any]
+
+    def load_server_metadata(self) -> dict[str, Any]:
+        """Return what counts of the discovery document. Raises SignInFailed."""
+        if time.time() - self.server_metadata.get("_loaded_at", 0) > METADATA_SECONDS:
+            with self._get_session() as calls:
+                answer = calls.request("GET", self._server_metadata_url, withhold_token=True)
+                answer.raise_for_status()
+                found = answer.json()
+            issuer = get_context().settings.oidc_issuer
+            self.server_metadata = check_metadata(found, str(issuer)) | {"_loaded_at": time.time()}
+        return self.server_metadata
+
+
+def check_metadata(found: object, issuer: str) -> dict[str, Any]:
+    """Return of a discovery document what may be believed; all else in it would set Authlib's options."""
+    if not isinstance(found, Mapping) or found.get("issuer") != issuer:
+        raise SignInFailed(Failure.ANSWER, "the discovery document is of another issuer")
+    kept = {name: found.get(name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
+    if found.get("userinfo_endpoint") is not None:
+        kept["userinfo_endpoint"] = found["userinfo_endpoint"]
+    for name, value in kept.items():
+        if not isinstance(value, str) or not is_safe_url(value):
+            raise SignInFailed(Failure.ANSWER, f"{name} is no https address")
+    offered = found.get("id_token_signing_alg_values_supported", ["RS256"])
+    algorithms = [name for name in ALGORITHMS if isinstance(offered, list) and name in offered]
+    if not algorithms:
+        raise SignInFailed(Failure.ANSWER, "the provider signs with no private key")
+    methods = found.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
+    is_basic = not isinstance(methods, list) or "client_secret_basic" in methods
+    return {
+        **kept,
+        "issuer": issuer,
+        "id_token_signing_alg_values_supported": algorithms,
+        "token_endpoint_auth_method": "client_secret_basic" if is_basic else "client_secret_post",
+    }
+
+
+def init_provider(app: Flask, settings: Settings) -> None:
+    """Make the client of the provider, if there is one; nothing is called yet."""
+    if settings.oidc_issuer is None or settings.oidc_client_secret is None:
+        return
+    app.extensions[_EXTENSION] = OAuth(app).register(
+        PROVIDER,
+        client_cls=ProviderApp,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret.get_secret_value(),
+        server_metadata_url=settings.oidc_issuer.rstrip("/") + DISCOVERY_PATH,
+        client_kwargs={
+            "scope": settings.oidc_scopes,
+            "code_challenge_method": "S256",
+            "seconds": settings.oidc_timeout_seconds,
+            "ca": settings.oidc_ca,
+        },
+    )
+
+
+def is_configured() -> bool:
+    """Whether people may sign in through a provider."""
+    return _EXTENSION in current_app.extensions
+
+
+def begin_sign_in() -> str:
+    """Return the provider's address to send the browser to; state, nonce and verifier are kept in its cookie.
+
+    Raises SignInFailed.
+    """
+    # Never from the request: its Host is whatever somebody wrote.
+    redirect_uri = f"{get_context().settings.public_url}{PREFIX}{RETURN_PATH}"
+    client = current_app.extensions[_EXTENSION]
+    with _call_provider():
+        made = client.create_authorization_url(redirect_uri)
+    forget_sign_ins()
+    client.save_authorize_data(redirect_uri=redirect_uri, **made)
+    return cast("str", made["url"])
+
+
+def forget_sign_ins() -> None:
+    """Forget what was begun: only the last one counts, and a cookie has room for few."""
+    for name in [name for name in session if name.startswith(_STATE_PREFIX)]:
+        del session[name]
+
+
+def finish_sign_in() -> Identity:
+    """Return who came back from the provider with the present request. Raises SignInFailed.
+
+    Whatever the end, what was begun is over: the same address opens nothing a second time.
+    """
+    settings = get_context().settings
+    begun = session.get(f"{_STATE_PREFIX}{request.args.get('state')}")
+    if begun is None or begun["exp"] < time.time():
+        raise SignInFailed(Failure.STATE)
+    client = current_app.extensions[_EXTENSION]
+    try:
+        error = request.args.get("error")
+        if error is not None:
+            raise SignInFailed(*_classify_error(error))
+        with _call_provider():
+            token = client.authorize_access_token(
+                claims_options={
+                    "iss": {"essential": True, "value": settings.oidc_issuer},
+                    "aud": {"essential": True, "value": settings.oidc_client_id},
+                    "sub": {"essential": True, "validate": lambda _claims, value: isinstance(value, str)},
+                },
+                leeway=LEEWAY_SECONDS,
+            )
+            claims = token.get("userinfo")
+            if claims is None:
+                raise SignInFailed(Failure.TOKEN, "there is none")
+            documents = [claims, *_ask_for_more(client, settings, token, claims)]
+    finally:
+        forget_sign_ins()
+    return read_identity(settings, documents)
+
+
+def _ask_for_more(client: Any, settings: Settings, token: Any, claims: Claims) -> list[Claims]:
+    """Return the userinfo endpoint's claims where the ID token has not all that is needed."""
+    is_enough = choose_role(settings, [claims]) is not None and find_email(settings, [claims]) is not None
+    if is_enough or "userinfo_endpoint" not in client.load_server_metadata():
+        return []
+    more = client.userinfo(token=token)
+    if more.get("sub") != claims["sub"]:
+        raise SignInFailed(Failure.TOKEN, "the userinfo endpoint speaks of somebody else")
+    return [more]
+
+
+def _classify_error(error: str) -> tuple[Failure, str]:
+    if error == "access_denied":
+        return Failure.DENIED, error
+    unavailable = error in ("temporarily_unavailable", "server_error")
+    return Failure.UNREACHABLE if unavailable else Failure.ANSWER, clean(error, 60)
+
+
+@contextmanager
+def _call_provider() -> Iterator[None]:
+    """Take one of the slots for calls to the provider, and classify how they fail. Raises SignInFailed."""
+    slots = get_context().sign_in_slots
+    if not slots.acquire(blocking=False):
+        raise SignInFailed(Failure.BUSY)
+    try:
+        yield
+    except MismatchingStateError:
+        raise SignInFailed(Failure.STATE) from None
+    except OAuthError as error:
+        # The token endpoint's: a code that was used, or is of another browser, is `invalid_grant`.
+        if error.error == "invalid_grant":
+            raise SignInFailed(Failure.STATE, error.error) from None
+        raise SignInFailed(Failure.ANSWER, clean(error.error, 60)) from None
+    except JoseError as error:
+        raise SignInFailed(Failure.TOKEN, _name_claim(error)) from None
+    except (RequestException, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        # Whatever Authlib makes of an answer that is not what it should be.
+        raise SignInFailed(Failure.ANSWER, type(error).__name__) from None
+    finally:
+        slots.release()
+
+
+def _name_claim(error: JoseError) -> str:
+    claim = getattr(error, "claim", None)
+    return f"{error.error} ({claim})" if isinstance(claim, str) else error.error
