@@ -89,7 +89,8 @@ def run_at_terminal(service, *argv: str) -> tuple[int, str]:
 
 def test_an_interrupt_of_a_watch_is_not_a_failure_of_the_share(tempoftp, service) -> None:
     tempoftp("request", "corta@dominio", "corta_1", "source1:/srv/datos/tarda-600")
-    command = [TEMPOFTP, "status", "corta_1", "--watch"]
+    # Whoever runs the tests in the background has the signal ignored, and a child inherits that.
+    command = ["env", "--default-signal=INT", TEMPOFTP, "status", "corta_1", "--watch"]
     with subprocess.Popen(
         command, env=service.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as watching:

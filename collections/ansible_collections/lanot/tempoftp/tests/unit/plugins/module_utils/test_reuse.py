@@ -191,7 +191,7 @@ def test_a_first_copy_that_goes_away_in_the_middle_is_copied_instead(host: Any, 
     )
     program.chmod(0o755)
     # Slow enough for rsync to tell how far it is before it is through.
-    (result,) = host.run(host.share("second", asked, reuse=True), bwlimit="30M")
+    (result,) = host.run(host.share("second", asked, reuse=True), bwlimit="10M")
     assert not first.exists()
     assert (result["state"], result["error"]) == ("delivered", None)
     assert read_tree(host.root / "ftp_second" / "second") == read_tree(folder)
