@@ -46,7 +46,7 @@ def test_from_the_link_to_more_days(make_page, place: Place, locale: str) -> Non
     expect(recipient.locator("#lineas-titulo")).to_have_text(words["lines"])
     assert recipient.content().count(password) == 1
     if not place.simulated:
-        assert fetch_files(place, share_id, password)
+        assert fetch_files(place, share_id, password) is not None
 
     recipient.goto(link)
     recipient.locator("#dias").fill("4")
@@ -67,7 +67,7 @@ def test_from_the_link_to_more_days(make_page, place: Place, locale: str) -> Non
     fresh = reveal_password(recipient)
     assert fresh != password
     if not place.simulated:
-        assert fetch_files(place, share_id, fresh)
+        assert fetch_files(place, share_id, fresh) is not None
 
     operator.goto(f"/portal/solicitudes/{share_id}/enlaces")
     operator.locator("main form .buttons button").click()

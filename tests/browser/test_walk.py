@@ -42,7 +42,7 @@ def test_from_signing_in_to_deleting(make_page, place: Place, locale: str) -> No
     expect(page.locator("#linea-lftp")).to_contain_text("lftp -u ftp_navegador_")
     assert page.content().count(password) == 1
     if not place.simulated:
-        assert fetch_files(place, share_id, password)
+        assert fetch_files(place, share_id, password) is not None
 
     change(page, share_id, "vigencia")
     page.locator("#vigencia").fill("9")
@@ -68,7 +68,7 @@ def test_from_signing_in_to_deleting(make_page, place: Place, locale: str) -> No
     assert fresh != password
     if not place.simulated:
         assert fetch_files(place, share_id, password) is None
-        assert fetch_files(place, share_id, fresh)
+        assert fetch_files(place, share_id, fresh) is not None
 
     delete(page, share_id)
     expect(page.locator("p.notice")).to_contain_text(words["gone"])
@@ -84,7 +84,7 @@ def test_without_javascript_everything_works(make_page, place: Place) -> None:
     assert len(password) == 20
     assert page.get_by_role("button", name="Copiar").count() == 0  # what needs a script is not offered
     if not place.simulated:
-        assert fetch_files(place, share_id, password)
+        assert fetch_files(place, share_id, password) is not None
     delete(page, share_id)
     expect(page.locator("p.notice")).to_contain_text("Se pidió eliminar")
 
