@@ -31,23 +31,35 @@ class Place:
     """Whether there is no FTP server to log in to."""
 
 
-def fetch_files(place: Place, share_id: str, password: str) -> dict[str, str] | None:
-    """Log in to the share's FTP server and fetch all of it: `{path: sha256}`, None when it lets nobody in.
+@dataclass(frozen=True)
+class Account:
+    """Where a share is fetched, and by whom; as the API says while it is `listo`."""
 
-    Address and account are the API's; a simulated service has no server, and nothing is fetched.
-    """
+    host: str
+    user: str
+    share_id: str
+
+    def fetch(self, password: str) -> dict[str, str] | None:
+        """Log in and fetch all of the share: `{path: sha256}`; None when the server lets nobody in."""
+        try:
+            client = log_in(self.host, self.user, password)
+        except ftplib.error_perm:
+            return None
+        with closing(client):
+            return read_tree(client, f"/{self.share_id}")
+
+
+def find_account(place: Place, share_id: str) -> Account | None:
+    """The account of a share that is ready; None of a simulated service, whose server nobody can reach."""
+    if place.simulated:
+        return None
     share = httpx.get(
         f"{place.url}/tmpftp/{share_id}",
         headers={"Authorization": f"Bearer {place.token}"},
         trust_env=False,
         timeout=20,
     ).json()
-    try:
-        client = log_in(share["servidor"]["host"], share["usuario"], password)
-    except ftplib.error_perm:
-        return None
-    with closing(client):
-        return read_tree(client, f"/{share_id}")
+    return Account(share["servidor"]["host"], share["usuario"], share_id)
 
 
 def new_id() -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 from playwright.sync_api import Page
-from portal import SIMULATED, Place, ask, delete, fetch_files, new_id, reveal_password, sign_in, wait_until
+from portal import SIMULATED, Place, ask, delete, find_account, new_id, reveal_password, sign_in, wait_until
 
 pytestmark = pytest.mark.skipif(SIMULATED, reason="a simulated host has no FTP server to fetch from")
 
@@ -58,7 +58,9 @@ def digest(folder: Path) -> dict[str, str]:
 
 def test_each_line_does_what_is_said_beside_it(page: Page, place: Place, tmp_path: Path) -> None:
     with hold_share(page, place) as (share_id, password):
-        expected = fetch_files(place, share_id, password)
+        account = find_account(place, share_id)
+        assert account is not None
+        expected = account.fetch(password)
         assert expected
         lines = {
             name: page.locator(f"#linea-{name}").inner_text() for name in ("openssl", "lftp", "curl", "wget")

@@ -11,7 +11,7 @@ from portal import (
     Place,
     ask,
     delete,
-    fetch_files,
+    find_account,
     make_link,
     new_id,
     reload_until,
@@ -45,8 +45,8 @@ def test_from_the_link_to_more_days(make_page, place: Place, locale: str) -> Non
     assert len(password) == 20
     expect(recipient.locator("#lineas-titulo")).to_have_text(words["lines"])
     assert recipient.content().count(password) == 1
-    if not place.simulated:
-        assert fetch_files(place, share_id, password) is not None
+    account = find_account(place, share_id)
+    assert account is None or account.fetch(password) is not None
 
     recipient.goto(link)
     recipient.locator("#dias").fill("4")
@@ -66,8 +66,7 @@ def test_from_the_link_to_more_days(make_page, place: Place, locale: str) -> Non
     expect(recipient.locator("[data-moving='0']")).to_be_visible(timeout=READY_MILLISECONDS)
     fresh = reveal_password(recipient)
     assert fresh != password
-    if not place.simulated:
-        assert fetch_files(place, share_id, fresh) is not None
+    assert account is None or account.fetch(fresh) is not None
 
     operator.goto(f"/portal/solicitudes/{share_id}/enlaces")
     operator.locator("main form .buttons button").click()

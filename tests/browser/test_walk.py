@@ -12,7 +12,7 @@ from portal import (
     change,
     confirm,
     delete,
-    fetch_files,
+    find_account,
     new_id,
     preview,
     reload_until,
@@ -41,8 +41,8 @@ def test_from_signing_in_to_deleting(make_page, place: Place, locale: str) -> No
     expect(page.get_by_role("button", name=words["copied"]).first).to_be_visible()
     expect(page.locator("#linea-lftp")).to_contain_text("lftp -u ftp_navegador_")
     assert page.content().count(password) == 1
-    if not place.simulated:
-        assert fetch_files(place, share_id, password) is not None
+    account = find_account(place, share_id)
+    assert account is None or account.fetch(password) is not None
 
     change(page, share_id, "vigencia")
     page.locator("#vigencia").fill("9")
@@ -54,8 +54,7 @@ def test_from_signing_in_to_deleting(make_page, place: Place, locale: str) -> No
     page.locator("#razon").fill("prueba")
     confirm(page)
     wait_until(page, "bloqueado")
-    if not place.simulated:
-        assert fetch_files(place, share_id, password) is None
+    assert account is None or account.fetch(password) is None
     change(page, share_id, "desbloquear")
     confirm(page)
     wait_until(page, "listo")
@@ -66,9 +65,7 @@ def test_from_signing_in_to_deleting(make_page, place: Place, locale: str) -> No
     expect(page.locator("[data-moving='0']")).to_be_visible()
     fresh = reveal_password(page)
     assert fresh != password
-    if not place.simulated:
-        assert fetch_files(place, share_id, password) is None
-        assert fetch_files(place, share_id, fresh) is not None
+    assert account is None or (account.fetch(password) is None and account.fetch(fresh) is not None)
 
     delete(page, share_id)
     expect(page.locator("p.notice")).to_contain_text(words["gone"])
@@ -83,8 +80,8 @@ def test_without_javascript_everything_works(make_page, place: Place) -> None:
     password = reveal_password(page)
     assert len(password) == 20
     assert page.get_by_role("button", name="Copiar").count() == 0  # what needs a script is not offered
-    if not place.simulated:
-        assert fetch_files(place, share_id, password) is not None
+    account = find_account(place, share_id)
+    assert account is None or account.fetch(password) is not None
     delete(page, share_id)
     expect(page.locator("p.notice")).to_contain_text("Se pidió eliminar")
 
