@@ -14,7 +14,7 @@ import shlex
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_urlsafe
@@ -177,11 +177,13 @@ def find_on_control(stage: Stage, secret: str) -> list[str]:
     """Every file that the service keeps and that holds it, except its own settings and the file of its operator."""
     forms = [form.encode() for form in write_forms(secret)]
     found = []
-    for path in stage.control.home.rglob("*"):
-        if path.is_file() and path not in (stage.control.env_file, stage.control.token_file):
-            content = path.read_bytes()
-            if any(form in content for form in forms):
-                found.append(str(path.relative_to(stage.control.home)))
+    for folder, _, names in os.walk(stage.control.home):
+        for path in (Path(folder, name) for name in names):
+            if path in (stage.control.env_file, stage.control.token_file) or not path.is_file():
+                continue
+            with suppress(FileNotFoundError):  # a run's, which has just ended
+                if any(form in path.read_bytes() for form in forms):
+                    found.append(str(path.relative_to(stage.control.home)))
     return found
 
 

@@ -1,5 +1,6 @@
 """Everything a net puts on this machine, by kind: what `down` must leave empty, and what is there while it is up."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -21,7 +22,11 @@ def find_leftovers(net: Net) -> dict[str, list[str]]:
         ],
         "rules": [line for line in rules.splitlines() if net.subnet in line or f" {net.bridge} " in line],
         "processes": _list_processes(machine, folder),
-        "groups": [str(path) for path in Path("/sys/fs/cgroup").rglob(f"tempoftp-lab-{machine}*")],
+        "groups": [
+            folder
+            for folder, _, _ in os.walk("/sys/fs/cgroup")  # groups of others come and go meanwhile
+            if Path(folder).name.startswith(f"tempoftp-lab-{machine}")
+        ],
         "folders": [str(path) for path in (net.folder, net.control_folder) if path.exists()],
         "loops": [
             path.read_text().strip()

@@ -100,11 +100,12 @@ class HostGroup:
     def list_pids(self) -> list[int]:
         """Return the pids of every process of the host, as this machine counts them."""
         pids = []
-        for procs in self.top.rglob("cgroup.procs"):
+        for folder, _, _ in os.walk(self.top):  # goes on when a group vanishes under it; `rglob` does not
             try:
-                pids += [int(word) for word in procs.read_text(encoding="ascii").split()]
+                procs = Path(folder, "cgroup.procs").read_text(encoding="ascii")
             except OSError:
                 continue  # that group has just gone
+            pids += [int(word) for word in procs.split()]
         return pids
 
     def find_leader(self) -> int | None:
