@@ -6,16 +6,18 @@ from pathlib import Path
 
 import click
 
+from tempoftp.cli.command import Group
+from tempoftp.cli.exits import SERVICE_FAILED, USAGE
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json
 
 
-@click.group
+@click.group(cls=Group)
 def db() -> None:
     """Bring the service's database up to date, or back it up."""
 
 
-@db.command("upgrade")
+@db.command("upgrade", examples=["tempoftp db upgrade"], exits=(USAGE, SERVICE_FAILED))
 @json_option
 def upgrade_command(as_json: bool) -> None:
     """Create or migrate the tables.
@@ -31,7 +33,9 @@ def upgrade_command(as_json: bool) -> None:
         click.echo("the database is up to date")
 
 
-@db.command("backup")
+@db.command(
+    "backup", examples=["tempoftp db backup /var/backups/tempoftp.sqlite3"], exits=(USAGE, SERVICE_FAILED)
+)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @json_option
 def backup_command(file: Path, as_json: bool) -> None:
@@ -42,11 +46,11 @@ def backup_command(file: Path, as_json: bool) -> None:
     other.
     """
     from tempoftp.cli.exits import DatabaseFailed
-    from tempoftp.cli.service import read_settings
+    from tempoftp.cli.service import read_host_settings
     from tempoftp.shares.backup import BackupFailed, backup_database
 
     try:
-        size = backup_database(read_settings(), file)
+        size = backup_database(read_host_settings(), file)
     except BackupFailed as error:
         raise DatabaseFailed(str(error)) from error
     if as_json:
