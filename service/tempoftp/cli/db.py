@@ -14,7 +14,7 @@ from tempoftp.cli.output import print_json
 
 @click.group(cls=Group)
 def db() -> None:
-    """Bring the service's database up to date, back it up, or move it."""
+    """Upgrade, back up or move the service's database."""
 
 
 @db.command("upgrade", examples=["tempoftp db upgrade"], exits=(USAGE, SERVICE_FAILED))
