@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from documents import PROJECT
+from documents import DOCUMENTS, PROJECT
 from mkdocs_hooks import OUTSIDE, bend_links
 
 # What a page loads by itself; a link that somebody follows is none of it.
@@ -74,6 +74,18 @@ def test_lists_are_lists(site: Path) -> None:
     for page in site.glob("**/*.html"):
         for paragraph in re.findall(r"<p>(.*?)</p>", page.read_text(encoding="utf-8"), re.DOTALL):
             assert not re.search(r":\n\s*(?:-|\*|\d+\.|\|) ", paragraph), f"{page.name}: {paragraph[:80]}"
+
+
+def test_no_fence_stands_in_a_list() -> None:
+    """Python-Markdown would make of it a line of text, and begin the list anew."""
+    for document in DOCUMENTS:
+        assert not re.search(r"^ +```", document.text, re.MULTILINE), document.name
+
+
+def test_cells_of_tables_wrap(site: Path) -> None:
+    page = (site / "modules" / "tempoftp_share.html").read_text(encoding="utf-8")
+    assert '<link href="../site.css" rel="stylesheet"' in page
+    assert "white-space: normal" in (site / "site.css").read_text(encoding="utf-8")
 
 
 def break_link(project: Path) -> None:
