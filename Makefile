@@ -77,6 +77,14 @@ lab-ssh: venv ## Root shell on a lab host, or run one command: make lab-ssh HOST
 demo: system venv ## From a bare checkout to one delivered share, on real hosts
 	@$(BIN)/python molecule/shared/demo
 
+## ---- documentation ----
+
+.PHONY: docs
+docs: venv ## Build docs/ into build/docs, every link and anchor checked, and the man pages into build/man
+	$(BIN)/python -m mkdocs build --quiet
+	$(BIN)/python docs/man_pages.py build/man
+	@echo "build/docs/index.html; man -l build/man/tempoftp.1"
+
 ## ---- checks and tests ----
 
 .PHONY: unit

@@ -1,4 +1,4 @@
-"""Write the generated parts of README.md and README.es.md: the settings table and two rendered templates.
+"""Write what is generated: parts of README.md and README.es.md (settings, two rendered templates), and docs/modules.
 
 `python docs/generate.py` writes what has changed; tests/docs/test_generated.py fails while a part is not current.
 The Spanish texts stand in docs/settings.es.yml, each beside the English one it translates: when that one changes, the
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import module_pages
 import yaml
 
 from tempoftp.settings import Settings, variable_of
@@ -118,13 +119,19 @@ def build_document(name: str, current: str) -> str:
 
 
 def main() -> int:
-    """Bring both documents up to date and name those that were not."""
-    for name in HEADINGS:
+    """Bring every document up to date and name those that were not."""
+    wanted = {name: build_document(name, (PROJECT / name).read_text(encoding="utf-8")) for name in HEADINGS}
+    pages = module_pages.build_pages()
+    for path in sorted((PROJECT / module_pages.FOLDER).glob("*.md")):
+        name = path.relative_to(PROJECT).as_posix()
+        if name not in pages:
+            path.unlink()
+            sys.stdout.write(f"{name}: removed\n")
+    for name, text in (wanted | pages).items():
         path = PROJECT / name
-        current = path.read_text(encoding="utf-8")
-        wanted = build_document(name, current)
-        if wanted != current:
-            path.write_text(wanted, encoding="utf-8")
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
             sys.stdout.write(f"{name}: written\n")
     return 0
 

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import pwd
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import pymysql
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
@@ -24,107 +15,14 @@ HERE = Path(__file__).resolve().parent
 COLLECTIONS = HERE.parents[1] / "collections"
 sys.path[:0] = [str(HERE), str(COLLECTIONS)]
 
-START_LIMIT = 60.0
-
-
-class Server(NamedTuple):
-    """A MariaDB server of this test run. ``process`` is the server itself."""
-
-    socket: Path
-    process: subprocess.Popen[bytes]
-
-    def execute(self, *statements: str) -> tuple[tuple[Any, ...], ...]:
-        """Run statements as its administrator in the database ``pureftpd``; return the last one's rows."""
-        with self.connect() as connection, connection.cursor() as cursor:
-            for statement in statements:
-                cursor.execute(statement)
-            rows: tuple[tuple[Any, ...], ...] = cursor.fetchall()
-            return rows
-
-    def make_table(self, statement: str) -> None:
-        """Make the users table and grant what the documentation of the module says, no more."""
-        self.execute(
-            statement, "GRANT SELECT, INSERT, UPDATE, DELETE ON pureftpd.users TO tempoftp@localhost"
-        )
-
-    def connect(self, database: str | None = "pureftpd") -> pymysql.connections.Connection[Any]:
-        """Open a connection as its administrator."""
-        return pymysql.connect(
-            unix_socket=str(self.socket),
-            user="root",
-            database=database,
-            autocommit=True,
-            connect_timeout=5,
-            read_timeout=20,
-        )
+from mariadb_server import Server, run_mariadb  # noqa: E402 - found by the path of above
 
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[Server]:
     """Start a MariaDB server for the session; skip where there is no mariadbd."""
-    program = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    installer = shutil.which("mariadb-install-db")
-    if program is None or installer is None:
-        pytest.skip("mariadbd is not installed")
-    # Not tmp_path: a unix socket's path has at most 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="tempoftp-db-") as directory:
-        place = Path(directory)
-        user = f"--user={pwd.getpwuid(os.geteuid()).pw_name}"
-        install_database(installer, place, user)
-        socket = place / "s"
-        options = [
-            "--no-defaults",
-            user,
-            f"--datadir={place / 'data'}",
-            f"--socket={socket}",
-            "--skip-networking",
-        ]
-        small = [
-            "--innodb-buffer-pool-size=8M",
-            "--innodb-flush-log-at-trx-commit=0",
-            "--performance-schema=off",
-        ]
-        with (
-            (place / "log").open("wb") as log,
-            subprocess.Popen(
-                [program, *options, *small, f"--pid-file={place / 'pid'}"], stdout=log, stderr=log
-            ) as process,
-        ):
-            try:
-                server = Server(socket, process)
-                wait_until_up(server, place / "log")
-                yield server
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    process.send_signal(signal.SIGCONT)
-                process.terminate()
-                process.wait(30)
-
-
-def install_database(installer: str, place: Path, user: str) -> None:
-    """Make an empty data directory."""
-    argv = [installer, "--no-defaults", user, f"--datadir={place / 'data'}", "--skip-test-db"]
-    done = subprocess.run(
-        [*argv, "--auth-root-authentication-method=normal"],
-        capture_output=True,
-        text=True,
-        timeout=START_LIMIT,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def wait_until_up(server: Server, log: Path) -> None:
-    """Return once the server answers; fail with its log when it does not."""
-    deadline = time.monotonic() + START_LIMIT
-    while True:
-        assert server.process.poll() is None, log.read_text()
-        if server.socket.exists():
-            with contextlib.suppress(pymysql.err.OperationalError), server.connect(None) as connection:
-                connection.ping()
-                return
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.05)
+    with run_mariadb() as server:
+        yield server
 
 
 @pytest.fixture

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(PROJECT / "docs"))
+
+from mkdocs_hooks import make_anchor  # noqa: E402 - found by the path of above
+
 COLLECTION = PROJECT / "collections/ansible_collections/lanot/tempoftp"
 
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -67,16 +71,6 @@ class Document:
     def anchors(self) -> set[str]:
         """What `#…` may point at, as GitHub makes it from the headings."""
         return {make_anchor(heading) for heading in _HEADING.findall(self.prose)}
-
-
-def make_anchor(heading: str) -> str:
-    """Return GitHub's anchor of a heading: lower case, no punctuation, hyphens for spaces."""
-    kept = [
-        character
-        for character in heading.lower()
-        if character in " -_" or unicodedata.category(character)[0] in "LNM"
-    ]
-    return "".join(kept).replace(" ", "-")
 
 
 def read_documents() -> list[Document]:

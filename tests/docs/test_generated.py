@@ -1,63 +1,90 @@
-"""The generated parts of both READMEs are current."""
+"""The generated parts of both READMEs, and the module reference, are current."""
 
 from __future__ import annotations
 
-import importlib.util
-from types import ModuleType
-
+import generate
+import module_pages
 import pytest
-from documents import PROJECT, READMES, Document
+from documents import COLLECTION, PROJECT, READMES, Document
 
 from tempoftp.settings import Settings, variable_of
 
 
-@pytest.fixture(scope="module")
-def generate() -> ModuleType:
-    """`docs/generate.py`, which is a script and no package."""
-    specification = importlib.util.spec_from_file_location("docs_generate", PROJECT / "docs" / "generate.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)
-def test_generated_parts_are_current(generate: ModuleType, document: Document) -> None:
+def test_generated_parts_are_current(document: Document) -> None:
     wanted = generate.build_document(document.name, document.text)
     assert document.text == wanted, f"{document.name} is not current: run python docs/generate.py"
 
 
 @pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)
-def test_every_setting_has_one_row(generate: ModuleType, document: Document) -> None:
+def test_every_setting_has_one_row(document: Document) -> None:
     table = document.text.partition(generate.BEGIN)[2].partition(generate.END)[0]
     names = [line.split("`")[1] for line in table.strip().splitlines()[2:]]
     assert names == [variable_of(field) for field in Settings.model_fields]
 
 
-def test_spanish_texts_are_translations_of_the_present_ones(generate: ModuleType) -> None:
+def test_spanish_texts_are_translations_of_the_present_ones() -> None:
     spanish = generate.read_spanish()
     english = {variable_of(name): field.description for name, field in Settings.model_fields.items()}
     assert all(spanish[name] and spanish[name] != text for name, text in english.items())
 
 
-def test_a_changed_description_makes_its_translation_stale(
-    generate: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_description_makes_its_translation_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Settings.model_fields["port"], "description", "Another text.")
     with pytest.raises(generate.StaleTranslation, match="TEMPOFTP_PORT"):
         generate.read_spanish()
 
 
-def test_a_document_without_marks_is_refused(generate: ModuleType) -> None:
+def test_a_document_without_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="marks"):
         generate.insert_table("no marks here", "table")
 
 
-def test_a_rendered_block_is_replaced_whole(generate: ModuleType) -> None:
+def test_a_rendered_block_is_replaced_whole() -> None:
     old = "<!-- render: roles/ftp_database/templates/users.sql.j2 -->\n```sql\nold\n```\nafter\n"
     new = generate.insert_rendered(old)
     assert "old" not in new
     assert "CREATE TABLE `users`" in new
     assert new.endswith("```\nafter\n")
     assert generate.insert_rendered(new) == new
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    """The reference as it should be."""
+    return module_pages.build_pages()
+
+
+def test_module_reference_is_current(pages: dict[str, str]) -> None:
+    there = {
+        path.relative_to(PROJECT).as_posix(): path.read_text(encoding="utf-8")
+        for path in (PROJECT / module_pages.FOLDER).iterdir()
+    }
+    stale = sorted(name for name in there.keys() | pages.keys() if there.get(name) != pages.get(name))
+    assert stale == [], "run python docs/generate.py"
+
+
+def test_module_reference_has_every_module_and_role(pages: dict[str, str]) -> None:
+    files = [
+        *(COLLECTION / "plugins" / "modules").glob("*.py"),
+        *(COLLECTION / "plugins" / "filter").glob("*.py"),
+    ]
+    names = {path.stem for path in (*files, *(COLLECTION / "roles").iterdir())} | {"README"}
+    assert {name.removeprefix("docs/modules/").removesuffix(".md") for name in pages} == names
+    for name in ("tempoftp_share", "tempoftp_ftpuser", "tempoftp_audit"):
+        page = pages[f"docs/modules/{name}.md"]
+        assert [
+            title for title in ("## Options", "## Examples", "## Return values") if title not in page
+        ] == []
+
+
+def test_markup_of_ansible_is_markdown() -> None:
+    write = module_pages._make_writer("lanot.tempoftp.tempoftp_expire", "module")
+    modules = "M(lanot.tempoftp.tempoftp_share), P(lanot.tempoftp.service#role)"
+    text = f"O(root) is V(ENUM('0'\\)) C(a|b) of {modules}, x_y <z>"
+    assert write(text) == (
+        "`root` is `ENUM('0')` `a|b` of [lanot.tempoftp.tempoftp_share](tempoftp_share.md), "
+        "[lanot.tempoftp.service](service.md), x\\_y \\<z>"
+    )
+    with pytest.raises(ValueError, match="closing"):
+        write("O(root")

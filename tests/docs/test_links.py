@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from documents import DOCUMENTS, READMES, Document, make_anchor
+from documents import DOCUMENTS, PROJECT, READMES, Document
+from mkdocs_hooks import make_anchor
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
@@ -21,7 +22,7 @@ def test_local_links_resolve(document: Document) -> None:
 @pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)
 def test_readme_leads_to_every_page(document: Document) -> None:
     linked = {link.partition("#")[0] for link in document.links}
-    pages = {page.name for page in DOCUMENTS if page.path.parent.name == "docs"}
+    pages = {page.name for page in DOCUMENTS if page.path.parent == PROJECT / "docs"}
     assert pages - linked == set()
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from tempoftp.cli.command import ON_THE_HOST, Group
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json, print_rows
 
 
-@click.group
+@click.group(cls=Group)
 def account() -> None:
     """Say whose an account is that was there before tempoftp.
 
@@ -16,7 +17,7 @@ def account() -> None:
     """
 
 
-@account.command("map")
+@account.command("map", examples=["tempoftp account map juan@dominio.example juan"], exits=ON_THE_HOST)
 @click.argument("email")
 @click.argument("ftpuser")
 @click.option("--ftp-host", help="The FTP host that has it; needed when there are several.")
@@ -44,7 +45,7 @@ def map_command(email: str, ftpuser: str, ftp_host: str | None, as_json: bool) -
         print_rows(tuple(row), [tuple(row.values())])
 
 
-@account.command("unmap")
+@account.command("unmap", examples=["tempoftp account unmap juan@dominio.example"], exits=ON_THE_HOST)
 @click.argument("email")
 @json_option
 def unmap_command(email: str, as_json: bool) -> None:
@@ -63,7 +64,7 @@ def unmap_command(email: str, as_json: bool) -> None:
         )
 
 
-@account.command("list")
+@account.command("list", examples=["tempoftp account list"], exits=ON_THE_HOST)
 @json_option
 def list_command(as_json: bool) -> None:
     """Show every account: e-mail, account, FTP host, and `created`, `adopted` or what is known."""

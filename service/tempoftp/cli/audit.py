@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tempoftp.cli.client import ServiceClient, connect
+from tempoftp.cli.command import Command
 from tempoftp.cli.exits import FindingsLeft, ServiceFailed
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json, print_rows
@@ -17,7 +18,11 @@ POLL_SECONDS = 2.0
 PATIENCE_SECONDS = 600.0
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=["tempoftp audit", "tempoftp audit --repair --strict"],
+    exits_1="--strict, and something is wrong and not repaired",
+)
 @click.option("--repair", is_flag=True, help="Repair what is safe; unknown data is only ever listed.")
 @click.option(
     "--after-restore",

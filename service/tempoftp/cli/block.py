@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tempoftp.cli.client import connect
+from tempoftp.cli.command import Command
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_change
 
@@ -13,7 +14,10 @@ account_option = click.option(
 )
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=["tempoftp block goes_2026_11 --reason 'uso indebido'", "tempoftp block goes_2026_11 --account"],
+)
 @click.argument("id_", metavar="ID")
 @click.option("--reason", help="Why; it stands in the share's history.")
 @account_option
@@ -30,7 +34,7 @@ def block(id_: str, reason: str | None, account: bool, as_json: bool) -> None:
         print_change(client.block_share(id_, body), as_json=as_json)
 
 
-@click.command
+@click.command(cls=Command, examples=["tempoftp unblock goes_2026_11"])
 @click.argument("id_", metavar="ID")
 @account_option
 @json_option

@@ -1,4 +1,4 @@
-"""`tempoftp db upgrade|backup`: bring the service's database up to date, and copy it while it is in use."""
+"""`tempoftp db upgrade|backup|import`: the service's database up to date, in a copy, and in another place."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from pathlib import Path
 
 import click
 
+from tempoftp.cli.command import Group
+from tempoftp.cli.exits import SERVICE_FAILED, USAGE
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json
 
 
-@click.group
+@click.group(cls=Group)
 def db() -> None:
-    """Bring the service's database up to date, or back it up."""
+    """Upgrade, back up or move the service's database."""
 
 
-@db.command("upgrade")
+@db.command("upgrade", examples=["tempoftp db upgrade"], exits=(USAGE, SERVICE_FAILED))
 @json_option
 def upgrade_command(as_json: bool) -> None:
     """Create or migrate the tables.
@@ -31,7 +33,9 @@ def upgrade_command(as_json: bool) -> None:
         click.echo("the database is up to date")
 
 
-@db.command("backup")
+@db.command(
+    "backup", examples=["tempoftp db backup /var/backups/tempoftp.sqlite3"], exits=(USAGE, SERVICE_FAILED)
+)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @json_option
 def backup_command(file: Path, as_json: bool) -> None:
@@ -42,14 +46,47 @@ def backup_command(file: Path, as_json: bool) -> None:
     other.
     """
     from tempoftp.cli.exits import DatabaseFailed
-    from tempoftp.cli.service import read_settings
+    from tempoftp.cli.service import read_host_settings
     from tempoftp.shares.backup import BackupFailed, backup_database
 
     try:
-        size = backup_database(read_settings(), file)
+        size = backup_database(read_host_settings(), file)
     except BackupFailed as error:
         raise DatabaseFailed(str(error)) from error
     if as_json:
         print_json({"file": str(file), "bytes": size})
     else:
         click.echo(f"{file}: {size} bytes")
+
+
+@db.command(
+    "import", examples=["tempoftp db import /var/backups/tempoftp.sqlite3"], exits=(USAGE, SERVICE_FAILED)
+)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@json_option
+def import_command(file: Path, as_json: bool) -> None:
+    """Fill the database of TEMPOFTP_DATABASE_URL with what FILE has, to go on there.
+
+    FILE is a SQLite database of this release, as `tempoftp db backup` makes it. The other database must be empty; all
+    of FILE arrives, or nothing. Stop API and worker first: what they write meanwhile would be lost.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from tempoftp.cli.exits import DatabaseFailed
+    from tempoftp.cli.service import read_host_settings
+    from tempoftp.shares.import_rows import ImportFailed, import_database
+
+    try:
+        rows = import_database(read_host_settings(), file)
+    except ImportFailed as error:
+        raise DatabaseFailed(str(error)) from error
+    except (SQLAlchemyError, OSError) as error:
+        # The URL may hold a password: say which setting, not its value.
+        reason = getattr(error, "orig", None) or error
+        raise DatabaseFailed(
+            f"nothing was imported: the database cannot be used ({reason}). Check TEMPOFTP_DATABASE_URL."
+        ) from error
+    if as_json:
+        print_json({"file": str(file), "rows": rows})
+    else:
+        click.echo(f"{sum(rows.values())} rows of {len(rows)} tables, {rows['shares']} shares among them")

@@ -7,15 +7,23 @@ import sys
 import click
 
 from tempoftp.cli.client import connect
+from tempoftp.cli.command import OF_CLIENTS, Command
 from tempoftp.cli.config import ClientConfig
-from tempoftp.cli.exits import BadSetting, Undecryptable
+from tempoftp.cli.exits import UNDECRYPTABLE, BadSetting, Undecryptable
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json
 
 KEY_VARIABLE = "TEMPOFTP_ENCRYPTION_KEY"
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=[
+        "tempoftp decrypt --id goes_2026_11",
+        "tempoftp status goes_2026_11 --json | jq -r .password | tempoftp decrypt -",
+    ],
+    exits=(*OF_CLIENTS, UNDECRYPTABLE),
+)
 @click.argument("token", required=False)
 @click.option("--id", "id_", help="Take the token from this share.")
 @json_option

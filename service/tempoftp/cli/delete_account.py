@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from tempoftp.cli.client import connect
+from tempoftp.cli.command import Command
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json
 
 
-@click.command
+@click.command(cls=Command, examples=["tempoftp delete-account ftp_ana_dominio"])
 @click.argument("ftpuser")
 @json_option
 def delete_account(ftpuser: str, as_json: bool) -> None:

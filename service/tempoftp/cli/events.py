@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from tempoftp.cli.client import connect
+from tempoftp.cli.command import Command
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json, print_rows
 
 
-@click.command
+@click.command(cls=Command, examples=["tempoftp events goes_2026_11"])
 @click.argument("id_", metavar="ID")
 @json_option
 def events(id_: str, as_json: bool) -> None:

@@ -25,6 +25,18 @@ SERVICE_FAILED = 5
 UNDECRYPTABLE = 6
 INTERRUPTED = 130
 
+MEANINGS = {
+    OK: "done",
+    SHARE_FAILED: "not as asked",
+    USAGE: "the command line or a setting is wrong",
+    UNREACHABLE: "the service cannot be reached",
+    REFUSED: "the service refused the request",
+    SERVICE_FAILED: "the service failed",
+    UNDECRYPTABLE: "the password cannot be decrypted",
+    INTERRUPTED: "interrupted from the keyboard",
+}
+"""What the commands' help says of each; the table above and docs/cli.md say it at length."""
+
 
 class ShareFailed(click.ClickException):
     """The share will not become `listo` without somebody doing something."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from tempoftp.cli.client import connect
+from tempoftp.cli.command import Command
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_change
 
 
-@click.command
+@click.command(cls=Command, examples=["tempoftp extend goes_2026_11 30"])
 @click.argument("id_", metavar="ID")
 @click.argument("days", type=click.IntRange(min=1))
 @json_option

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from tempoftp.cli.client import connect
+from tempoftp.cli.command import Group
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_change, print_json, print_rows
 
@@ -14,13 +15,15 @@ COLUMNS = ("id", "email", "dias", "vigencia", "expira", "pedida", "motivo")
 STATES = ("pendiente", "aceptada", "rechazada")
 
 
-@click.group
+@click.group(cls=Group)
 def extensions() -> None:
     """List, grant and refuse what recipients ask for: more days."""
 
 
-@extensions.command("list")
-@click.option("--estado", type=click.Choice(STATES), default=STATES[0], show_default=True)
+@extensions.command("list", examples=["tempoftp extensions list"])
+@click.option(
+    "--estado", type=click.Choice(STATES), default=STATES[0], show_default=True, help="Those in this state."
+)
 @json_option
 def list_command(estado: str, as_json: bool) -> None:
     """List the requests for more days, those asked for first come first."""
@@ -33,7 +36,9 @@ def list_command(estado: str, as_json: bool) -> None:
     print_rows(COLUMNS, rows, no_wrap=("expira", "pedida"))
 
 
-@extensions.command()
+@extensions.command(
+    examples=["tempoftp extensions grant goes_2026_11", "tempoftp extensions grant goes_2026_11 --days 3"]
+)
 @click.argument("id_", metavar="ID")
 @click.option("--days", type=click.IntRange(min=1), help="Other days more than were asked for.")
 @json_option
@@ -44,7 +49,7 @@ def grant(id_: str, days: int | None, as_json: bool) -> None:
     print_change(answer, as_json=as_json)
 
 
-@extensions.command()
+@extensions.command(examples=["tempoftp extensions refuse goes_2026_11 --answer 'el disco está lleno'"])
 @click.argument("id_", metavar="ID")
 @click.option("--answer", help="Why not; the recipient reads it.")
 @json_option

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tempoftp.cli.client import connect
+from tempoftp.cli.command import Command
 from tempoftp.cli.exits import NotWell
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import format_bytes, print_json, print_rows
@@ -15,10 +16,14 @@ from tempoftp.cli.output import format_bytes, print_json, print_rows
 COLUMNS = ("host", "free", "ftpd", "database", "runs", "seen", "paused")
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=["tempoftp health", "tempoftp health --json | jq .hosts"],
+    exits_1="something does not work",
+)
 @json_option
 def health(as_json: bool) -> None:
-    """Show whether the system works, and each FTP host. Exit code 1 when something is wrong.
+    """Show whether the system works, and each FTP host.
 
     Only operators are told what and where.
     """

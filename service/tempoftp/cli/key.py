@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import click
 
+from tempoftp.cli.command import Group
+from tempoftp.cli.exits import SERVICE_FAILED, UNDECRYPTABLE, USAGE
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json
 
 
-@click.group
+@click.group(cls=Group)
 def key() -> None:
     """Make keys for the passwords at rest, and change them."""
 
 
-@key.command
+@key.command(examples=["tempoftp key new"], exits=(USAGE,))
 @json_option
 def new(as_json: bool) -> None:
     """Print a new Fernet key.
@@ -30,13 +32,13 @@ def new(as_json: bool) -> None:
         click.echo(made)
 
 
-@key.command
+@key.command(examples=["tempoftp key rotate"], exits=(USAGE, SERVICE_FAILED, UNDECRYPTABLE))
 @json_option
 def rotate(as_json: bool) -> None:
     """Encrypt every stored password anew with the first key.
 
-    Run it on the service's host, as root or as the service's user, once API and worker have the new key. Exit code 6
-    when no key opens some of them: the old one is missing. It may be repeated.
+    Run it on the service's host, as root or as the service's user, once API and worker have the new key. It may be
+    repeated. When no key opens some of them, the old one is missing: they are named.
     """
     from tempoftp.cli.exits import Undecryptable
     from tempoftp.cli.service import read_host_settings, upgrade

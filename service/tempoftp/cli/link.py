@@ -5,16 +5,17 @@ from __future__ import annotations
 import click
 
 from tempoftp.cli.client import connect
+from tempoftp.cli.command import Group
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json
 
 
-@click.group
+@click.group(cls=Group)
 def link() -> None:
     """Make a link for a share's recipient, or end those there are."""
 
 
-@link.command()
+@link.command(examples=["tempoftp link make goes_2026_11"])
 @click.argument("id_", metavar="ID")
 @json_option
 def make(id_: str, as_json: bool) -> None:
@@ -30,7 +31,7 @@ def make(id_: str, as_json: bool) -> None:
         click.echo(answer.get("enlace"))
 
 
-@link.command()
+@link.command(examples=["tempoftp link revoke goes_2026_11"])
 @click.argument("id_", metavar="ID")
 @json_option
 def revoke(id_: str, as_json: bool) -> None:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import click
 
 from tempoftp.cli.client import connect
+from tempoftp.cli.command import Command
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json, print_share_table
 
 
-@click.command("list")
+@click.command(
+    "list",
+    cls=Command,
+    examples=[
+        "tempoftp list --estado listo --usuario ana@dominio.example",
+        "tempoftp list --json | jq -r '.solicitudes[].id'",
+    ],
+)
 @click.option("--estado", help="Only shares in this state (recibido, traslado, listo, error, …).")
 @click.option("--usuario", help="Only shares of this e-mail.")
 @click.option("--limite", type=click.IntRange(min=1), help="At most so many.")

@@ -8,13 +8,14 @@ from collections.abc import Callable
 import click
 
 from tempoftp.cli.client import LogPiece, ServiceClient, connect
+from tempoftp.cli.command import Command
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import ENDING, UNDER_WAY, print_json
 
 POLL_SECONDS = 1.0
 
 
-@click.command
+@click.command(cls=Command, examples=["tempoftp log goes_2026_11 --follow"])
 @click.argument("id_", metavar="ID")
 @click.option("--follow", is_flag=True, help="Go on as it grows, until the share has settled.")
 @click.option("--from", "since", type=click.IntRange(min=0), help="Byte to begin at; left out: the end.")

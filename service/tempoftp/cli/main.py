@@ -50,7 +50,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "account": ("tempoftp.cli.account", "account", "Say whose an account is that was there before."),
     "token": ("tempoftp.cli.token", "token", "Make, list and revoke tokens of the API."),
     "key": ("tempoftp.cli.key", "key", "Make keys for the passwords at rest."),
-    "db": ("tempoftp.cli.db", "db", "Bring the service's database up to date, or back it up."),
+    "db": ("tempoftp.cli.db", "db", "Upgrade, back up or move the service's database."),
 }
 
 EPILOG = """\b

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tempoftp.cli.client import ServiceClient, connect
+from tempoftp.cli.command import Command
 from tempoftp.cli.exits import ServiceFailed
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json
@@ -17,7 +18,7 @@ POLL_SECONDS = 1.0
 reason_option = click.option("--reason", help="Why; `GET /health` shows it.")
 
 
-@click.command
+@click.command(cls=Command, examples=["tempoftp pause ftp1 --reason 'disco nuevo'"])
 @click.argument("host", required=False)
 @reason_option
 @json_option
@@ -30,7 +31,7 @@ def pause(host: str | None, reason: str | None, as_json: bool) -> None:
         _print_hosts(client.pause_hosts(_build_body(host, reason)), as_json=as_json)
 
 
-@click.command
+@click.command(cls=Command, examples=["tempoftp resume ftp1"])
 @click.argument("host", required=False)
 @json_option
 def resume(host: str | None, as_json: bool) -> None:
@@ -39,7 +40,7 @@ def resume(host: str | None, as_json: bool) -> None:
         _print_hosts(client.resume_hosts(_build_body(host, None)), as_json=as_json)
 
 
-@click.command
+@click.command(cls=Command, examples=["tempoftp drain ftp1 --reason 'disco nuevo' --timeout 1200"])
 @click.argument("host", required=False)
 @reason_option
 @click.option(

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tempoftp.cli.client import ServiceClient, connect
+from tempoftp.cli.command import Command
 from tempoftp.cli.exits import PreviewFailed, ServiceFailed
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import format_bytes, print_json, show_text
@@ -18,7 +19,11 @@ PATIENCE_SECONDS = 120.0
 FITS = {True: "yes", False: "no", None: "not known"}
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=["tempoftp preview source1:/srv/datos/goes"],
+    exits_1="it does not fit, or could not be measured",
+)
 @click.argument("ruta")
 @json_option
 def preview(ruta: str, as_json: bool) -> None:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import click
 
 from tempoftp.cli.client import connect
+from tempoftp.cli.command import Command
 from tempoftp.cli.finish import finish_watch, json_option, watch_option
 from tempoftp.cli.output import print_json
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=[
+        "tempoftp request ana@dominio.example goes_2026_11 source1:/srv/datos/goes --vigencia 5",
+        "tempoftp request ana@dominio.example goes_2026_11 source1:/srv/datos/goes --watch --json",
+    ],
+    exits_1="the share is in error, blocked or expired",
+)
 @click.argument("usuario")
 @click.argument("id_", metavar="ID")
 @click.argument("ruta")

@@ -5,11 +5,16 @@ from __future__ import annotations
 import click
 
 from tempoftp.cli.client import connect
+from tempoftp.cli.command import Command
 from tempoftp.cli.finish import finish_watch, json_option, watch_option
 from tempoftp.cli.output import print_change
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=["tempoftp retry goes_2026_11 --watch"],
+    exits_1="the share is in error, blocked or expired",
+)
 @click.argument("id_", metavar="ID")
 @watch_option
 @json_option

@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tempoftp.cli.exits import BadSetting
+from tempoftp.cli.command import Command
+from tempoftp.cli.exits import SERVICE_FAILED, USAGE, BadSetting
 
 if TYPE_CHECKING:
     from tempoftp.settings import Settings
 
 
-@click.command
+@click.command(
+    cls=Command,
+    examples=["tempoftp serve", "TEMPOFTP_SIMULACRO=1 tempoftp serve --port 9044"],
+    exits=(USAGE, SERVICE_FAILED),
+)
 @click.option("--bind", help="Address to listen on (TEMPOFTP_BIND).")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on (TEMPOFTP_PORT).")
 @click.option(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import click
 
+from tempoftp.cli.command import Command
 from tempoftp.cli.config import SECRETS, VARIABLES, ClientConfig, list_files
+from tempoftp.cli.exits import USAGE
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json, print_rows
 
 
-@click.command
+@click.command(cls=Command, examples=["tempoftp config"], exits=(USAGE,))
 @json_option
 def config(as_json: bool) -> None:
     """Show which service, token and key the other commands would use, and where each was found.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tempoftp.cli.command import ON_THE_HOST, Group
 from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json, print_rows
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from tempoftp.shares.models import Token
 
 
-@click.group
+@click.group(cls=Group)
 def token() -> None:
     """Make, list and revoke tokens of the API.
 
@@ -22,9 +23,22 @@ def token() -> None:
     """
 
 
-@token.command
+@token.command(
+    examples=[
+        "tempoftp token create ana --email ana@dominio.example",
+        "tempoftp token create portal-de-datos --email '*' --days 365",
+        "tempoftp token create guardia --role operador",
+    ],
+    exits=ON_THE_HOST,
+)
 @click.argument("name")
-@click.option("--role", type=click.Choice(["cliente", "operador"]), default="cliente", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(["cliente", "operador"]),
+    default="cliente",
+    show_default=True,
+    help="What it may do.",
+)
 @click.option(
     "--email",
     "emails",
@@ -52,7 +66,7 @@ def create(name: str, role: str, emails: tuple[str, ...], days: int | None, as_j
     click.echo("keep it: it is not shown again (clients read it from TEMPOFTP_TOKEN)", err=True)
 
 
-@token.command("list")
+@token.command("list", examples=["tempoftp token list"], exits=ON_THE_HOST)
 @json_option
 def list_command(as_json: bool) -> None:
     """List every token there is or was; never the token itself."""
@@ -70,7 +84,7 @@ def list_command(as_json: bool) -> None:
     print_rows(columns, [[_show(value) for value in row.values()] for row in rows])
 
 
-@token.command
+@token.command(examples=["tempoftp token revoke ana"], exits=ON_THE_HOST)
 @click.argument("name")
 @json_option
 def revoke(name: str, as_json: bool) -> None:

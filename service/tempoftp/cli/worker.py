@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import click
 
+from tempoftp.cli.command import Command
+from tempoftp.cli.exits import SERVICE_FAILED, USAGE
 
-@click.command
+
+@click.command(
+    cls=Command,
+    examples=["tempoftp worker", "TEMPOFTP_SIMULACRO=1 tempoftp worker"],
+    exits=(USAGE, SERVICE_FAILED),
+)
 def worker() -> None:
     """Run the worker that carries out what was asked.
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +78,18 @@ def run_service(folder: Path, environ: dict[str, str]) -> Iterator[Service]:
                 process.terminate()
             codes = [process.wait(timeout=40) for process in processes]
     assert codes == [0, 0], (folder / "log").read_text()
+
+
+@pytest.fixture(scope="session")
+def serve_and_work() -> Callable[[Path, dict[str, str]], AbstractContextManager[Service]]:
+    """Run an API and a worker of one's own."""
+    return run_service
+
+
+@pytest.fixture
+def run_tempoftp() -> Callable[..., Ended]:
+    """Run a command with an environment that is given as the first argument."""
+    return run_command
 
 
 @pytest.fixture(scope="session")

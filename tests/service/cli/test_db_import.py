@@ -1,0 +1,114 @@
+"""`tempoftp db import`: everything that a backup has, in another database, or nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, func, select
+
+from tempoftp.shares.models import Base
+
+
+@pytest.fixture
+def backup(tempoftp_alone, tmp_path: Path) -> Path:
+    """A backup with two tokens and an account."""
+    assert tempoftp_alone("token", "create", "ana", "--email", "ana@dominio.example").code == 0
+    assert tempoftp_alone("token", "create", "guardia", "--role", "operador").code == 0
+    assert tempoftp_alone("account", "map", "juan@dominio.example", "juan").code == 0
+    assert tempoftp_alone("db", "backup", str(tmp_path / "backup.sqlite3")).code == 0
+    return tmp_path / "backup.sqlite3"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> dict[str, str]:
+    """Settings of another, empty database."""
+    return {"TEMPOFTP_DATABASE_URL": f"sqlite:///{tmp_path / 'other.sqlite3'}"}
+
+
+def count_rows(path: Path) -> dict[str, int]:
+    engine = create_engine(f"sqlite:///{path}")
+    try:
+        with engine.connect() as connection:
+            return {
+                table.name: connection.scalar(select(func.count()).select_from(table)) or 0
+                for table in Base.metadata.sorted_tables
+            }
+    finally:
+        engine.dispose()
+
+
+def test_everything_arrives(tempoftp_alone, backup: Path, elsewhere: dict[str, str], tmp_path: Path) -> None:
+    ended = tempoftp_alone("db", "import", str(backup), "--json", **elsewhere)
+    assert ended.code == 0, ended.err
+    rows = json.loads(ended.out)["rows"]
+    assert rows == count_rows(backup) == count_rows(tmp_path / "other.sqlite3")
+    assert rows["tokens"] == 2
+    for command in (("token", "list"), ("account", "list")):
+        assert tempoftp_alone(*command, **elsewhere).out == tempoftp_alone(*command).out
+    assert tempoftp_alone("token", "create", "otra", "--role", "operador", **elsewhere).code == 0
+    assert count_rows(backup)["tokens"] == 2
+
+
+def test_what_is_there_is_never_overwritten(tempoftp_alone, backup: Path, elsewhere: dict[str, str]) -> None:
+    assert tempoftp_alone("db", "import", str(backup), **elsewhere).code == 0
+    ended = tempoftp_alone("db", "import", str(backup), **elsewhere)
+    assert ended.code == 5
+    assert "has rows already" in ended.err
+    assert "tokens" in ended.err
+
+
+def test_another_release_is_refused_and_nothing_is_made(
+    tempoftp_alone, backup: Path, elsewhere: dict[str, str], tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(backup)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    ended = tempoftp_alone("db", "import", str(backup), **elsewhere)
+    assert ended.code == 5
+    assert "another release" in ended.err
+    assert not (tmp_path / "other.sqlite3").exists()
+
+
+def test_half_of_it_is_nothing(
+    tempoftp_alone, backup: Path, elsewhere: dict[str, str], tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(backup)) as connection, connection:
+        connection.execute(
+            "INSERT INTO history (share_id, generation, from_state, to_state, author, reason, at) SELECT 'nobody', 1, "
+            "NULL, 'recibido', 'x', 'y', created_at FROM accounts"
+        )
+    ended = tempoftp_alone("db", "import", str(backup), **elsewhere)
+    assert ended.code == 5
+    assert "nothing was imported" in ended.err
+    assert set(count_rows(tmp_path / "other.sqlite3").values()) == {0}
+
+
+@pytest.mark.parametrize("content", [None, b"not a database at all, but long enough to be read as one" * 40])
+def test_a_file_that_is_no_backup_is_refused(tempoftp_alone, tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "other file?.sqlite3"
+    if content is not None:
+        path.write_bytes(content)
+    ended = tempoftp_alone("db", "import", str(path))
+    assert ended.code == 5
+    assert str(path) in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_database_that_nobody_has_tried_is_refused(tempoftp_alone, backup: Path) -> None:
+    ended = tempoftp_alone(
+        "db", "import", str(backup), TEMPOFTP_DATABASE_URL="postgresql://tempoftp:secreta@127.0.0.1/tempoftp"
+    )
+    assert ended.code == 5
+    assert "postgresql" in ended.err
+    assert "secreta" not in ended.err
+
+
+def test_the_databases_password_is_not_shown(tempoftp_alone, backup: Path) -> None:
+    url = "mysql+pymysql://tempoftp:secreta@127.0.0.1:1/tempoftp"
+    ended = tempoftp_alone("db", "import", str(backup), TEMPOFTP_DATABASE_URL=url)
+    assert ended.code == 5
+    assert "TEMPOFTP_DATABASE_URL" in ended.err
+    assert "secreta" not in ended.out + ended.err

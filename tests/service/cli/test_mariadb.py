@@ -1,0 +1,102 @@
+"""The service on a real MariaDB: moved there from SQLite, and with API and worker that share nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "collection"))
+
+from mariadb_server import Server, run_mariadb
+
+pytestmark = pytest.mark.processes
+TEMPOFTP = str(Path(sys.executable).with_name("tempoftp"))
+RUTA = "source1:/srv/datos/tarda-0"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with run_mariadb() as server:
+        yield server
+
+
+@pytest.fixture
+def mariadb(server: Server) -> dict[str, str]:
+    """The settings of an empty database, with a login that has rights on it and on nothing else."""
+    with server.connect(None) as connection, connection.cursor() as cursor:
+        cursor.execute("DROP DATABASE IF EXISTS tempoftp")
+        cursor.execute("CREATE DATABASE tempoftp CHARACTER SET utf8mb4")
+        cursor.execute("CREATE OR REPLACE USER tempoftp@localhost IDENTIFIED BY 'login'")
+        cursor.execute("GRANT ALL ON tempoftp.* TO tempoftp@localhost")
+    url = f"mysql+pymysql://tempoftp:login@localhost/tempoftp?unix_socket={server.socket}"
+    return {"TEMPOFTP_DATABASE_URL": url}
+
+
+def test_a_service_moves_with_all_it_has(
+    mariadb: dict[str, str],
+    tmp_path: Path,
+    make_environ: Callable[..., dict[str, str]],
+    serve_and_work: Callable[..., Any],
+    run_tempoftp: Callable[..., Any],
+) -> None:
+    before = make_environ(tmp_path)
+    with serve_and_work(tmp_path, before):
+        for person in ("ana", "luis"):
+            asked = run_tempoftp(
+                before, "request", f"{person}@dominio.example", f"{person}_1", RUTA, "--watch"
+            )
+            assert asked.code == 0, asked.err
+        shown = json.loads(run_tempoftp(before, "status", "ana_1", "--json").out)
+        password = run_tempoftp(before, "decrypt", "--id", "ana_1").out
+        events = run_tempoftp(before, "events", "ana_1").out
+    backup = tmp_path / "backup.sqlite3"
+    assert run_tempoftp(before, "db", "backup", str(backup)).code == 0
+    after = before | mariadb
+    moved = run_tempoftp(after, "db", "import", str(backup), "--json")
+    assert moved.code == 0, moved.err
+    assert json.loads(moved.out)["rows"]["shares"] == 2
+    (tmp_path / "state" / "tempoftp.sqlite3").unlink()
+
+    with serve_and_work(tmp_path, after):
+        assert json.loads(run_tempoftp(after, "status", "ana_1", "--json").out) == shown
+        assert run_tempoftp(after, "decrypt", "--id", "ana_1").out == password
+        assert run_tempoftp(after, "events", "ana_1").out == events
+        assert run_tempoftp(after, "extend", "ana_1", "20").code == 0
+        assert run_tempoftp(after, "delete", "luis_1").code == 0
+        later = run_tempoftp(after, "request", "ana@dominio.example", "ana_2", RUTA, "--watch")
+        assert later.code == 0, later.err
+    assert not (tmp_path / "state" / "tempoftp.sqlite3").exists()
+
+
+def test_api_and_worker_need_no_common_folder(
+    mariadb: dict[str, str],
+    tmp_path: Path,
+    make_environ: Callable[..., dict[str, str]],
+    wait_for_answer: Callable[..., None],
+    run_tempoftp: Callable[..., Any],
+) -> None:
+    """As on two machines: no wake-up arrives, and the worker finds by its periodic look what is due."""
+    api = make_environ(tmp_path, **mariadb)
+    url = f"http://127.0.0.1:{api['TEMPOFTP_PORT']}"
+    api |= {"TEMPOFTP_URL": url}
+    worker = api | {"TEMPOFTP_STATE_DIR": str(tmp_path / "elsewhere")}
+    processes = []
+    with (tmp_path / "log").open("w") as log:
+        try:
+            for command, environ in (("serve", api), ("worker", worker)):
+                processes.append(subprocess.Popen([TEMPOFTP, command], env=environ, stdout=log, stderr=log))
+            wait_for_answer(f"{url}/health", processes, tmp_path / "log")
+            asked = run_tempoftp(api, "request", "ana@dominio.example", "ana_1", RUTA, "--watch")
+            assert asked.code == 0, asked.err
+            assert json.loads(run_tempoftp(api, "delete", "ana_1", "--json").out)["status"] == "deleted"
+        finally:
+            for process in processes:
+                process.terminate()
+            codes = [process.wait(timeout=40) for process in processes]
+    assert codes == [0, 0], (tmp_path / "log").read_text()

@@ -1,0 +1,58 @@
+"""The tutorial's own commands, run as they stand there, in a shell, on a service with a simulated FTP host.
+
+What fetches the files and what the demo makes is the README's too, and run on real hosts by tests/end_to_end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[3]
+sys.path.append(str(PROJECT / "tests" / "docs"))
+
+from documents import Document  # noqa: E402 - found by the path of above
+
+BLOCKS = Document(PROJECT / "docs" / "tutorial.md").blocks
+
+
+@pytest.fixture
+def paste(service: Any, tmp_path: Path) -> Any:
+    """Run blocks of the tutorial one after the other in one shell; what they print."""
+    (tmp_path / "var").mkdir()
+
+    def run(*names: str) -> str:
+        environ = service.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        script = "\n".join(BLOCKS[name] for name in names)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=tmp_path,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, f"{names} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return run
+
+
+def test_the_tutorial_from_the_request_to_the_end(paste: Any, tempoftp: Any, tmp_path: Path) -> None:
+    paste("ask")
+    share = json.loads((tmp_path / "var" / "proyecto_real_2.json").read_text())
+    # What the README's lines read of it; a simulated host has no certificate.
+    assert share["usuario"]
+    assert share["servidor"]["host"]
+    assert "huella" in share["servidor"]
+    shown = paste("change")
+    assert "listo" in shown
+    assert json.loads(tempoftp("status", "proyecto_real_2", "--json").out)["vigencia"] == 5
+    paste("end")
+    assert tempoftp("status", "proyecto_real_2").code == 4
