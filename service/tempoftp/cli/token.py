@@ -100,7 +100,7 @@ def revoke(name: str, as_json: bool) -> None:
         click.echo(f"{name}: revoked")
 
 
-@token.command
+@token.command(examples=["tempoftp token readmit oidc:ana@inst.example:3f9ac107"], exits=ON_THE_HOST)
 @click.argument("name")
 @json_option
 def readmit(name: str, as_json: bool) -> None:
