@@ -162,7 +162,7 @@ def _note_use(context: ApiContext, name: str) -> None:
     if not _noting.acquire(blocking=False):
         return  # one thread is enough
     try:
-        with context.write() as session:
+        with context.database.write() as session:  # out of turn: no write queues behind it
             note_use(session, name)
     except SQLAlchemyError as error:
         logger.warning("the use of token %s was not noted: %s", name, type(error).__name__)
