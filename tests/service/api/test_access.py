@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
-from tempoftp.api.access import PUBLIC, Role, find_by_address, read_allowed
+from tempoftp.api.access import PUBLIC, Role, _noting, find_by_address, read_allowed
 from tempoftp.api.app import create_app
 from tempoftp.settings import Settings
 from tempoftp.shares.models import HistoryEntry, Share, Token
@@ -202,6 +202,13 @@ def test_a_locked_database_neither_delays_nor_fails_who_only_reads(
             assert answer.status_code == 200
             answer.close()
             assert other.in_transaction
+        # It waits for the lock by now, and has not taken the turn of those who write.
+        deadline = time.monotonic() + 20
+        while not _noting.locked():
+            assert time.monotonic() < deadline, "nobody notes it"
+            time.sleep(0.01)
+        time.sleep(0.1)  # long enough to take a turn that is free
+        assert not context._turn.locked()
         other.execute("ROLLBACK")
     other.close()
     wait_for_use(context)
