@@ -13,7 +13,7 @@ COLLECTION := collections/ansible_collections/lanot/tempoftp
 
 # What the lab's hosts, the demo and the tests need of the machine itself.
 APT_PACKAGES := mmdebstrap systemd-container iptables iproute2 openssh-client rsync procps lftp curl wget openssl \
-	python3-venv mariadb-server-core btrfs-progs
+	python3-venv mariadb-server-core redis-tools btrfs-progs
 
 # What drives a browser: the browser itself, and letters to draw.
 BROWSER_PACKAGES := chromium fonts-dejavu-core fonts-liberation2

@@ -281,6 +281,11 @@ class Settings(BaseSettings):
         description="Redis (`redis://…`) in which all API processes count this together. Default: each process counts "
         "for itself, in memory, which is right for the one process of an ordinary installation.",
     )
+    queue_url: SecretStr | None = Field(
+        default=None,
+        description="Redis (`redis://…`) through which the API wakes workers on other machines. Default: a file in "
+        "`TEMPOFTP_STATE_DIR`; a worker elsewhere then finds what is due within `TEMPOFTP_RECONCILE_SECONDS`.",
+    )
     public_url: str | None = Field(
         default=None,
         description="Address of the service as recipients reach it (`https://datos.example.org`): what links in mails "
@@ -460,9 +465,9 @@ class Settings(BaseSettings):
             raise ValueError(f"must look like 300/10second,1200/minute, not {value!r}") from None
         return value
 
-    @field_validator("rate_storage")
+    @field_validator("rate_storage", "queue_url")
     @classmethod
-    def _check_rate_storage(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_redis(cls, value: SecretStr | None) -> SecretStr | None:
         schemes = ("redis://", "rediss://", "redis+unix://")
         if value is not None and not value.get_secret_value().startswith(schemes):
             raise ValueError("must begin with redis://, rediss:// or redis+unix://")

@@ -83,6 +83,7 @@ def test_secrets_do_not_show() -> None:
         ("TEMPOFTP_ADDRESS_ROLES", "cliente=cliente", "TEMPOFTP_ADDRESS_ROLES"),
         ("TEMPOFTP_RATE_WRITES", "muchas", "TEMPOFTP_RATE_WRITES"),
         ("TEMPOFTP_RATE_STORAGE", "memcached://localhost", "TEMPOFTP_RATE_STORAGE"),
+        ("TEMPOFTP_QUEUE_URL", "amqp://localhost", "TEMPOFTP_QUEUE_URL"),
         ("TEMPOFTP_TRUSTED_PROXIES", "-1", "TEMPOFTP_TRUSTED_PROXIES"),
         ("TEMPOFTP_TLS_CERTIFICATE", "/etc/tempoftp/api.pem", "TEMPOFTP_TLS_KEY"),
         ("TEMPOFTP_BIND", "example.org", "TEMPOFTP_BIND"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from tempoftp.runs.queue import wake
+from tempoftp.runs.wake_ups import wake
 from tempoftp.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ def worker() -> None:
     from tempoftp.cli.exits import BadSetting
     from tempoftp.cli.service import read_settings, report_missing_keys, upgrade
     from tempoftp.logs import build_log_config
-    from tempoftp.runs.queue import run_worker
+    from tempoftp.runs.worker import run_worker
     from tempoftp.settings import SettingsError
 
     settings = read_settings()

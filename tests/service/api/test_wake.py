@@ -4,7 +4,7 @@ import logging
 
 from flask.testing import FlaskClient
 
-from tempoftp.runs.queue import open_wake_ups
+from tempoftp.runs.wake_ups import open_wake_ups
 
 
 def test_a_new_share_wakes_its_host_once(client: FlaskClient, body, settings) -> None:

@@ -19,7 +19,7 @@ from tempoftp.shares.models import Account, Share
 pytestmark = pytest.mark.processes
 
 PROGRAM = """
-from tempoftp.runs.queue import run_worker
+from tempoftp.runs.worker import run_worker
 from tempoftp.settings import load_settings
 run_worker(load_settings())
 """

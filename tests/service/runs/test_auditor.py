@@ -8,9 +8,9 @@ import pytest
 
 from tempoftp.runs.auditor import Auditor
 from tempoftp.runs.provisioner import RunAbandoned, RunFailed
-from tempoftp.runs.queue import Worker
 from tempoftp.runs.run_host import HostRunner
 from tempoftp.runs.simulated import SimulatedProvisioner
+from tempoftp.runs.worker import Worker
 from tempoftp.settings import SIMULATED_FTP_HOST as HOST
 from tempoftp.settings import Settings
 from tempoftp.shares.audit_results import AuditOutcome, AuditRequest

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from tempoftp.runs.queue import wake
+from tempoftp.runs.wake_ups import wake
 from tempoftp.settings import Settings
 from tempoftp.shares.database import Database
 from tempoftp.shares.models import HistoryEntry, Share
@@ -23,7 +23,7 @@ from tempoftp.shares.states import State
 pytestmark = pytest.mark.processes
 
 PROGRAM = """
-from tempoftp.runs.queue import run_worker
+from tempoftp.runs.worker import run_worker
 from tempoftp.settings import load_settings
 run_worker(load_settings())
 """

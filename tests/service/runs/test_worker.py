@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from tempoftp.runs.queue import HostRounds, Worker, scrub_environment, wake
+from tempoftp.runs.wake_ups import wake
+from tempoftp.runs.worker import HostRounds, Worker, scrub_environment
 from tempoftp.settings import Settings, load_settings
 from tempoftp.shares.database import Database
 from tempoftp.shares.models import FtpHost, Share, utc_now

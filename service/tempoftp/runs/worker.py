@@ -1,13 +1,11 @@
-"""Step 3 of the flow: wake-ups. They carry a host name and no truth; a lost one only costs a second or so.
+"""The worker process: what it does when it is woken (step 3 of the flow), and its own look for what is due.
 
-Huey stands behind `wake` and `run_worker` alone, so that another engine can take its place. Two queues, each in its
-own file: wake-ups, and the periodic look for what has expired and what is due, so that a backlog of the first never
-delays the second.
+Two queues, each in its own file: wake-ups, and the periodic look for what has expired and what is due, so that a
+backlog of the first never delays the second.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import signal
@@ -15,17 +13,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from huey import SqliteHuey
 from huey.consumer import Consumer, Scheduler
-from huey.serializer import SignedSerializer
 
+from tempoftp.runs.wake_ups import Relay, derive_secret, open_file_queue, open_wake_ups
 from tempoftp.settings import INVENTORY_VARIABLES, Settings
 from tempoftp.shares.audits import begin_checks, find_due_audits
-from tempoftp.shares.database import Database, make_database_file, open_database
+from tempoftp.shares.database import Database, open_database
 from tempoftp.shares.downloads import find_uncounted_hosts
 from tempoftp.shares.expiry import find_expired, sweep_expired
 from tempoftp.shares.leases import find_due_hosts, find_next_due, find_stale_hosts
@@ -39,57 +35,6 @@ REQUEST_VALID_SECONDS = 10.0
 ABANDON_SECONDS = 10.0
 KEPT_VARIABLES = INVENTORY_VARIABLES | {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"}
 """All that a run's processes inherit: ansible-runner writes the whole environment into its artifacts."""
-
-
-def wake(settings: Settings, ftp_host: str) -> None:
-    """Tell the workers that something of this FTP host is due. Call it after the commit."""
-    queue = _open_sender(settings.state_dir, _derive_secret(settings))
-    queue.send(ftp_host)
-
-
-@dataclass(slots=True)
-class WakeUps:
-    """The queue of wake-ups, on one side `send`, on the other a consumer that calls `receive` for each."""
-
-    huey: SqliteHuey
-    send: Callable[[str], object]
-
-
-def open_wake_ups(state_dir: Path, secret: str, receive: Callable[[str], None]) -> WakeUps:
-    """Open the queue of wake-ups; `receive` is called with the host name, in the consumer's threads."""
-    huey = _open_huey("wakeups", state_dir, secret, fsync=True)
-
-    @huey.task(name="wake")  # type: ignore[untyped-decorator]
-    def wake_task(ftp_host: str) -> None:
-        receive(ftp_host)
-
-    return WakeUps(huey=huey, send=wake_task)
-
-
-@lru_cache(maxsize=4)
-def _open_sender(state_dir: Path, secret: str) -> WakeUps:
-    def refuse(ftp_host: str) -> None:
-        raise RuntimeError(f"this process only sends wake-ups, it cannot work on {ftp_host}")
-
-    return open_wake_ups(state_dir, secret, refuse)
-
-
-def _open_huey(name: str, state_dir: Path, secret: str, *, fsync: bool) -> SqliteHuey:
-    path = state_dir / f"{name}.sqlite3"
-    make_database_file(path)
-    return SqliteHuey(
-        f"tempoftp-{name}",
-        filename=str(path),
-        fsync=fsync,
-        results=False,
-        # Huey unpickles what it reads: only what was signed with our key.
-        serializer=SignedSerializer(secret=secret),
-    )
-
-
-def _derive_secret(settings: Settings) -> str:
-    key = settings.encryption_key.get_secret_value()
-    return hashlib.sha256(b"tempoftp wake-ups\0" + key.encode()).hexdigest()
 
 
 @dataclass(slots=True)
@@ -208,9 +153,14 @@ class Worker:
         self._database = database
         self._rounds = HostRounds()
         self._stopping = threading.Event()
-        secret = _derive_secret(settings)
+        secret = derive_secret(settings)
         self._wake_ups = open_wake_ups(settings.state_dir, secret, self.work_on)
-        periodic = _open_huey("periodic", settings.state_dir, secret, fsync=False)
+        self._relay = (
+            Relay(settings.queue_url.get_secret_value(), secret, self._wake_ups.send)
+            if settings.queue_url
+            else None
+        )
+        periodic = open_file_queue("periodic", settings.state_dir, secret, fsync=False)
         periodic.periodic_task(lambda _now: periodic.pending_count() == 0, name="look")(self.look)
         self._consumers = (
             _Consumer(self._wake_ups.huey, settings.worker_threads, 60),
@@ -289,13 +239,17 @@ class Worker:
                 self._wake_ups.send(ftp_host)
 
     def start(self) -> None:
-        """Start both consumers."""
+        """Start both consumers, and take wake-ups from other machines where there are any."""
         for consumer in self._consumers:
             consumer.start()
+        if self._relay:
+            self._relay.start()
 
     def stop(self, abandon: Callable[[], None]) -> None:
         """Claim nothing any more, give running runs `stop_seconds`, then have them abandoned."""
         self._stopping.set()
+        if self._relay:
+            self._relay.stop()
         for consumer in self._consumers:
             consumer.stop_flag.set()
         if not self._join(self._settings.stop_seconds):
