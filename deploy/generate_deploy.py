@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make what follows from the service's settings and the role's templates: `python deploy/generate.py [--check]`.
+"""Make what follows from the service's settings and the role's templates: `python deploy/generate_deploy.py [--check]`.
 
 - `roles/service/vars/main/settings.yml`: every setting with its description and default, from `tempoftp.settings`;
 - the table of options in each role's README, from its `meta/argument_specs.yml`;
@@ -39,7 +39,7 @@ RENDERED_FTP = {
     "tempoftp-expire.service.j2": DEPLOY / "tempoftp-expire.service",
     "tempoftp-expire.timer.j2": DEPLOY / "tempoftp-expire.timer",
 }
-ORIGIN = "Made by deploy/generate.py from the templates of the role lanot.tempoftp.service."
+ORIGIN = "Made by deploy/generate_deploy.py from the templates of the role lanot.tempoftp.service."
 # An install by hand is the seed's: everything on one machine.
 EXAMPLE = {
     "service_origin": ORIGIN,
@@ -78,7 +78,7 @@ def describe_settings() -> list[dict[str, str]]:
 
 def build_catalogue() -> str:
     """Return the content of `vars/main/settings.yml`."""
-    head = "---\n# Made by deploy/generate.py from tempoftp.settings; do not edit.\n"
+    head = "---\n# Made by deploy/generate_deploy.py from tempoftp.settings; do not edit.\n"
     return head + yaml.dump(
         {"service_catalogue": describe_settings()},
         Dumper=IndentedDumper,
@@ -141,7 +141,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--check"]:
         for path in stale:
             sys.stderr.write(
-                f"{path.relative_to(DEPLOY.parent)} is not current: run python deploy/generate.py\n"
+                f"{path.relative_to(DEPLOY.parent)} is not current: run python deploy/generate_deploy.py\n"
             )
         return 1 if stale else 0
     contents = build_all()
