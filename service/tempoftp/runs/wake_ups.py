@@ -155,6 +155,8 @@ class Relay:
                 away = True
                 self._stopping.wait(pause)
                 pause = min(pause * 2, PAUSE_SECONDS[1])
-            except Exception as error:  # signed with another key or by nobody, or this machine's queue is away
+            except (
+                Exception
+            ) as error:  # signed with another key or by nobody, or this machine's queue is away
                 logger.warning("a wake-up was lost (%s); what is due is found by looking", error)
                 self._stopping.wait(PAUSE_SECONDS[0])

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from redis_server import run_redis
 
 from tempoftp.api.app import create_app
 from tempoftp.api.rate_limits import name_network
@@ -135,3 +141,16 @@ def test_a_storage_that_is_away_takes_nothing_along(make_app, body: dict[str, An
     client = make_app(rate_storage="redis://127.0.0.1:1/0", rate_writes="1/minute").test_client()
     assert client.post("/tmpftp", json=body).status_code == 202
     assert_told_to_wait(client.post("/tmpftp", json=body))
+
+
+@pytest.mark.processes
+def test_several_processes_count_together_in_a_redis(make_app, body: dict[str, Any]) -> None:
+    with run_redis() as server:
+        clients = [
+            make_app(rate_storage=server.url, rate_writes="3/hour").test_client(use_cookies=False)
+            for _ in range(2)
+        ]
+        codes = [clients[number % 2].post("/tmpftp", json=body).status_code for number in range(5)]
+        assert codes == [202, 202, 202, 429, 429]
+        server.stop()
+        assert [client.post("/tmpftp", json=body).status_code for client in clients] == [202, 202]
