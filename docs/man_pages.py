@@ -120,6 +120,7 @@ def write_pages(folder: Path) -> None:
         stale.unlink()
     for name, page in build_pages().items():
         (folder / name).write_text(page, encoding="utf-8")
+        (folder / name).chmod(0o644)  # root's umask may be narrow, and everybody reads them
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ def test_release_of_this_project_is_what_an_install_needs(tmp_path: Path) -> Non
         "requirements.lock",
         "README.md",
         "playbooks/run_request.yml",
+        "docs/man_pages.py",
         "service/tempoftp/settings.py",
         "collections/ansible_collections/lanot/tempoftp/plugins/modules/tempoftp_share.py",
     } <= names

@@ -17,6 +17,7 @@ PARTS = (
     "service",
     "collections/ansible_collections/lanot",
     "playbooks",
+    "docs/man_pages.py",
     "pyproject.toml",
     "requirements.lock",
     "README.md",
