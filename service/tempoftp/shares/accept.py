@@ -64,7 +64,7 @@ def _accept(
     author: str,
     request_id: str,
 ) -> Accepted:
-    share = session.get(Share, request.id)
+    share = session.get(Share, request.id, with_for_update=True)
     if share is not None and share.state not in TERMINAL:
         if (share.email, share.source, share.lifetime_days) == (
             request.usuario,

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tempoftp.shares.errors import IllegalTransition
 from tempoftp.shares.models import Account, Share
 from tempoftp.shares.states import DELIVERED, ON_ITS_WAY
-from tempoftp.shares.views import find_share
+from tempoftp.shares.views import lock_share
 from tempoftp.shares.wishes import Wanted, change_wish
 
 BLOCKABLE = ON_ITS_WAY | DELIVERED
@@ -75,7 +75,7 @@ def request_unblock(
 
 
 def _find_blockable(session: Session, share_id: str, emails: frozenset[str] | None) -> tuple[Share, Account]:
-    share = find_share(session, share_id, emails)
+    share = lock_share(session, share_id, emails)
     if share.state not in BLOCKABLE:
         raise IllegalTransition(
             f"la solicitud está en {share.state}; solo se bloquea o desbloquea la que está en camino o entregada"
@@ -87,4 +87,4 @@ def _list_affected(session: Session, share: Share, *, whole_account: bool) -> li
     if not whole_account:
         return [share]
     query = select(Share).where(Share.ftpuser == share.ftpuser, Share.state.in_(BLOCKABLE))
-    return list(session.scalars(query.order_by(Share.id)))
+    return list(session.scalars(query.order_by(Share.id).with_for_update()))

@@ -15,7 +15,7 @@ from tempoftp.settings import Settings
 from tempoftp.shares.errors import IllegalTransition
 from tempoftp.shares.models import Account, Share
 from tempoftp.shares.states import State, record_change
-from tempoftp.shares.views import find_share, show_password
+from tempoftp.shares.views import lock_share, show_password
 
 
 class PasswordShown(enum.StrEnum):
@@ -46,7 +46,7 @@ def reveal_credentials(
 
     Raises ShareNotFound, IllegalTransition.
     """
-    share = find_share(session, share_id, emails)
+    share = lock_share(session, share_id, emails)
     if share.state != State.LISTO:
         raise IllegalTransition(
             f"la solicitud está en {share.state}; solo la que está lista tiene cómo entrar"

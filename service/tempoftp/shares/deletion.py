@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from tempoftp.shares.errors import AccountNotFound
 from tempoftp.shares.models import Account, Share
 from tempoftp.shares.states import TERMINAL, State
-from tempoftp.shares.views import find_share
+from tempoftp.shares.views import lock_share
 from tempoftp.shares.wishes import Wanted, change_wish
 
 
@@ -21,7 +21,7 @@ def request_deletion(
 
     Raises ShareNotFound.
     """
-    share = find_share(session, share_id, emails)
+    share = lock_share(session, share_id, emails)
     _end_share(session, share, reason="deletion requested", author=author, request_id=request_id)
     return share
 
@@ -32,7 +32,12 @@ def request_account_deletion(session: Session, name: str, *, author: str, reques
     Returns the shares that are not gone yet. Raises AccountNotFound when there is none and no account either.
     """
     account = session.get(Account, name)
-    query = select(Share).where(Share.ftpuser == name, Share.state.not_in(TERMINAL)).order_by(Share.id)
+    query = (
+        select(Share)
+        .where(Share.ftpuser == name, Share.state.not_in(TERMINAL))
+        .order_by(Share.id)
+        .with_for_update()
+    )
     shares = list(session.scalars(query))
     if account is None or not shares:
         raise AccountNotFound(f"la cuenta FTP {name!r} no tiene solicitudes")

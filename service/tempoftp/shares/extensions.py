@@ -19,7 +19,7 @@ from tempoftp.shares.models import ExtensionRequest, Share
 from tempoftp.shares.notices import note_extension
 from tempoftp.shares.states import DELIVERED, ON_ITS_WAY, record_change
 from tempoftp.shares.times import write_time
-from tempoftp.shares.views import find_share
+from tempoftp.shares.views import lock_share
 
 EXTENSIBLE = ON_ITS_WAY | DELIVERED
 LIST_LIMIT = 1000
@@ -108,8 +108,7 @@ def grant_extension(
 
     Raises ShareNotFound, ExtensionNotFound, and what `request_lifetime` raises.
     """
-    share = find_share(session, share_id, None)
-    _lock(session, share)
+    share = lock_share(session, share_id, None)
     request = _get_pending(session, share)
     days = request.days if days is None else days
     _check_days(settings, share, days)
@@ -124,8 +123,7 @@ def refuse_extension(
     session: Session, share_id: str, answer: str | None, *, author: str, request_id: str
 ) -> Share:
     """Leave a share its days; `answer` is told to who asked. Raises ShareNotFound, ExtensionNotFound."""
-    share = find_share(session, share_id, None)
-    _lock(session, share)
+    share = lock_share(session, share_id, None)
     request = _get_pending(session, share)
     _decide(session, request, Decision.REFUSED, author, answer)
     share.request_id = request_id

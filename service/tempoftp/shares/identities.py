@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tempoftp.shares.database import database_now
@@ -23,6 +24,7 @@ from tempoftp.shares.tokens import EVERYBODY, TOKEN_BYTES, Role, TokenRefused, d
 IDENTITY_PREFIX = "oidc:"
 _KEY_LENGTH = 24
 _LABEL_LENGTH = 34
+RACE_ATTEMPTS = 3
 _UNUSUAL = re.compile(r"[^A-Za-z0-9@._+-]")
 
 
@@ -56,6 +58,18 @@ def admit_identity(session: Session, identity: Identity, lifetime: timedelta) ->
     Sessions that are still open go on, with the role and e-mail of now; none that has ended comes to life again.
     Raises IdentityRevoked.
     """
+    for attempt in range(RACE_ATTEMPTS):
+        try:
+            with session.begin_nested():
+                return _admit(session, identity, lifetime)
+        except IntegrityError:
+            # Two first sign-ins at once on a database that lets both look first: the second look sees the winner.
+            if attempt == RACE_ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _admit(session: Session, identity: Identity, lifetime: timedelta) -> Token:
     now = database_now(session)
     row = _find_row(session, identity)
     if row is None:
@@ -96,7 +110,7 @@ def readmit_identity(session: Session, name: str) -> Token:
 def _find_row(session: Session, identity: Identity) -> Token | None:
     # By the key alone: who gets another e-mail is the same person, and stays revoked.
     wanted = select(Token).where(Token.name.like(f"{IDENTITY_PREFIX}%:{_build_key(identity)}"))
-    return session.scalar(wanted.order_by(Token.created_at))
+    return session.scalar(wanted.order_by(Token.created_at).with_for_update())
 
 
 def _build_key(identity: Identity) -> str:

@@ -11,7 +11,7 @@ from tempoftp.shares.database import database_now
 from tempoftp.shares.errors import IllegalTransition, InvalidRequest, LifetimeInPast
 from tempoftp.shares.models import Share
 from tempoftp.shares.states import DELIVERED, ON_ITS_WAY
-from tempoftp.shares.views import find_share
+from tempoftp.shares.views import lock_share
 from tempoftp.shares.wishes import change_wish
 
 
@@ -41,7 +41,7 @@ def request_lifetime(
     Raises ShareNotFound, InvalidRequest, IllegalTransition, LifetimeInPast.
     """
     check_lifetime(settings, days)
-    share = find_share(session, share_id, emails)
+    share = lock_share(session, share_id, emails)
     if share.state not in ON_ITS_WAY | DELIVERED:
         raise IllegalTransition(
             f"la solicitud está en {share.state}; su vigencia ya no se puede cambiar, pida otra"

@@ -23,7 +23,7 @@ from tempoftp.shares.database import database_now
 from tempoftp.shares.errors import IllegalTransition, LinkNotFound
 from tempoftp.shares.models import Share, utc_now
 from tempoftp.shares.states import DELIVERED, ON_ITS_WAY, State, record_change
-from tempoftp.shares.views import find_share
+from tempoftp.shares.views import lock_share
 
 LINK_PATH = "/enlace"
 TOKEN_LENGTH = 512
@@ -49,7 +49,7 @@ def issue_link(
 
     `base` is what it begins with without TEMPOFTP_PUBLIC_URL. Raises ShareNotFound, IllegalTransition.
     """
-    share = find_share(session, share_id, None)
+    share = lock_share(session, share_id, None)
     if not is_link_alive(share):
         raise IllegalTransition(f"la solicitud está en {share.state}; ya no hay qué mostrar")
     share.request_id = request_id
@@ -93,7 +93,7 @@ def revoke_links(
     session: Session, share_id: str, *, emails: frozenset[str] | None, author: str, request_id: str
 ) -> Share:
     """End every link of a share that there is, inside a write transaction. Raises ShareNotFound."""
-    share = find_share(session, share_id, emails)
+    share = lock_share(session, share_id, emails)
     share.link_number += 1
     share.request_id = request_id
     record_change(session, share, reason="the recipient's links were revoked", author=author)

@@ -10,7 +10,7 @@ from tempoftp.shares.database import database_now
 from tempoftp.shares.errors import IllegalTransition
 from tempoftp.shares.models import Account, Share
 from tempoftp.shares.states import State
-from tempoftp.shares.views import find_share
+from tempoftp.shares.views import lock_share
 from tempoftp.shares.wishes import Wanted, change_wish
 
 
@@ -29,7 +29,7 @@ def request_retry(
 
     Raises ShareNotFound; IllegalTransition when nothing of it has failed.
     """
-    share = find_share(session, share_id, emails)
+    share = lock_share(session, share_id, emails)
     if share.state == State.ERROR:
         ensure_password(session.get_one(Account, share.ftpuser), settings.build_fernet())
         share.wanted = Wanted.PRESENT if share.wanted == Wanted.ABSENT else share.wanted

@@ -11,7 +11,7 @@ from tempoftp.shares.database import database_now
 from tempoftp.shares.errors import AccountNotOurs, IllegalTransition
 from tempoftp.shares.models import Account, Share
 from tempoftp.shares.states import DELIVERED, ON_ITS_WAY, record_change
-from tempoftp.shares.views import find_share
+from tempoftp.shares.views import lock_share
 
 OPENABLE = ON_ITS_WAY | DELIVERED
 
@@ -32,7 +32,7 @@ def request_rotation(
 
     Raises ShareNotFound, IllegalTransition; AccountNotOurs for an account that was there before tempoftp.
     """
-    share = find_share(session, share_id, emails)
+    share = lock_share(session, share_id, emails)
     if share.state not in OPENABLE:
         raise IllegalTransition(f"la solicitud está en {share.state}; ya no hay cuenta que abrir para ella")
     account = session.get_one(Account, share.ftpuser)

@@ -39,7 +39,23 @@ def find_share(
 
     What is another's is not told apart from what does not exist. Raises ShareNotFound.
     """
-    share = session.get(Share, share_id)
+    return _check_visible(session.get(Share, share_id), share_id, emails, deleted=deleted)
+
+
+def lock_share(session: Session, share_id: str, emails: frozenset[str] | None) -> Share:
+    """Find a share to change it, inside a write transaction: as it is now, and nobody else changes it meanwhile.
+
+    On SQLite any write transaction is alone. Elsewhere an extension could otherwise be granted to what a sweep is just
+    ending. Raises ShareNotFound.
+    """
+    session.flush()  # what is not written yet would be read over
+    share = session.get(Share, share_id, with_for_update=True, populate_existing=True)
+    return _check_visible(share, share_id, emails)
+
+
+def _check_visible(
+    share: Share | None, share_id: str, emails: frozenset[str] | None, *, deleted: bool = False
+) -> Share:
     is_hidden = share is not None and share.state == State.ELIMINADO and not deleted
     if share is None or is_hidden or (emails is not None and share.email not in emails):
         raise ShareNotFound(f"no existe la solicitud {share_id!r}")

@@ -1,0 +1,165 @@
+"""Two who change the same at once, on a database that lets both look first (MariaDB): one after the other."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "collection"))
+
+from mariadb_server import Server, run_mariadb
+
+from tempoftp.settings import Settings, load_settings
+from tempoftp.shares.database import Database, open_database
+from tempoftp.shares.deletion import request_account_deletion, request_deletion
+from tempoftp.shares.errors import IllegalTransition
+from tempoftp.shares.expiry import sweep_expired
+from tempoftp.shares.identities import Identity, admit_identity
+from tempoftp.shares.lifetime import request_lifetime
+from tempoftp.shares.models import Account, Share, Token, utc_now
+from tempoftp.shares.schema import upgrade_database
+from tempoftp.shares.states import State
+from tempoftp.shares.tokens import Role
+
+pytestmark = pytest.mark.processes
+AUTHOR = {"author": "tester", "request_id": "r1"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with run_mariadb() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(settings: Settings, server: Server) -> Settings:
+    with server.connect(None) as connection, connection.cursor() as cursor:
+        cursor.execute("DROP DATABASE IF EXISTS tempoftp")
+        cursor.execute("CREATE DATABASE tempoftp CHARACTER SET utf8mb4")
+    url = f"mysql+pymysql://root@localhost/tempoftp?unix_socket={server.socket}"
+    key = settings.encryption_key.get_secret_value()
+    return load_settings(**settings.model_dump() | {"database_url": url, "encryption_key": key})
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    upgrade_database(settings)
+    database = open_database(settings)
+    yield database
+    database.close()
+
+
+class Race:
+    """Two transactions: the second begins while the first has done its work and not committed it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.refusal: Exception | None = None
+
+    def run(self, first: Callable[[Session], object], second: Callable[[Session], object]) -> None:
+        def come_second() -> None:
+            try:
+                with self._database.write() as session:
+                    second(session)
+            except Exception as error:
+                self.refusal = error
+
+        follower = threading.Thread(target=come_second)
+        with self._database.write() as session:
+            first(session)
+            session.flush()
+            follower.start()
+            time.sleep(0.5)  # so that it has looked, if looking does not wait
+            assert follower.is_alive(), f"it did not wait for the first: {self.refusal!r}"
+        follower.join(20)
+        assert not follower.is_alive()
+
+
+@pytest.fixture
+def race(database: Database) -> Race:
+    return Race(database)
+
+
+@pytest.fixture
+def ripe(database: Database, accept_share: Callable[..., Share]) -> str:
+    """The id of a share that is ready and over its time."""
+    accept_share("p1")
+    with database.write() as session:
+        share = session.get_one(Share, "p1")
+        share.state, share.due_at, share.lifetime_confirmed = State.LISTO, None, share.lifetime_days
+        share.ready_at, share.expires = utc_now() - timedelta(days=3), utc_now() - timedelta(seconds=1)
+    return "p1"
+
+
+def test_an_extension_that_comes_during_a_sweep_is_refused(
+    settings: Settings, race: Race, ripe: str, read_share: Callable[[str], Share]
+) -> None:
+    race.run(sweep_expired, lambda session: request_lifetime(session, settings, ripe, 9, **AUTHOR))
+    assert isinstance(race.refusal, IllegalTransition)
+    assert read_share(ripe).state == State.EXPIRANDO
+    assert read_share(ripe).lifetime_days == 3
+
+
+def test_a_sweep_that_comes_during_an_extension_leaves_it_alone(
+    settings: Settings, race: Race, ripe: str, read_share: Callable[[str], Share]
+) -> None:
+    race.run(lambda session: request_lifetime(session, settings, ripe, 9, **AUTHOR), sweep_expired)
+    assert race.refusal is None
+    assert read_share(ripe).state == State.LISTO
+    assert read_share(ripe).lifetime_days == 9
+
+
+def test_an_extension_that_comes_during_a_deletion_is_refused(
+    settings: Settings, race: Race, ripe: str, read_share: Callable[[str], Share]
+) -> None:
+    race.run(
+        lambda session: request_deletion(session, ripe, **AUTHOR),
+        lambda session: request_lifetime(session, settings, ripe, 9, **AUTHOR),
+    )
+    assert isinstance(race.refusal, IllegalTransition)
+    assert read_share(ripe).state == State.ELIMINANDO
+
+
+def test_the_deletion_of_an_account_that_comes_during_a_sweep_ends_what_the_sweep_left(
+    database: Database, race: Race, ripe: str, read_share: Callable[[str], Share]
+) -> None:
+    with database.read() as session:
+        account = session.get_one(Share, ripe).ftpuser
+        assert session.get(Account, account) is not None
+    race.run(sweep_expired, lambda session: request_account_deletion(session, account, **AUTHOR))
+    assert race.refusal is None
+    assert read_share(ripe).state == State.ELIMINANDO
+
+
+def test_the_same_terminal_id_asked_for_twice_at_once_is_one_new_generation(
+    database: Database, ripe: str, accept_share: Callable[..., Share], read_share: Callable[[str], Share]
+) -> None:
+    with database.write() as session:
+        share = session.get_one(Share, ripe)
+        share.state, share.generation = State.EXPIRADO, 1
+    callers = [threading.Thread(target=accept_share, args=(ripe,)) for _ in range(6)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(30)
+    assert read_share(ripe).state == State.RECIBIDO
+    assert read_share(ripe).generation == 2
+
+
+def test_two_first_sign_ins_of_a_person_are_one_row(database: Database, race: Race) -> None:
+    person = Identity("https://login.example.org", "u-1", Role.CLIENTE, "ana@dominio.example")
+
+    def admit(session: Session) -> Token:
+        return admit_identity(session, person, timedelta(hours=8))
+
+    race.run(admit, admit)
+    assert race.refusal is None
+    with database.read() as session:
+        assert session.query(Token).count() == 1
