@@ -18,13 +18,19 @@ from tempoftp.settings import Settings
 from tempoftp.shares.models import utc_now
 
 BUSY_SECONDS = 15
+"""How long a transaction waits for another that has what it needs."""
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 30
+"""How long a database server may take for one statement."""
+MIGRATION_SECONDS = 600
+_SERVERS = ("mysql", "mariadb")
 
 
 class Database:
     """Sessions on one engine. Make one per process (never share it over a fork)."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = _create_engine(url)
+    def __init__(self, url: str, answer_seconds: int = ANSWER_SECONDS) -> None:
+        self.engine = _create_engine(url, answer_seconds)
         self._write_engine = self.engine.execution_options(tempoftp_begin="BEGIN IMMEDIATE")
 
     @contextmanager
@@ -51,7 +57,7 @@ class Database:
         rows that name it. They are switched off, which a transaction cannot do, and checked before the commit.
         """
         is_sqlite = self.engine.dialect.name == "sqlite"
-        with self._write_engine.connect() as connection:
+        with self._write_engine.connect() as connection, _have_schema_alone(self.engine):
             if is_sqlite:
                 _set_foreign_keys(connection, "OFF")
             try:
@@ -68,9 +74,9 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(settings: Settings) -> Database:
+def open_database(settings: Settings, answer_seconds: int = ANSWER_SECONDS) -> Database:
     """Return the database of these settings; its schema must have been brought up to date before."""
-    return Database(settings.sqlalchemy_url)
+    return Database(settings.sqlalchemy_url, answer_seconds)
 
 
 def database_now(session: Session) -> datetime:
@@ -81,7 +87,7 @@ def database_now(session: Session) -> datetime:
     dialect = session.get_bind().dialect.name
     if dialect == "sqlite":
         return utc_now()
-    query = "SELECT UTC_TIMESTAMP(6)" if dialect in ("mysql", "mariadb") else "SELECT clock_timestamp()"
+    query = "SELECT UTC_TIMESTAMP(6)" if dialect in _SERVERS else "SELECT clock_timestamp()"
     now: datetime = session.execute(text(query)).scalar_one()
     return now.replace(tzinfo=UTC) if now.tzinfo is None else now.astimezone(UTC)
 
@@ -99,12 +105,24 @@ def make_database_file(path: Path) -> None:
         os.close(descriptor)
 
 
-def _create_engine(url: str) -> Engine:
+def _create_engine(url: str, answer_seconds: int) -> Engine:
     parsed = make_url(url)
     # The values of a statement are tokens, hashes and e-mails: an error that shows it goes into a journal.
     if parsed.get_backend_name() != "sqlite":
+        limits: dict[str, Any] = {}
+        if parsed.get_backend_name() in _SERVERS:
+            limits = {
+                "connect_timeout": CONNECT_SECONDS,
+                "read_timeout": answer_seconds,
+                "write_timeout": answer_seconds,
+                "init_command": f"SET SESSION innodb_lock_wait_timeout = {BUSY_SECONDS}",
+            }
         return create_engine(
-            parsed, pool_pre_ping=True, isolation_level="READ COMMITTED", hide_parameters=True
+            parsed,
+            connect_args=limits,
+            pool_pre_ping=True,
+            isolation_level="READ COMMITTED",
+            hide_parameters=True,
         )
     if parsed.database and parsed.database != ":memory:":
         make_database_file(Path(parsed.database))
@@ -122,6 +140,25 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+@contextmanager
+def _have_schema_alone(engine: Engine) -> Iterator[None]:
+    """Have API and worker, started at once, migrate one after the other where a transaction cannot see to it.
+
+    The lock is one of the server's, held by a connection of its own: it goes with that connection, whatever happens.
+    """
+    if engine.dialect.name not in _SERVERS:
+        yield
+        return
+    with engine.connect() as connection:
+        name = "CONCAT('tempoftp schema ', LEFT(DATABASE(), 40))"
+        if connection.execute(text(f"SELECT GET_LOCK({name}, {MIGRATION_SECONDS // 2})")).scalar_one() != 1:
+            raise TimeoutError("another process has been changing the schema of this database for minutes")
+        try:
+            yield
+        finally:
+            connection.execute(text(f"SELECT RELEASE_LOCK({name})"))
 
 
 def _set_foreign_keys(connection: Connection, value: str) -> None:

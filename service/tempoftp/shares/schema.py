@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database, open_database
+from tempoftp.shares.database import MIGRATION_SECONDS, Database, open_database
 
 
 def build_config() -> Config:
@@ -24,7 +24,7 @@ def build_config() -> Config:
 def upgrade_database(settings: Settings) -> None:
     """Apply the migrations that are missing. Safe to call from API and worker at once: one waits for the other."""
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
-    database = open_database(settings)
+    database = open_database(settings, MIGRATION_SECONDS)
     try:
         upgrade_schema(database)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,34 @@ def test_a_service_moves_with_all_it_has(
         later = run_tempoftp(after, "request", "ana@dominio.example", "ana_2", RUTA, "--watch")
         assert later.code == 0, later.err
     assert not (tmp_path / "state" / "tempoftp.sqlite3").exists()
+
+
+def test_who_migrates_waits_for_who_does_already(
+    mariadb: dict[str, str], server: Server, tmp_path: Path, make_environ: Callable[..., dict[str, str]]
+) -> None:
+    """MariaDB changes no table in a transaction: API and worker, started at once, would find each other's half."""
+    environ = make_environ(tmp_path, **mariadb)  # which makes a token, and tables for it
+    with server.connect("tempoftp") as connection, connection.cursor() as cursor:
+        cursor.execute("DROP DATABASE tempoftp")
+        cursor.execute("CREATE DATABASE tempoftp CHARACTER SET utf8mb4")
+        cursor.execute("USE tempoftp")
+        cursor.execute("SELECT GET_LOCK('tempoftp schema tempoftp', 1)")
+        assert cursor.fetchone() == (1,)
+        process = subprocess.Popen(
+            [TEMPOFTP, "db", "upgrade"], env=environ, stderr=subprocess.PIPE, text=True
+        )
+        deadline = time.monotonic() + 60
+        while True:
+            cursor.execute("SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User lock'")
+            if cursor.fetchone() == (1,):
+                break
+            assert process.poll() is None and time.monotonic() < deadline, "it does not wait"
+            time.sleep(0.1)
+        assert cursor.execute("SHOW TABLES") == 0
+    assert process.communicate(timeout=120)[1] == ""
+    assert process.returncode == 0
+    with server.connect("tempoftp") as connection, connection.cursor() as cursor:
+        assert cursor.execute("SHOW TABLES LIKE 'shares'") == 1
 
 
 def test_api_and_worker_need_no_common_folder(

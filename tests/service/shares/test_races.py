@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
@@ -10,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "collection"))
@@ -151,6 +153,32 @@ def test_the_same_terminal_id_asked_for_twice_at_once_is_one_new_generation(
         caller.join(30)
     assert read_share(ripe).state == State.RECIBIDO
     assert read_share(ripe).generation == 2
+
+
+def test_a_lock_that_is_not_given_back_is_not_waited_for_for_ever(
+    settings: Settings, database: Database, ripe: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempoftp.shares.database.BUSY_SECONDS", 1)
+    hurried = open_database(settings)
+    try:
+        with database.write() as session:
+            request_deletion(session, ripe, **AUTHOR)
+            session.flush()
+            with pytest.raises(OperationalError, match="Lock wait timeout"), hurried.write() as other:
+                request_deletion(other, ripe, **AUTHOR)
+    finally:
+        hurried.close()
+
+
+def test_a_server_that_hangs_is_given_up(settings: Settings, server: Server, ripe: str) -> None:
+    impatient = open_database(settings, answer_seconds=1)
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(OperationalError, match="timed out"), impatient.read() as session:
+            session.get(Share, ripe)
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+        impatient.close()
 
 
 def test_two_first_sign_ins_of_a_person_are_one_row(database: Database, race: Race) -> None:
