@@ -25,6 +25,10 @@ ON_THE_HOST = (USAGE, REFUSED, SERVICE_FAILED)
 """How one may fail that works on the service's own database."""
 
 
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
+"""Each command has them for itself, so that it has the same help whether it was called below `tempoftp` or alone."""
+
+
 class Command(click.Command):
     """A command whose help ends with examples and exit codes."""
 
@@ -37,7 +41,7 @@ class Command(click.Command):
         **kwargs: Any,
     ) -> None:
         """`exits` are the codes other than those that every command has; `exits_1` says when it exits with 1."""
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **{"context_settings": CONTEXT_SETTINGS} | kwargs)
         self.examples = tuple(examples)
         own = {} if exits_1 is None else {SHARE_FAILED: exits_1}
         codes = {OK, INTERRUPTED, *exits, *own}
@@ -56,3 +60,7 @@ class Group(click.Group):
     """A group whose commands are such ones."""
 
     command_class = Command
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """As of `click.Group`."""
+        super().__init__(*args, **{"context_settings": CONTEXT_SETTINGS} | kwargs)

@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 import click
 
+from tempoftp.cli.command import CONTEXT_SETTINGS
 from tempoftp.cli.exits import INTERRUPTED
 
 # name → (module, attribute, one line for --help: so that listing the commands imports none of them)
@@ -95,7 +96,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, summary) for name, (_module, _attribute, summary) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings=CONTEXT_SETTINGS)
 @click.version_option(version("tempoftp"), prog_name="tempoftp")
 @click.pass_context
 def main(context: click.Context) -> None:
