@@ -12,14 +12,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 from playwright.sync_api import Browser, Page, sync_playwright
-from portal import Place, reveal_password, sign_in
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "end_to_end"))
+
+from portal import Place, preview, reveal_password, sign_in
 from sqlalchemy import select
 
 from tempoftp.settings import Settings
@@ -31,6 +35,7 @@ FOLDER = PROJECT / "docs" / "screenshots"
 CLI = runpy.run_path(str(PROJECT / "tests" / "service" / "cli" / "conftest.py"))
 ENLARGED = 1800
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+PREVIEWED = "source1:/srv/datos/goes16/2026-05"
 SHARES = [
     ("goes16_abril", "ana.ruiz@inst.example", "goes16/2026-04/descargada", 3),
     ("goes18_huracan", "ana.ruiz@inst.example", "goes18/huracan", 5),
@@ -71,14 +76,20 @@ EXTENSIONS = {
 
 
 @contextmanager
-def run_service(folder: Path) -> Iterator[Place]:
-    """Run a simulated service with shares in it; its worker stands still while pictures are taken."""
+def run_service(folder: Path) -> Iterator[tuple[Place, Callable[[], None]]]:
+    """Run a simulated service with shares in it; its worker stands still, until it is started with what is yielded."""
     environ = CLI["build_environ"](
         folder,
         TEMPOFTP_PORT=str(CLI["find_free_port"]()),
         TEMPOFTP_TRANSFERS_SECONDS="0.5",
         # The shares stand still; what is shown of their host must not look old.
         TEMPOFTP_FACTS_MAX_AGE_SECONDS="3600",
+        TEMPOFTP_PUBLIC_URL="https://datos.inst.example",
+        # For its button; nobody presses it.
+        TEMPOFTP_OIDC_ISSUER="https://cuentas.inst.example",
+        TEMPOFTP_OIDC_CLIENT_ID="tempoftp",
+        TEMPOFTP_OIDC_CLIENT_SECRET="pressed-by-nobody",
+        TEMPOFTP_OIDC_ROLES="datos=cliente",
     )
     url = f"http://127.0.0.1:{environ['TEMPOFTP_PORT']}"
     token = make_tokens(environ)
@@ -99,7 +110,12 @@ def run_service(folder: Path) -> Iterator[Place]:
             processes["worker"].terminate()
             processes["worker"].wait(timeout=40)
             dress_rows(database)
-            yield Place(url, token, "", simulated=True)
+            yield (
+                Place(url, token, PREVIEWED, simulated=True),
+                lambda: processes.update(
+                    worker=subprocess.Popen(argv["worker"], env=environ, stdout=log, stderr=log)
+                ),
+            )
         finally:
             for process in processes.values():
                 process.terminate()
@@ -149,7 +165,7 @@ def ask_for_days(url: str, token: str) -> dict[str, str]:
     with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
         for share_id in {share_id for share_id, _rest in RECIPIENT_PAGES.values()} | set(EXTENSIONS):
             made = client.post(f"/tmpftp/{share_id}/enlace", json={}, headers=headers)
-            links[share_id] = str(made.json()["enlace"])
+            links[share_id] = urlsplit(made.json()["enlace"]).path
         for share_id, (days, reason) in EXTENSIONS.items():
             body = {"dias": days, "motivo": reason}
             assert client.post(f"{links[share_id]}/prorroga", json=body).status_code == 200
@@ -200,9 +216,10 @@ def dress_rows(database: Database) -> None:
         ]
 
 
-def take_pictures(chromium: Browser, place: Place, wanted: set[str]) -> None:
-    """Take each page in each look; with names only those."""
-    links = ask_for_days(place.url, place.token)
+def open_looks(
+    chromium: Browser, place: Place, wanted: set[str]
+) -> Iterator[tuple[Page, Callable[[str], None]]]:
+    """Yield a window of each look, and what takes a picture of it if it is wanted."""
     for scheme in ("light", "dark"):
         for size, (width, height) in SIZES.items():
             context = chromium.new_context(
@@ -217,35 +234,51 @@ def take_pictures(chromium: Browser, place: Place, wanted: set[str]) -> None:
                 if not wanted or name in wanted:
                     page.screenshot(path=FOLDER / f"{name}-{look}.png", full_page=True, animations="disabled")
 
-            page.goto("/portal/entrar")
-            take("sign-in")
-            for name, (share_id, rest) in RECIPIENT_PAGES.items():
-                page.goto(f"/portal{links[share_id]}{rest}")
-                take(name)
-            page.goto(f"/portal{links['himawari_sst']}")
-            reveal_password(page)
-            hide(page, "clave", "kT7…(simulada)…p4")
-            take("recipient-credentials")
-            sign_in(page, place)
-            for name, path in PAGES.items():
-                page.goto(path)
-                take(name)
-            page.goto("/portal/nueva")
-            page.locator("#usuario").fill("ana.ruiz@inst.example")
-            page.locator("#camino").fill("goes16/../..")
-            page.locator("#vigencia").fill("30")
-            page.locator("main form .button-main").click()
-            page.locator("#errores").wait_for()
-            take("request-refused")
-            page.goto(PAGES["share"])
-            reveal_password(page)
-            hide(page, "clave", "kT7…(simulada)…p4")
-            take("credentials")
-            page.goto(PAGES["share"])
-            page.locator("form[action$='/enlace'] button").click()
-            hide(page, "enlace", "https://datos.inst.example/enlace/WyJnb2VzMTZfYWJyaWwi…")
-            take("link")
+            yield page, take
             context.close()
+
+
+def take_pictures(chromium: Browser, place: Place, wanted: set[str]) -> None:
+    """Take each page in each look; with names only those."""
+    links = ask_for_days(place.url, place.token)
+    for page, take in open_looks(chromium, place, wanted):
+        page.goto("/portal/entrar")
+        take("sign-in")
+        for name, (share_id, rest) in RECIPIENT_PAGES.items():
+            page.goto(f"/portal{links[share_id]}{rest}")
+            take(name)
+        page.goto(f"/portal{links['himawari_sst']}")
+        reveal_password(page)
+        hide(page, "clave", "kT7…(simulada)…p4")
+        take("recipient-credentials")
+        sign_in(page, place)
+        for name, path in PAGES.items():
+            page.goto(path)
+            take(name)
+        page.goto("/portal/nueva")
+        page.locator("#usuario").fill("ana.ruiz@inst.example")
+        page.locator("#camino").fill("goes16/../..")
+        page.locator("#vigencia").fill("30")
+        page.locator("main form .button-main").click()
+        page.locator("#errores").wait_for()
+        take("request-refused")
+        page.goto(PAGES["share"])
+        reveal_password(page)
+        hide(page, "clave", "kT7…(simulada)…p4")
+        take("credentials")
+        page.goto(PAGES["share"])
+        page.locator("form[action$='/enlace'] button").click()
+        hide(page, "enlace", "https://datos.inst.example/enlace/WyJnb2VzMTZfYWJyaWwi…")
+        take("link")
+
+
+def take_previews(chromium: Browser, place: Place, wanted: set[str]) -> None:
+    """Take the form with the size of a source, which a worker has to measure."""
+    for page, take in open_looks(chromium, place, wanted):
+        page.goto("/portal/entrar")
+        sign_in(page, place)
+        preview(page, place)
+        take("request-preview")
 
 
 def hide(page: Page, name: str, text: str) -> None:
@@ -265,11 +298,13 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as name,
-        run_service(Path(name)) as place,
+        run_service(Path(name)) as (place, start_worker),
         sync_playwright() as playwright,
     ):
         chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         take_pictures(chromium, place, wanted)
+        start_worker()
+        take_previews(chromium, place, wanted)
         chromium.close()
     return 0
 

