@@ -22,6 +22,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 COLLECTION = PROJECT / "collections/ansible_collections/lanot/tempoftp"
 SPANISH_FILE = PROJECT / "docs" / "settings.es.yml"
 BEGIN, END = "<!-- settings: begin (docs/generate.py) -->", "<!-- settings: end -->"
+PICTURES = PROJECT / "docs" / "screenshots"
+LOOKS = ("light-desktop", "dark-desktop", "light-phone", "dark-phone")
+PICTURES_BEGIN, PICTURES_END = "<!-- pictures: begin (docs/generate.py) -->", "<!-- pictures: end -->"
 HEADINGS = {
     "README.md": ("Variable", "Default", "Meaning", "required"),
     "README.es.md": ("Variable", "Por omisión", "Significado", "obligatoria"),
@@ -89,12 +92,25 @@ def build_table(document: str) -> str:
     return "\n".join(lines)
 
 
-def insert_table(text: str, table: str) -> str:
+def build_gallery(folder: Path = PICTURES) -> str:
+    """Return every page of the portal in each look, one row for each page."""
+    names = sorted(
+        {path.name.removesuffix(f"-{look}.png") for look in LOOKS for path in folder.glob(f"*-{look}.png")}
+    )
+    rows = []
+    for name in names:
+        pictures = (f"docs/screenshots/{name}-{look}.png" for look in LOOKS)
+        cells = (f'<a href="{path}"><img src="{path}" alt="{name}" width="150"></a>' for path in pictures)
+        rows.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(["| | ☀ | ☾ | ☀ | ☾ |", "|---|---|---|---|---|", *rows])
+
+
+def insert_table(text: str, table: str, begin: str = BEGIN, end: str = END) -> str:
     """Return the document with `table` between its two marks. Raises ValueError when they are missing."""
-    before, begin, rest = text.partition(BEGIN)
-    _old, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the marks {BEGIN} and {END} are missing")
+    before, found_begin, rest = text.partition(begin)
+    _old, found_end, after = rest.partition(end)
+    if not found_begin or not found_end:
+        raise ValueError(f"the marks {begin} and {end} are missing")
     return f"{before}{begin}\n{table}\n{end}{after}"
 
 
@@ -115,7 +131,10 @@ def insert_rendered(text: str) -> str:
 
 def build_document(name: str, current: str) -> str:
     """Return README.md or README.es.md with its generated parts current."""
-    return insert_rendered(insert_table(current, build_table(name)))
+    current = insert_table(current, build_table(name))
+    # Within a fold a table needs an empty line before it.
+    current = insert_table(current, f"\n{build_gallery()}\n", PICTURES_BEGIN, PICTURES_END)
+    return insert_rendered(current)
 
 
 def main() -> int:

@@ -40,6 +40,14 @@ def test_a_document_without_marks_is_refused() -> None:
         generate.insert_table("no marks here", "table")
 
 
+def test_both_readmes_show_every_page_in_each_look() -> None:
+    files = {path.name for path in generate.PICTURES.glob("*.png")}
+    assert len(files) % len(generate.LOOKS) == 0
+    for document in READMES:
+        gallery = document.text.partition(generate.PICTURES_BEGIN)[2].partition(generate.PICTURES_END)[0]
+        assert {name for name in files if f'src="docs/screenshots/{name}"' in gallery} == files
+
+
 def test_a_rendered_block_is_replaced_whole() -> None:
     old = "<!-- render: roles/ftp_database/templates/users.sql.j2 -->\n```sql\nold\n```\nafter\n"
     new = generate.insert_rendered(old)
