@@ -56,7 +56,8 @@ def walk(page: Page, place: Place, share_id: str) -> Iterator[str]:
     page.goto("/portal/nueva")
     page.locator("#usuario").fill("alguien@dominio.example")
     page.locator("#camino").fill("../otro")
-    page.locator("main form .button-main").click()
+    with page.expect_navigation():  # a click does not wait for the page that it leads to
+        page.locator("main form .button-main").click()
     yield "/portal/nueva, refused"
     page.goto(f"/portal/solicitudes/{share_id}")
     reveal_password(page)
@@ -66,7 +67,8 @@ def walk(page: Page, place: Place, share_id: str) -> Iterator[str]:
     page.goto(link)
     yield "/portal/enlace/{token}"
     page.locator("#dias").fill("2")
-    page.locator("form[action$='/prorroga'] button").click()
+    with page.expect_navigation():
+        page.locator("form[action$='/prorroga'] button").click()
     yield "/portal/enlace/{token}, asked for days"
     reveal_password(page)
     yield "/portal/enlace/{token}/credenciales"
@@ -84,6 +86,7 @@ def test_axe_finds_nothing_grave(make_page, place: Place, share_id: str, dark: b
     page = make_page(dark=dark)
     axe, found = Axe(), []
     for name in walk(page, place, share_id):
+        page.wait_for_load_state()
         for violation in axe.run(page).response["violations"]:
             if violation["impact"] in GRAVE:
                 nodes = [node["html"][:160] for node in violation["nodes"][:3]]
@@ -95,6 +98,7 @@ def test_nothing_is_wider_than_a_small_phone(make_page, place: Place, share_id: 
     page = make_page(width=360)
     wide = []
     for name in walk(page, place, share_id):
+        page.wait_for_load_state()
         width = page.evaluate("document.documentElement.scrollWidth")
         if width > 360:
             wide.append((name, width, page.evaluate(FIND_WIDE)))
