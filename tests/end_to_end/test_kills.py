@@ -51,9 +51,7 @@ def test_everything_killed_in_mid_copy(api: ApiClient, stage: Stage, big_source:
     api.post("grande@dominio.example", "grande_1", f"source1:{big_source}")
     _wait_bytes(api, "grande_1", total // 20)
 
-    worker = stage.control.pid("worker")
-    assert worker is not None
-    os.kill(worker, signal.SIGKILL)
+    stage.control.kill("worker")
     assert _count_copiers(stage, "grande_1") == 1, "the copy does not care"
     stage.control.start_program("worker")
     _wait_bytes(api, "grande_1", total // 5)
@@ -143,9 +141,7 @@ def test_late_run_after_delete_changes_nothing(api: ApiClient, stage: Stage, tmp
 
 def test_worker_killed_while_idle_loses_nothing(api: ApiClient, stage: Stage) -> None:
     source = stage.make_tree("dormido", files=1)
-    worker = stage.control.pid("worker")
-    assert worker is not None
-    os.kill(worker, signal.SIGKILL)
+    stage.control.kill("worker")
     answer = api.post("dormido@dominio.example", "dormido_1", f"source1:{source}")
     assert answer.status_code == 202
     stage.control.start_program("worker")

@@ -41,9 +41,7 @@ def fault(steps: Callable[[Ground, Subject], Iterator[None]]) -> Inflict:
 @fault
 def kill_api(ground: Ground, subject: Subject) -> Iterator[None]:
     """`kill -9` of the API, its server processes included."""
-    pid = ground.stage.control.pid("serve")
-    assert pid is not None
-    os.killpg(pid, signal.SIGKILL)
+    ground.stage.control.kill("serve", children=True)
     yield
     ground.stage.control.start()
 
@@ -51,9 +49,7 @@ def kill_api(ground: Ground, subject: Subject) -> Iterator[None]:
 @fault
 def kill_worker(ground: Ground, subject: Subject) -> Iterator[None]:
     """`kill -9` of the worker; what it had started goes on without it."""
-    pid = ground.stage.control.pid("worker")
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
+    ground.stage.control.kill("worker")
     yield
     ground.stage.control.start_program("worker")
 

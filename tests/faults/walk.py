@@ -208,13 +208,11 @@ class Walk:
         self.told.append(f"kill {what}")
         control, stage = self.ground.stage.control, self.ground.stage
         if what in ("API", "worker"):
-            pid = control.pid("serve" if what == "API" else "worker")
-            assert pid is not None
             if what == "API":
-                os.killpg(pid, signal.SIGKILL)
+                control.kill("serve", children=True)
                 self.ground.wait_api_away()
             else:
-                os.kill(pid, signal.SIGKILL)
+                control.kill("worker")
             control.start()
         elif what == "ansible-playbook":
             for found in stage.find_playbooks():

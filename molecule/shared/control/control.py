@@ -147,6 +147,13 @@ class Control:
                 cwd=self.home,
             )
 
+    def kill(self, program: str, *, children: bool = False) -> None:
+        """`kill -9` of a program that runs, with `children` also of what it started; returns when it is gone.
+
+        It dies when it is its turn: who started it again before would find it still there, and start nothing.
+        """
+        processes.kill_process(self.pid_file(program), f"tempoftp\0{program}", children=children)
+
     def start(self) -> None:
         """Bring API and worker up, or leave them as they are when they run; returns when the API answers."""
         self._forget_other_hosts()

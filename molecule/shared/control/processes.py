@@ -59,6 +59,19 @@ def stop_process(pid_file: Path, marker: str, *, grace: float = 20.0) -> bool:
     return True
 
 
+def kill_process(pid_file: Path, marker: str, *, children: bool = False, seconds: float = 20.0) -> None:
+    """`kill -9` of the process of `pid_file`, with `children` of its whole session; returns when it is gone.
+
+    Raises ProcessLookupError when it does not run, TimeoutError when it does not end.
+    """
+    pid = find_running(pid_file, marker)
+    if pid is None:
+        raise ProcessLookupError(f"nothing of {pid_file} runs")
+    (os.killpg if children else os.kill)(pid, signal.SIGKILL)
+    if not _wait_gone(pid_file, marker, seconds):
+        raise TimeoutError(f"process {pid} was killed and does not end")
+
+
 def _wait_gone(pid_file: Path, marker: str, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while find_running(pid_file, marker) is not None:
