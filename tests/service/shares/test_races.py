@@ -61,8 +61,9 @@ def database(settings: Settings) -> Iterator[Database]:
 class Race:
     """Two transactions: the second begins while the first has done its work and not committed it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, server: Server) -> None:
         self._database = database
+        self._server = server
         self.refusal: Exception | None = None
 
     def run(self, first: Callable[[Session], object], second: Callable[[Session], object]) -> None:
@@ -78,15 +79,24 @@ class Race:
             first(session)
             session.flush()
             follower.start()
-            time.sleep(0.5)  # so that it has looked, if looking does not wait
-            assert follower.is_alive(), f"it did not wait for the first: {self.refusal!r}"
+            self._wait_for_waiting(follower)
         follower.join(20)
         assert not follower.is_alive()
 
+    def _wait_for_waiting(self, follower: threading.Thread) -> None:
+        """Return when the second waits for what the first has: looking, or else writing what it saw before."""
+        deadline = time.monotonic() + 20
+        waiting = "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+        with self._server.connect(None) as connection, connection.cursor() as cursor:
+            while not cursor.execute(waiting):
+                assert follower.is_alive(), f"it did not wait for the first: {self.refusal!r}"
+                assert time.monotonic() < deadline, "it never came to where the first is"
+                time.sleep(0.2)  # the server shows the same again to who asks within 0.1 s
+
 
 @pytest.fixture
-def race(database: Database) -> Race:
-    return Race(database)
+def race(database: Database, server: Server) -> Race:
+    return Race(database, server)
 
 
 @pytest.fixture
