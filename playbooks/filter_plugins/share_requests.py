@@ -11,14 +11,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._names import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.passwords import (
+    verify_password,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.names import (
     parse_ftpuser,
     parse_id,
     parse_source,
     relativize_path,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._passwords import verify_password
 
 STATES = ("present", "blocked", "absent")
 KEYS = frozenset({"id", "ftpuser", "source", "lifetime_days", "state", "writable", "adopt"})

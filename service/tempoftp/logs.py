@@ -75,7 +75,7 @@ def build_log_config(
         "loggers": {
             "alembic": {"level": "WARNING"},
             # Whoever wants less in the journal wants to know still who asked for what.
-            "tempoftp.api.measuring": {"level": "INFO"},
+            "tempoftp.http.measuring": {"level": "INFO"},
             "gunicorn.error": {
                 "level": level,
                 "handlers": ["line"],

@@ -26,9 +26,10 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "end_to_end"))
 from portal import Place, preview, reveal_password, sign_in
 from sqlalchemy import select
 
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import FtpHost, HostAudit, Share
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
-from tempoftp.shares.models import FtpHost, HostAudit, Share, utc_now
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDER = PROJECT / "docs" / "screenshots"

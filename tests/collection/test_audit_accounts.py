@@ -11,13 +11,10 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
-    Manifest,
-    format_time,
-    read_account,
-    write_manifest,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_time
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import read_account
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest, write_manifest
 from ansible_collections.lanot.tempoftp.plugins.modules import (
     tempoftp_audit,
     tempoftp_ftpuser_info,

@@ -14,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._expire_library import install_expire
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import add_days, format_time
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import read_account
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
     Manifest,
-    add_days,
-    format_time,
-    read_account,
     read_manifest,
-    read_tombstone,
     write_manifest,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import read_tombstone
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.library import install_expire
 
 OUR_TABLE = """
 CREATE TABLE users (

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._mysql_login import LoginOptions
-from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight_look import Wanted, look_at_database
-from ansible_collections.lanot.tempoftp.plugins.module_utils._pureftpd_config import PureftpdConfig
-from ansible_collections.lanot.tempoftp.plugins.module_utils._space import Need
-from ansible_collections.lanot.tempoftp.plugins.module_utils._users_table import TableDescription
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.mysql_login import (
+    LoginOptions,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.users_table import (
+    TableDescription,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.pureftpd_config import (
+    PureftpdConfig,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import Need
+from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import (
+    Wanted,
+    look_at_database,
+)
 from users_tables import ENUM_TABLE, FOREIGN_NAMES, FOREIGN_TABLE, OUR_TABLE, SEED_TABLE
 
 QUERY = r"SELECT Password FROM users WHERE User='\L' AND Status='1'"

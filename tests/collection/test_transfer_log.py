@@ -89,7 +89,10 @@ class Ftpd:
 
     def read(self) -> dict[str, Any]:
         """Run what the module runs; return the share's counts."""
-        from ansible_collections.lanot.tempoftp.plugins.module_utils._transfers_run import Wish, run_transfers
+        from ansible_collections.lanot.tempoftp.plugins.module_utils._transfers.run import (
+            Wish,
+            run_transfers,
+        )
 
         answer = run_transfers(Wish(str(self.root), str(self.log)))
         assert (answer["log"]["problem"], answer["log"]["unknown_lines"]) == (None, 0)
@@ -105,12 +108,12 @@ class Ftpd:
 
 @pytest.fixture
 def ftpd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ftpd]:
-    from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
+    from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_now
+    from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
+    from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
         Manifest,
-        format_now,
         write_manifest,
     )
-    from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

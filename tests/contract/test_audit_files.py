@@ -8,14 +8,16 @@ from typing import Any
 
 import yaml
 from ansible_collections.lanot.tempoftp.plugins.action import write_outcome
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _audit_run
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit import KINDS
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_world import Finding as ModuleFinding
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import Manifest, Tombstone
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit import run as _audit_run
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.audit import KINDS
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.world import (
+    Finding as ModuleFinding,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import Tombstone
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_audit
 
-from tempoftp.runs.ansible import AUDIT_PLAYBOOK, parse_audit_outcome
-from tempoftp.shares.audit_results import (
+from tempoftp.audits.results import (
     AuditOutcome,
     AuditRequest,
     Finding,
@@ -23,6 +25,7 @@ from tempoftp.shares.audit_results import (
     HostShare,
     HostTombstone,
 )
+from tempoftp.worker.ansible import AUDIT_PLAYBOOK, parse_audit_outcome
 
 PROJECT = Path(__file__).resolve().parents[2]
 PLAYBOOK = PROJECT / "playbooks" / AUDIT_PLAYBOOK

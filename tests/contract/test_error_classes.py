@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _errors
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host import errors as _errors
 
-from tempoftp.shares.errors import ERROR_CLASSES
+from tempoftp.errors import ERROR_CLASSES
 
 
 def test_both_tables_are_equal() -> None:

@@ -12,16 +12,9 @@ from ansible_collections.lanot.tempoftp.plugins.modules import (
     tempoftp_transfers_info,
 )
 
-from tempoftp.shares.results import (
-    ResultError,
-    ShareResult,
-    TransfersFile,
-    TransfersLog,
-    TransfersReport,
-    TransfersShare,
-    UserResult,
-    UserShare,
-)
+from tempoftp.downloads.results import TransfersFile, TransfersLog, TransfersReport, TransfersShare
+from tempoftp.results import ResultError
+from tempoftp.shares.results import ShareResult, UserResult, UserShare
 
 
 def read_returned(module: Any, name: str) -> dict[str, Any]:
@@ -61,7 +54,10 @@ def test_transfers_are_returned() -> None:
 
 
 def test_errors_have_class_message_and_transient() -> None:
-    from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import CLASSES, TempoftpError
+    from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
+        CLASSES,
+        TempoftpError,
+    )
 
     for name, transient in CLASSES.items():
         found = ResultError.model_validate(TempoftpError("what, where, what to do", name).to_dict())

@@ -10,27 +10,33 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lanot.tempoftp.plugins.action import write_outcome
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _source_run
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import InvalidValueError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._names import RESERVED_IDS as MODULES_RESERVED
-from ansible_collections.lanot.tempoftp.plugins.module_utils._source_probe import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy import (
+    source_run as _source_run,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.source_probe import (
     _EXPLANATIONS,
     Measure,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._space import Disk, Need
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
+    InvalidValueError,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.names import (
+    RESERVED_IDS as MODULES_RESERVED,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import Disk, Need
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_share, tempoftp_source_info
 
-from tempoftp.api.preview_answers import PreviewAnswer
-from tempoftp.runs.ansible import PREVIEW_PLAYBOOK, _parse
-from tempoftp.shares.messages import PREVIEW_ERRORS, PREVIEW_SHORTAGES
-from tempoftp.shares.preview_results import (
+from tempoftp.http.preview_answers import PreviewAnswer
+from tempoftp.previews.results import (
     HostRoom,
     PreviewItem,
     PreviewOutcome,
     PreviewRequest,
     SourceResult,
 )
-from tempoftp.shares.requests import RESERVED_IDS
+from tempoftp.shares.messages import PREVIEW_ERRORS, PREVIEW_SHORTAGES
+from tempoftp.shares.schemas import RESERVED_IDS
+from tempoftp.worker.ansible import PREVIEW_PLAYBOOK, _parse
 
 PROJECT = Path(__file__).resolve().parents[2]
 PLAYBOOK = PROJECT / "playbooks" / PREVIEW_PLAYBOOK

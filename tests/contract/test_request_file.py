@@ -16,10 +16,10 @@ from ansible_collections.lanot.tempoftp.plugins.modules import (
     tempoftp_transfers_info,
 )
 
-from tempoftp.runs.ansible import OUTCOME, REQUEST
-from tempoftp.runs.request_file import RunRequest, ShareItem, TransfersItem, UserItem
 from tempoftp.shares.results import Outcome
 from tempoftp.shares.sources import Method
+from tempoftp.worker.ansible import OUTCOME, REQUEST
+from tempoftp.worker.request import RunRequest, ShareItem, TransfersItem, UserItem
 
 PLAYBOOK = Path(__file__).resolve().parents[2] / "playbooks" / "run_request.yml"
 

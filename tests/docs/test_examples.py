@@ -8,10 +8,10 @@ import re
 import pytest
 from documents import PROJECT, READMES, Document
 
-from tempoftp.api.answers import ShareAnswer
+from tempoftp.http.answers import ShareAnswer
 from tempoftp.shares.messages import STATE_MESSAGES
-from tempoftp.shares.requests import ShareRequest
-from tempoftp.shares.states import State
+from tempoftp.shares.schemas import ShareRequest
+from tempoftp.states import State
 
 each_readme = pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)
 

@@ -12,8 +12,10 @@ import yaml
 from cryptography.fernet import Fernet
 from documents import COLLECTION, DOCUMENTS, PROJECT, READMES, Document
 
-from tempoftp.api.app import create_app
+from tempoftp.app import create_app
 from tempoftp.cli.main import COMMANDS, main
+from tempoftp.db.schema import upgrade_database
+from tempoftp.errors import ERROR_CLASSES
 from tempoftp.settings import (
     CLIENT_VARIABLES,
     INVENTORY_VARIABLES,
@@ -21,9 +23,7 @@ from tempoftp.settings import (
     load_settings,
     variable_of,
 )
-from tempoftp.shares.errors import ERROR_CLASSES
-from tempoftp.shares.schema import upgrade_database
-from tempoftp.shares.states import TRANSITIONS, State
+from tempoftp.states import TRANSITIONS, State
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 each_readme = pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)
@@ -48,7 +48,7 @@ _SETTING = re.compile(r"\bTEMPOFTP_[A-Z_]*[A-Z]")
 _ROLE_VARIABLE = re.compile(r"\b(?:ftp_server|ftp_database|source_host|service)_[a-z_]*[a-z]\b")
 _SITE_VARIABLE = re.compile(r"\b(?:tempoftp|ftp_db)_[a-z_]+[a-z]\b(?!\.)")
 GROUPS = {"ftp_hosts", "source_hosts", "service_hosts"}
-# tests/service/api/test_get_metrics.py compares this table with what there is.
+# tests/service/http/test_get_metrics.py compares this table with what there is.
 METRICS = set(
     re.findall(r"^\| `(tempoftp_\w+)` \|", (PROJECT / "docs" / "monitoring.md").read_text(), re.MULTILINE)
 )

@@ -16,7 +16,7 @@ from rendering import FAMILIES, PROJECT, evaluate, render
 sys.path.insert(0, str(PROJECT / "collections"))
 sys.path.insert(0, str(PROJECT / "playbooks" / "filter_plugins"))
 
-from ansible_collections.lanot.tempoftp.plugins.module_utils._expire_settings import read_settings
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.settings import read_settings
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_expire
 from expiry_report import describe_expiry
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.lanot.tempoftp.plugins.module_utils._passwords import hash_password
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.passwords import (
+    hash_password,
+)
 from ansible_collections.lanot.tempoftp.plugins.modules.tempoftp_share import build_share_spec
 from hypothesis import given
 from hypothesis import strategies as st

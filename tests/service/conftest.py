@@ -11,14 +11,14 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from tempoftp.runs.run_host import HostRunner
-from tempoftp.runs.simulated import SimulatedProvisioner
+from tempoftp.db.engine import Database, open_database
+from tempoftp.db.models import Share
+from tempoftp.db.schema import upgrade_database
 from tempoftp.settings import SIMULATED_FTP_HOST, Settings, load_settings
-from tempoftp.shares.accept import accept_request
-from tempoftp.shares.database import Database, open_database
-from tempoftp.shares.models import Share
-from tempoftp.shares.requests import ShareRequest
-from tempoftp.shares.schema import upgrade_database
+from tempoftp.shares.create import accept_request
+from tempoftp.shares.schemas import ShareRequest
+from tempoftp.worker.run_host import HostRunner
+from tempoftp.worker.simulated.provisioner import SimulatedProvisioner
 
 SOURCES = """\
 sources:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
-from tempoftp.api.app import create_app
-from tempoftp.api.request_id import RequestIdFilter
+from tempoftp.access.tokens import Role, create_token
+from tempoftp.app import create_app
+from tempoftp.http.request_id import RequestIdFilter
 from tempoftp.logs import build_log_config
-from tempoftp.runs.run_host import HostRunner
-from tempoftp.shares.tokens import Role, create_token
+from tempoftp.worker.run_host import HostRunner
 
 FILTER = f"{RequestIdFilter.__module__}.{RequestIdFilter.__name__}"
 
@@ -31,7 +31,7 @@ def configure() -> Iterator[None]:
     yield apply
     root.setLevel(before[0])
     root.handlers = before[1]
-    for name in ("gunicorn.error", "gunicorn.access", "alembic", "tempoftp.api.measuring"):
+    for name in ("gunicorn.error", "gunicorn.access", "alembic", "tempoftp.http.measuring"):
         logging.getLogger(name).handlers, logging.getLogger(name).filters = [], []
         logging.getLogger(name).setLevel(logging.NOTSET)
         logging.getLogger(name).propagate = True
@@ -141,7 +141,7 @@ def test_a_request_can_be_followed_from_the_api_to_the_run(
     assert access.pop("time")
     assert access == {
         "level": "INFO",
-        "logger": "tempoftp.api.measuring",
+        "logger": "tempoftp.http.measuring",
         "event": "request",
         "method": "POST",
         "route": "/tmpftp",

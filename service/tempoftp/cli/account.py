@@ -27,9 +27,9 @@ def map_command(email: str, ftpuser: str, ftp_host: str | None, as_json: bool) -
 
     Nothing of the account itself is ever changed; its password stays what it is.
     """
+    from tempoftp.accounts.map import map_account
     from tempoftp.cli.exits import BadSetting
     from tempoftp.cli.service import read_host_settings, write_database
-    from tempoftp.shares.account_map import map_account
 
     names = read_host_settings().ftp_host_names
     if ftp_host is None and len(names) == 1:
@@ -50,8 +50,8 @@ def map_command(email: str, ftpuser: str, ftp_host: str | None, as_json: bool) -
 @json_option
 def unmap_command(email: str, as_json: bool) -> None:
     """Take back a mapping that no share has used yet."""
+    from tempoftp.accounts.map import unmap_account
     from tempoftp.cli.service import write_database
-    from tempoftp.shares.account_map import unmap_account
 
     with write_database() as session:
         gone = unmap_account(session, email)
@@ -68,8 +68,8 @@ def unmap_command(email: str, as_json: bool) -> None:
 @json_option
 def list_command(as_json: bool) -> None:
     """Show every account: e-mail, account, FTP host, and `created`, `adopted` or what is known."""
+    from tempoftp.accounts.map import list_accounts
     from tempoftp.cli.service import write_database
-    from tempoftp.shares.account_map import list_accounts
 
     with write_database() as session:
         rows = [

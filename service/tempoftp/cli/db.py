@@ -47,7 +47,7 @@ def backup_command(file: Path, as_json: bool) -> None:
     """
     from tempoftp.cli.exits import DatabaseFailed
     from tempoftp.cli.service import read_host_settings
-    from tempoftp.shares.backup import BackupFailed, backup_database
+    from tempoftp.db.backup import BackupFailed, backup_database
 
     try:
         size = backup_database(read_host_settings(), file)
@@ -74,7 +74,7 @@ def import_command(file: Path, as_json: bool) -> None:
 
     from tempoftp.cli.exits import DatabaseFailed
     from tempoftp.cli.service import read_host_settings
-    from tempoftp.shares.import_rows import ImportFailed, import_database
+    from tempoftp.db.import_rows import ImportFailed, import_database
 
     try:
         rows = import_database(read_host_settings(), file)

@@ -40,10 +40,10 @@ def rotate(as_json: bool) -> None:
     Run it on the service's host, as root or as the service's user, once API and worker have the new key. It may be
     repeated. When no key opens some of them, the old one is missing: they are named.
     """
+    from tempoftp.accounts.keys import describe_unreadable, rotate_passwords
     from tempoftp.cli.exits import Undecryptable
     from tempoftp.cli.service import read_host_settings, upgrade
-    from tempoftp.shares.database import open_database
-    from tempoftp.shares.keys import describe_unreadable, rotate_passwords
+    from tempoftp.db.engine import open_database
 
     settings = read_host_settings()
     upgrade(settings)

@@ -41,8 +41,8 @@ def serve(
     if workers > 1:
         # Before anything imports prometheus_client, which looks once: the processes then count requests together.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = make_shared_folder()
-    from tempoftp.api.server import run_server
     from tempoftp.cli.service import read_settings, upgrade
+    from tempoftp.server import run_server
 
     given = {"bind": bind, "port": port, "api_threads": threads}
     settings: Settings = read_settings(**{name: value for name, value in given.items() if value is not None})

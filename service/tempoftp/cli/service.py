@@ -58,7 +58,7 @@ def upgrade(settings: Settings) -> None:
     """Bring the database's schema up to date; `DatabaseFailed` if it cannot be reached or written."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from tempoftp.shares.schema import upgrade_database
+    from tempoftp.db.schema import upgrade_database
 
     try:
         upgrade_database(settings)
@@ -73,8 +73,8 @@ def upgrade(settings: Settings) -> None:
 
 def report_missing_keys(settings: Settings) -> None:
     """Say in the log when a stored password fits no key; what fits goes on."""
-    from tempoftp.shares.database import open_database
-    from tempoftp.shares.keys import describe_unreadable, find_unreadable
+    from tempoftp.accounts.keys import describe_unreadable, find_unreadable
+    from tempoftp.db.engine import open_database
 
     database = open_database(settings)
     try:
@@ -92,8 +92,8 @@ def write_database() -> Iterator[Session]:
 
     Refusals become exit codes; what the block had written is then rolled back.
     """
-    from tempoftp.shares.database import open_database
-    from tempoftp.shares.errors import ShareRefused
+    from tempoftp.db.engine import open_database
+    from tempoftp.refusals import ShareRefused
 
     settings = read_host_settings()
     upgrade(settings)

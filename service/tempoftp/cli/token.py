@@ -12,7 +12,7 @@ from tempoftp.cli.finish import json_option
 from tempoftp.cli.output import print_json, print_rows
 
 if TYPE_CHECKING:
-    from tempoftp.shares.models import Token
+    from tempoftp.db.models import Token
 
 
 @click.group(cls=Group)
@@ -53,8 +53,8 @@ def create(name: str, role: str, emails: tuple[str, ...], days: int | None, as_j
     NAME is what histories call its holder. A cliente sees and touches the shares of its --email; an operador those of
     everybody, and may block, audit and pause.
     """
+    from tempoftp.access.tokens import Role, create_token
     from tempoftp.cli.service import write_database
-    from tempoftp.shares.tokens import Role, create_token
 
     lifetime = None if days is None else timedelta(days=days)
     with write_database() as session:
@@ -70,9 +70,9 @@ def create(name: str, role: str, emails: tuple[str, ...], days: int | None, as_j
 @json_option
 def list_command(as_json: bool) -> None:
     """List every token there is or was; never the token itself."""
+    from tempoftp.access.tokens import describe_state, list_tokens
     from tempoftp.cli.service import write_database
-    from tempoftp.shares.database import database_now
-    from tempoftp.shares.tokens import describe_state, list_tokens
+    from tempoftp.db.clock import database_now
 
     with write_database() as session:
         now = database_now(session)
@@ -89,8 +89,8 @@ def list_command(as_json: bool) -> None:
 @json_option
 def revoke(name: str, as_json: bool) -> None:
     """End a token, from the next request on."""
+    from tempoftp.access.tokens import revoke_token
     from tempoftp.cli.service import write_database
-    from tempoftp.shares.tokens import revoke_token
 
     with write_database() as session:
         revoke_token(session, name)
@@ -109,8 +109,8 @@ def readmit(name: str, as_json: bool) -> None:
     NAME is as `token list` shows it, and begins with `oidc:`: who signs in at the portal through the provider. A token
     that was revoked stays so.
     """
+    from tempoftp.access.identities import readmit_identity
     from tempoftp.cli.service import write_database
-    from tempoftp.shares.identities import readmit_identity
 
     with write_database() as session:
         readmit_identity(session, name)
@@ -121,7 +121,7 @@ def readmit(name: str, as_json: bool) -> None:
 
 
 def _describe(row: Token, state: str) -> dict[str, Any]:
-    from tempoftp.shares.views import write_time
+    from tempoftp.db.clock import write_time
 
     return {
         "name": row.name,

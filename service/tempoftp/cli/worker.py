@@ -23,8 +23,8 @@ def worker() -> None:
     from tempoftp.cli.exits import BadSetting
     from tempoftp.cli.service import read_settings, report_missing_keys, upgrade
     from tempoftp.logs import build_log_config
-    from tempoftp.runs.worker import run_worker
     from tempoftp.settings import SettingsError
+    from tempoftp.worker.worker import run_worker
 
     settings = read_settings()
     logging.config.dictConfig(build_log_config(settings.log_level, settings.log_format))

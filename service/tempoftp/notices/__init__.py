@@ -1,1 +1,1 @@
-"""How people are told: mails and webhooks. What of, and when, is `tempoftp.shares.notices`."""
+"""Telling people what happened: mail and webhooks."""

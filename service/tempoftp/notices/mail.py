@@ -11,10 +11,10 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from tempoftp.notices.deliveries import Channel
 from tempoftp.notices.sending import Message, RecipientRefused, SendFailed, clean, cut_after
 from tempoftp.notices.texts import write_mail
 from tempoftp.settings import Settings, parse_sender
-from tempoftp.shares.notice_deliveries import Channel
 from tempoftp.shares.notices import FOR_OPERATORS, Kind
 
 MAIL_CHANNEL, OPERATOR_CHANNEL = MAIL_CHANNELS = ("correo", "correo_operador")

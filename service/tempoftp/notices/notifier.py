@@ -13,14 +13,10 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tempoftp.notices.mail import Mailer
-from tempoftp.notices.sending import Message, RecipientRefused, Sender, SendFailed
-from tempoftp.notices.webhooks import Webhook, read_webhooks
-from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
-from tempoftp.shares.links import is_link_alive, make_link
-from tempoftp.shares.models import Notice, Share
-from tempoftp.shares.notice_deliveries import (
+from tempoftp.access.links import is_link_alive, make_link
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Notice, Share
+from tempoftp.notices.deliveries import (
     GIVEN_UP,
     PENDING,
     ClaimedDelivery,
@@ -29,12 +25,18 @@ from tempoftp.shares.notice_deliveries import (
     find_orphans,
     give_up_orphans,
     is_anything_unspread,
+    is_current,
     mark_failed,
     mark_outdated,
     mark_sent,
     spread_notices,
 )
-from tempoftp.shares.notices import FOR_OPERATORS, find_expiring, is_current, note_expiring
+from tempoftp.notices.expiring import find_expiring, note_expiring
+from tempoftp.notices.mail import Mailer
+from tempoftp.notices.sending import Message, RecipientRefused, Sender, SendFailed
+from tempoftp.notices.webhooks import Webhook, read_webhooks
+from tempoftp.settings import Settings
+from tempoftp.shares.notices import FOR_OPERATORS
 
 logger = logging.getLogger(__name__)
 

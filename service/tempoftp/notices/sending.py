@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from tempoftp.shares.notice_deliveries import Channel
+from tempoftp.notices.deliveries import Channel
 
 CUT_AGAIN_SECONDS = 0.2
 

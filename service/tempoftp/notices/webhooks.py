@@ -27,12 +27,12 @@ from pydantic import (
     field_validator,
 )
 
+from tempoftp.db.clock import write_time
+from tempoftp.notices.deliveries import Channel
 from tempoftp.notices.mail import MAIL_CHANNELS
 from tempoftp.notices.sending import Message, SendFailed, clean, cut_after
 from tempoftp.settings import Settings, SettingsError
-from tempoftp.shares.notice_deliveries import Channel
 from tempoftp.shares.notices import Kind
-from tempoftp.shares.times import write_time
 
 SIGNATURE_HEADER = "X-Tempoftp-Signature"
 NOTICE_HEADER = "X-Tempoftp-Notice"

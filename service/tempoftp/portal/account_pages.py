@@ -6,16 +6,16 @@ from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from tempoftp.api.access import Role, allow, get_author
-from tempoftp.api.context import get_context
-from tempoftp.api.request_id import get_request_id
-from tempoftp.api.wake import wake_host
+from tempoftp.accounts.map import list_accounts
+from tempoftp.db.models import Account
+from tempoftp.http.access import Role, allow, get_author
+from tempoftp.http.context import get_context
+from tempoftp.http.request_id import get_request_id
+from tempoftp.http.wake import wake_host
+from tempoftp.monitoring.overview import count_living_shares, list_living_shares
 from tempoftp.portal.routes import portal
-from tempoftp.shares.account_map import list_accounts
+from tempoftp.refusals import AccountNotFound
 from tempoftp.shares.deletion import request_account_deletion
-from tempoftp.shares.errors import AccountNotFound
-from tempoftp.shares.models import Account
-from tempoftp.shares.overview import count_living_shares, list_living_shares
 
 
 @portal.get("/cuentas")

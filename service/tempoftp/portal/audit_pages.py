@@ -6,13 +6,13 @@ from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from tempoftp.api.access import Role, allow, get_author
-from tempoftp.api.audit_answers import wait_for_audits
-from tempoftp.api.context import get_context
-from tempoftp.api.wake import wake_host
+from tempoftp.audits.audits import request_audits
+from tempoftp.audits.serializers import describe_audits
+from tempoftp.http.access import Role, allow, get_author
+from tempoftp.http.audit_answers import wait_for_audits
+from tempoftp.http.context import get_context
+from tempoftp.http.wake import wake_host
 from tempoftp.portal.routes import portal
-from tempoftp.shares.audit_views import describe_audits
-from tempoftp.shares.audits import request_audits
 
 
 @portal.get("/auditoria")

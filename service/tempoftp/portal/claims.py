@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tempoftp.access.identities import Identity
+from tempoftp.access.tokens import Role
+from tempoftp.accounts.emails import normalise_email
 from tempoftp.portal.sign_in_failures import Failure, SignInFailed
 from tempoftp.settings import Settings
-from tempoftp.shares.identities import Identity
-from tempoftp.shares.requests import normalise_email
-from tempoftp.shares.tokens import Role
 
 Claims = Mapping[str, Any]
 

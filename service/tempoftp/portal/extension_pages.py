@@ -6,15 +6,15 @@ from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from tempoftp.api.access import Role, allow, get_author
-from tempoftp.api.context import get_context
-from tempoftp.api.request_id import get_request_id
-from tempoftp.api.share_path import SharePath
-from tempoftp.api.wake import wake_host
+from tempoftp.http.access import Role, allow, get_author
+from tempoftp.http.context import get_context
+from tempoftp.http.request_id import get_request_id
+from tempoftp.http.share_path import SharePath
+from tempoftp.http.wake import wake_host
 from tempoftp.portal.languages import say
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_changes import REASON_LENGTH
-from tempoftp.shares.errors import InvalidRequest, LifetimeInPast
+from tempoftp.refusals import InvalidRequest, LifetimeInPast
 from tempoftp.shares.extensions import grant_extension, list_extensions, refuse_extension
 
 

@@ -8,9 +8,9 @@ from flask import Flask
 from flask_babel import format_datetime, format_decimal, gettext, lazy_gettext, ngettext
 from markupsafe import Markup
 
+from tempoftp.access.identities import show_holder
 from tempoftp.portal.languages import say, say_history, say_message
-from tempoftp.shares.identities import show_holder
-from tempoftp.shares.states import State
+from tempoftp.states import State
 
 STATE_WORDS = {
     State.RECIBIDO: lazy_gettext("Recibida"),

@@ -14,9 +14,10 @@ from pathlib import Path
 from flask import request
 from flask_babel import gettext
 
-from tempoftp.api import problems
+from tempoftp.access.recipients import NEW_PASSWORD_MESSAGE
+from tempoftp.errors import ERROR_CLASSES
+from tempoftp.http import problems
 from tempoftp.portal.sentences import HISTORY, REFUSALS
-from tempoftp.shares.errors import ERROR_CLASSES
 from tempoftp.shares.messages import (
     ERROR_MESSAGES,
     PAUSED_MESSAGE,
@@ -25,7 +26,6 @@ from tempoftp.shares.messages import (
     STATE_MESSAGES,
     list_preview_messages,
 )
-from tempoftp.shares.recipients import NEW_PASSWORD_MESSAGE
 
 LANGUAGES = ("es", "en")
 TRANSLATIONS = Path(__file__).parent / "translations"

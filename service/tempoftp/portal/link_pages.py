@@ -12,26 +12,26 @@ from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from tempoftp.api.access import PUBLIC, allow
-from tempoftp.api.context import get_context
-from tempoftp.api.request_id import get_request_id
-from tempoftp.api.wake import wake_host
-from tempoftp.portal.languages import say
-from tempoftp.portal.paste_lines import build_lines
-from tempoftp.portal.routes import LINK, portal
-from tempoftp.portal.share_changes import REASON_LENGTH
-from tempoftp.portal.share_page import is_moving
-from tempoftp.shares.errors import InvalidRequest
-from tempoftp.shares.extensions import EXTENSIBLE, ask_extension
-from tempoftp.shares.links import find_linked_share
-from tempoftp.shares.recipients import (
+from tempoftp.access.links import find_linked_share
+from tempoftp.access.recipients import (
     RECIPIENT,
     describe_for_recipient,
     list_others_opened,
     request_new_password,
     reveal_credentials,
 )
-from tempoftp.shares.states import State
+from tempoftp.http.access import PUBLIC, allow
+from tempoftp.http.context import get_context
+from tempoftp.http.request_id import get_request_id
+from tempoftp.http.wake import wake_host
+from tempoftp.portal.languages import say
+from tempoftp.portal.paste_lines import build_lines
+from tempoftp.portal.routes import LINK, portal
+from tempoftp.portal.share_changes import REASON_LENGTH
+from tempoftp.portal.share_page import is_moving
+from tempoftp.refusals import InvalidRequest
+from tempoftp.shares.extensions import EXTENSIBLE, ask_extension
+from tempoftp.states import State
 
 
 @portal.get(LINK)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import render_template, request
 
-from tempoftp.api.access import Role, allow
-from tempoftp.api.list_shares import find_page
+from tempoftp.http.access import Role, allow
+from tempoftp.http.list_shares import find_page
 from tempoftp.portal.routes import portal
-from tempoftp.shares.states import State
+from tempoftp.states import State
 
 PAGE_SIZE = 20
 TEXT_LENGTH = 254

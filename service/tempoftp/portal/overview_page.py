@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import render_template
 
-from tempoftp.api.access import Role, allow
-from tempoftp.api.context import get_context
+from tempoftp.hosts.space import forecast_space
+from tempoftp.http.access import Role, allow
+from tempoftp.http.context import get_context
+from tempoftp.monitoring.health import read_health
+from tempoftp.monitoring.overview import read_overview
 from tempoftp.portal.plot import build_plot
 from tempoftp.portal.routes import portal
-from tempoftp.shares.health import read_health
-from tempoftp.shares.overview import read_overview
-from tempoftp.shares.space import forecast_space
 
 FORECAST_DAYS = 14
 

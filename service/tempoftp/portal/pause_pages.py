@@ -6,12 +6,12 @@ from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from tempoftp.api.access import Role, allow, get_author
-from tempoftp.api.context import get_context
-from tempoftp.api.wake import wake_host
+from tempoftp.hosts.pauses import pause_hosts, resume_hosts
+from tempoftp.http.access import Role, allow, get_author
+from tempoftp.http.context import get_context
+from tempoftp.http.wake import wake_host
 from tempoftp.portal.routes import portal
-from tempoftp.shares.errors import HostNotFound
-from tempoftp.shares.pauses import pause_hosts, resume_hosts
+from tempoftp.refusals import HostNotFound
 
 REASON_LENGTH = 500
 

@@ -17,14 +17,14 @@ from flask import Flask, current_app, request, session
 from joserfc.errors import JoseError
 from requests import RequestException
 
-from tempoftp.api.context import get_context
+from tempoftp.access.identities import Identity
+from tempoftp.http.context import get_context
 from tempoftp.notices.sending import clean
 from tempoftp.portal.claims import Claims, choose_role, find_email, read_identity
 from tempoftp.portal.provider_calls import ProviderSession
 from tempoftp.portal.routes import PREFIX
 from tempoftp.portal.sign_in_failures import Failure, SignInFailed
 from tempoftp.settings import Settings, is_safe_url
-from tempoftp.shares.identities import Identity
 
 PROVIDER = "proveedor"
 START_PATH = "/entrar/proveedor"

@@ -8,8 +8,9 @@ from datetime import timedelta
 from flask import abort, redirect, request, session
 from werkzeug.wrappers import Response
 
-from tempoftp.api.access import PUBLIC, allow, find_principal
-from tempoftp.api.context import get_context
+from tempoftp.access.identities import Identity, IdentityRevoked, admit_identity
+from tempoftp.http.access import PUBLIC, allow, find_principal
+from tempoftp.http.context import get_context
 from tempoftp.portal.provider import (
     RETURN_PATH,
     START_PATH,
@@ -21,7 +22,6 @@ from tempoftp.portal.routes import portal
 from tempoftp.portal.sessions import begin_identity_session
 from tempoftp.portal.sign_in_failures import RETRY_SECONDS, STATUSES, Failure, SignInFailed, explain
 from tempoftp.portal.sign_in_page import choose_next, render_sign_in
-from tempoftp.shares.identities import Identity, IdentityRevoked, admit_identity
 
 _NEXT = "sigue"
 _NEXT_LENGTH = 500

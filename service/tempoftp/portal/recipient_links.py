@@ -6,13 +6,13 @@ from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from tempoftp.api.access import Role, allow, get_author, get_principal
-from tempoftp.api.context import get_context
-from tempoftp.api.request_id import get_request_id
-from tempoftp.api.share_path import SharePath
+from tempoftp.access.links import issue_link, revoke_links
+from tempoftp.http.access import Role, allow, get_author, get_principal
+from tempoftp.http.context import get_context
+from tempoftp.http.request_id import get_request_id
+from tempoftp.http.share_path import SharePath
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_changes import ask_about
-from tempoftp.shares.links import issue_link, revoke_links
 
 
 @portal.post(f"{SHARE}/enlace")

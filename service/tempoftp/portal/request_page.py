@@ -11,26 +11,20 @@ from flask_babel import gettext
 from pydantic import ValidationError
 from werkzeug.wrappers import Response
 
-from tempoftp.api.access import Role, allow, get_author, get_principal
-from tempoftp.api.context import get_context
-from tempoftp.api.preview_answers import ask_and_wait
-from tempoftp.api.problems import describe_field_errors
-from tempoftp.api.request_id import get_request_id
-from tempoftp.api.wake import wake_host
+from tempoftp.db.clock import utc_now
+from tempoftp.hosts.space import read_space
+from tempoftp.http.access import Role, allow, get_author, get_principal
+from tempoftp.http.context import get_context
+from tempoftp.http.preview_answers import ask_and_wait
+from tempoftp.http.problems import describe_field_errors
+from tempoftp.http.request_id import get_request_id
+from tempoftp.http.wake import wake_host
 from tempoftp.portal.languages import say
 from tempoftp.portal.routes import portal
-from tempoftp.shares.accept import accept_request
-from tempoftp.shares.errors import (
-    IdInUse,
-    InvalidRequest,
-    ShareRefused,
-    SourceNotAllowed,
-    TooManyPreviews,
-)
-from tempoftp.shares.models import utc_now
-from tempoftp.shares.requests import ShareRequest
+from tempoftp.refusals import IdInUse, InvalidRequest, ShareRefused, SourceNotAllowed, TooManyPreviews
+from tempoftp.shares.create import accept_request
+from tempoftp.shares.schemas import ShareRequest
 from tempoftp.shares.sources import read_sources
-from tempoftp.shares.space import read_space
 
 PREVIEW_BUTTON = "ver"
 """Name of the button that has the source measured instead of asking for it."""

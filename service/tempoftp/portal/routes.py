@@ -9,8 +9,8 @@ from pathlib import Path
 from flask import Blueprint, Response, redirect, send_from_directory, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from tempoftp.api.access import PUBLIC, allow, find_principal
-from tempoftp.api.routes import LINK_ROUTE
+from tempoftp.http.access import PUBLIC, allow, find_principal
+from tempoftp.http.routes import LINK_ROUTE
 
 PORTAL = "portal"
 PREFIX = "/portal"

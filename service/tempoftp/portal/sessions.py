@@ -2,7 +2,7 @@
 
 Each request looks the token up by that name: one that was revoked or has expired ends its sessions at once, and so
 does a database in which another token has the name. The cookie is valid for the portal's paths only: it opens nothing
-of the API. Who signed in through the provider has a row among the tokens too (`tempoftp.shares.identities`).
+of the API. Who signed in through the provider has a row among the tokens too (`tempoftp.access.identities`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask, session
 
-from tempoftp.api.access import welcome_holder
-from tempoftp.api.context import ApiContext
+from tempoftp.access.identities import end_identity_sessions, is_identity
+from tempoftp.access.tokens import Principal, find_named_token, find_token
+from tempoftp.db.models import Token
+from tempoftp.http.access import welcome_holder
+from tempoftp.http.context import ApiContext
 from tempoftp.portal.routes import PREFIX
 from tempoftp.settings import Settings
-from tempoftp.shares.identities import end_identity_sessions, is_identity
-from tempoftp.shares.models import Token
-from tempoftp.shares.tokens import Principal, find_named_token, find_token
 
 COOKIE = "tempoftp_portal"
 _NAME, _MARK, _SINCE = "token", "marca", "desde"

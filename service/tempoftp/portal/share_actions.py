@@ -8,9 +8,9 @@ from typing import Any
 
 from flask_babel import lazy_gettext
 
-from tempoftp.shares.links import LIVING
-from tempoftp.shares.states import DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, State
-from tempoftp.shares.tokens import Role
+from tempoftp.access.links import LIVING
+from tempoftp.access.tokens import Role
+from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,20 @@ from flask_babel import gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from tempoftp.api.access import Role, allow, get_author, get_principal
-from tempoftp.api.context import get_context
-from tempoftp.api.request_id import get_request_id
-from tempoftp.api.share_path import SharePath
-from tempoftp.api.wake import wake_host
+from tempoftp.db.models import Account, Share
+from tempoftp.http.access import Role, allow, get_author, get_principal
+from tempoftp.http.context import get_context
+from tempoftp.http.request_id import get_request_id
+from tempoftp.http.share_path import SharePath
+from tempoftp.http.wake import wake_host
 from tempoftp.portal.languages import say
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_actions import ACTIONS
 from tempoftp.portal.share_page import read_share
+from tempoftp.refusals import InvalidRequest, LifetimeInPast
 from tempoftp.shares.blocking import request_block, request_unblock
 from tempoftp.shares.deletion import request_deletion
-from tempoftp.shares.errors import InvalidRequest, LifetimeInPast
 from tempoftp.shares.lifetime import request_lifetime
-from tempoftp.shares.models import Account, Share
 from tempoftp.shares.retry import request_retry
 from tempoftp.shares.rotation import list_opened, request_rotation
 

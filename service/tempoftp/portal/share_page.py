@@ -6,18 +6,18 @@ from typing import Any
 
 from flask import Response, render_template, request
 
-from tempoftp.api.access import Role, allow, get_principal
-from tempoftp.api.context import get_context
-from tempoftp.api.get_events import answer_stream, parse_event_number
-from tempoftp.api.share_path import SharePath
+from tempoftp.access.links import LIVING
+from tempoftp.db.models import Share
+from tempoftp.http.access import Role, allow, get_principal
+from tempoftp.http.context import get_context
+from tempoftp.http.get_events import answer_stream, parse_event_number
+from tempoftp.http.share_path import SharePath
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_actions import list_actions
 from tempoftp.shares.extensions import Decision, find_last_extension
 from tempoftp.shares.history import read_events
-from tempoftp.shares.links import LIVING
-from tempoftp.shares.models import Share
-from tempoftp.shares.states import DELIVERED, ENDING, ON_ITS_WAY, State
-from tempoftp.shares.views import describe_share, find_share
+from tempoftp.shares.serializers import describe_share, find_share
+from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, State
 
 _HIDDEN = ("password", "password_tipo")
 

@@ -6,13 +6,13 @@ from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from tempoftp.api.access import PUBLIC, allow, find_principal
-from tempoftp.api.context import get_context
+from tempoftp.access.identities import is_identity
+from tempoftp.http.access import PUBLIC, allow, find_principal
+from tempoftp.http.context import get_context
 from tempoftp.portal.languages import COOKIE, LANGUAGES
 from tempoftp.portal.provider import is_configured
 from tempoftp.portal.routes import PREFIX, portal
 from tempoftp.portal.sessions import begin_session, is_behind_tls, leave_session
-from tempoftp.shares.identities import is_identity
 
 LANGUAGE_SECONDS = 365 * 86400
 TOKEN_LENGTH = 200

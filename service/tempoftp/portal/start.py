@@ -10,9 +10,11 @@ from flask_babel import Babel, get_locale
 from flask_wtf.csrf import CSRFError, CSRFProtect, validate_csrf
 from sqlalchemy.exc import SQLAlchemyError
 
-from tempoftp.api.access import find_principal
-from tempoftp.api.context import get_context
-from tempoftp.api.problems import PROBLEM_JSON, Problem
+from tempoftp.access.links import LINK_PATH
+from tempoftp.access.tokens import Principal, Role
+from tempoftp.http.access import find_principal
+from tempoftp.http.context import get_context
+from tempoftp.http.problems import PROBLEM_JSON, Problem
 from tempoftp.portal import (  # noqa: F401 - each puts its pages on the blueprint
     account_pages,
     audit_pages,
@@ -37,8 +39,6 @@ from tempoftp.portal.routes import PREFIX, portal, static_url
 from tempoftp.portal.sessions import init_sessions
 from tempoftp.settings import Settings
 from tempoftp.shares.extensions import count_extensions
-from tempoftp.shares.links import LINK_PATH
-from tempoftp.shares.tokens import Principal, Role
 
 POLICY = "; ".join(
     (

@@ -6,14 +6,14 @@ from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from tempoftp.api.access import Role, allow, get_author
-from tempoftp.api.context import get_context
-from tempoftp.api.problems import Problem
+from tempoftp.access.identities import is_identity
+from tempoftp.access.tokens import describe_state, list_tokens, revoke_token
+from tempoftp.db.clock import database_now
+from tempoftp.db.models import Token
+from tempoftp.http.access import Role, allow, get_author
+from tempoftp.http.context import get_context
+from tempoftp.http.problems import Problem
 from tempoftp.portal.routes import portal
-from tempoftp.shares.database import database_now
-from tempoftp.shares.identities import is_identity
-from tempoftp.shares.models import Token
-from tempoftp.shares.tokens import describe_state, list_tokens, revoke_token
 
 
 @portal.get("/tokens")

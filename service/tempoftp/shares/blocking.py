@@ -9,11 +9,11 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tempoftp.shares.errors import IllegalTransition
-from tempoftp.shares.models import Account, Share
-from tempoftp.shares.states import DELIVERED, ON_ITS_WAY
-from tempoftp.shares.views import lock_share
-from tempoftp.shares.wishes import Wanted, change_wish
+from tempoftp.db.models import Account, Share
+from tempoftp.refusals import IllegalTransition
+from tempoftp.shares.desired_state import Wanted, change_wish
+from tempoftp.shares.serializers import lock_share
+from tempoftp.states import DELIVERED, ON_ITS_WAY
 
 BLOCKABLE = ON_ITS_WAY | DELIVERED
 

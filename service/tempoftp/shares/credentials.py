@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from cryptography.fernet import InvalidToken
 from sqlalchemy.orm import Session
 
+from tempoftp.db.models import Account, Share
+from tempoftp.refusals import IllegalTransition
 from tempoftp.settings import Settings
-from tempoftp.shares.errors import IllegalTransition
-from tempoftp.shares.models import Account, Share
-from tempoftp.shares.states import State, record_change
-from tempoftp.shares.views import lock_share, show_password
+from tempoftp.shares.lifecycle import record_change
+from tempoftp.shares.serializers import lock_share, show_password
+from tempoftp.states import State
 
 
 class PasswordShown(enum.StrEnum):

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tempoftp.db.clock import database_now
+from tempoftp.db.models import Downloads, Share
+from tempoftp.hosts.holds import is_free_to_act
 from tempoftp.settings import Settings
-from tempoftp.shares.database import database_now
-from tempoftp.shares.held_hosts import is_free_to_act
-from tempoftp.shares.models import Downloads, Share
-from tempoftp.shares.states import DELIVERED, State
-from tempoftp.shares.wishes import Wanted, change_wish, is_lifetime_pending
+from tempoftp.shares.desired_state import Wanted, change_wish, is_lifetime_pending
+from tempoftp.states import DELIVERED, State
 
 SWEEPER = "expiry"
 """Author of what the periodic sweep writes to the history."""

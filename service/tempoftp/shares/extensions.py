@@ -11,15 +11,15 @@ from typing import Any
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
+from tempoftp.db.clock import database_now, write_time
+from tempoftp.db.models import ExtensionRequest, Share
+from tempoftp.refusals import ExtensionNotFound, IllegalTransition, InvalidRequest
 from tempoftp.settings import Settings
-from tempoftp.shares.database import database_now
-from tempoftp.shares.errors import ExtensionNotFound, IllegalTransition, InvalidRequest
+from tempoftp.shares.lifecycle import record_change
 from tempoftp.shares.lifetime import request_lifetime
-from tempoftp.shares.models import ExtensionRequest, Share
 from tempoftp.shares.notices import note_extension
-from tempoftp.shares.states import DELIVERED, ON_ITS_WAY, record_change
-from tempoftp.shares.times import write_time
-from tempoftp.shares.views import lock_share
+from tempoftp.shares.serializers import lock_share
+from tempoftp.states import DELIVERED, ON_ITS_WAY
 
 EXTENSIBLE = ON_ITS_WAY | DELIVERED
 LIST_LIMIT = 1000

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from tempoftp.shares.models import HistoryEntry
-from tempoftp.shares.states import TERMINAL, State
-from tempoftp.shares.views import write_time
+from tempoftp.db.clock import write_time
+from tempoftp.db.models import HistoryEntry
+from tempoftp.states import TERMINAL, State
 
 
 def read_events(

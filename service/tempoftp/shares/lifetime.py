@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from tempoftp.db.clock import database_now
+from tempoftp.db.models import Share
+from tempoftp.refusals import IllegalTransition, InvalidRequest, LifetimeInPast
 from tempoftp.settings import Settings
-from tempoftp.shares.database import database_now
-from tempoftp.shares.errors import IllegalTransition, InvalidRequest, LifetimeInPast
-from tempoftp.shares.models import Share
-from tempoftp.shares.states import DELIVERED, ON_ITS_WAY
-from tempoftp.shares.views import lock_share
-from tempoftp.shares.wishes import change_wish
+from tempoftp.shares.desired_state import change_wish
+from tempoftp.shares.serializers import lock_share
+from tempoftp.states import DELIVERED, ON_ITS_WAY
 
 
 def check_lifetime(settings: Settings, days: int) -> None:

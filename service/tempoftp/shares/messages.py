@@ -6,13 +6,10 @@ The technical words of rsync, ssh or MySQL stay as they came, behind Â«Detalle:Â
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-from tempoftp.shares.errors import ShareError
-from tempoftp.shares.states import State
-
-if TYPE_CHECKING:
-    from tempoftp.shares.models import Share
+from tempoftp.db.models import Share
+from tempoftp.errors import ShareError
+from tempoftp.states import State
 
 STATE_MESSAGES: dict[State, str] = {
     State.RECIBIDO: "Solicitud aceptada; espera su turno.",

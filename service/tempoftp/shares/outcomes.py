@@ -11,16 +11,16 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from tempoftp.accounts.accounts import forget_account
+from tempoftp.db.clock import database_now
+from tempoftp.db.models import Account, FtpHost, Share
+from tempoftp.downloads.counts import apply_transfers
+from tempoftp.errors import ShareError
 from tempoftp.settings import Settings
-from tempoftp.shares.accounts import forget_account
-from tempoftp.shares.database import database_now
-from tempoftp.shares.downloads import apply_transfers
-from tempoftp.shares.errors import ShareError
+from tempoftp.shares.apply_result import Claim, Step
+from tempoftp.shares.claims import lock_accounts, lock_claimed, release_leases
 from tempoftp.shares.expiry import sweep_fetched
-from tempoftp.shares.leases import lock_accounts, lock_claimed, release_leases
-from tempoftp.shares.models import Account, FtpHost, Share
 from tempoftp.shares.results import Outcome, UserResult
-from tempoftp.shares.steps import Claim, Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,27 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from tempoftp.shares.errors import ShareError
-
-
-class Result(BaseModel):
-    """Base of everything that is read from an outcome file."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class ResultError(Result):
-    """The classified error of one item."""
-
-    error_class: str = Field(alias="class")
-    message: str
-    transient: bool = True
-
-    def to_share_error(self) -> ShareError:
-        """Return it by our own table, which decides what is transient."""
-        return ShareError.of(self.error_class, self.message)
+from tempoftp.downloads.results import TransfersReport
+from tempoftp.results import Result, ResultError
 
 
 class ShareResult(Result):
@@ -86,45 +69,6 @@ class UserResult(Result):
     kept_reason: str | None = None
     shares: list[UserShare] = Field(default_factory=list)
     error: ResultError | None = None
-
-
-class TransfersFile(Result):
-    """How often a file was fetched."""
-
-    name: str
-    complete: int
-    partial: int
-    last: str | None = None
-
-
-class TransfersShare(Result):
-    """One item of `tempoftp_transfers_info`'s `shares`."""
-
-    id: str
-    generation: int
-    complete: int
-    partial: int
-    files_total: int
-    files_complete: int
-    never_fetched: list[str]
-    never_fetched_total: int
-    last_download: datetime | None
-    files: list[TransfersFile]
-
-
-class TransfersLog(Result):
-    """How the reading of the log went; with a `problem`, or `behind`, there are no shares."""
-
-    behind: bool = False
-    problem: str | None = None
-
-
-class TransfersReport(Result):
-    """What `tempoftp_transfers_info` returned. `time` is by the FTP host's clock."""
-
-    shares: list[TransfersShare] = Field(default_factory=list)
-    log: TransfersLog
-    time: datetime
 
 
 class Outcome(Result):

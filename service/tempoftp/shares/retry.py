@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from tempoftp.accounts.accounts import ensure_password
+from tempoftp.db.clock import database_now
+from tempoftp.db.models import Account, Share
+from tempoftp.refusals import IllegalTransition
 from tempoftp.settings import Settings
-from tempoftp.shares.accounts import ensure_password
-from tempoftp.shares.database import database_now
-from tempoftp.shares.errors import IllegalTransition
-from tempoftp.shares.models import Account, Share
-from tempoftp.shares.states import State
-from tempoftp.shares.views import lock_share
-from tempoftp.shares.wishes import Wanted, change_wish
+from tempoftp.shares.desired_state import Wanted, change_wish
+from tempoftp.shares.serializers import lock_share
+from tempoftp.states import State
 
 
 def request_retry(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tempoftp.accounts.accounts import renew_password
+from tempoftp.db.clock import database_now
+from tempoftp.db.models import Account, Share
+from tempoftp.refusals import AccountNotOurs, IllegalTransition
 from tempoftp.settings import Settings
-from tempoftp.shares.accounts import renew_password
-from tempoftp.shares.database import database_now
-from tempoftp.shares.errors import AccountNotOurs, IllegalTransition
-from tempoftp.shares.models import Account, Share
-from tempoftp.shares.states import DELIVERED, ON_ITS_WAY, record_change
-from tempoftp.shares.views import lock_share
+from tempoftp.shares.lifecycle import record_change
+from tempoftp.shares.serializers import lock_share
+from tempoftp.states import DELIVERED, ON_ITS_WAY
 
 OPENABLE = ON_ITS_WAY | DELIVERED
 

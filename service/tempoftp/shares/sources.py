@@ -25,8 +25,8 @@ from pydantic import (
     model_validator,
 )
 
+from tempoftp.refusals import InvalidSource, SourceNotAllowed
 from tempoftp.settings import Settings, SettingsError
-from tempoftp.shares.errors import InvalidSource, SourceNotAllowed
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 _RUTA = re.compile(rf"(?:(?P<user>[A-Za-z_][A-Za-z0-9_-]{{0,31}})@)?(?P<host>{_HOST}):(?P<path>/[^\n]*)")

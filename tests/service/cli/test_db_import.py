@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, func, select
 
-from tempoftp.shares.models import Base
+from tempoftp.db.models import Base
 
 
 @pytest.fixture

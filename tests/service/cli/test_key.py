@@ -8,9 +8,10 @@ from cryptography.fernet import Fernet
 from sqlalchemy import select
 
 from tempoftp.cli.service import report_missing_keys
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
-from tempoftp.shares.models import Account, utc_now
 
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 

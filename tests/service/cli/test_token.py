@@ -10,11 +10,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from tempoftp.access.identities import Identity, admit_identity
+from tempoftp.access.tokens import Role
 from tempoftp.cli import service as service_module
+from tempoftp.db.engine import open_database
 from tempoftp.settings import Settings
-from tempoftp.shares.database import open_database
-from tempoftp.shares.identities import Identity, admit_identity
-from tempoftp.shares.tokens import Role
 
 
 def test_create_prints_a_token_that_opens(tempoftp, service) -> None:

@@ -25,11 +25,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Share
 from tempoftp.notices.sending import Message
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
-from tempoftp.shares.models import Share
-from tempoftp.shares.states import State, transition
+from tempoftp.shares.lifecycle import transition
+from tempoftp.states import State
 
 
 @dataclass

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from tempoftp.api.app import create_app
-from tempoftp.shares.database import Database
-from tempoftp.shares.models import Account, Share
+from tempoftp.app import create_app
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account, Share
 
 pytestmark = pytest.mark.processes
 
 PROGRAM = """
-from tempoftp.runs.worker import run_worker
+from tempoftp.worker.worker import run_worker
 from tempoftp.settings import load_settings
 run_worker(load_settings())
 """

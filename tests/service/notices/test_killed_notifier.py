@@ -12,17 +12,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import NoticeDelivery
 from tempoftp.notices.notifier import Notifier, build_senders
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
-from tempoftp.shares.models import NoticeDelivery, utc_now
 
 pytestmark = pytest.mark.processes
 
 PROGRAM = """
 from tempoftp.notices.notifier import Notifier, build_senders
 from tempoftp.settings import load_settings
-from tempoftp.shares.database import open_database
+from tempoftp.db.engine import open_database
 settings = load_settings()
 notifier = Notifier(settings, open_database(settings), build_senders(settings))
 notifier.look()

@@ -13,18 +13,20 @@ import pytest
 import yaml
 from sqlalchemy import select
 
-from tempoftp.api.app import create_app
+from tempoftp.access.links import find_linked_share
+from tempoftp.access.recipients import RECIPIENT
+from tempoftp.app import create_app
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Notice, NoticeDelivery, Share
+from tempoftp.notices.deliveries import Channel
 from tempoftp.notices.notifier import DECISION_PATH, Notifier, build_senders
 from tempoftp.notices.sending import Message, SendFailed
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
 from tempoftp.shares.extensions import ask_extension, grant_extension, refuse_extension
-from tempoftp.shares.links import find_linked_share
-from tempoftp.shares.models import Notice, NoticeDelivery, Share, utc_now
-from tempoftp.shares.notice_deliveries import Channel
+from tempoftp.shares.lifecycle import transition
 from tempoftp.shares.notices import Kind
-from tempoftp.shares.recipients import RECIPIENT
-from tempoftp.shares.states import State, transition
+from tempoftp.states import State
 
 SECRET = "no-es-un-secreto-de-verdad"
 
@@ -172,7 +174,7 @@ def test_two_workers_send_each_once(settings: Settings, database: Database, make
 def test_what_fails_is_tried_again_with_its_name(
     settings: Settings, database: Database, make_ready, monkeypatch, caplog
 ) -> None:
-    monkeypatch.setattr("tempoftp.shares.notice_deliveries.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("tempoftp.notices.deliveries.RETRY_SECONDS", 0.01)
     make_ready("p1")
     notes = Notes(failures=2)
     with notifying(settings, database, notes) as notifier:

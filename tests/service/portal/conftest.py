@@ -13,14 +13,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tempoftp.api.context import ApiContext
-from tempoftp.shares.accept import accept_request
-from tempoftp.shares.models import FtpHost, Share, utc_now
-from tempoftp.shares.requests import ShareRequest
-from tempoftp.shares.states import State
-from tempoftp.shares.tokens import Role, create_token
+from tempoftp.access.tokens import Role, create_token
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import FtpHost, Share
+from tempoftp.http.context import ApiContext
+from tempoftp.shares.create import accept_request
+from tempoftp.shares.schemas import ShareRequest
+from tempoftp.states import State
 
-_API = runpy.run_path(str(Path(__file__).parents[1] / "api" / "conftest.py"))
+_API = runpy.run_path(str(Path(__file__).parents[1] / "http" / "conftest.py"))
 fresh_state, settings, app, context = (_API[name] for name in ("fresh_state", "settings", "app", "context"))
 move_share = _API["move_share"]
 

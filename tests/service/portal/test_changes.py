@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tempoftp.shares.models import utc_now
-from tempoftp.shares.states import State
+from tempoftp.db.clock import utc_now
+from tempoftp.states import State
 
 PAGE = "/portal/solicitudes/uno"
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from tempoftp.db.models import Share
 from tempoftp.shares.extensions import ask_extension, find_last_extension
-from tempoftp.shares.models import Share
-from tempoftp.shares.states import State
+from tempoftp.states import State
 
 EVIL = "<script>alert(1)</script>"
 MARK = re.compile(r'class="number-mark">(\d+)')

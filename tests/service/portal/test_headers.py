@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from flask import Flask
 
-from tempoftp.api.access import PUBLIC, Role, read_allowed
+from tempoftp.http.access import PUBLIC, Role, read_allowed
 from tempoftp.portal.routes import STATIC
 
 PAGES = ("/portal/entrar", "/portal/nada", "/portal/solicitudes")

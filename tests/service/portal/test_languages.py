@@ -10,9 +10,11 @@ import pytest
 from flask import Flask
 from flask_babel import force_locale
 
+from tempoftp.errors import ShareError
+from tempoftp.hosts.pauses import resume_hosts
 from tempoftp.portal.languages import build_pattern, say, say_history, say_message
 from tempoftp.portal.sentences import HISTORY, REFUSALS
-from tempoftp.shares.errors import ShareError, ShareRefused
+from tempoftp.refusals import ShareRefused
 from tempoftp.shares.lifetime import check_lifetime
 from tempoftp.shares.messages import (
     PAUSED_MESSAGE,
@@ -21,9 +23,8 @@ from tempoftp.shares.messages import (
     explain_error,
     explain_giving_up,
 )
-from tempoftp.shares.pauses import resume_hosts
 from tempoftp.shares.sources import read_sources
-from tempoftp.shares.states import State
+from tempoftp.states import State
 
 TRANSLATE = runpy.run_path(str(Path(__file__).parents[3] / "docs" / "translate.py"))
 CATALOGUE: Path = TRANSLATE["CATALOGUE"]

@@ -9,12 +9,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from tempoftp.api.app import create_app
+from tempoftp.access.links import make_link_token
+from tempoftp.app import create_app
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import Account, Downloads, ExtensionRequest, HistoryEntry, Share
 from tempoftp.settings import Settings
 from tempoftp.shares.extensions import grant_extension, refuse_extension
-from tempoftp.shares.links import make_link_token
-from tempoftp.shares.models import Account, Downloads, ExtensionRequest, HistoryEntry, Share, utc_now
-from tempoftp.shares.states import State
+from tempoftp.states import State
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 EVIL = "<script>alert(1)</script>\"'&{{7*7}}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tempoftp.shares.states import State
+from tempoftp.states import State
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import Account, FtpHost, HostAudit, Token
+from tempoftp.hosts.space import plan_space
 from tempoftp.portal.plot import build_plot
-from tempoftp.shares.models import Account, FtpHost, HostAudit, Token, utc_now
-from tempoftp.shares.space import plan_space
-from tempoftp.shares.states import State
+from tempoftp.states import State
 
 HOST = "simulado"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

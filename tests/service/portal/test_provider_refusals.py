@@ -17,8 +17,8 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from pydantic import ValidationError
 
-from tempoftp.api.app import create_app
-from tempoftp.api.context import SIGN_IN_SLOTS
+from tempoftp.app import create_app
+from tempoftp.http.context import SIGN_IN_SLOTS
 from tempoftp.settings import Settings
 
 _TOOLS = runpy.run_path(str(Path(__file__).with_name("identity_provider.py")))

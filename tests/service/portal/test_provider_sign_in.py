@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import time_machine
 
-from tempoftp.api.app import create_app
+from tempoftp.access.identities import readmit_identity
+from tempoftp.access.tokens import list_tokens, revoke_token
+from tempoftp.app import create_app
+from tempoftp.db.models import Token
 from tempoftp.settings import Settings
-from tempoftp.shares.identities import readmit_identity
-from tempoftp.shares.models import Token
-from tempoftp.shares.tokens import list_tokens, revoke_token
 
 _TOOLS = runpy.run_path(str(Path(__file__).with_name("identity_provider.py")))
 CLIENT_SECRET: str = _TOOLS["CLIENT_SECRET"]

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from tempoftp.api.context import ApiContext
-from tempoftp.runs.previewer import Previewer
-from tempoftp.runs.simulated import SimulatedProvisioner
-from tempoftp.shares.models import Preview, Share
+from tempoftp.db.models import Preview, Share
+from tempoftp.http.context import ApiContext
+from tempoftp.worker.previewer import Previewer
+from tempoftp.worker.simulated.provisioner import SimulatedProvisioner
 
 FORM = {
     "usuario": "alguien@dominio.example",

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tempoftp.shares.models import Account, Downloads, FtpHost, HistoryEntry, utc_now
-from tempoftp.shares.states import State
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import Account, Downloads, FtpHost, HistoryEntry
+from tempoftp.states import State
 
 PAGE = "/portal/solicitudes/uno"
 EVIL = "<script>alert(1)</script>\"'&{{7*7}}"

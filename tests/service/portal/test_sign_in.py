@@ -12,10 +12,10 @@ import pytest
 import time_machine
 from cryptography.fernet import Fernet
 
-from tempoftp.api.app import create_app
+from tempoftp.access.tokens import Role, create_token, revoke_token
+from tempoftp.app import create_app
+from tempoftp.db.models import Token
 from tempoftp.settings import Settings
-from tempoftp.shares.models import Token
-from tempoftp.shares.tokens import Role, create_token, revoke_token
 
 
 def read_cookie(browser: Any) -> tuple[str, dict[str, Any]]:

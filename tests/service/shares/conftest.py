@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account, HistoryEntry, Share
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
-from tempoftp.shares.leases import claim_shares
-from tempoftp.shares.models import Account, HistoryEntry, Share, utc_now
+from tempoftp.shares.apply_result import Claim
+from tempoftp.shares.claims import claim_shares
 from tempoftp.shares.outcomes import Applied, apply_outcome
 from tempoftp.shares.results import Outcome
-from tempoftp.shares.states import ENDING, State
-from tempoftp.shares.steps import Claim
+from tempoftp.states import ENDING, State
 
 USER = "ftp_alguien_dominio"
 

@@ -9,13 +9,14 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import func, select
 
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account, FtpHost, HistoryEntry, Share
+from tempoftp.refusals import IdInUse, InvalidRequest, SourceNotAllowed
 from tempoftp.settings import Settings, load_settings
-from tempoftp.shares.accept import accept_request, choose_ftp_host
-from tempoftp.shares.database import Database
-from tempoftp.shares.errors import IdInUse, InvalidRequest, SourceNotAllowed
-from tempoftp.shares.models import Account, FtpHost, HistoryEntry, Share
-from tempoftp.shares.requests import ShareRequest
-from tempoftp.shares.states import State, transition
+from tempoftp.shares.create import accept_request, choose_ftp_host
+from tempoftp.shares.lifecycle import transition
+from tempoftp.shares.schemas import ShareRequest
+from tempoftp.states import State
 
 AcceptShare = Callable[..., Share]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tempoftp.runs.request_file import build_request, build_user_item
-from tempoftp.shares.account_map import list_accounts, map_account, unmap_account
-from tempoftp.shares.accounts import take_account
-from tempoftp.shares.database import Database
-from tempoftp.shares.errors import AccountTaken, InvalidRequest
-from tempoftp.shares.models import Account
+from tempoftp.accounts.accounts import take_account
+from tempoftp.accounts.map import list_accounts, map_account, unmap_account
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account
+from tempoftp.refusals import AccountTaken, InvalidRequest
+from tempoftp.worker.request import build_request, build_user_item
 
 
 def take(session, email: str) -> Account:

@@ -12,8 +12,7 @@ from cryptography.fernet import Fernet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tempoftp.settings import Settings, load_settings
-from tempoftp.shares.accounts import (
+from tempoftp.accounts.accounts import (
     ALPHABET,
     choose_scheme,
     ensure_password,
@@ -24,8 +23,10 @@ from tempoftp.shares.accounts import (
     scheme_of,
     take_account,
 )
-from tempoftp.shares.database import Database
-from tempoftp.shares.models import Account, utc_now
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account
+from tempoftp.settings import Settings, load_settings
 
 EMAILS = st.builds(
     "{}@{}".format,

@@ -9,10 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tempoftp.settings import SIMULATED_FTP_HOST as HOST
-from tempoftp.settings import Settings
-from tempoftp.shares.audit_results import AuditOutcome, HostFacts
-from tempoftp.shares.audits import (
+from tempoftp.audits.audits import (
     apply_audit,
     apply_audit_failure,
     begin_checks,
@@ -20,14 +17,20 @@ from tempoftp.shares.audits import (
     list_findings,
     request_audits,
 )
-from tempoftp.shares.database import Database
-from tempoftp.shares.errors import HostNotFound, ShareError
+from tempoftp.audits.results import AuditOutcome, HostFacts
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account, HistoryEntry, HostAudit, Share
+from tempoftp.errors import ShareError
+from tempoftp.hosts.pauses import pause_hosts
+from tempoftp.monitoring.health import read_health
+from tempoftp.refusals import HostNotFound
+from tempoftp.settings import SIMULATED_FTP_HOST as HOST
+from tempoftp.settings import Settings
+from tempoftp.shares.claims import claim_shares, find_due_hosts
 from tempoftp.shares.expiry import sweep_expired
-from tempoftp.shares.health import read_health
-from tempoftp.shares.leases import claim_shares, find_due_hosts
-from tempoftp.shares.models import Account, HistoryEntry, HostAudit, Share, utc_now
-from tempoftp.shares.pauses import pause_hosts
-from tempoftp.shares.states import State, transition
+from tempoftp.shares.lifecycle import transition
+from tempoftp.states import State
 
 READY = datetime(2026, 11, 1, tzinfo=UTC)
 ENDS = datetime(2099, 11, 4, tzinfo=UTC)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tempoftp.db.backup import BackupFailed, backup_database
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Share
 from tempoftp.settings import Settings
-from tempoftp.shares.backup import BackupFailed, backup_database
-from tempoftp.shares.database import Database
-from tempoftp.shares.models import Share
 
 
 def count_shares(file: Path) -> int:

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import Account, Share
+from tempoftp.refusals import IllegalTransition, ShareNotFound
 from tempoftp.shares.blocking import request_block, request_unblock
-from tempoftp.shares.errors import IllegalTransition, ShareNotFound
-from tempoftp.shares.models import Account, Share, utc_now
-from tempoftp.shares.states import State
-from tempoftp.shares.views import describe_block
-from tempoftp.shares.wishes import list_pending, read_wish
+from tempoftp.shares.desired_state import list_pending, read_wish
+from tempoftp.shares.serializers import describe_block
+from tempoftp.states import State
 
 
 def block(desk: Any, share_id: str = "p1", **changes: Any) -> None:

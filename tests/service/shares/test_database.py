@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import StatementError
 
-from tempoftp.shares.database import Database, database_now
-from tempoftp.shares.models import Account, FtpHost, utc_now
+from tempoftp.db.clock import database_now, utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account, FtpHost
 
 
 def test_sqlite_is_set_up_to_survive_a_power_cut(database: Database) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select
 
-from tempoftp.shares.database import Database
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import HistoryEntry, Share
+from tempoftp.refusals import ShareNotFound
+from tempoftp.shares.claims import claim_shares
 from tempoftp.shares.deletion import request_deletion
-from tempoftp.shares.errors import ShareNotFound
-from tempoftp.shares.leases import claim_shares
-from tempoftp.shares.models import HistoryEntry, Share, utc_now
-from tempoftp.shares.states import State
+from tempoftp.states import State
 
 DELETABLE = sorted(set(State) - {State.EXPIRADO, State.ELIMINADO, State.ELIMINANDO})
 

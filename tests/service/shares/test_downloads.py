@@ -8,20 +8,21 @@ from typing import Any
 import pytest
 import time_machine
 
-from tempoftp.settings import Settings
-from tempoftp.shares.downloads import (
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import Downloads, FtpHost, Share
+from tempoftp.downloads.counts import (
     BUSY_FACTOR,
     DOWNLOADS_KEYS,
     TransfersWish,
     find_uncounted_hosts,
     plan_transfers,
 )
-from tempoftp.shares.models import Downloads, FtpHost, Share, utc_now
+from tempoftp.settings import Settings
+from tempoftp.shares.apply_result import Claim
 from tempoftp.shares.outcomes import apply_outcome
 from tempoftp.shares.results import Outcome
-from tempoftp.shares.states import State
-from tempoftp.shares.steps import Claim
-from tempoftp.shares.views import describe_share, list_shares
+from tempoftp.shares.serializers import describe_share, list_shares
+from tempoftp.states import State
 
 COUNTED = {
     "id": "p1",

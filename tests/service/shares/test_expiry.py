@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import time_machine
 
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import Share
 from tempoftp.shares.expiry import find_expired, sweep_expired
-from tempoftp.shares.models import Share, utc_now
-from tempoftp.shares.states import State
+from tempoftp.states import State
 
 
 def sweep(desk: Any) -> list[str]:

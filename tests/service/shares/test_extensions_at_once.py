@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from tempoftp.access.recipients import RECIPIENT
+from tempoftp.db.engine import Database, open_database
+from tempoftp.db.models import ExtensionRequest, Notice, Share
+from tempoftp.db.schema import upgrade_database
+from tempoftp.refusals import ExtensionNotFound
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database, open_database
-from tempoftp.shares.errors import ExtensionNotFound
 from tempoftp.shares.extensions import ask_extension, grant_extension
-from tempoftp.shares.models import ExtensionRequest, Notice, Share
-from tempoftp.shares.recipients import RECIPIENT
-from tempoftp.shares.schema import upgrade_database
 
 mariadb = runpy.run_path(str(Path(__file__).parents[2] / "collection" / "conftest.py"))["mariadb"]
 ROUNDS = 8

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import FtpHost, Share
+from tempoftp.monitoring.health import OVERDUE_LIMIT, QUEUE_AGE_LIMIT, read_health
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
-from tempoftp.shares.health import OVERDUE_LIMIT, QUEUE_AGE_LIMIT, read_health
-from tempoftp.shares.models import FtpHost, Share, utc_now
-from tempoftp.shares.states import State
+from tempoftp.states import State
 
 FACTS = {"space_total": 4_000_000_000, "space_free": 1_000_000_000, "ftpd": {"ok": True, "banner": "220 hi"}}
 DATABASE = {"ok": True, "password_schemes": ["bcrypt"]}

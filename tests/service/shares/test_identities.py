@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from tempoftp.shares.identities import (
+from tempoftp.access.identities import (
     Identity,
     IdentityRevoked,
     admit_identity,
@@ -16,8 +16,7 @@ from tempoftp.shares.identities import (
     readmit_identity,
     show_holder,
 )
-from tempoftp.shares.models import Token
-from tempoftp.shares.tokens import (
+from tempoftp.access.tokens import (
     Role,
     TokenRefused,
     create_token,
@@ -25,6 +24,7 @@ from tempoftp.shares.tokens import (
     list_tokens,
     revoke_token,
 )
+from tempoftp.db.models import Token
 
 ISSUER = "https://login.example.org"
 HOURS = timedelta(hours=12)

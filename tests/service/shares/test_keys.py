@@ -9,9 +9,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
-from tempoftp.shares import keys as keys_module
-from tempoftp.shares.database import Database
-from tempoftp.shares.keys import (
+from tempoftp.accounts import keys as keys_module
+from tempoftp.accounts.keys import (
     CHECK_EVERY_SECONDS,
     KeyCheck,
     Rotation,
@@ -19,7 +18,9 @@ from tempoftp.shares.keys import (
     find_unreadable,
     rotate_passwords,
 )
-from tempoftp.shares.models import Account, utc_now
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account
 
 KEYS = [Fernet(Fernet.generate_key()) for _ in range(3)]
 

@@ -10,9 +10,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account, FtpHost, HistoryEntry, Share
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
-from tempoftp.shares.leases import (
+from tempoftp.shares.claims import (
     claim_shares,
     extend_leases,
     find_due_hosts,
@@ -21,8 +23,7 @@ from tempoftp.shares.leases import (
     lock_claimed,
     release_leases,
 )
-from tempoftp.shares.models import Account, FtpHost, HistoryEntry, Share, utc_now
-from tempoftp.shares.states import CLAIMABLE, DELIVERED, State
+from tempoftp.states import CLAIMABLE, DELIVERED, State
 
 AcceptShare = Callable[..., Share]
 

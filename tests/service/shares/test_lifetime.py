@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from tempoftp.shares.errors import IllegalTransition, InvalidRequest, LifetimeInPast
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import Account, Share
+from tempoftp.refusals import IllegalTransition, InvalidRequest, LifetimeInPast
+from tempoftp.shares.desired_state import list_pending
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.lifetime import request_lifetime
-from tempoftp.shares.models import Account, Share, utc_now
-from tempoftp.shares.states import State
-from tempoftp.shares.wishes import list_pending
+from tempoftp.states import State
 
 
 def ask(desk: Any, days: int) -> None:

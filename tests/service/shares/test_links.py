@@ -13,15 +13,16 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from tempoftp.access.links import find_linked_share, make_link, make_link_token, revoke_links
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Share
+from tempoftp.refusals import LinkNotFound
 from tempoftp.settings import Settings
-from tempoftp.shares.accept import accept_request
-from tempoftp.shares.database import Database
-from tempoftp.shares.errors import LinkNotFound
-from tempoftp.shares.links import find_linked_share, make_link, make_link_token, revoke_links
-from tempoftp.shares.models import Share
-from tempoftp.shares.requests import ShareRequest
-from tempoftp.shares.states import State, transition
-from tempoftp.shares.wishes import change_wish
+from tempoftp.shares.create import accept_request
+from tempoftp.shares.desired_state import change_wish
+from tempoftp.shares.lifecycle import transition
+from tempoftp.shares.schemas import ShareRequest
+from tempoftp.states import State
 
 OPEN = settings_of_hypothesis(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

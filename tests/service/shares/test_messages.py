@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tempoftp.shares.errors import ERROR_CLASSES, ShareError
+from tempoftp.errors import ERROR_CLASSES, ShareError
 from tempoftp.shares.messages import ERROR_MESSAGES, STATE_MESSAGES, explain_error, explain_giving_up
-from tempoftp.shares.states import State
+from tempoftp.states import State
 
 
 def test_every_state_and_every_class_is_told() -> None:

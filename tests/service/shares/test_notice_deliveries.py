@@ -10,11 +10,10 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
-from tempoftp.shares.health import read_health
-from tempoftp.shares.models import NoticeDelivery
-from tempoftp.shares.notice_deliveries import (
+from tempoftp.db.engine import Database
+from tempoftp.db.models import NoticeDelivery
+from tempoftp.monitoring.health import read_health
+from tempoftp.notices.deliveries import (
     GIVEN_UP,
     PENDING,
     REFUSED,
@@ -30,6 +29,7 @@ from tempoftp.shares.notice_deliveries import (
     mark_sent,
     spread_notices,
 )
+from tempoftp.settings import Settings
 from tempoftp.shares.notices import Kind
 
 MAIL = Channel("correo", frozenset(Kind))

@@ -10,15 +10,19 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
+from tempoftp.audits.restore import find_path
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Downloads, Notice, Share
+from tempoftp.notices.deliveries import is_current
+from tempoftp.notices.expiring import find_expiring, note_expiring
 from tempoftp.settings import Settings
-from tempoftp.shares.accept import accept_request
-from tempoftp.shares.database import Database
-from tempoftp.shares.models import Downloads, Notice, Share, utc_now
-from tempoftp.shares.notices import Kind, find_expiring, is_current, note_expiring
-from tempoftp.shares.requests import ShareRequest
-from tempoftp.shares.restore import find_path
+from tempoftp.shares.create import accept_request
+from tempoftp.shares.lifecycle import transition
+from tempoftp.shares.notices import Kind
 from tempoftp.shares.retry import request_retry
-from tempoftp.shares.states import State, transition
+from tempoftp.shares.schemas import ShareRequest
+from tempoftp.states import State
 
 PRESENT = {"state": "present", "origin": "created", "password_matches": True}
 
@@ -149,7 +153,7 @@ def test_a_step_on_the_way_is_told_to_nobody(database: Database, move, read_noti
     with database.write() as session:
         for state in path:
             share = session.get_one(Share, "p1")
-            transition(session, share, state, reason="test", author="test", tell=state is path[-1])
+            transition(session, share, state, reason="test", author="test", notify=state is path[-1])
     assert list_kinds(read_notices()) == ["listo"]
 
 
@@ -243,7 +247,7 @@ class TestReminders:
             with database.read() as session:
                 seen = find_expiring(session, settings)
             assert remind() == ["p1"]
-            monkeypatch.setattr("tempoftp.shares.notices.find_expiring", lambda *_: seen)
+            monkeypatch.setattr("tempoftp.notices.expiring.find_expiring", lambda *_: seen)
             assert remind() == []
         assert list_kinds(read_notices()) == ["listo", "por_vencer"]
 

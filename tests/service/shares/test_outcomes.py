@@ -10,14 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import Account, FtpHost, Share
+from tempoftp.errors import ERROR_CLASSES, ShareError
+from tempoftp.shares.apply_result import Claim, plan_backoff, plan_delay
+from tempoftp.shares.claims import claim_shares
 from tempoftp.shares.deletion import request_deletion
-from tempoftp.shares.errors import ERROR_CLASSES, ShareError
-from tempoftp.shares.leases import claim_shares
 from tempoftp.shares.messages import ERROR_MESSAGES
-from tempoftp.shares.models import Account, FtpHost, Share, utc_now
 from tempoftp.shares.outcomes import apply_failure
-from tempoftp.shares.states import State
-from tempoftp.shares.steps import Claim, plan_backoff, plan_delay
+from tempoftp.states import State
 
 READY = {"id": "p1", "generation": 1, "ready_at": "2026-11-23T12:00:00Z", "expires": "2026-11-26T12:00:00Z"}
 USER = "ftp_alguien_dominio"

@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from tempoftp.runs.run_host import HostRunner
+from tempoftp.db.engine import Database, open_database
+from tempoftp.db.models import FtpHost, Share
+from tempoftp.hosts.pauses import count_runs, pause_hosts, resume_hosts
+from tempoftp.refusals import HostNotFound
 from tempoftp.settings import Settings
-from tempoftp.shares.accept import choose_ftp_host
-from tempoftp.shares.database import Database, open_database
-from tempoftp.shares.errors import HostNotFound
-from tempoftp.shares.leases import claim_shares, find_due_hosts, find_stale_hosts
-from tempoftp.shares.models import FtpHost, Share
-from tempoftp.shares.pauses import count_runs, pause_hosts, resume_hosts
-from tempoftp.shares.states import State
+from tempoftp.shares.claims import claim_shares, find_due_hosts, find_stale_hosts
+from tempoftp.shares.create import choose_ftp_host
+from tempoftp.states import State
+from tempoftp.worker.run_host import HostRunner
 
 AcceptShare = Callable[..., Share]
 

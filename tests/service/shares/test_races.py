@@ -18,17 +18,18 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "collection"))
 
 from mariadb_server import Server, run_mariadb
 
+from tempoftp.access.identities import Identity, admit_identity
+from tempoftp.access.tokens import Role
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database, open_database
+from tempoftp.db.models import Account, Share, Token
+from tempoftp.db.schema import upgrade_database
+from tempoftp.refusals import IllegalTransition
 from tempoftp.settings import Settings, load_settings
-from tempoftp.shares.database import Database, open_database
 from tempoftp.shares.deletion import request_account_deletion, request_deletion
-from tempoftp.shares.errors import IllegalTransition
 from tempoftp.shares.expiry import sweep_expired
-from tempoftp.shares.identities import Identity, admit_identity
 from tempoftp.shares.lifetime import request_lifetime
-from tempoftp.shares.models import Account, Share, Token, utc_now
-from tempoftp.shares.schema import upgrade_database
-from tempoftp.shares.states import State
-from tempoftp.shares.tokens import Role
+from tempoftp.states import State
 
 pytestmark = pytest.mark.processes
 AUTHOR = {"author": "tester", "request_id": "r1"}
@@ -168,7 +169,7 @@ def test_the_same_terminal_id_asked_for_twice_at_once_is_one_new_generation(
 def test_a_lock_that_is_not_given_back_is_not_waited_for_for_ever(
     settings: Settings, database: Database, ripe: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempoftp.shares.database.BUSY_SECONDS", 1)
+    monkeypatch.setattr("tempoftp.db.engine.BUSY_SECONDS", 1)
     hurried = open_database(settings)
     try:
         with database.write() as session:

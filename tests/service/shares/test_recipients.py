@@ -10,9 +10,17 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
-from tempoftp.shares.errors import (
+from tempoftp.access.recipients import (
+    RECIPIENT,
+    describe_for_recipient,
+    list_others_opened,
+    request_new_password,
+    reveal_credentials,
+)
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account, HistoryEntry, Share
+from tempoftp.refusals import (
     AccountNotOurs,
     ConfirmationNeeded,
     ExtensionNotFound,
@@ -20,6 +28,7 @@ from tempoftp.shares.errors import (
     InvalidRequest,
     LifetimeInPast,
 )
+from tempoftp.settings import Settings
 from tempoftp.shares.extensions import (
     Decision,
     ask_extension,
@@ -28,15 +37,8 @@ from tempoftp.shares.extensions import (
     list_extensions,
     refuse_extension,
 )
-from tempoftp.shares.models import Account, HistoryEntry, Share, utc_now
-from tempoftp.shares.recipients import (
-    RECIPIENT,
-    describe_for_recipient,
-    list_others_opened,
-    request_new_password,
-    reveal_credentials,
-)
-from tempoftp.shares.states import State, transition
+from tempoftp.shares.lifecycle import transition
+from tempoftp.states import State
 
 USER = "ftp_alguien_dominio"
 

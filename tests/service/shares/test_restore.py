@@ -15,25 +15,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from tempoftp.runs import run_host, simulated
-from tempoftp.runs.auditor import Auditor
-from tempoftp.runs.run_host import HostRunner
-from tempoftp.runs.simulated import SimulatedProvisioner
+from tempoftp.accounts.map import map_account
+from tempoftp.audits.audits import begin_checks, list_findings, request_audits
+from tempoftp.audits.restore import find_path
+from tempoftp.audits.results import Finding
+from tempoftp.db.backup import backup_database
+from tempoftp.db.clock import utc_now
+from tempoftp.db.engine import Database, open_database
+from tempoftp.db.models import Account, HistoryEntry, HostAudit, Share
 from tempoftp.settings import SIMULATED_FTP_HOST, Settings
-from tempoftp.shares.accept import accept_request
-from tempoftp.shares.account_map import map_account
-from tempoftp.shares.audit_results import Finding
-from tempoftp.shares.audits import begin_checks, list_findings, request_audits
-from tempoftp.shares.backup import backup_database
 from tempoftp.shares.blocking import request_block
-from tempoftp.shares.database import Database, open_database
+from tempoftp.shares.create import accept_request
 from tempoftp.shares.deletion import request_deletion
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.lifetime import request_lifetime
-from tempoftp.shares.models import Account, HistoryEntry, HostAudit, Share, utc_now
-from tempoftp.shares.requests import ShareRequest
-from tempoftp.shares.restore import find_path
-from tempoftp.shares.states import TRANSITIONS, State
+from tempoftp.shares.schemas import ShareRequest
+from tempoftp.states import TRANSITIONS, State
+from tempoftp.worker import run_host
+from tempoftp.worker.auditor import Auditor
+from tempoftp.worker.run_host import HostRunner
+from tempoftp.worker.simulated import provisioner as simulated
+from tempoftp.worker.simulated.provisioner import SimulatedProvisioner
 
 RUNS = 60
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from tempoftp.shares.errors import IllegalTransition
-from tempoftp.shares.models import Share, utc_now
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import Share
+from tempoftp.refusals import IllegalTransition
 from tempoftp.shares.retry import request_retry
-from tempoftp.shares.states import State
+from tempoftp.states import State
 
 
 def retry(desk: Any) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from tempoftp.runs.request_file import build_user_item
-from tempoftp.shares.errors import AccountNotOurs, IllegalTransition
-from tempoftp.shares.models import Account, Share, utc_now
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import Account, Share
+from tempoftp.refusals import AccountNotOurs, IllegalTransition
+from tempoftp.shares.desired_state import list_pending
 from tempoftp.shares.rotation import list_opened, request_rotation
-from tempoftp.shares.states import State
-from tempoftp.shares.views import show_password
-from tempoftp.shares.wishes import list_pending
+from tempoftp.shares.serializers import show_password
+from tempoftp.states import State
+from tempoftp.worker.request import build_user_item
 
 
 def rotate(desk: Any) -> None:

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 
-from tempoftp.runs.run_host import HostRunner
-from tempoftp.shares.database import Database
-from tempoftp.shares.models import RunTotal
-from tempoftp.shares.run_totals import BUCKETS, INFINITY, count_run, read_run_totals
+from tempoftp.db.engine import Database
+from tempoftp.db.models import RunTotal
+from tempoftp.hosts.run_totals import BUCKETS, INFINITY, count_run, read_run_totals
+from tempoftp.worker.run_host import HostRunner
 
 
 def test_a_run_counts_once_in_every_bucket_it_fits(database: Database) -> None:

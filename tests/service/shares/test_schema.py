@@ -11,10 +11,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
+from tempoftp.db.engine import Database, open_database
+from tempoftp.db.models import Base
+from tempoftp.db.schema import build_config, upgrade_database
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database, open_database
-from tempoftp.shares.models import Base
-from tempoftp.shares.schema import build_config, upgrade_database
 
 
 def test_migrations_and_models_agree(database: Database) -> None:

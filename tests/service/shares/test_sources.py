@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tempoftp.refusals import InvalidSource, ShareRefused, SourceNotAllowed
 from tempoftp.settings import Settings, SettingsError
-from tempoftp.shares.errors import InvalidSource, ShareRefused, SourceNotAllowed
 from tempoftp.shares.sources import (
     ResolvedSource,
     SourceCatalogue,

@@ -8,20 +8,11 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select
 
-from tempoftp.shares.database import Database
-from tempoftp.shares.errors import IllegalTransition
-from tempoftp.shares.models import HistoryEntry, Share
-from tempoftp.shares.states import (
-    CLAIMABLE,
-    DELIVERED,
-    ENDING,
-    ON_ITS_WAY,
-    TERMINAL,
-    TRANSITIONS,
-    UNFINISHED,
-    State,
-    transition,
-)
+from tempoftp.db.engine import Database
+from tempoftp.db.models import HistoryEntry, Share
+from tempoftp.refusals import IllegalTransition
+from tempoftp.shares.lifecycle import transition
+from tempoftp.states import CLAIMABLE, DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, TRANSITIONS, UNFINISHED, State
 
 
 @pytest.mark.parametrize(("origin", "to"), list(itertools.product(State, State)))

@@ -8,9 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import text
 
-from tempoftp.shares.database import Database
-from tempoftp.shares.models import Token
-from tempoftp.shares.tokens import (
+from tempoftp.access.tokens import (
     USE_NOTED_EVERY,
     Principal,
     Role,
@@ -24,6 +22,8 @@ from tempoftp.shares.tokens import (
     note_use,
     revoke_token,
 )
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Token
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -10,19 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tempoftp.db.clock import utc_now, write_time
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account, FtpHost, Share
+from tempoftp.refusals import InvalidRequest, ShareNotFound
 from tempoftp.settings import Settings
-from tempoftp.shares.database import Database
-from tempoftp.shares.errors import InvalidRequest, ShareNotFound
-from tempoftp.shares.models import Account, FtpHost, Share, utc_now
-from tempoftp.shares.states import State
-from tempoftp.shares.views import (
-    _read_cursor,
-    describe_share,
-    find_share,
-    list_shares,
-    show_password,
-    write_time,
-)
+from tempoftp.shares.serializers import _read_cursor, describe_share, find_share, list_shares, show_password
+from tempoftp.states import State
 
 AcceptShare = Callable[..., Share]
 

@@ -19,26 +19,27 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tempoftp.runs.provisioner import RunFailed
-from tempoftp.runs.request_file import RunRequest
-from tempoftp.runs.run_host import HostRunner
-from tempoftp.runs.simulated import SimulatedProvisioner
-from tempoftp.runs.simulated_host import DAY_SECONDS, World, expire_shares, make_world
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account, Share
+from tempoftp.errors import ShareError
+from tempoftp.refusals import ShareRefused
 from tempoftp.settings import SIMULATED_FTP_HOST, Settings
-from tempoftp.shares.accept import accept_request
 from tempoftp.shares.blocking import request_block, request_unblock
-from tempoftp.shares.database import Database
+from tempoftp.shares.create import accept_request
 from tempoftp.shares.deletion import request_deletion
-from tempoftp.shares.errors import ShareError, ShareRefused
+from tempoftp.shares.desired_state import list_pending
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.lifetime import request_lifetime
-from tempoftp.shares.models import Account, Share
-from tempoftp.shares.requests import ShareRequest
 from tempoftp.shares.results import Outcome
 from tempoftp.shares.retry import request_retry
 from tempoftp.shares.rotation import request_rotation
-from tempoftp.shares.states import DELIVERED, ENDING, TERMINAL, State
-from tempoftp.shares.wishes import list_pending
+from tempoftp.shares.schemas import ShareRequest
+from tempoftp.states import DELIVERED, ENDING, TERMINAL, State
+from tempoftp.worker.provisioner import RunFailed
+from tempoftp.worker.request import RunRequest
+from tempoftp.worker.run_host import HostRunner
+from tempoftp.worker.simulated.host import DAY_SECONDS, World, expire_shares, make_world
+from tempoftp.worker.simulated.provisioner import SimulatedProvisioner
 
 HOST = SIMULATED_FTP_HOST
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)

@@ -27,22 +27,22 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tempoftp.api.app import create_app
-from tempoftp.runs.provisioner import RunFailed
-from tempoftp.runs.request_file import RunRequest
-from tempoftp.runs.run_host import HostRunner
-from tempoftp.runs.simulated import SimulatedProvisioner
-from tempoftp.runs.simulated_host import DAY_SECONDS, World, expire_shares
+from tempoftp.app import create_app
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account, HistoryEntry, Share
+from tempoftp.db.schema import upgrade_database
+from tempoftp.errors import ShareError
 from tempoftp.settings import SIMULATED_FTP_HOST, load_settings
-from tempoftp.shares.database import Database
-from tempoftp.shares.errors import ShareError
+from tempoftp.shares.claims import find_next_due
+from tempoftp.shares.desired_state import list_pending
 from tempoftp.shares.expiry import sweep_expired
-from tempoftp.shares.leases import find_next_due
-from tempoftp.shares.models import Account, HistoryEntry, Share
 from tempoftp.shares.results import Outcome
-from tempoftp.shares.schema import upgrade_database
-from tempoftp.shares.states import DELIVERED, ENDING, TERMINAL, TRANSITIONS, State
-from tempoftp.shares.wishes import list_pending
+from tempoftp.states import DELIVERED, ENDING, TERMINAL, TRANSITIONS, State
+from tempoftp.worker.provisioner import RunFailed
+from tempoftp.worker.request import RunRequest
+from tempoftp.worker.run_host import HostRunner
+from tempoftp.worker.simulated.host import DAY_SECONDS, World, expire_shares
+from tempoftp.worker.simulated.provisioner import SimulatedProvisioner
 
 pytestmark = pytest.mark.processes
 

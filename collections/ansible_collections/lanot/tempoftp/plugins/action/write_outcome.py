@@ -18,7 +18,7 @@ from typing import Any, Optional
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import sync_directory
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.files import sync_directory
 
 _MODE = 0o600
 

@@ -51,8 +51,10 @@ _value:
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._passwords import hash_password
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.passwords import (
+    hash_password,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
 
 
 def ftp_password_hash(password: Any, scheme: str = "bcrypt") -> str:

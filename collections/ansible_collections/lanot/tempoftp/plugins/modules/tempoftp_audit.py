@@ -302,15 +302,15 @@ facts:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_run import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import (
     AuditOptions,
     build_accounts_argument_spec,
     build_execution,
     parse_expected,
     run_audit,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import open_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import open_tree
 
 
 def build_row_spec() -> dict[str, dict[str, Any]]:

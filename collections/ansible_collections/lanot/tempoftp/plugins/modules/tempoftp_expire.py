@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Step 7 of docs/dataflow.md: what an FTP host's own time ends. The logic is in module_utils/_sweep.py."""
+"""Step 7 of docs/dataflow.md: what an FTP host's own time ends. The logic is in module_utils/_sweep/sweep.py."""
 
 from __future__ import annotations
 
@@ -178,23 +178,27 @@ problems:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._expire_library import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.mysql_login import (
+    build_login_argument_spec,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.table_options import (
+    build_table_argument_spec,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, open_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.library import name_library
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.library import (
     EXPIRE,
     install_expire,
     is_installed,
     read_expire_library,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._expire_settings import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.settings import (
     ExpireSettings,
     build_settings,
     read_settings,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._library import name_library
-from ansible_collections.lanot.tempoftp.plugins.module_utils._mysql_login import build_login_argument_spec
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep import run_sweep
-from ansible_collections.lanot.tempoftp.plugins.module_utils._table_options import build_table_argument_spec
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, open_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.sweep import run_sweep
 
 
 def build_argument_spec() -> dict[str, dict[str, Any]]:

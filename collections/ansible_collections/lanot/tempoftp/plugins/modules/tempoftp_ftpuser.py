@@ -375,24 +375,30 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account_wish import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.mysql_login import (
+    LoginOptions,
+    build_login_argument_spec,
+    open_connection,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.result import (
+    build_diff,
+    build_result,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.run import (
+    Execution,
+    run_accounts,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.table_options import (
+    build_table,
+    build_table_argument_spec,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.wish import (
     ALWAYS,
     STATES,
     AccountSite,
     AccountWish,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._ftpuser_result import build_diff, build_result
-from ansible_collections.lanot.tempoftp.plugins.module_utils._ftpuser_run import Execution, run_accounts
-from ansible_collections.lanot.tempoftp.plugins.module_utils._mysql_login import (
-    LoginOptions,
-    build_login_argument_spec,
-    open_connection,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._table_options import (
-    build_table,
-    build_table_argument_spec,
-)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
 
 
 def build_account_argument_spec() -> dict[str, dict[str, Any]]:

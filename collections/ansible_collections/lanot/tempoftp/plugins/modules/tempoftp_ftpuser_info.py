@@ -116,12 +116,12 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_run import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import (
     build_accounts_argument_spec,
     build_execution,
     run_ftpuser_info,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
 
 
 def main() -> None:

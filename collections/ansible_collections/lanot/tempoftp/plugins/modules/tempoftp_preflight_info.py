@@ -166,17 +166,22 @@ pureftpd:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._mysql_login import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.mysql_login import (
     LoginOptions,
     build_login_argument_spec,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight import summarise
-from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight_look import Wanted, run_preflight
-from ansible_collections.lanot.tempoftp.plugins.module_utils._space import Need
-from ansible_collections.lanot.tempoftp.plugins.module_utils._table_options import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.table_options import (
     build_table,
     build_table_argument_spec,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import Need
+from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import (
+    Wanted,
+    run_preflight,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.preflight import (
+    summarise,
 )
 
 

@@ -394,16 +394,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
     InvalidValueError,
     TempoftpError,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share_run import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.run import (
     Item,
     Refused,
     run_shares,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share_wish import STATES
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.wish import STATES
 
 
 def build_share_spec() -> dict[str, dict[str, Any]]:

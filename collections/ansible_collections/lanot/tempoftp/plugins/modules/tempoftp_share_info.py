@@ -231,8 +231,8 @@ host:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_run import run_share_info
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import run_share_info
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
 
 
 def main() -> None:

@@ -4,7 +4,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Step 7 of docs/dataflow.md: how much a source has, and whether it fits. The logic is in module_utils/_source_run.py."""
+"""Step 7 of docs/dataflow.md: how much a source has, and whether it fits. The logic is in module_utils/_copy/source_run.py."""
 
 from __future__ import annotations
 
@@ -224,14 +224,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import (
-    InvalidValueError,
-    TempoftpError,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._source_run import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.source_run import (
     Item,
     Refused,
     run_source_info,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
+    InvalidValueError,
+    TempoftpError,
 )
 
 

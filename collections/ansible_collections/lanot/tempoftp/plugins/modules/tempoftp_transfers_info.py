@@ -4,7 +4,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Step 7 of docs/dataflow.md: what was downloaded of the shares. The logic is in module_utils/_transfers_run.py."""
+"""Step 7 of docs/dataflow.md: what was downloaded of the shares. The logic is in module_utils/_transfers/run.py."""
 
 from __future__ import annotations
 
@@ -164,8 +164,11 @@ time:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._transfers_run import Wish, run_transfers
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._transfers.run import (
+    Wish,
+    run_transfers,
+)
 
 
 def build_argument_spec() -> dict[str, dict[str, Any]]:

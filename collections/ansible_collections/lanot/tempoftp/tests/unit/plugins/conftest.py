@@ -24,8 +24,15 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _sessions, _share_batch, _share_run, _ssh
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy import ssh as _ssh
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host import sessions as _sessions
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    batch as _share_batch,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    run as _share_run,
+)
 
 SSH = """#!/bin/sh
 here=$(realpath "$(dirname "$0")/..")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.lanot.tempoftp.plugins.filter.ftp_password_hash import FilterModule
-from ansible_collections.lanot.tempoftp.plugins.module_utils._passwords import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.passwords import (
     identify_scheme,
     verify_password,
 )

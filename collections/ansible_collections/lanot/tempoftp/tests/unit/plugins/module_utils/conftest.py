@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _sessions
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host import sessions as _sessions
 
 
 @pytest.fixture

@@ -7,22 +7,24 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account_wish import (
-    SWEPT,
-    AccountSite,
-    AccountWish,
-    parse_time,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._accounts import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.accounts import (
     ADOPTED,
     CREATED,
     SeenAccount,
     plan_account,
     plan_times,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import Account, Manifest, format_time
-from ansible_collections.lanot.tempoftp.plugins.module_utils._users_table import UserRow
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.users_table import UserRow
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.wish import (
+    SWEPT,
+    AccountSite,
+    AccountWish,
+    parse_time,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_time
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest
 from hypothesis import given
 from hypothesis import strategies as st
 

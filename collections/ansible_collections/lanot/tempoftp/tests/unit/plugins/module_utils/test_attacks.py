@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import read_manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
+    read_manifest,
+)
 
 SOURCES = {
     "an option for ssh": "-oProxyCommand=touch {witness}:/x",

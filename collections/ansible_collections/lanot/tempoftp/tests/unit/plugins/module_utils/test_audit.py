@@ -10,15 +10,20 @@ from collections.abc import Callable
 from typing import Any, Optional
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account_wish import AccountSite
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.users_table import (
+    ACTIVE,
+    BLOCKED,
+    UserRow,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.wish import AccountSite
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.audit import (
     KINDS,
     STATE_MODE,
     find_findings,
     format_summary,
     list_share_paths,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_world import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.world import (
     ExpectedRow,
     Finding,
     Home,
@@ -28,15 +33,15 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_world import
     Staged,
     World,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
-    Account,
-    Manifest,
-    Tombstone,
-    format_time,
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_time
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.units import (
+    COPY_PREFIX,
+    PURGE_PREFIX,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep_plan import Library
-from ansible_collections.lanot.tempoftp.plugins.module_utils._units import COPY_PREFIX, PURGE_PREFIX
-from ansible_collections.lanot.tempoftp.plugins.module_utils._users_table import ACTIVE, BLOCKED, UserRow
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import Tombstone
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.plan import Library
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 

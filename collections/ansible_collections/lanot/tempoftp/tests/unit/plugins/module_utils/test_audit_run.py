@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_run import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import (
     FINDINGS_LIMIT,
     AuditOptions,
     compare_findings,
@@ -24,18 +24,26 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_run import (
     run_audit,
     run_share_info,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_world import Finding
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import InvalidValueError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._lock import hold_lock
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
-    Tombstone,
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.world import Finding
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
+    InvalidValueError,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.lock import hold_lock
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.units import (
+    COPY_PREFIX,
+    PURGE_PREFIX,
+    Units,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
     read_manifest,
-    read_tombstone,
     write_manifest,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import (
+    Tombstone,
+    read_tombstone,
     write_tombstone,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import prepare_tree
-from ansible_collections.lanot.tempoftp.plugins.module_utils._units import COPY_PREFIX, PURGE_PREFIX, Units
 
 LONG_AGO = "2020-01-01T00:00:00Z"
 

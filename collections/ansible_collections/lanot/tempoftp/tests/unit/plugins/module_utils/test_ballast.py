@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._ballast import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.ballast import (
     BALLAST_BYTES,
     BALLAST_FILES,
     drop_ballast,
     take_ballast,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import prepare_tree
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a filesystem of its own")
 

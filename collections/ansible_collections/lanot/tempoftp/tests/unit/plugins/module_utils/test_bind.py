@@ -12,28 +12,38 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _bind
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_run import AuditOptions, run_audit
-from ansible_collections.lanot.tempoftp.plugins.module_utils._bind import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.mysql_login import (
+    LoginOptions,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import (
+    AuditOptions,
+    run_audit,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy import bind as _bind
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.bind import (
     bind_share,
     is_bound,
     sweep_binds,
     unbind_share,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._expire_settings import ExpireSettings
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
-    Manifest,
-    read_manifest,
-    write_manifest,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._mounts import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.mounts import (
     list_mounts_below,
     parse_mounts,
     read_mounts,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._mysql_login import LoginOptions
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep import SweepResult, run_sweep
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.settings import (
+    ExpireSettings,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.sweep import (
+    SweepResult,
+    run_sweep,
+)
 
 pytestmark = pytest.mark.usefixtures("private_mounts")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._checksums import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.checksums import (
     Line,
     compare_sums,
     compute_here,

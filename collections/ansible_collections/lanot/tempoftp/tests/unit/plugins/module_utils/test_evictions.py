@@ -13,10 +13,23 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _evictions, _share_apply, _share_run
-from ansible_collections.lanot.tempoftp.plugins.module_utils._copier import read_boot_id
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._evictions import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.boot import read_boot_id
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
+    read_manifest,
+    write_manifest,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    apply as _share_apply,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    evictions as _evictions,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    run as _share_run,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.evictions import (
     Evicted,
     Eviction,
     evict,
@@ -25,8 +38,6 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._evictions import (
     read_uptime,
     write_eviction,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import read_manifest, write_manifest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
 
 NOTE = Eviction("p1", "ftp_a")
 DOWNLOAD = "pure-ftpd (DOWNLOAD)"
@@ -138,7 +149,7 @@ def test_what_cannot_be_asked_is_said_and_the_note_stays(
 ) -> None:
     start_session()
     monkeypatch.setattr(
-        "ansible_collections.lanot.tempoftp.plugins.module_utils._sessions._SERVICE_PATH", str(tmp_path)
+        "ansible_collections.lanot.tempoftp.plugins.module_utils._host.sessions._SERVICE_PATH", str(tmp_path)
     )
     with pytest.raises(TempoftpError, match="pure-ftpwho is missing"):
         evict(tree, leave_note(tree))

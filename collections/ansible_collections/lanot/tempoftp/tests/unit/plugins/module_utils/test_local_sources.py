@@ -16,8 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._local import build_local_shell, reading_as
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import read_manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.local import (
+    build_local_shell,
+    reading_as,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
+    read_manifest,
+)
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="another user's rights are tried on")
 

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
     CLASSES,
     PERMANENT,
     TRANSIENT,
@@ -20,24 +20,40 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import (
     TempoftpError,
     build_error,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._lock import hold_lock, is_locked, take_lock
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.lock import (
+    hold_lock,
+    is_locked,
+    take_lock,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import (
+    Tree,
+    open_tree,
+    prepare_tree,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import (
     Account,
-    Manifest,
-    Tombstone,
     delete_account,
+    read_account,
+    write_account,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
+    Manifest,
     delete_manifest,
     list_account_manifests,
     list_manifests,
-    read_account,
     read_manifest,
-    read_tombstone,
-    write_account,
     write_manifest,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.status import (
+    Status,
+    read_status,
+    write_status,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import (
+    Tombstone,
+    read_tombstone,
     write_tombstone,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._status import Status, read_status, write_status
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, open_tree, prepare_tree
 
 
 @pytest.fixture

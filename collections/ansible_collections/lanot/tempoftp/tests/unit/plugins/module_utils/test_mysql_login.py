@@ -9,13 +9,17 @@ from __future__ import annotations
 import configparser
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _mysql_login
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import DatabaseUnavailableError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._mysql_login import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account import (
+    mysql_login as _mysql_login,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.mysql_login import (
     LoginOptions,
     build_connect_arguments,
     open_connection,
     parse_login_file,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
+    DatabaseUnavailableError,
 )
 from hypothesis import given
 from hypothesis import strategies as st

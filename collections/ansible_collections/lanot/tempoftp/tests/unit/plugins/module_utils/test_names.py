@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import InvalidValueError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._names import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
+    InvalidValueError,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.names import (
     Source,
     parse_ftpuser,
     parse_id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._passwords import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.passwords import (
     ARGON2ID,
     BCRYPT,
     HASH_LENGTHS,

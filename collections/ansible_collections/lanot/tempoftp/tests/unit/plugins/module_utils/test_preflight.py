@@ -7,8 +7,17 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _preflight as preflight
-from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight_look import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.users_table import (
+    TableFacts,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.pureftpd_config import (
+    PureftpdConfig,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import Disk, Need
+from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight import (
+    preflight as preflight,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import (
     find_filesystem,
     is_above,
     is_rotated,
@@ -17,9 +26,6 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight_look imp
     look_at_timer,
     parse_os_release,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._pureftpd_config import PureftpdConfig
-from ansible_collections.lanot.tempoftp.plugins.module_utils._space import Disk, Need
-from ansible_collections.lanot.tempoftp.plugins.module_utils._users_table import TableFacts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -303,7 +309,7 @@ def test_a_home_above_everybody_s_is_a_warning():
 
 def test_a_source_without_a_key_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight_look.KEYS", tmp_path
+        "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look.KEYS", tmp_path
     )
     source, root = {"name": "source1"}, {"name": "datos", "path": "/srv/datos"}
     assert look_at_source(source, root, fresh=True).status == "warn"
@@ -320,7 +326,7 @@ def test_a_source_is_listed_with_its_key(host, tmp_path, monkeypatch, restricted
     if restricted:
         host.restrict()
     monkeypatch.setattr(
-        "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight_look.KEYS", tmp_path
+        "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look.KEYS", tmp_path
     )
     (tmp_path / "source1-datos").write_text("a key")
     root = {"name": "datos", "path": f"{host.source}{path}", "restricted": restricted}
@@ -339,7 +345,7 @@ def test_a_source_on_the_host_itself_is_read_as_its_own_user(host):
 
 def test_a_source_that_does_not_answer_is_a_failure(host, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight_look.KEYS", tmp_path
+        "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look.KEYS", tmp_path
     )
     (tmp_path / "source1-datos").write_text("a key")
     (host.folder / "unreachable").touch()
@@ -350,7 +356,7 @@ def test_a_source_that_does_not_answer_is_a_failure(host, tmp_path, monkeypatch)
 @pytest.mark.parametrize(("state", "status"), [("active", "ok"), ("inactive", "fail"), ("failed", "fail")])
 def test_a_timer_that_does_not_run_is_a_failure(host, tmp_path, monkeypatch, state, status):
     (host.folder / "bin" / "systemctl").write_text(f"#!/bin/sh\necho {state}\n")
-    look = "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight_look.EXPIRE_FILE"
+    look = "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look.EXPIRE_FILE"
     monkeypatch.setattr(look, tmp_path / "expire.json")
     assert look_at_timer(fresh=True) == []
     assert [check.status for check in look_at_timer(fresh=False)] == ["warn"]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._pureftpd_config import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.pureftpd_config import (
     PureftpdConfig,
     parse_mysql_conf,
     read_pureftpd,

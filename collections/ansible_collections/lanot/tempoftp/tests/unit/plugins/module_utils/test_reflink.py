@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._reflink import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.reflink import (
     Cloner,
     ImpossibleError,
     can_clone,

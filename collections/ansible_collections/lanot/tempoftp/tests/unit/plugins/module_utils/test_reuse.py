@@ -13,10 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._copier import SMALL_BYTES
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import Manifest, read_manifest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._reuse import may_give
-from ansible_collections.lanot.tempoftp.plugins.module_utils._staging import drop_linked_files
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.copier import SMALL_BYTES
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.reuse import may_give
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.staging import (
+    drop_linked_files,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
+    Manifest,
+    read_manifest,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Optional
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._names import Source
-from ansible_collections.lanot.tempoftp.plugins.module_utils._rsync import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.rsync import (
     SKIPPED_LIMIT,
     CopyPlan,
     Progress,
@@ -27,6 +26,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._rsync import (
     parse_progress,
     parse_skipped,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.names import Source
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,8 +11,11 @@ import signal
 import subprocess
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _sessions
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sessions import end_sessions, parse_who
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host import sessions as _sessions
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.sessions import (
+    end_sessions,
+    parse_who,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _share_apply, _share_batch
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
-    add_days,
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import add_days
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
     read_manifest,
-    read_tombstone,
     write_manifest,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import read_tombstone
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    apply as _share_apply,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    batch as _share_batch,
 )
 
 BIG = 4_000_000

@@ -15,28 +15,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._commands import run_command
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import InvalidValueError, TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._host import (
-    read_fingerprint,
-    read_greeting,
-    read_server,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._library import (
-    COPY,
-    PURGE,
-    build_program_argv,
-    install_library,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._mounts import list_mounts_below, parse_mountinfo
-from ansible_collections.lanot.tempoftp.plugins.module_utils._names import Source
-from ansible_collections.lanot.tempoftp.plugins.module_utils._space import (
-    Disk,
-    Need,
-    check_space,
-    estimate_need,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._ssh import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.ssh import (
     Access,
     build_du_argv,
     build_master_argv,
@@ -45,8 +24,38 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._ssh import (
     parse_du,
     resolve_source,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._stream import Stream, stream_command
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.commands import run_command
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
+    InvalidValueError,
+    TempoftpError,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.facts import (
+    read_fingerprint,
+    read_greeting,
+    read_server,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.mounts import (
+    list_mounts_below,
+    parse_mountinfo,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.names import Source
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import (
+    Disk,
+    Need,
+    check_space,
+    estimate_need,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.stream import (
+    Stream,
+    stream_command,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.library import (
+    COPY,
+    PURGE,
+    build_program_argv,
+    install_library,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -9,24 +9,26 @@ from __future__ import annotations
 from typing import Any, Optional
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
     AccountConflictError,
     InvalidValueError,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import Manifest, Tombstone
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share_plan import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.status import PHASES, Status
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import Tombstone
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.plan import (
     CHANGING,
     Seen,
     plan_step,
     resolve_generation,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share_result import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.result import (
     build_diff,
     build_refusal,
     build_result,
     predict_result,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share_wish import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.wish import (
     OVER,
     Site,
     Wish,
@@ -34,7 +36,6 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._share_wish import 
     build_wish,
     check_bwlimit,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._status import PHASES, Status
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -14,17 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _share_apply, _share_batch
-from ansible_collections.lanot.tempoftp.plugins.module_utils._copier import SMALL_BYTES, SMALL_ENTRIES
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import InvalidValueError, TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
-    Account,
-    read_manifest,
-    read_tombstone,
-    write_account,
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.copier import (
+    SMALL_BYTES,
+    SMALL_ENTRIES,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share_run import Refused
-from ansible_collections.lanot.tempoftp.plugins.module_utils._starts import START_LIMIT
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.starts import START_LIMIT
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
+    InvalidValueError,
+    TempoftpError,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account, write_account
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import read_manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import read_tombstone
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    apply as _share_apply,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    batch as _share_batch,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.run import Refused
 
 BIG = 6_000_000
 

@@ -12,17 +12,26 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _share_apply, _share_batch
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit_run import AuditOptions, run_audit
-from ansible_collections.lanot.tempoftp.plugins.module_utils._expire_settings import ExpireSettings
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
-    add_days,
-    format_time,
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import (
+    AuditOptions,
+    run_audit,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import add_days, format_time
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
     read_manifest,
-    read_tombstone,
     write_manifest,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep import run_sweep
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import read_tombstone
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    apply as _share_apply,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    batch as _share_batch,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.settings import (
+    ExpireSettings,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.sweep import run_sweep
 
 LONG_AGO = "2026-01-01T00:00:00Z"
 IDS = ("p1", "p2")

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Optional
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import Manifest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._starts import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.starts import (
     START_LIMIT,
     Starts,
     count_start,
     note_start,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._status import Status
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.status import Status
 
 MANIFEST = Manifest("p1", 3, "ftp_p1", "source1:/srv/goes")
 

@@ -14,21 +14,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _share_apply, _share_batch, _sweep
-from ansible_collections.lanot.tempoftp.plugins.module_utils._expire_library import install_expire
-from ansible_collections.lanot.tempoftp.plugins.module_utils._expire_settings import ExpireSettings
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
-    Account,
-    add_days,
-    format_time,
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.mysql_login import (
+    LoginOptions,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import add_days, format_time
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account, write_account
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
     read_manifest,
-    read_tombstone,
-    write_account,
     write_manifest,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._mysql_login import LoginOptions
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep import SweepResult, run_sweep
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import read_tombstone
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    apply as _share_apply,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    batch as _share_batch,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep import sweep as _sweep
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.library import install_expire
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.settings import (
+    ExpireSettings,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.sweep import (
+    SweepResult,
+    run_sweep,
+)
 
 LONG_AGO = "2026-01-01T00:00:00Z"
 DAY = 86400

@@ -9,14 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._evictions import Eviction
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
-    Account,
-    Manifest,
-    add_days,
-    format_time,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep_plan import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import add_days, format_time
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.evictions import Eviction
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.plan import (
     Library,
     Staging,
     SweepPlan,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._transfers import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._transfers.transfers import (
     BUFFERED,
     CHUNK,
     PIECES_KEPT,

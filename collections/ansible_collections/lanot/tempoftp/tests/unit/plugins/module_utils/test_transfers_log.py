@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._transfers_log import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._transfers.log import (
     LINE_LIMIT,
     LogError,
     LogReader,

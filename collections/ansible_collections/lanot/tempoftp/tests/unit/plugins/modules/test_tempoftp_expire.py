@@ -21,17 +21,25 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _expire, _expire_library, _expire_settings
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import InvalidValueError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._grace import read_grace
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
-    Account,
-    add_days,
-    format_time,
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
+    InvalidValueError,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.grace import read_grace
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import add_days, format_time
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account, write_account
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
     read_manifest,
-    read_tombstone,
-    write_account,
     write_manifest,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import read_tombstone
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep import (
+    expire as _expire,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep import (
+    library as _expire_library,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep import (
+    settings as _expire_settings,
 )
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_expire
 
@@ -246,19 +254,23 @@ def test_an_extension_and_a_sweep_that_meet_never_both_win(host: Any, goes: Path
 
 
 def test_the_program_has_every_file_that_it_imports() -> None:
-    folder = Path(_expire.__file__).parent
-    wanted, found = ["_expire.py"], set()
+    rooms = Path(_expire.__file__).parents[1]
+    wanted, found = ["_sweep/expire.py"], set()
     while wanted:
         name = wanted.pop()
         if name in found:
             continue
         found.add(name)
-        for node in ast.walk(ast.parse((folder / name).read_text())):
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
-                names = [node.module] if node.module else [alias.name for alias in node.names]
+        for node in ast.walk(ast.parse((rooms / name).read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                folder = Path(name).parent if node.level == 1 else Path()
+                target = folder / (node.module or "").replace(".", "/")
+                names = (
+                    [target] if (rooms / f"{target}.py").is_file() else [target / a.name for a in node.names]
+                )
                 wanted += [f"{module}.py" for module in names]
-    assert found == set(_expire_library.EXPIRE_FILES)
-    assert len(_expire_library.EXPIRE_FILES) == len(found)
+    library = {name for name in _expire_library.read_expire_library() if not name.endswith("__.py")}
+    assert library == {f"{_expire_library.PACKAGE}/{name}" for name in found}
 
 
 def test_an_upgrade_leads_the_timer_to_the_new_program(host: Any) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lanot.tempoftp.plugins.module_utils._errors import InvalidValueError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share_result import build_refusal
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share_wish import SHARE_OPTIONS
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
+    InvalidValueError,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.result import build_refusal
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.wish import SHARE_OPTIONS
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_share
 
 

@@ -16,11 +16,19 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _source_run
-from ansible_collections.lanot.tempoftp.plugins.module_utils._lock import hold_lock, take_lock
-from ansible_collections.lanot.tempoftp.plugins.module_utils._space import read_disk
-from ansible_collections.lanot.tempoftp.plugins.module_utils._status import Status, write_status
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy import (
+    source_run as _source_run,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.lock import (
+    hold_lock,
+    take_lock,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import read_disk
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.status import (
+    Status,
+    write_status,
+)
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_source_info
 
 Run = Callable[..., dict[str, Any]]
@@ -294,7 +302,9 @@ def test_time_is_up_in_the_middle(host: Any, run: Run, goes: str) -> None:
 
 
 def test_a_real_rsync_is_counted_as_it_goes(host: Any, goes: str) -> None:
-    from ansible_collections.lanot.tempoftp.plugins.module_utils import _source_probe
+    from ansible_collections.lanot.tempoftp.plugins.module_utils._copy import (
+        source_probe as _source_probe,
+    )
 
     reader = _source_probe.CountingReader()
     argv = ["rsync", "-rltpn", "-i", "--safe-links", _source_probe._FORMAT, f"{host.source}/goes/"]

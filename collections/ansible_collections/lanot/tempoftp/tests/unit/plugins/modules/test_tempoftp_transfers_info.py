@@ -18,16 +18,18 @@ from urllib.parse import quote
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _transfers_run
-from ansible_collections.lanot.tempoftp.plugins.module_utils._lock import hold_lock
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.lock import hold_lock
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_time
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
     Manifest,
     delete_manifest,
-    format_time,
     write_manifest,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share_apply import apply_bury
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.apply import apply_bury
+from ansible_collections.lanot.tempoftp.plugins.module_utils._transfers import (
+    run as _transfers_run,
+)
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_transfers_info
 
 BORN = 1_795_435_200  # 2026-11-23 12:00:00 UTC

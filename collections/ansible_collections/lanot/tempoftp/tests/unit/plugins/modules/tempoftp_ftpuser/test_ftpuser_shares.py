@@ -10,9 +10,13 @@ import json
 
 import pymysql
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils import _account_wish, _manifest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._manifest import Account, Manifest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._tree import Tree, prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account import (
+    wish as _account_wish,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record import manifest as _manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest
 
 NAME = "ftp_alguien"
 HASH = "$2b$12$" + "a" * 53
@@ -102,7 +106,7 @@ def test_the_first_delivered_share_makes_record_row_and_times_in_that_order(
     for step in ("write_account", "write_manifest"):
         real = getattr(_manifest, step)
         monkeypatch.setattr(
-            f"ansible_collections.lanot.tempoftp.plugins.module_utils._ftpuser_run.{step}",
+            f"ansible_collections.lanot.tempoftp.plugins.module_utils._account.run.{step}",
             lambda tree, value, real=real, step=step: (steps.append(step), real(tree, value)),
         )
     real_execute = server.execute
@@ -324,7 +328,7 @@ def test_a_root_that_cannot_be_prepared_is_an_error_of_the_accounts(server, run_
         raise OSError(30, "Read-only file system", str(tree.state))
 
     monkeypatch.setattr(
-        "ansible_collections.lanot.tempoftp.plugins.module_utils._ftpuser_run.prepare_tree", refuse
+        "ansible_collections.lanot.tempoftp.plugins.module_utils._account.run.prepare_tree", refuse
     )
     server.expect_table(COLUMNS)
     user, result = run_shared()
@@ -351,7 +355,7 @@ def test_a_full_disk_is_that_accounts_error(server, run_shared, tree, monkeypatc
         raise OSError(28, "No space left on device", str(tree.account(NAME)))
 
     monkeypatch.setattr(
-        "ansible_collections.lanot.tempoftp.plugins.module_utils._ftpuser_run.write_account", refuse
+        "ansible_collections.lanot.tempoftp.plugins.module_utils._account.run.write_account", refuse
     )
     server.expect_table(COLUMNS)
     server.expect_read([NAME], fields=FIELDS)

@@ -1,0 +1,206 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which password hashes pure-ftpd accepts, and making one.
+
+pure-ftpd reads ``MYSQLCrypt`` from its MySQL configuration. A value that it does not know means *clear text*: the
+stored hash would itself be the password. So a scheme is chosen by that value and by the width of the column, and
+what is neither is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Optional
+
+from .._host.errors import TempoftpError
+
+ARGON2ID = "argon2id"
+BCRYPT = "bcrypt"
+# In order of preference.
+SCHEMES = (ARGON2ID, BCRYPT)
+
+# Characters of a hash as we make it.
+HASH_LENGTHS = {ARGON2ID: 97, BCRYPT: 60}
+# pure-ftpd refuses argon2 with more memory than this, and libsodium knows one lane only.
+ARGON2_MEMORY_KIB = 65536
+ARGON2_TIME = 3
+BCRYPT_COST = 12
+
+_ACCEPTED_BY = {ARGON2ID: frozenset({"argon2", "any"}), BCRYPT: frozenset({"crypt", "any"})}
+_ARGON2ID = re.compile(
+    r"\$argon2id\$v=19\$m=(?P<memory>[0-9]{1,9}),t=(?P<time>[0-9]{1,4}),p=(?P<lanes>[0-9]{1,3})"
+    r"\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{21,172}"
+)
+_BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{53}")
+_BCRYPT_COSTS = range(10, 17)
+# bcrypt silently forgot what came after this byte for years; its library now refuses it.
+_BCRYPT_PASSWORD_BYTES = 72
+_SHORTEST_PASSWORD = 8
+
+
+class PasswordSchemeError(TempoftpError):
+    """A password cannot be stored in a way that is safe and that pure-ftpd accepts."""
+
+    error_class = "password_scheme"
+
+
+def parse_mysql_crypt(text: str) -> Optional[str]:
+    """Return the value of ``MYSQLCrypt`` in a pure-ftpd MySQL configuration, lower case, or None when it has none.
+
+    Read as pure-ftpd reads it: the keyword in any case, the rest of the line is the value (a ``#`` in it is part of
+    it), the last line wins.
+    """
+    value: Optional[str] = None
+    for line in text.splitlines():
+        match = re.fullmatch(r"\s*mysqlcrypt(?P<value>.*?)\s*", line, re.IGNORECASE)
+        if match:
+            value = match["value"].strip().lower()
+    return value
+
+
+def choose_schemes(mysql_crypt: Optional[str], width: int) -> list[str]:
+    """Return the schemes that pure-ftpd accepts and the column holds, the best one first."""
+    return [
+        scheme for scheme in SCHEMES if mysql_crypt in _ACCEPTED_BY[scheme] and HASH_LENGTHS[scheme] <= width
+    ]
+
+
+def require_scheme(mysql_crypt: Optional[str], width: int, where: str) -> str:
+    """Return the best scheme, or raise PasswordSchemeError and say what to change. *where*: file of ``MYSQLCrypt``."""
+    schemes = choose_schemes(mysql_crypt, width)
+    if schemes:
+        return schemes[0]
+    if mysql_crypt is None:
+        raise PasswordSchemeError(
+            f"MYSQLCrypt is not set in {where}: set it to 'any', or point pureftpd_mysql_conf at the file that has it"
+        )
+    if mysql_crypt not in frozenset().union(*_ACCEPTED_BY.values()):
+        raise PasswordSchemeError(
+            f"MYSQLCrypt {mysql_crypt!r} in {where} is refused: pure-ftpd takes what it does not know for clear "
+            "text, and no hash that this module makes is safe there; set 'any' (or 'argon2', 'crypt') and restart "
+            "pure-ftpd"
+        )
+    needed = min(HASH_LENGTHS[scheme] for scheme in SCHEMES if mysql_crypt in _ACCEPTED_BY[scheme])
+    raise PasswordSchemeError(
+        f"the password column holds {width} characters, MYSQLCrypt {mysql_crypt!r} in {where} needs {needed}: widen "
+        "the column to VARCHAR(255), or set MYSQLCrypt 'any'"
+    )
+
+
+def identify_scheme(password_hash: str) -> Optional[str]:
+    """Return the scheme of a hash when pure-ftpd accepts it and it is strong enough, or None."""
+    match = _ARGON2ID.fullmatch(password_hash)
+    if match:
+        fits = int(match["memory"]) <= ARGON2_MEMORY_KIB and match["lanes"] == "1" and int(match["time"]) >= 1
+        return ARGON2ID if fits else None
+    match = _BCRYPT.fullmatch(password_hash)
+    if match and int(match["cost"]) in _BCRYPT_COSTS:
+        return BCRYPT
+    return None
+
+
+def check_hash(password_hash: str, mysql_crypt: Optional[str], width: int, where: str) -> None:
+    """Raise PasswordSchemeError unless pure-ftpd accepts this hash and the column holds it. Never shows the hash."""
+    wanted = require_scheme(mysql_crypt, width, where)
+    scheme = identify_scheme(password_hash)
+    if scheme is None:
+        raise PasswordSchemeError(
+            "the password hash is refused: it must be argon2id with p=1 and m at most "
+            f"{ARGON2_MEMORY_KIB} KiB, or bcrypt with a cost of {_BCRYPT_COSTS[0]} to {_BCRYPT_COSTS[-1]}"
+        )
+    if mysql_crypt not in _ACCEPTED_BY[scheme]:
+        raise PasswordSchemeError(
+            f"the password hash is {scheme}, MYSQLCrypt {mysql_crypt!r} in {where} does not accept it: "
+            f"give a hash of the scheme {wanted}"
+        )
+    if len(password_hash) > width:
+        raise PasswordSchemeError(
+            f"the {scheme} hash has {len(password_hash)} characters, the password column holds {width}: give a "
+            f"{wanted} hash, or widen the column to VARCHAR(255)"
+        )
+
+
+def hash_password(password: str, scheme: str) -> str:
+    """Return a new hash of *password*: argon2id (p=1) by argon2-cffi, or bcrypt by bcrypt. About 0.2 s of CPU."""
+    _check_password(password, scheme)
+    if scheme == ARGON2ID:
+        return _hash_argon2id(password)
+    if scheme == BCRYPT:
+        return _hash_bcrypt(password)
+    raise PasswordSchemeError(f"password scheme {scheme!r} is not known: choose one of {', '.join(SCHEMES)}")
+
+
+def verify_password(password: str, password_hash: str) -> Optional[bool]:
+    """Return whether *password* belongs to *password_hash*; None when that cannot be told here."""
+    try:
+        _check_password(password, ARGON2ID)
+    except PasswordSchemeError:
+        return False
+    try:
+        if password_hash.startswith("$argon2id$"):
+            return _verify_argon2id(password, password_hash)
+        if _BCRYPT.fullmatch(password_hash):
+            return _verify_bcrypt(password, password_hash)
+    except ImportError:
+        pass
+    return None
+
+
+def _check_password(password: str, scheme: str) -> None:
+    # no_log replaces the password wherever it stands in a result: a short one would shred every answer.
+    if len(password) < _SHORTEST_PASSWORD:
+        raise PasswordSchemeError(
+            f"the password is refused: it has less than {_SHORTEST_PASSWORD} characters"
+        )
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in password):
+        raise PasswordSchemeError("the password is refused: FTP cannot carry control characters")
+    if scheme == BCRYPT and len(password.encode()) > _BCRYPT_PASSWORD_BYTES:
+        raise PasswordSchemeError(
+            f"the password is refused: bcrypt reads {_BCRYPT_PASSWORD_BYTES} bytes only"
+        )
+
+
+def _hash_argon2id(password: str) -> str:
+    try:
+        import argon2
+    except ImportError:
+        raise _missing("argon2-cffi", "python3-argon2") from None
+    hasher = argon2.PasswordHasher(time_cost=ARGON2_TIME, memory_cost=ARGON2_MEMORY_KIB, parallelism=1)
+    return str(hasher.hash(password))
+
+
+def _hash_bcrypt(password: str) -> str:
+    try:
+        import bcrypt
+    except ImportError:
+        raise _missing("bcrypt", "python3-bcrypt") from None
+    hashed: bytes = bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST))
+    return hashed.decode("ascii")
+
+
+def _verify_argon2id(password: str, password_hash: str) -> bool:
+    import argon2
+
+    try:
+        return bool(argon2.PasswordHasher().verify(password_hash, password))
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False
+
+
+def _verify_bcrypt(password: str, password_hash: str) -> bool:
+    import bcrypt
+
+    try:
+        return bool(bcrypt.checkpw(password.encode(), password_hash.encode("ascii")))
+    except ValueError:
+        return False
+
+
+def _missing(library: str, package: str) -> PasswordSchemeError:
+    return PasswordSchemeError(
+        f"the Python library {library} is missing where the password is hashed: install it (Debian: {package}), "
+        "or hand over a password_hash made elsewhere, for example by the filter lanot.tempoftp.ftp_password_hash"
+    )

@@ -1,0 +1,361 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One execution of tempoftp_ftpuser: look → plan → apply for a list of accounts. Step 7 of docs/dataflow.md.
+
+The order is what makes a kill at any moment harmless: the account's record, then its row, then (once the row was
+read back) the times in its shares' manifests. What is missing after a kill, the next run finds missing and does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+from .._host.clock import advance_mark, read_mark
+from .._host.errors import (
+    AccountConflictError,
+    DatabaseUnavailableError,
+    InvalidValueError,
+    TempoftpError,
+)
+from .._host.lock import hold_lock
+from .._host.names import parse_ftpuser
+from .._host.sessions import end_sessions
+from .._host.tree import Tree, open_tree, prepare_tree
+from .._record.accounts import delete_account, read_account, write_account
+from .._record.manifest import (
+    Manifest,
+    list_account_manifests,
+    list_manifests,
+    may_belong,
+    read_manifest,
+    write_manifest,
+)
+from .._share.apply import apply_hide
+from .._share.homes import read_inode
+from .._share.plan import Seen
+from .account_plan import ADOPTED, CREATED, AccountPlan, SeenAccount
+from .accounts import plan_account
+from .passwords import choose_schemes, hash_password, parse_mysql_crypt, verify_password
+from .users_table import (
+    SeenRows,
+    TableDescription,
+    TableFacts,
+    apply_row,
+    commit,
+    find_differences,
+    read_rows,
+    read_table,
+)
+from .wish import AccountSite, AccountWish
+
+# Where Debian and the RHEL family keep the MySQL configuration of pure-ftpd.
+MYSQL_CONFS = ("/etc/pure-ftpd/db/mysql.conf", "/etc/pure-ftpd/pureftpd-mysql.conf")
+
+
+class Execution(NamedTuple):
+    """What is said once for all accounts. ``connect`` opens a connection or raises DatabaseUnavailableError."""
+
+    connect: Callable[[], Any]
+    site: AccountSite
+    table: TableDescription
+    mysql_conf: Optional[str]
+    check_mode: bool
+
+
+class Outcome:
+    """One account on its way through an execution."""
+
+    def __init__(self, wish: AccountWish) -> None:
+        self.wish = wish
+        self.plan: Optional[AccountPlan] = None
+        self.error: Optional[TempoftpError] = None
+        self.password_verified: Optional[bool] = None
+        self.row_written = False
+        self.sessions_ended = 0
+
+    @property
+    def pending(self) -> Optional[AccountPlan]:
+        """The plan, as long as nothing went wrong."""
+        return self.plan if self.error is None else None
+
+    @property
+    def changed(self) -> bool:
+        """Whether something was (in check mode: would be) written or ended."""
+        planned = self.pending is not None and self.pending.changed
+        return planned or self.row_written or self.sessions_ended > 0
+
+
+def run_accounts(execution: Execution, wishes: Sequence[AccountWish]) -> tuple[list[Outcome], dict[str, Any]]:
+    """Bring the accounts to what is wished; return one outcome each, and the ``database`` of the result.
+
+    Never raises for one account: its outcome has the error.
+    """
+    outcomes = [Outcome(wish) for wish in wishes]
+    _check_names(outcomes)
+    try:
+        connection = execution.connect()
+    except DatabaseUnavailableError as error:
+        return outcomes, _fail_all(outcomes, error)
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        try:
+            facts = read_table(cursor, execution.table)
+        except TempoftpError as error:
+            return outcomes, _fail_all(outcomes, error)
+        conf, mysql_crypt = read_mysql_crypt(execution.mysql_conf)
+        database = _describe_database(facts, mysql_crypt)
+        try:
+            if outcomes:
+                site = complete_site(execution.site, facts, conf, mysql_crypt)
+                _look_plan_apply(connection, cursor, facts, site, execution.check_mode, outcomes)
+        except DatabaseUnavailableError as error:
+            database = _fail_all(outcomes, error)
+        except TempoftpError as error:
+            _fail_all(outcomes, error)
+    if not execution.check_mode:
+        _end_sessions(outcomes)
+    return outcomes, database
+
+
+def read_mysql_crypt(path: Optional[str]) -> tuple[str, Optional[str]]:
+    """Return the file that was read and its ``MYSQLCrypt``; None when there is no such file or no such line."""
+    names = (path,) if path else MYSQL_CONFS
+    for name in names:
+        try:
+            return name, parse_mysql_crypt(Path(name).read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            continue
+    return " or ".join(names), None
+
+
+def _check_names(outcomes: list[Outcome]) -> None:
+    """Refuse names before anything is asked about them, and those that stand in the list again."""
+    seen = set()
+    for outcome in outcomes:
+        try:
+            name = parse_ftpuser(outcome.wish.name)
+            if name in seen:
+                raise InvalidValueError(f"account {name} stands twice in users: say once what it should be")
+            seen.add(name)
+        except InvalidValueError as error:
+            outcome.error = error
+
+
+def _fail_all(outcomes: list[Outcome], error: TempoftpError) -> dict[str, Any]:
+    for outcome in outcomes:
+        outcome.error = outcome.error or error
+    return {"ok": False, "error": error.to_dict()}
+
+
+def complete_site(site: AccountSite, facts: TableFacts, conf: str, mysql_crypt: Optional[str]) -> AccountSite:
+    """Return the site with what the table and the configuration of pure-ftpd say."""
+    return site._replace(
+        has_expires=facts.has_expires,
+        mysql_crypt=mysql_crypt,
+        mysql_conf=conf,
+        name_width=facts.name_width,
+        password_width=facts.password_width,
+        home_width=facts.home_width,
+    )
+
+
+def _describe_database(facts: TableFacts, mysql_crypt: Optional[str]) -> dict[str, Any]:
+    return {
+        "ok": True,
+        "version": facts.version,
+        "mysql_crypt": mysql_crypt,
+        "password_width": facts.password_width,
+        "password_schemes": choose_schemes(mysql_crypt, facts.password_width),
+        "has_expires": facts.has_expires,
+    }
+
+
+def _look_plan_apply(
+    connection: Any,
+    cursor: Any,
+    facts: TableFacts,
+    site: AccountSite,
+    check_mode: bool,
+    outcomes: list[Outcome],
+) -> None:
+    try:
+        with _open_shares(site.shares_root, check_mode) as tree:
+            if tree is not None:
+                site = site._replace(now=max(site.now, read_mark(tree)))
+            _look_and_plan(cursor, facts, site, tree, outcomes)
+            if not check_mode:
+                _hide_from_strangers(tree, outcomes)
+                _apply(connection, cursor, facts, tree, outcomes)
+                _note_time(tree, site.now, outcomes)
+    except OSError as error:
+        raise _explain_file(error, "the accounts") from None
+
+
+def _note_time(tree: Optional[Tree], now: float, outcomes: list[Outcome]) -> None:
+    """An end that was fixed must never be further away again than it was at this moment."""
+    if tree is not None and any(entry.fixed for o in outcomes if o.pending for entry in o.pending.times):
+        advance_mark(tree, now)
+
+
+@contextlib.contextmanager
+def _open_shares(shares_root: Optional[str], check_mode: bool) -> Iterator[Optional[Tree]]:
+    """Hold the host's lock over the shares' tree; without ``shares_root`` there is neither."""
+    if shares_root is None:
+        yield None
+        return
+    tree = open_tree(shares_root)
+    if check_mode and not tree.state.is_dir():
+        yield tree
+        return
+    if not check_mode:
+        prepare_tree(tree)
+    with hold_lock(tree.lock):
+        yield tree
+
+
+def _look_and_plan(
+    cursor: Any, facts: TableFacts, site: AccountSite, tree: Optional[Tree], outcomes: list[Outcome]
+) -> None:
+    waiting = [outcome for outcome in outcomes if outcome.error is None]
+    seen_rows = read_rows(cursor, facts, [outcome.wish.name for outcome in waiting])
+    shares, damaged = list_manifests(tree) if tree is not None else ([], [])
+    for outcome in waiting:
+        try:
+            seen = _look(outcome, seen_rows, tree, shares, damaged)
+            plan = plan_account(outcome.wish, seen, site)
+            if plan.hash_with is not None and plan.row is not None and outcome.wish.password is not None:
+                hashed = hash_password(outcome.wish.password, plan.hash_with)
+                plan = plan._replace(row=plan.row._replace(password=hashed))
+                outcome.password_verified = True
+            outcome.plan = plan
+        except TempoftpError as error:
+            outcome.error = error
+        except OSError as error:
+            outcome.error = _explain_file(error, f"account {outcome.wish.name}")
+
+
+def _hide_from_strangers(tree: Optional[Tree], outcomes: list[Outcome]) -> None:
+    """Take shares out of the home of an account that turned out to be somebody else's: it could read them.
+
+    They came there because its home did not exist yet (one that does is refused before anything is copied).
+    """
+    for outcome in outcomes:
+        name = outcome.wish.name
+        if tree is None or not isinstance(outcome.error, AccountConflictError):
+            continue
+        try:
+            if read_account(tree, name) is None:
+                for share in list_account_manifests(tree, name):
+                    if share.origin == CREATED and read_inode(tree, name, share.id) is not None:
+                        # Of somebody else's account only the sessions end that stand in the share.
+                        apply_hide(tree, Seen("", manifest=share._replace(origin=ADOPTED)))
+        except (OSError, TempoftpError) as error:
+            outcome.error = AccountConflictError(
+                f"{outcome.error.message}. Its shares could not be hidden: {error}"
+            )
+
+
+def _look(
+    outcome: Outcome,
+    seen_rows: SeenRows,
+    tree: Optional[Tree],
+    shares: list[Manifest],
+    damaged: list[str],
+) -> SeenAccount:
+    wish = outcome.wish
+    rows = tuple(seen_rows.rows[wish.name])
+    if wish.password is not None and wish.state == "present" and rows:
+        outcome.password_verified = verify_password(wish.password, rows[0].password)
+    return SeenAccount(
+        rows=rows,
+        lookalikes=tuple(
+            name for name in seen_rows.lookalikes if name.strip().casefold() == wish.name.casefold()
+        ),
+        record=None if tree is None else read_account(tree, wish.name),
+        shares=tuple(share for share in shares if share.live and share.ftpuser == wish.name),
+        damaged=tuple(name for name in damaged if tree is not None and may_belong(tree, name, wish.name)),
+        password_verified=outcome.password_verified,
+    )
+
+
+def _apply(
+    connection: Any, cursor: Any, facts: TableFacts, tree: Optional[Tree], outcomes: list[Outcome]
+) -> None:
+    def write_record_and_row(outcome: Outcome, plan: AccountPlan) -> None:
+        if tree is not None and plan.record is not None and plan.record != plan.record_before:
+            write_account(tree, plan.record)
+        if plan.writes_row:
+            apply_row(cursor, facts, plan.before, plan.row)
+
+    def write_rest(outcome: Outcome, plan: AccountPlan) -> None:
+        if tree is not None:
+            _write_after(tree, plan)
+
+    _for_each(outcomes, write_record_and_row)
+    writing = [outcome for outcome in outcomes if outcome.pending is not None and outcome.pending.writes_row]
+    if writing:
+        commit(connection)
+        _read_back(cursor, facts, writing)
+    _for_each(outcomes, write_rest)
+
+
+def _read_back(cursor: Any, facts: TableFacts, writing: list[Outcome]) -> None:
+    """Believe the table, not the statements: a trigger, a lost transaction or a narrow type would lie to us."""
+    seen = read_rows(cursor, facts, [outcome.wish.name for outcome in writing])
+
+    def compare(outcome: Outcome, plan: AccountPlan) -> None:
+        rows = seen.rows[outcome.wish.name]
+        wrong = find_differences(plan.row, rows[0] if rows else None, facts.columns)
+        outcome.row_written = True
+        if wrong:
+            raise DatabaseUnavailableError(
+                f"account {outcome.wish.name} was written, but reads back differently in: {', '.join(wrong)}; "
+                f"look at the triggers and types of table {facts.table!r}"
+            )
+
+    _for_each(writing, compare)
+
+
+def _write_after(tree: Tree, plan: AccountPlan) -> None:
+    if plan.record is None and plan.record_before is not None:
+        delete_account(tree, plan.record_before.name)
+    for entry in plan.times:
+        share = read_manifest(tree, entry.id) if entry.fixed else None
+        if share is not None:
+            write_manifest(tree, share._replace(ready_at=entry.ready_at, expires=entry.expires))
+
+
+def _end_sessions(outcomes: list[Outcome]) -> None:
+    """End sessions last: outside the lock, and when nobody can log in again."""
+    ending = [outcome for outcome in outcomes if outcome.pending is not None and outcome.pending.end_sessions]
+    ended, errors = end_sessions([outcome.wish.name for outcome in ending])
+    for outcome in ending:
+        outcome.sessions_ended = ended[outcome.wish.name]
+        outcome.error = errors.get(outcome.wish.name)
+
+
+def _for_each(outcomes: list[Outcome], step: Callable[[Outcome, AccountPlan], None]) -> None:
+    """Do *step* for every account that is still well; what goes wrong with one stays with that one."""
+    for outcome in outcomes:
+        plan = outcome.pending
+        if plan is None:
+            continue
+        try:
+            step(outcome, plan)
+        except TempoftpError as error:
+            outcome.error = error
+        except OSError as error:
+            outcome.error = _explain_file(error, f"account {outcome.wish.name}")
+
+
+def _explain_file(error: OSError, whose: str) -> TempoftpError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return TempoftpError(
+        f"{whose}: {error.filename} could not be read or written: {error.strerror}; look at the disk of the FTP host",
+        "no_space" if full else "run_failed",
+    )

@@ -1,0 +1,147 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a caller may wish of an account, and what no account may ever have. Pure."""
+
+from __future__ import annotations
+
+import re
+import time
+from calendar import timegm
+from typing import NamedTuple, Optional
+
+from .._host.errors import AccountConflictError, InvalidValueError
+from .._host.names import parse_ftpuser
+from .users_table import UserRow
+
+STATES = ("present", "absent", "blocked")
+# Only of the sweep (_sweep.py): whatever the shares that are left ask for.
+SWEPT = "swept"
+ALWAYS = "always"
+DEFAULT_HOMES = "/data"
+# Narrower than what may be adopted: lower case only, so that no collation confuses two of ours.
+NEW_NAME_PATTERN = r"[a-z][a-z0-9_]{0,31}"
+_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class AccountWish(NamedTuple):
+    """What the caller wants of one account; None leaves a value of an existing row alone.
+
+    ``adopt``: an account that tempoftp did not create may be used for shares; somebody said whose it is.
+    ``password_generation`` counts the passwords that were wished for it.
+    """
+
+    name: str
+    state: str = "present"
+    password_hash: Optional[str] = None
+    password: Optional[str] = None
+    update_password: str = "on_create"  # noqa: S105 - a policy
+    uid: Optional[int] = None
+    gid: Optional[int] = None
+    home: Optional[str] = None
+    expires: Optional[str] = None
+    end_sessions: bool = True
+    adopt: bool = False
+    password_generation: Optional[int] = None
+
+
+class AccountSite(NamedTuple):
+    """What is the same for all accounts of an execution. ``now``: seconds since the epoch; widths in characters."""
+
+    now: float
+    shares_root: Optional[str] = None
+    default_uid: int = 2001
+    default_gid: int = 2001
+    min_uid: int = 1000
+    has_expires: bool = False
+    mysql_crypt: Optional[str] = None
+    mysql_conf: str = "the pure-ftpd MySQL configuration"
+    name_width: int = 64
+    password_width: int = 64
+    home_width: int = 255
+
+
+def check_wish(wish: AccountWish, site: AccountSite) -> None:
+    """Raise InvalidValueError for values that no account may have."""
+    parse_ftpuser(wish.name)
+    if wish.state not in (*STATES, SWEPT):
+        raise InvalidValueError(f"state {wish.state!r} is refused: one of {', '.join(STATES)}")
+    if wish.password is not None and wish.password_hash is not None:
+        raise InvalidValueError(f"account {wish.name}: give password or password_hash, not both")
+    if wish.password_generation is not None and wish.password_generation < 0:
+        raise InvalidValueError(
+            f"account {wish.name}: password_generation {wish.password_generation} is refused: it counts from 0"
+        )
+    for field, value in (("uid", wish.uid), ("gid", wish.gid)):
+        if value is not None and not site.min_uid <= value < 2**31:
+            raise InvalidValueError(
+                f"account {wish.name}: {field} {value} is refused: below min_uid {site.min_uid} is the system's"
+            )
+    if wish.home is not None:
+        _check_home(wish.home, wish.name, site)
+    if wish.expires is not None:
+        if site.shares_root is not None:
+            raise InvalidValueError(
+                f"account {wish.name}: expires is refused with shares_root: it comes from the account's shares"
+            )
+        if not site.has_expires and wish.state == "present":
+            raise InvalidValueError(
+                f"account {wish.name}: the users table has no Expires column: add it, or leave expires out"
+            )
+        parse_time(wish.expires)
+
+
+def parse_time(value: str) -> int:
+    """Return the seconds since the epoch of ``2030-01-31T12:00:00Z``; raise InvalidValueError for another form."""
+    try:
+        parsed = time.strptime(value, _TIME_FORMAT)
+    except ValueError:
+        parsed = None
+    if parsed is None or time.strftime(_TIME_FORMAT, parsed) != value:
+        raise InvalidValueError(f"time {value!r} is refused: write it in UTC like 2030-01-31T12:00:00Z")
+    return timegm(parsed)
+
+
+def build_home(name: str, site: AccountSite) -> str:
+    """Return the only home an account may have under ``shares_root``, or the usual one."""
+    return f"{(site.shares_root or DEFAULT_HOMES).rstrip('/')}/{name}"
+
+
+def check_new_name(name: str) -> None:
+    """Raise InvalidValueError unless an account of this name may be made."""
+    if not re.fullmatch(NEW_NAME_PATTERN, name):
+        raise InvalidValueError(
+            f"account name {name!r} is refused: a new one must match ^{NEW_NAME_PATTERN}$"
+        )
+
+
+def _check_home(home: str, name: str, site: AccountSite) -> None:
+    if site.shares_root is not None and home != build_home(name, site):
+        raise InvalidValueError(
+            f"account {name}: home {home!r} is refused: with shares_root it must be {build_home(name, site)}"
+        )
+    # A parent below / and the account's own folder in it: never /, never a system directory, never another's home.
+    parts = home.split("/")
+    if len(parts) < 3 or parts[0] or parts[-1] != name or any(part in ("", ".", "..") for part in parts[1:]):
+        raise InvalidValueError(
+            f"account {name}: home {home!r} is refused: it must be absolute, normal and end in /<folder>/{name}"
+        )
+
+
+def check_row(row: UserRow, site: AccountSite) -> None:
+    """Refuse to write or to confirm a row that gives more than a share."""
+    try:
+        _check_home(row.home, row.name, site)
+    except InvalidValueError as error:
+        raise AccountConflictError(error.message) from None
+    for field, value in (("uid", row.uid), ("gid", row.gid)):
+        if value < site.min_uid:
+            raise AccountConflictError(
+                f"account {row.name} has {field} {value}, less than min_uid {site.min_uid}: change it by hand"
+            )
+    for field, width in (("name", site.name_width), ("home", site.home_width)):
+        if len(getattr(row, field)) > width:
+            raise InvalidValueError(
+                f"account {row.name}: its {field} is longer than the column's {width} characters"
+            )

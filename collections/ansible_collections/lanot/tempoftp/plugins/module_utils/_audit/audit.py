@@ -1,0 +1,355 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is not as it should be on an FTP host: a pure comparison of what one look saw. The accounts: _audit_accounts.py.
+
+A consistent host gives no finding, and one damage gives one kind of finding: what merely follows from a file that
+nobody can read is left out, since it says nothing more. Work that is going on is no damage.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Optional
+
+from .._copy.bind import choose_folder_mode, is_bind
+from .._host.errors import InvalidValueError
+from .._host.names import parse_id
+from .._host.times import format_time
+from .._host.tree import HOME_MODE, STATE_DIRECTORY
+from .._host.units import COPY_PREFIX, PURGE_PREFIX
+from .._record.manifest import Manifest
+from .._sweep.plan import is_outdated
+from .accounts import find_account_findings, find_session_findings
+from .world import ExpectedRow, Finding, Home, Place, World
+
+KINDS = (
+    "not_looked_at",
+    "damaged_manifest",
+    "share_past_expiry",
+    "session_without_access",
+    "account_without_share",
+    "share_without_account",
+    "account_differs",
+    "half_deleted",
+    "share_out_of_place",
+    "share_without_directory",
+    "directory_without_manifest",
+    "mount_without_share",
+    "wrong_owner_or_mode",
+    "staging_left_over",
+    "unit_without_share",
+    "library_left_over",
+    "row_without_share",
+    "share_without_row",
+    "row_older_than_host",
+    "row_differs",
+)
+# Seconds that the minute timer has for a share whose time is up before its absence is a finding.
+EXPIRY_SLACK = 150
+# Seconds that the sweep has for a program of an earlier release, and somebody who writes one for the whole of it.
+LIBRARY_SLACK, UNFINISHED_AGE = 86400, 3600
+STATE_MODE = 0o700
+# Not ours and nobody's: what filesystems put at their top.
+_IGNORED_HOMES = frozenset({STATE_DIRECTORY, "lost+found"})
+# What the books may call a share that is there, and one that is over; every other word is on its way.
+LIVE_WORDS = frozenset({"listo", "bloqueado", "present", "blocked"})
+OVER_WORDS = frozenset({"expirado", "eliminado", "absent"})
+
+
+def find_findings(world: World, expected: Optional[Sequence[ExpectedRow]] = None) -> list[Finding]:
+    """Return everything that is wrong, by kind and subject; with *expected*, also where the books differ."""
+    found = [
+        *(Finding("not_looked_at", "host", problem) for problem in world.problems),
+        *_find_damaged(world),
+        *_find_expired(world),
+        *find_session_findings(world),
+        *find_account_findings(world),
+        *_find_half_deleted(world),
+        *_find_places(world),
+        *_find_homes(world),
+        *_find_mounts(world),
+        *_find_modes(world),
+        *_find_left_over(world),
+        *(() if expected is None else compare_rows(world, expected)),
+    ]
+    return sorted(
+        set(found), key=lambda finding: (KINDS.index(finding.kind), finding.subject, finding.detail)
+    )
+
+
+def list_damaged_ids(world: World) -> frozenset[str]:
+    """Return the ids whose manifest nobody can read: what belongs to them is neither known nor unknown."""
+    return frozenset(
+        name[len("shares/") : -len(".json")] for name in world.damaged if name.startswith("shares/")
+    )
+
+
+def is_id(name: str) -> bool:
+    """Whether *name* can be a share."""
+    try:
+        parse_id(name)
+    except InvalidValueError:
+        return False
+    return True
+
+
+def _find_damaged(world: World) -> Iterator[Finding]:
+    for name in world.damaged:
+        told = "cannot be read: look at it, then move it away; what it knew has to be put right by hand"
+        yield Finding("damaged_manifest", f"{world.root}/{STATE_DIRECTORY}/{name}", told)
+
+
+def _find_expired(world: World) -> Iterator[Finding]:
+    for share in world.shares:
+        if share.live and share.is_over(world.now - EXPIRY_SLACK):
+            told = f"of {share.ftpuser}, its time was up at {share.ends_at}: does tempoftp-expire.timer run?"
+            yield Finding("share_past_expiry", share.id, told, "safe")
+
+
+def _find_half_deleted(world: World) -> Iterator[Finding]:
+    ends = {tombstone.id: tombstone for tombstone in world.tombstones}
+    told: set[str] = set()
+    for share in world.shares:
+        end = ends.get(share.id)
+        if not share.live:
+            detail = f"generation {share.generation} is being taken away and is still in {share.path}"
+        elif end is not None and end.generation >= share.generation:
+            detail = f"generation {end.generation} ended at {end.ended_at}, but its manifest stands"
+        else:
+            continue
+        told.add(share.id)
+        yield Finding("half_deleted", share.id, detail, "safe")
+    for name in world.trash:
+        share_id = name.partition(".")[0]
+        if not is_id(share_id):
+            yield Finding(
+                "directory_without_manifest", f"{world.root}/{STATE_DIRECTORY}/trash/{name}", _UNKNOWN
+            )
+        elif share_id not in told and PURGE_PREFIX + share_id not in world.units:
+            told.add(share_id)
+            yield Finding("half_deleted", share_id, f"trash/{name} waits for its removal", "safe")
+
+
+_UNKNOWN = "tempoftp knows nothing of it: it is left as it is"
+
+
+def _find_places(world: World) -> Iterator[Finding]:
+    """Shares whose whole data is here: does it stand where it should?"""
+    homes, ends = {home.name: home for home in world.homes}, _find_ends(world)
+    for share in world.shares:
+        if not share.arrived or ends.get(share.id, 0) >= share.generation:
+            continue
+        home = homes.get(share.ftpuser)
+        seen = home is not None and share.id in (home.entries or {})
+        held = share.id in world.held
+        if (seen and not share.hidden) or (held and share.hidden and not seen):
+            if seen and is_bind(share) and home is not None and not (home.entries or {})[share.id].mounted:
+                told = f"of {share.ftpuser} is to be a mount of its source, and is none"
+                yield Finding("share_out_of_place", share.id, told, "safe")
+            continue
+        if seen or held:
+            told = f"of {share.ftpuser} is {share.state}, but its data is {'in' if seen else 'kept out of'} the home"
+            yield Finding("share_out_of_place", share.id, told, "safe")
+        elif home is None or home.place.kind == "directory":
+            told = f"of {share.ftpuser} is {share.state}, but there is no {share.path}: wish it again to copy it again"
+            yield Finding("share_without_directory", share.id, told)
+
+
+def _find_ends(world: World) -> dict[str, int]:
+    return {end.id: end.generation for end in world.tombstones}
+
+
+def list_own_names(world: World) -> frozenset[str]:
+    """Return the accounts that tempoftp made, as far as this host remembers."""
+    adopted = list_adopted_names(world)
+    names = {share.ftpuser for share in world.shares} | {record.name for record in world.records}
+    names.update(end.ftpuser for end in world.tombstones if end.ftpuser)
+    return frozenset(names - adopted)
+
+
+def list_adopted_names(world: World) -> frozenset[str]:
+    """Return the accounts of others in which our shares stand, or stood."""
+    recorded = {record.name for record in world.records}
+    adopted = {record.name for record in world.records if record.origin == "adopted"}
+    return frozenset(
+        adopted
+        | {
+            share.ftpuser
+            for share in world.shares
+            if share.origin == "adopted" and share.ftpuser not in recorded
+        }
+    )
+
+
+def _find_homes(world: World) -> Iterator[Finding]:
+    own, adopted, damaged = list_own_names(world), list_adopted_names(world), list_damaged_ids(world)
+    # pure-ftpd takes /data/./name and /data/name/./ as well.
+    rows = None if world.rows is None else {os.path.normpath(row.home) for row in world.rows}
+    ids: dict[str, set[str]] = {}
+    for share in world.shares:
+        ids.setdefault(share.ftpuser, set()).add(share.id)
+    for home in world.homes:
+        path = f"{world.root}/{home.name}"
+        if home.name in _IGNORED_HOMES or home.name in adopted or home.place.kind != "directory":
+            continue
+        if home.name in own:
+            yield from _find_entries(world, home, path, ids.get(home.name, set()), damaged)
+        elif rows is not None and path not in rows and not damaged:
+            # Without the accounts' table, or with a manifest that nobody can read, it may well be somebody's home.
+            yield Finding("directory_without_manifest", path, _UNKNOWN)
+    known = {share.id for share in world.shares}
+    for name in world.held:
+        if name not in damaged | known:
+            yield Finding(
+                "directory_without_manifest", f"{world.root}/{STATE_DIRECTORY}/held/{name}", _UNKNOWN
+            )
+
+
+def _find_entries(
+    world: World, home: Home, path: str, ours: set[str], damaged: frozenset[str]
+) -> Iterator[Finding]:
+    for name in home.entries or {}:
+        if name not in ours | damaged:
+            yield Finding("directory_without_manifest", f"{path}/{name}", _UNKNOWN)
+    if home.entries == {} and not ours and not damaged and home.place.uid == world.uid:
+        told = "the empty home of an account whose shares have ended"
+        yield Finding("directory_without_manifest", path, told, "safe")
+
+
+def _find_mounts(world: World) -> Iterator[Finding]:
+    own = list_own_names(world) | list_adopted_names(world)
+    places = [place for share in world.shares for place in list_share_paths(world.root, share)]
+    for mount in world.mounts:
+        top = mount[len(world.root) + 1 :].partition("/")[0]
+        if top not in own | {STATE_DIRECTORY} or any(_is_in(mount, place) for place in places):
+            continue
+        told = "is mounted where no share is: a deletion there is refused until it is unmounted"
+        ours = mount.startswith(f"{world.root}/{STATE_DIRECTORY}/binds/") and is_id(mount.rpartition("/")[2])
+        yield Finding("mount_without_share", mount, told, "safe" if ours else "manual")
+
+
+def list_share_paths(root: str, share: Manifest) -> tuple[str, ...]:
+    """Return where data of a share may stand: its home, out of sight, staging, its source's hidden mount."""
+    state = f"{root}/{STATE_DIRECTORY}"
+    folders = [f"{state}/{name}/{share.id}" for name in ("held", "staging", "binds")]
+    return f"{root}/{share.ftpuser}/{share.id}", *folders
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder + "/")
+
+
+def _find_modes(world: World) -> Iterator[Finding]:
+    for name, place in world.folders.items():
+        yield from _compare_place(f"{world.root}/{STATE_DIRECTORY}{name}", place, world.uid, None, STATE_MODE)
+    live = [share for share in world.shares if share.live and share.origin == "created"]
+    groups = {share.ftpuser: share.gid for share in live}
+    for home in world.homes:
+        path = f"{world.root}/{home.name}"
+        if home.name in groups:
+            yield from _compare_place(path, home.place, world.uid, groups[home.name], HOME_MODE)
+    homes = {home.name: home.entries or {} for home in world.homes}
+    for share in world.shares:
+        entries = world.held if share.hidden else homes.get(share.ftpuser, {})
+        standing = entries.get(share.id)
+        # What is mounted there is the source itself: neither ours to judge nor ever to change.
+        if share.arrived and standing is not None and not standing.mounted:
+            path = list_share_paths(world.root, share)[1 if share.hidden else 0]
+            yield from _compare_place(path, standing, share.uid, share.gid, choose_folder_mode(share))
+    for oddity in world.oddities:
+        yield Finding("wrong_owner_or_mode", oddity.path, oddity.detail, "safe")
+
+
+def _compare_place(path: str, place: Place, uid: int, gid: Optional[int], mode: int) -> Iterator[Finding]:
+    if place.kind != "directory":
+        yield Finding("wrong_owner_or_mode", path, f"is a {place.kind}, not a directory: move it away")
+        return
+    seen = (place.uid, place.gid if gid is not None else None, place.mode)
+    if seen != (uid, gid, mode):
+        told = f"is {place.uid}:{place.gid} {place.mode:04o}, not {uid}:{place.gid if gid is None else gid} {mode:04o}"
+        yield Finding("wrong_owner_or_mode", path, told, "safe")
+
+
+def _find_left_over(world: World) -> Iterator[Finding]:
+    shares = {share.id: share for share in world.shares}
+    damaged = list_damaged_ids(world)
+    state = f"{world.root}/{STATE_DIRECTORY}"
+    for staged in world.staged:
+        share = shares.get(staged.name)
+        if staged.name in damaged or (share is not None and not share.arrived):
+            continue
+        safe = is_id(staged.name) and staged.place.kind == "directory"
+        told = "belongs to no copy" if safe else _UNKNOWN
+        yield Finding(
+            "staging_left_over", f"{state}/staging/{staged.name}", told, "safe" if safe else "manual"
+        )
+    for name in world.temporary:
+        yield Finding(
+            "staging_left_over", f"{state}/{name}", "was being written when its writer died", "safe"
+        )
+    for unit in sorted(world.units):
+        share_id = unit[len(COPY_PREFIX) :]
+        if unit.startswith(COPY_PREFIX) and share_id not in shares and share_id not in damaged:
+            yield Finding("unit_without_share", unit, "copies for a share that is not here", "safe")
+    for library in world.libraries:
+        # The sweep removes what is outdated; what is half written, nobody does.
+        unfinished = library.name.startswith(".new-") and world.now - library.wanted_at > UNFINISHED_AGE
+        if unfinished or is_outdated(library, world.now - LIBRARY_SLACK):
+            told = "is no release that this host uses any more"
+            yield Finding("library_left_over", f"{state}/lib/{library.name}", told, "safe")
+
+
+def compare_rows(world: World, expected: Sequence[ExpectedRow]) -> Iterator[Finding]:
+    """Yield where the books and this host differ. Rows that are on their way are left alone."""
+    rows = {row.id: row for row in expected}
+    ends = {end.id: end for end in world.tombstones}
+    over = _find_ends(world)
+    shares = {
+        share.id: share for share in world.shares if share.live and over.get(share.id, 0) < share.generation
+    }
+    damaged = list_damaged_ids(world)
+    for row in expected:
+        share, end = shares.get(row.id), ends.get(row.id)
+        known = max(share.generation if share else 0, end.generation if end else 0)
+        if row.id in damaged:
+            continue
+        if known > row.generation:
+            told = f"the row has generation {row.generation}, this host {known}: were the books restored from a backup?"
+            yield Finding("row_older_than_host", row.id, told)
+        elif share is None and row.state in LIVE_WORDS:
+            how = (
+                f"it ended at {end.ended_at} ({end.reason or 'deleted'})" if end else "this host never had it"
+            )
+            yield Finding("row_without_share", row.id, f"the row says {row.state}, but {how}")
+        elif share is not None and row.state in OVER_WORDS:
+            yield Finding("share_without_row", row.id, f"the row says {row.state}, but {share.path} is here")
+        elif share is not None and row.state in LIVE_WORDS and row.generation == share.generation:
+            yield from _compare_row(row, share)
+    for share in shares.values():
+        if share.id not in rows:
+            told = f"of {share.ftpuser}, until {share.ends_at or 'it is ready and counted'}: no row knows it"
+            yield Finding("share_without_row", share.id, told)
+
+
+def _compare_row(row: ExpectedRow, share: Manifest) -> Iterator[Finding]:
+    pairs = [("ftpuser", row.ftpuser or None, share.ftpuser), ("expires", row.expires, share.expires)]
+    wrong = [
+        f"{name} {here}, not {there}"
+        for name, there, here in pairs
+        if None not in (there, here) and there != here
+    ]
+    if wrong:
+        yield Finding("row_differs", row.id, f"this host has {'; '.join(wrong)}")
+
+
+def format_summary(findings: Sequence[Finding], now: float) -> str:
+    """Return one line for a person."""
+    open_ones = [finding for finding in findings if not finding.repaired]
+    repaired = len(findings) - len(open_ones)
+    safe = sum(finding.repair == "safe" for finding in open_ones)
+    told = f"{len(open_ones)} findings" if open_ones else "nothing is wrong"
+    extra = [f"{safe} of them repairable"] * bool(safe) + [f"{repaired} repaired"] * bool(repaired)
+    return f"{format_time(now)}: {', '.join([told, *extra])}"

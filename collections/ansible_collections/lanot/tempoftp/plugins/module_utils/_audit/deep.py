@@ -1,0 +1,139 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The deep look: owner and mode of everything inside delivered, read-only shares, bounded; and putting them right.
+
+A folder is entered by the descriptor of its parent and no link is followed, so that nothing that changes meanwhile
+leads root elsewhere. A mount is never entered: what stands there is the source itself.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Optional
+
+from .._host.tree import Tree
+from .._record.manifest import Manifest
+from .world import Oddity, World
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER_MODE, _FILE_MODE = 0o750, 0o640
+# Each level costs a descriptor.
+_DEPTH_LIMIT = 200
+
+
+class Walk:
+    """One walk through shares, with what is left of its limit."""
+
+    def __init__(self, limit: int, repair: bool = False) -> None:
+        self.left = limit
+        self.whole = True
+        self._repair = repair
+
+    def walk(self, folder: int, path: str, share: Manifest, device: int, depth: int = 0) -> Iterator[Oddity]:
+        """Yield what is not as it was delivered below *folder*, a descriptor, which stays open."""
+        for name in sorted(os.listdir(folder)):
+            if self.left <= 0 or depth >= _DEPTH_LIMIT:
+                self.whole = False
+                return
+            self.left -= 1
+            with suppress(FileNotFoundError):
+                yield from self._look(folder, name, f"{path}/{name}", share, device, depth)
+
+    def _look(
+        self, folder: int, name: str, path: str, share: Manifest, device: int, depth: int
+    ) -> Iterator[Oddity]:
+        facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        wrong = _describe(facts, share)
+        if wrong is not None:
+            yield Oddity(share.id, path, wrong)
+            if self._repair:
+                _set_right(folder, name, facts, share)
+        if stat.S_ISDIR(facts.st_mode) and facts.st_dev == device:
+            with suppress(OSError):
+                inner = os.open(name, _DIRECTORY, dir_fd=folder)
+                try:
+                    yield from self.walk(inner, path, share, device, depth + 1)
+                finally:
+                    os.close(inner)
+
+
+def find_oddities(
+    tree: Tree, world: World, limit: int, repair: bool = False
+) -> tuple[tuple[Oddity, ...], bool]:
+    """Return what inside the shares is not as it was delivered, and whether *limit* was enough to see all."""
+    walk = Walk(limit, repair)
+    found: list[Oddity] = []
+    for share in list_plain_shares(world):
+        path = tree.held(share.id) if share.hidden else tree.destination(share.ftpuser, share.id)
+        found.extend(_walk_share(walk, tree, path, share))
+    return tuple(found), walk.whole
+
+
+def list_plain_shares(world: World) -> Iterable[Manifest]:
+    """Return the shares whose contents are ours alone: read-only, whole, and nothing mounted in them."""
+    for share in world.shares:
+        place = f"{world.root}/{share.ftpuser}/{share.id}"
+        if (
+            share.arrived
+            and not share.writable
+            and not any(mount == place or mount.startswith(place + "/") for mount in world.mounts)
+        ):
+            yield share
+
+
+def _walk_share(walk: Walk, tree: Tree, path: Path, share: Manifest) -> list[Oddity]:
+    descriptor = _open_below(tree.root, path)
+    if descriptor is None:
+        return []
+    try:
+        return list(walk.walk(descriptor, str(path), share, os.fstat(descriptor).st_dev))
+    finally:
+        os.close(descriptor)
+
+
+def _open_below(root: Path, path: Path) -> Optional[int]:
+    descriptor = os.open(root, _DIRECTORY)
+    for part in path.relative_to(root).parts:
+        try:
+            inner = os.open(part, _DIRECTORY, dir_fd=descriptor)
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+        descriptor = inner
+    return descriptor
+
+
+def _describe(facts: os.stat_result, share: Manifest) -> Optional[str]:
+    mode = stat.S_IMODE(facts.st_mode)
+    if stat.S_ISLNK(facts.st_mode):
+        wanted = mode
+    elif stat.S_ISDIR(facts.st_mode):
+        wanted = _FOLDER_MODE
+    elif stat.S_ISREG(facts.st_mode):
+        wanted = _FILE_MODE
+    else:
+        return None  # never delivered; what it is says the listing of a person, no audit removes data
+    if (facts.st_uid, facts.st_gid, mode) == (share.uid, share.gid, wanted):
+        return None
+    return f"is {facts.st_uid}:{facts.st_gid} {mode:04o}, not {share.uid}:{share.gid} {wanted:04o}"
+
+
+def _set_right(folder: int, name: str, facts: os.stat_result, share: Manifest) -> None:
+    """Give one entry its owner and mode; a link only its owner."""
+    os.chown(name, share.uid, share.gid, dir_fd=folder, follow_symlinks=False)
+    if stat.S_ISLNK(facts.st_mode):
+        return
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(name, flags, dir_fd=folder)
+    try:
+        if os.fstat(descriptor).st_ino == facts.st_ino:
+            os.fchmod(descriptor, _FOLDER_MODE if stat.S_ISDIR(facts.st_mode) else _FILE_MODE)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,248 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One look at an FTP host, for the audit: everything it knows of itself. Nothing is written, no link is followed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+from .._host.clock import read_now
+from .._host.errors import TempoftpError
+from .._host.lock import hold_lock
+from .._host.mounts import list_mounts_below
+from .._host.names import parse_ftpuser, parse_id
+from .._host.sessions import list_sessions
+from .._host.tree import Tree
+from .._host.units import Units
+from .._record.accounts import Account, read_account
+from .._record.manifest import Manifest, list_manifests
+from .._record.tombstones import Tombstone, read_tombstone
+from .._share.evictions import list_evictions, read_eviction, read_uptime
+from .._share.library import name_library
+from .._sweep.look import CURRENT
+from .._sweep.plan import Library
+from .deep import find_oddities
+from .world import Home, Place, Session, Staged, World
+
+# What a home of ours, or the root, is looked at for at most: a look must end.
+ENTRIES_LIMIT = 20000
+# Seconds that the minute timer has, once a transfer's grace is over.
+GRACE_SLACK = 150
+_STATE_FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "evictions", "trash", "lib")
+_JSON_FOLDERS = ("shares", "tombstones", "accounts", "evictions")
+
+
+class Books(NamedTuple):
+    """What is read of the files under the state directory."""
+
+    shares: tuple[Manifest, ...]
+    tombstones: tuple[Tombstone, ...]
+    records: tuple[Account, ...]
+    damaged: tuple[str, ...]
+
+
+@contextlib.contextmanager
+def hold_host(tree: Tree) -> Iterator[None]:
+    """Hold the host's lock, unless this host never had a share: then there is nothing to hold."""
+    if not tree.state.is_dir():
+        yield
+        return
+    with hold_lock(tree.lock):
+        yield
+
+
+def look_host(
+    tree: Tree,
+    units: Optional[Units] = None,
+    read_accounts: Optional[Callable[[World], World]] = None,
+    deep_limit: int = 0,
+    with_sessions: bool = True,
+) -> World:
+    """Look at the host once, the files under its lock; *read_accounts* adds the users table to what was seen.
+
+    *deep_limit*: how many entries inside delivered shares are compared as well, after the lock was given back.
+    """
+    # Sessions first: an account that is made meanwhile is then seen with its row.
+    sessions, problems = _read_sessions() if with_sessions else (None, ())
+    with hold_host(tree):
+        world = _look_files(tree, units or Units())
+        world = world._replace(sessions=sessions, problems=(*problems, *world.problems))
+        if read_accounts is not None:
+            try:
+                world = read_accounts(world)
+            except TempoftpError as error:
+                world = world._replace(problems=(*world.problems, f"accounts: {error.message}"))
+    if deep_limit > 0:
+        oddities, whole = find_oddities(tree, world, deep_limit)
+        world = world._replace(oddities=oddities)
+        if not whole:
+            told = f"inside of shares: only {deep_limit} entries were compared (deep_limit)"
+            world = world._replace(problems=(*world.problems, told))
+    return world
+
+
+def _read_sessions() -> tuple[Optional[tuple[Session, ...]], tuple[str, ...]]:
+    try:
+        return tuple(Session(pid, name) for pid, name in sorted(list_sessions().items())), ()
+    except TempoftpError as error:
+        return None, (f"sessions: {error.message}",)
+
+
+def read_books(tree: Tree) -> Books:
+    """Read every manifest, tombstone and account record; damaged ones by name, below the state directory."""
+    shares, wrong = list_manifests(tree)
+    damaged = [f"shares/{name}" for name in wrong]
+    tombstones = _read_all(tree, "tombstones", lambda name: read_tombstone(tree, parse_id(name)), damaged)
+    records = _read_all(tree, "accounts", lambda name: read_account(tree, parse_ftpuser(name)), damaged)
+    _read_all(tree, "evictions", lambda name: read_eviction(tree, parse_id(name)), damaged)
+    return Books(tuple(shares), tuple(tombstones), tuple(records), tuple(sorted(damaged)))
+
+
+def _read_all(tree: Tree, folder: str, read: Callable[[str], Any], damaged: list[str]) -> list[Any]:
+    found = []
+    for name in _list_folder(tree.state / folder):
+        if not name.endswith(".json") or name.startswith("."):
+            continue
+        try:
+            found.append(read(name[: -len(".json")]))
+        except (TempoftpError, OSError):
+            damaged.append(f"{folder}/{name}")
+    return [content for content in found if content is not None]
+
+
+def _look_files(tree: Tree, units: Units) -> World:
+    books = read_books(tree)
+    mounts = tuple(path for path in list_mounts_below(tree.root) if path != str(tree.root))
+    problems: list[str] = []
+    try:
+        active = frozenset(units.list_active())
+    except TempoftpError as error:
+        active = frozenset()
+        problems.append(f"units: {error.message}")
+    own, known = _sort_names(books)
+    homes = []
+    for name in _list_folder(tree.root):
+        place = look_place(tree.root / name, mounts)
+        if place is not None and place.kind in ("directory", "link"):
+            homes.append(_look_home(tree, name, place, name in own, known.get(name, ()), mounts))
+    return World(
+        now=read_now(tree),
+        root=str(tree.root),
+        uid=os.geteuid(),
+        gid=os.getegid(),
+        shares=books.shares,
+        tombstones=books.tombstones,
+        records=books.records,
+        damaged=books.damaged,
+        temporary=tuple(_list_temporary(tree)),
+        folders=_look_folders(tree, mounts),
+        homes=tuple(homes),
+        held=_look_entries(tree.held_folder, mounts),
+        staged=tuple(
+            Staged(name, place) for name, place in _look_entries(tree.state / "staging", mounts).items()
+        ),
+        trash=tuple(_list_folder(tree.trash)),
+        libraries=tuple(_look_libraries(tree)),
+        leaving=_find_leaving(tree),
+        units=active,
+        mounts=mounts,
+        problems=tuple(problems),
+    )
+
+
+def _sort_names(books: Books) -> tuple[set[str], dict[str, set[str]]]:
+    """Return the accounts whose homes are ours to look into, and the shares that stand in any home."""
+    known: dict[str, set[str]] = {}
+    for share in books.shares:
+        known.setdefault(share.ftpuser, set()).add(share.id)
+    adopted = {record.name for record in books.records if record.origin == "adopted"}
+    adopted |= {share.ftpuser for share in books.shares if share.origin == "adopted"}
+    own = set(known) | {record.name for record in books.records}
+    own |= {end.ftpuser for end in books.tombstones if end.ftpuser}
+    return own - adopted, known
+
+
+def _look_home(tree: Tree, name: str, place: Place, own: bool, known: Any, mounts: tuple[str, ...]) -> Home:
+    if place.kind != "directory":
+        return Home(name, place)
+    if own:
+        return Home(name, place, _look_entries(tree.home(name), mounts))
+    # Somebody else's: nothing in it concerns us but our own shares.
+    entries = {share_id: look_place(tree.home(name) / share_id, mounts) for share_id in known}
+    seen = {share_id: entry for share_id, entry in entries.items() if entry is not None}
+    return Home(name, place, seen if known else None)
+
+
+def look_place(path: Path, mounts: tuple[str, ...] = ()) -> Optional[Place]:
+    """Return what stands at *path*, None when nothing does."""
+    try:
+        facts = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    kind = "other"
+    for test, word in ((stat.S_ISDIR, "directory"), (stat.S_ISREG, "file"), (stat.S_ISLNK, "link")):
+        if test(facts.st_mode):
+            kind = word
+    mode = stat.S_IMODE(facts.st_mode)
+    return Place(kind, facts.st_ino, facts.st_uid, facts.st_gid, mode, str(path) in mounts)
+
+
+def _look_entries(folder: Path, mounts: tuple[str, ...]) -> dict[str, Place]:
+    seen = {name: look_place(folder / name, mounts) for name in _list_folder(folder)}
+    return {name: place for name, place in seen.items() if place is not None}
+
+
+def _look_folders(tree: Tree, mounts: tuple[str, ...]) -> dict[str, Place]:
+    names = ["", *(f"/{name}" for name in _STATE_FOLDERS)]
+    seen = {name: look_place(Path(f"{tree.state}{name}"), mounts) for name in names}
+    return {name: place for name, place in seen.items() if place is not None}
+
+
+def _look_libraries(tree: Tree) -> Iterator[Library]:
+    """Yield the programs under ``lib``; current are this release's, and the one that the expiry timer starts."""
+    current = {name_library()}
+    with contextlib.suppress(OSError):
+        current.add((tree.lib / CURRENT).readlink().name)
+    for name in _list_folder(tree.lib):
+        with contextlib.suppress(FileNotFoundError):
+            facts = os.lstat(tree.lib / name)
+            if stat.S_ISDIR(facts.st_mode):
+                yield Library(name, facts.st_mtime, name in current)
+
+
+def _find_leaving(tree: Tree) -> frozenset[str]:
+    """Return the accounts whose open transfers still have their grace."""
+    uptime = read_uptime()
+    return frozenset(
+        eviction.ftpuser
+        for eviction in list_evictions(tree)[0]
+        if eviction.since is None or uptime < eviction.since + eviction.grace + GRACE_SLACK
+    )
+
+
+def _list_temporary(tree: Tree) -> Iterator[str]:
+    """Yield what ``write_json`` left when it was killed: under the lock nobody is writing there."""
+    for folder in _JSON_FOLDERS:
+        for name in _list_folder(tree.state / folder):
+            if name.startswith(".") and ".json." in name:
+                yield f"{folder}/{name}"
+
+
+def _list_folder(folder: Path) -> list[str]:
+    names: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if len(names) >= ENTRIES_LIMIT:
+                    break
+                names.append(entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(names)

@@ -1,0 +1,271 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Repairs what an audit found and calls safe, by the same plans as every other run. Step 7 of docs/dataflow.md.
+
+Each repair looks again under the host's lock before it does anything: between the audit's look and now a run may have
+begun a newer generation. What no file of ours names is never removed. Whether a repair helped says the next look.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from .._account.run import Execution, run_accounts
+from .._account.wish import SWEPT, AccountWish
+from .._copy.bind import choose_folder_mode, sweep_binds
+from .._host.commands import run_command
+from .._host.errors import TempoftpError
+from .._host.grace import read_grace
+from .._host.sessions import end_sessions
+from .._host.tree import HOME_MODE, Tree
+from .._host.units import ALREADY, COPY_PREFIX, PURGE_PREFIX, Units
+from .._record.manifest import Manifest, read_manifest
+from .._share.batch import Batch
+from .._share.library import PURGE, build_program_argv, install_library
+from .._share.purge import check_no_mounts, list_trash
+from .._share.wish import OVER, Site, Wish
+from .._sweep.look import read_running
+from .audit import is_id, list_share_paths
+from .deep import find_oddities
+from .look import hold_host, look_place
+from .world import Finding, World
+
+_REMOVE_LIMIT = 60.0
+_STATE_MODE = 0o700
+# Seconds that a repair waits for the shares it takes away; what is left then goes on in its unit.
+_WAIT = 10.0
+
+
+class Repairs(NamedTuple):
+    """What the repairs of one execution need. ``accounts`` None: no users table is known."""
+
+    tree: Tree
+    units: Units
+    accounts: Optional[Execution]
+    deep_limit: int
+
+
+def repair_findings(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
+    """Repair what is safe; return what went wrong, for a person. One failure stops no other repair."""
+    problems: list[str] = []
+    for step in _STEPS:
+        try:
+            problems.extend(step(repairs, world, findings))
+        except (TempoftpError, OSError) as error:
+            problems.append(str(error))
+    return problems
+
+
+def _select(findings: Sequence[Finding], *kinds: str) -> list[Finding]:
+    return [finding for finding in findings if finding.repair == "safe" and finding.kind in kinds]
+
+
+def _end_shares(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
+    """End what is over and what is half deleted; put in its place what is not: all by the plan of tempoftp_share.
+
+    Every wish names the generation that was seen: whatever is newer by now refuses it.
+    """
+    shares = {share.id: share for share in world.shares}
+    ends = {end.id: end.generation for end in world.tombstones}
+    wishes: dict[str, Wish] = {}
+    for finding in _select(findings, "share_out_of_place", "half_deleted", "share_past_expiry"):
+        share = shares.get(finding.subject)
+        if share is None:
+            continue
+        if finding.kind == "share_past_expiry":
+            wishes[share.id] = Wish(share.id, OVER)
+        elif finding.kind == "half_deleted" and _is_ending(share, ends.get(share.id, 0)):
+            wishes[share.id] = Wish(share.id, "absent", max(share.generation, ends.get(share.id, 0)))
+        elif finding.kind == "share_out_of_place":
+            wishes[share.id] = _wish_again(share)
+    if not wishes:
+        return []
+    site = Site(wait=True, wait_timeout=_WAIT, max_copies=0, grace_seconds=read_grace())
+    results = Batch(repairs.tree, list(wishes.values()), site, repairs.units).run()
+    return [result["error"]["message"] for result in results if result["error"] is not None]
+
+
+def _is_ending(share: Manifest, ended: int) -> bool:
+    return not share.live or ended >= share.generation
+
+
+def _wish_again(share: Manifest) -> Wish:
+    values = {key: getattr(share, key) for key in Wish._fields if key in Manifest._fields and key != "state"}
+    return Wish(**{**values, "state": "blocked" if share.hidden else "present"})
+
+
+def _clear_staging(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
+    """Rename staging that belongs to no copy into the trash; remove what a killed writer left."""
+    tree = repairs.tree
+    paths = {finding.subject for finding in _select(findings, "staging_left_over")}
+    if not paths:
+        return []
+    with hold_host(tree):
+        for name in world.temporary:
+            if f"{tree.state}/{name}" in paths:
+                (tree.state / name).unlink(missing_ok=True)
+        for staged in world.staged:
+            if str(tree.staging(staged.name)) not in paths or not is_id(staged.name):
+                continue
+            share = read_manifest(tree, staged.name)
+            if (share is None or share.arrived) and tree.staging(staged.name).is_dir():
+                check_no_mounts(tree.staging(staged.name))
+                tree.staging(staged.name).rename(_choose_trash(tree, staged.name))
+    return []
+
+
+def _choose_trash(tree: Tree, share_id: str) -> Path:
+    number = 1
+    while os.path.lexists(path := tree.trash / f"{share_id}.0.{number}"):
+        number += 1
+    return path
+
+
+def _stop_units(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
+    """Stop copies of shares that are not here."""
+    names = [finding.subject for finding in _select(findings, "unit_without_share")]
+    with hold_host(repairs.tree):
+        orphans = [name for name in names if read_manifest(repairs.tree, name[len(COPY_PREFIX) :]) is None]
+    repairs.units.stop(orphans)
+    return []
+
+
+def _start_purges(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
+    """Start the removal of everything in the trash that nobody removes."""
+    if not _select(findings, "half_deleted", "share_past_expiry", "staging_left_over"):
+        return []
+    tree, problems, wanted = repairs.tree, [], {}
+    with hold_host(tree):
+        active = repairs.units.list_active()
+        library = None
+        for share_id in sorted({path.name.partition(".")[0] for path in tree.trash.iterdir()}):
+            unit = PURGE_PREFIX + share_id
+            if not is_id(share_id) or unit in active:
+                continue
+            try:
+                for path in list_trash(tree, share_id):
+                    check_no_mounts(path)
+            except TempoftpError as error:
+                problems.append(error.message)
+                continue
+            library = library or install_library(tree)
+            wanted[unit] = build_program_argv(library, PURGE, share_id)
+        failures = repairs.units.start(wanted) if wanted else {}
+    problems.extend(f"{unit}: {said}" for unit, said in failures.items() if said != ALREADY)
+    return problems
+
+
+def _unmount_binds(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
+    """Unmount sources that no share wants, as the sweep does."""
+    if not _select(findings, "mount_without_share"):
+        return []
+    with hold_host(repairs.tree):
+        return list(sweep_binds(repairs.tree).problems)
+
+
+def _set_modes(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
+    """Give folders of ours their owner and mode back, each by its own descriptor."""
+    tree = repairs.tree
+    paths = {finding.subject for finding in _select(findings, "wrong_owner_or_mode")}
+    if not paths:
+        return []
+    with hold_host(tree):
+        for name in world.folders:
+            _set_place(Path(f"{tree.state}{name}"), paths, world.uid, -1, _STATE_MODE)
+        for share in world.shares:
+            if share.live and share.origin == "created":
+                _set_place(tree.home(share.ftpuser), paths, world.uid, share.gid, HOME_MODE)
+        for share in world.shares:
+            seen = read_manifest(tree, share.id)
+            if seen is not None and seen.arrived:
+                place = list_share_paths(str(tree.root), seen)[1 if seen.hidden else 0]
+                if not _is_mounted(world, place):
+                    _set_place(Path(place), paths, seen.uid, seen.gid, choose_folder_mode(seen))
+    if world.oddities:
+        find_oddities(tree, world, repairs.deep_limit, repair=True)
+    return []
+
+
+def _is_mounted(world: World, path: str) -> bool:
+    return any(mount == path for mount in world.mounts)
+
+
+def _set_place(path: Path, wanted: set[str], uid: int, gid: int, mode: int) -> None:
+    if str(path) not in wanted:
+        return
+    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(path.name, flags, dir_fd=parent)
+    finally:
+        os.close(parent)
+    try:
+        os.fchown(descriptor, uid, gid)
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_homes(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
+    """Remove empty homes whose shares have ended; rmdir takes nothing else."""
+    with hold_host(repairs.tree):
+        for finding in _select(findings, "directory_without_manifest"):
+            with suppress(OSError):
+                Path(finding.subject).rmdir()
+    return []
+
+
+def _remove_libraries(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
+    """Remove programs of other releases from which no process runs."""
+    paths = [finding.subject for finding in _select(findings, "library_left_over")]
+    if not paths:
+        return []
+    with hold_host(repairs.tree):
+        running = read_running(repairs.tree)
+        for path in paths:
+            if Path(path).name not in running and look_place(Path(path)) is not None:
+                run_command(["rm", "-rf", "--one-file-system", "--", path], timeout=_REMOVE_LIMIT)
+    return []
+
+
+def _write_accounts(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
+    """Remove accounts of ours without shares and set others right, by the plan of tempoftp_ftpuser."""
+    if repairs.accounts is None:
+        return []
+    wishes = [AccountWish(f.subject, state="absent") for f in _select(findings, "account_without_share")]
+    wishes += [AccountWish(f.subject) for f in _select(findings, "account_differs")]
+    # An account whose last share is over goes with it, as the sweep does.
+    over = {f.subject for f in _select(findings, "share_past_expiry")}
+    ended = {share.ftpuser for share in world.shares if share.id in over and share.origin == "created"}
+    wishes += [AccountWish(name, SWEPT) for name in sorted(ended - {wish.name for wish in wishes})]
+    if not wishes:
+        return []
+    outcomes, _database = run_accounts(repairs.accounts, wishes)
+    return [outcome.error.message for outcome in outcomes if outcome.error is not None]
+
+
+def _end_sessions(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
+    """End sessions of accounts that could not log in any more."""
+    names = [finding.subject for finding in _select(findings, "session_without_access")]
+    _ended, errors = end_sessions(names)
+    return [error.message for error in errors.values()]
+
+
+_STEPS: tuple[Callable[[Repairs, World, Sequence[Finding]], list[str]], ...] = (
+    _end_shares,
+    _clear_staging,
+    _stop_units,
+    _start_purges,
+    _unmount_binds,
+    _write_accounts,
+    _end_sessions,
+    _set_modes,
+    _remove_homes,
+    _remove_libraries,
+)

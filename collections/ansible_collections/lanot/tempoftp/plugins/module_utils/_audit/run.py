@@ -1,0 +1,308 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One execution of tempoftp_audit: look, compare, repair what is safe, look again. Step 7 of docs/dataflow.md."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Optional
+
+from .._account.mysql_login import LoginOptions, build_login_argument_spec, open_connection
+from .._account.run import Execution, complete_site, read_mysql_crypt
+from .._account.table_options import build_table, build_table_argument_spec
+from .._account.users_table import UserRow, read_rows, read_rows_below, read_table
+from .._account.wish import AccountSite
+from .._host.errors import TempoftpError
+from .._host.facts import read_host
+from .._host.names import parse_ftpuser, parse_id
+from .._host.times import format_time
+from .._host.tree import STATE_DIRECTORY, Tree, open_tree
+from .._host.units import COPY_PREFIX, Units
+from .._record.accounts import Account
+from .._record.manifest import Manifest
+from .._record.tombstones import Tombstone
+from .audit import find_findings, format_summary, list_adopted_names, list_own_names
+from .look import look_host
+from .repair import Repairs, repair_findings
+from .world import ExpectedRow, Finding, Home, World
+
+# Somebody who may write could make names without end.
+FINDINGS_LIMIT = 2000
+
+
+class AuditOptions(NamedTuple):
+    """What an execution is told. ``accounts`` None: the users table is not looked at."""
+
+    tree: Tree
+    accounts: Optional[Execution]
+    expected: Optional[tuple[ExpectedRow, ...]] = None
+    repair: bool = False
+    deep_limit: int = 0
+    with_sessions: bool = True
+
+
+def build_accounts_argument_spec() -> dict[str, dict[str, Any]]:
+    """Return the options by which the users table is found and accounts are planned."""
+    return {
+        "default_uid": {"type": "int", "default": 2001, "no_log": False},
+        "default_gid": {"type": "int", "default": 2001, "no_log": False},
+        "min_uid": {"type": "int", "default": 1000, "no_log": False},
+        "pureftpd_mysql_conf": {"type": "path", "no_log": False},
+        **build_table_argument_spec(),
+        **build_login_argument_spec(),
+    }
+
+
+def build_execution(params: Mapping[str, Any], root: str, check_mode: bool) -> Execution:
+    """Return how accounts are planned and written, from a module's options."""
+    login = LoginOptions(**{key: params[key] for key in LoginOptions._fields})
+    sizes = {key: params[key] for key in ("default_uid", "default_gid", "min_uid")}
+    return Execution(
+        connect=lambda: open_connection(login),
+        site=AccountSite(now=time.time(), shares_root=root, **sizes),
+        table=build_table(dict(params)),
+        mysql_conf=params["pureftpd_mysql_conf"],
+        check_mode=check_mode,
+    )
+
+
+def parse_expected(items: Optional[Sequence[Mapping[str, Any]]]) -> Optional[tuple[ExpectedRow, ...]]:
+    """Check the rows of somebody's books; raise InvalidValueError for the first that cannot be one."""
+    if items is None:
+        return None
+    rows = []
+    for item in items:
+        row = ExpectedRow(**{key: item[key] for key in ExpectedRow._fields if item.get(key) is not None})
+        parse_id(row.id)
+        if row.ftpuser:
+            parse_ftpuser(row.ftpuser)
+        rows.append(row)
+    return tuple(rows)
+
+
+def run_audit(options: AuditOptions, units: Optional[Units] = None) -> dict[str, Any]:
+    """Look and compare; with ``repair`` also repair and look again. Returns the module's result."""
+    units = units or Units()
+    world = look(options, units)
+    findings = find_findings(world, options.expected)
+    changed, failures = False, []
+    if options.repair and any(finding.repair == "safe" for finding in findings):
+        repairs = Repairs(options.tree, units, options.accounts, options.deep_limit)
+        failures = repair_findings(repairs, world, findings)
+        after = look(options, units)
+        findings = compare_findings(findings, find_findings(after, options.expected))
+        # Whether something helped tells the second look, not the attempt.
+        changed = any(finding.repaired for finding in findings)
+        world = after
+    return {
+        "changed": changed,
+        "summary": format_summary(findings, world.now),
+        "findings": describe_findings(findings),
+        "failures": [clean_text(failure) for failure in failures],
+        "facts": describe_world(world),
+    }
+
+
+def describe_findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+    """Return findings as the result has them: bounded, and fit for a terminal and for JSON whatever a name holds."""
+    told = [
+        finding._replace(subject=clean_text(finding.subject), detail=clean_text(finding.detail))
+        for finding in findings[:FINDINGS_LIMIT]
+    ]
+    if len(findings) > FINDINGS_LIMIT:
+        left = f"{len(findings) - FINDINGS_LIMIT} findings more are left out: put these right and audit again"
+        told.append(Finding("not_looked_at", "host", left))
+    return [finding._asdict() for finding in told]
+
+
+def clean_text(text: str) -> str:
+    """Return *text* with what is no character, or commands a terminal, written out."""
+    readable = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in readable
+    )
+
+
+def compare_findings(before: Sequence[Finding], after: Sequence[Finding]) -> list[Finding]:
+    """Return the findings of a second look, and those of the first that it does not find any more as repaired."""
+    left = {(finding.kind, finding.subject) for finding in after}
+    gone = [finding for finding in before if (finding.kind, finding.subject) not in left]
+    return [*(finding._replace(repaired=True) for finding in gone), *after]
+
+
+def look(options: AuditOptions, units: Units) -> World:
+    """Look at the host with everything that these options ask for."""
+    accounts = options.accounts
+
+    def read_accounts(world: World) -> World:
+        return world if accounts is None else look_accounts(accounts, world)
+
+    return look_host(options.tree, units, read_accounts, options.deep_limit, options.with_sessions)
+
+
+def look_accounts(accounts: Execution, world: World) -> World:
+    """Add the rows of the users table: those that we know, and whatever has its home below the root."""
+    names = {share.ftpuser for share in world.shares} | {record.name for record in world.records}
+    names.update(end.ftpuser for end in world.tombstones if end.ftpuser)
+    names.update(session.account for session in world.sessions or ())
+    with contextlib.closing(accounts.connect()) as connection, connection.cursor() as cursor:
+        facts = read_table(cursor, accounts.table)
+        conf, mysql_crypt = read_mysql_crypt(accounts.mysql_conf)
+        seen = read_rows(cursor, facts, sorted(names))
+        rows = {row.name: row for row in read_rows_below(cursor, facts, world.root)}
+    rows.update((row.name, row) for found in seen.rows.values() for row in found)
+    site = complete_site(accounts.site._replace(now=world.now), facts, conf, mysql_crypt)
+    doubled = [row for found in seen.rows.values() for row in found[1:]]
+    return world._replace(
+        rows=(*(rows[name] for name in sorted(rows)), *doubled), lookalikes=tuple(seen.lookalikes), site=site
+    )
+
+
+_SHARE_KEYS = (
+    *("id", "generation", "state", "ftpuser", "origin", "path", "source", "source_root", "ssh_user"),
+    *("ssh_key_file", "size_probe", "local", "method", "reuse", "checksums", "lifetime_days", "writable"),
+    *("created_at", "delivered_at", "ready_at", "expires", "bytes_total", "files_total", "skipped_total"),
+)
+
+
+def describe_share(share: Manifest) -> dict[str, Any]:
+    """Return a manifest as the facts have it."""
+    return {key: getattr(share, key) for key in _SHARE_KEYS}
+
+
+def describe_tombstone(end: Tombstone) -> dict[str, Any]:
+    """Return a tombstone as the facts have it."""
+    return end._asdict()
+
+
+def describe_account(
+    name: str, record: Optional[Account], row: Optional[UserRow], sessions: Sequence[int]
+) -> dict[str, Any]:
+    """Return an account as the facts have it. Its hash never: only a digest of it, by which others compare."""
+    return {
+        "name": name,
+        "origin": record.origin if record is not None else ("adopted" if row is not None else None),
+        "password_generation": getattr(record, "password_generation", 0) if record is not None else 0,
+        "state": "absent" if row is None else ("present" if row.status == "1" else "blocked"),
+        "home": None if row is None else row.home,
+        "uid": None if row is None else row.uid,
+        "gid": None if row is None else row.gid,
+        "expires": None if row is None else row.expires,
+        "password_digest": None if row is None else digest_hash(row.password),
+        "sessions": len(sessions),
+    }
+
+
+def digest_hash(stored: str) -> str:
+    """Return a fingerprint of a stored hash."""
+    return "sha256:" + hashlib.sha256(stored.encode()).hexdigest()
+
+
+def describe_world(world: World) -> dict[str, Any]:
+    """Return what was seen, for whoever compares it with books of their own."""
+    return {
+        "time": format_time(world.now),
+        "root": world.root,
+        "shares": [describe_share(share) for share in world.shares],
+        "tombstones": [describe_tombstone(end) for end in world.tombstones],
+        "accounts": describe_accounts(world),
+        "damaged": list(world.damaged),
+        "copies_running": sum(unit.startswith(COPY_PREFIX) for unit in world.units),
+        "problems": list(world.problems),
+    }
+
+
+def describe_accounts(world: World) -> Optional[list[dict[str, Any]]]:
+    """Return the accounts that tempoftp knows, and those whose home is below the root; None when nobody told."""
+    if world.rows is None:
+        return None
+    records = {record.name: record for record in world.records}
+    rows = {row.name: row for row in world.rows}
+    names = set(records) | {share.ftpuser for share in world.shares}
+    names.update(row.name for row in world.rows if row.home.startswith(world.root + "/"))
+    serving: dict[str, list[int]] = {}
+    for session in world.sessions or ():
+        serving.setdefault(session.account, []).append(session.pid)
+    return [
+        describe_account(name, records.get(name), rows.get(name), serving.get(name, []))
+        for name in sorted(names)
+    ]
+
+
+def run_share_info(root: str, ids: Optional[Sequence[str]], units: Optional[Units] = None) -> dict[str, Any]:
+    """Return what a host knows of its shares: all of them, or those of *ids*."""
+    tree = open_tree(root)
+    world = look_host(tree, units, with_sessions=False)
+    wanted = None if ids is None else {parse_id(share_id) for share_id in ids}
+    ended = {end.id: end for end in world.tombstones}
+    staged = {entry.name for entry in world.staged}
+    shares = [
+        {
+            **describe_share(share),
+            "copying": COPY_PREFIX + share.id in world.units,
+            "staged": share.id in staged,
+            "tombstone": ended[share.id].generation if share.id in ended else None,
+        }
+        for share in world.shares
+        if wanted is None or share.id in wanted
+    ]
+    return {
+        "shares": shares,
+        "tombstones": [
+            describe_tombstone(end) for end in world.tombstones if wanted is None or end.id in wanted
+        ],
+        "damaged": list(world.damaged),
+        "homes": [_describe_home(home, world) for home in world.homes if home.name != STATE_DIRECTORY],
+        "staging": sorted(staged),
+        "held": sorted(world.held),
+        "trash": list(world.trash),
+        "libraries": [library.name for library in world.libraries],
+        "units": sorted(world.units),
+        "mounts": list(world.mounts),
+        "problems": list(world.problems),
+        "host": read_host(tree, sum(unit.startswith(COPY_PREFIX) for unit in world.units)),
+    }
+
+
+def _describe_home(home: Home, world: World) -> dict[str, Any]:
+    """Return a folder below the root: what it is to us, its owner and mode, and what stands in it."""
+    whose = "created" if home.name in list_own_names(world) else "unknown"
+    known = {share.id for share in world.shares if share.ftpuser == home.name}
+    return {
+        "name": clean_text(home.name),
+        "kind": home.place.kind,
+        "uid": home.place.uid,
+        "gid": home.place.gid,
+        "mode": f"{home.place.mode:04o}",
+        "origin": "adopted" if home.name in list_adopted_names(world) else whose,
+        "shares": sorted(known & set(home.entries or ())),
+        "others": sorted(clean_text(name) for name in set(home.entries or ()) - known),
+    }
+
+
+def run_ftpuser_info(root: str, accounts: Execution, names: Optional[Sequence[str]]) -> dict[str, Any]:
+    """Return the accounts of a host: all that concern it, or those of *names*."""
+    options = AuditOptions(open_tree(root), accounts)
+    wanted = None if names is None else {parse_ftpuser(name) for name in names}
+    world = look(options, Units())
+    found = describe_accounts(world)
+    if found is None:
+        raise TempoftpError("; ".join(world.problems), "database_unavailable")
+    live: dict[str, list[str]] = {}
+    for share in world.shares:
+        if share.live:
+            live.setdefault(share.ftpuser, []).append(share.id)
+    return {
+        "users": [
+            {**account, "shares": live.get(account["name"], [])}
+            for account in found
+            if wanted is None or account["name"] in wanted
+        ],
+        "problems": list(world.problems),
+    }

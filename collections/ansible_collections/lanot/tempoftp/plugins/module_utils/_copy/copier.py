@@ -1,0 +1,327 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The copier: brings one share into staging, in a systemd unit of its own, and leaves its last word in ``status.json``.
+
+It is given nothing but the share's id. Probe (an itemized dry run: sizes, and what there is to do), space check, copy,
+verify (the same dry run must find nothing left). Killed at any moment it leaves no final status, and the next one
+resumes: what was copied is not copied again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Optional
+
+from .._host.boot import read_boot_id
+from .._host.errors import InvalidValueError, TempoftpError
+from .._host.lock import hold_lock, take_lock
+from .._host.names import parse_id
+from .._host.space import Need, check_space, estimate_need, explain_os_error, read_disk
+from .._host.stream import Stream
+from .._host.tree import Tree
+from .._record.manifest import Manifest, read_manifest
+from .._record.status import Status, read_status
+from .bind import FOLDER_MODE, check_bind_source, is_bind
+from .checksums import compare_sums, compute_at_source, compute_here, deliver_sums, withdraw_sums
+from .local import check_local_path
+from .passes import PASSES, SHARED_COPY_LIMIT, Passes
+from .reflink import Cloner, ImpossibleError, can_clone
+from .report import Report, SupersededError
+from .reuse import find_base
+from .rsync import Progress, Survey, Verdict, build_copy_argv, build_small_argv, parse_progress
+from .staging import drop_linked_files, prepare_data, remove_data, sum_held, sync_data
+
+# A share of no more than this is copied at once: its probe would take as long as its copy.
+SMALL_BYTES = 32 * 1024 * 1024
+SMALL_ENTRIES = 500
+SMALL_SECONDS = 1.5
+# Seconds.
+_ALIVE_WAIT = 2.0
+
+# After these, what is in staging is of no use to a second try.
+_USELESS_AFTER = frozenset({"source_not_found", "too_large"})
+
+
+class Copier:
+    """One copy of one generation of a share."""
+
+    def __init__(self, tree: Tree, manifest: Manifest, boot_id: str) -> None:
+        self._tree = tree
+        self._manifest = manifest
+        self._data = tree.data(manifest.id)
+        self._report = Report(tree, manifest, boot_id)
+        self._passes = Passes(tree, manifest, self._report)
+
+    def run(self) -> Status:
+        """Copy, and return the final status, which is written; SupersededError when it is no longer wanted."""
+        earlier = read_status(self._tree.status(self._manifest.id))
+        try:
+            self._report.write(phase="probing")
+            access = self._passes.require_access()
+            if access.local:
+                check_local_path(self._tree, access.source.path)
+            if is_bind(self._manifest):
+                self._prepare_bind()
+            else:
+                self._copy_all(earlier)
+            self._report.write(phase="verifying")
+            with self._report.measure("sync"):
+                sync_data(self._data)
+        except (TempoftpError, OSError) as found:
+            error = found if isinstance(found, TempoftpError) else self._explain_os_error(found)
+            self._report.check_wanted()
+            self._clear_useless(error.error_class)
+            self._report.write(
+                phase="failed",
+                error_class=error.error_class,
+                message=error.message,
+                need_bytes=0,
+                need_inodes=0,
+            )
+        else:
+            self._report.check_wanted()
+            inode = os.lstat(self._data).st_ino
+            self._report.write(phase="done", inode=inode, need_bytes=0, need_inodes=0, rc=0)
+        return self._report.status
+
+    def _explain_os_error(self, error: OSError) -> TempoftpError:
+        """On a full disk not even the status can be written: so what was taken is given back before that is said."""
+        explained = explain_os_error(error, self._manifest.source, self._tree.root)
+        if explained.error_class in ("no_space", "no_inodes"):
+            remove_data(self._data)
+        return explained
+
+    def _must_checksum(self, earlier: Optional[Status]) -> bool:
+        """After a reboot in mid copy a file may have its size and time but not its content."""
+        boots = {self._manifest.boot_id, earlier.boot_id if earlier else self._report.status.boot_id}
+        return boots != {self._report.status.boot_id} and any(self._data.iterdir())
+
+    def _prepare_bind(self) -> None:
+        """Nothing is copied: measure the source, and leave an empty folder to mount it on."""
+        check_bind_source(self._tree, self._manifest)
+        remove_data(self._data)
+        prepare_data(self._data)
+        self._data.chmod(FOLDER_MODE)
+        survey = self._passes.probe()
+        if survey.skipped_total:
+            raise InvalidValueError(
+                f"{self._manifest.source} cannot be mounted, since a mount leaves nothing out and these must not be "
+                f"shared: {', '.join(survey.skipped[:5])}; use copy"
+            )
+        self._report.note(
+            bytes_done=survey.bytes_total, files_done=survey.files_total, delivered_by="bind", need_bytes=0
+        )
+
+    def _copy_all(self, earlier: Optional[Status]) -> None:
+        prepare_data(self._data)
+        if self._manifest.checksums:
+            withdraw_sums(self._data)
+        checksum = self._must_checksum(earlier)
+        self._report.note(delivered_by="copy" if self._manifest.local else "rsync")
+        self._seed()
+        self._copy_until_equal(checksum, None)
+        while self._manifest.checksums:
+            mismatch = self._deliver_checksums()
+            if mismatch is None:
+                break
+            self._copy_until_equal(True, mismatch)
+
+    def _seed(self) -> None:
+        """Put into staging what need not travel; whatever is missing or wrong then, the passes bring."""
+        manifest = self._manifest
+        base = find_base(self._tree, manifest)
+        if base is not None:
+            self._link_from(base)
+        elif manifest.method == "reflink" or (manifest.local and manifest.method == "auto"):
+            possible = can_clone(self._tree.staging(manifest.id)) and self._clone()
+            if not possible and manifest.method == "reflink":
+                raise InvalidValueError(
+                    f"{manifest.source} cannot be delivered by reflink: that needs a source on the filesystem of "
+                    f"{self._tree.root}, and one that can (xfs, btrfs); use auto or copy"
+                )
+
+    def _link_from(self, base: Path) -> None:
+        """Link what has not changed since *base* was delivered, and copy the rest.
+
+        Only for the rest room is reserved: when *base* goes away in the middle, rsync would copy everything, so it is
+        ended, and what is left is done with the room for it.
+        """
+        self._passes.base = base
+        survey = self._passes.probe()
+        limit = survey.bytes_left + SMALL_BYTES
+        linked = survey.files_total - survey.files_left
+        if linked and self._passes.reserve(survey.bytes_left, survey.entries_total - linked) is None:
+            self._passes.linked = True
+            with self._report.measure("copy"):
+                follow = self._passes.follow(survey, Progress(0, None))
+
+                def take_line(line: str) -> bool:
+                    follow(line)
+                    progress = parse_progress(line)
+                    return progress is not None and progress.bytes > limit
+
+                plan = self._passes.build_plan(shared=survey.bytes_left < SHARED_COPY_LIMIT)
+                argv = build_copy_argv(plan, self._passes.is_file, f"{self._data}/", checksum=False)
+                with Stream(argv, take_line, partial=True) as stream:
+                    ended = stream.read()
+            if ended is not None:
+                self._passes.read_verdict(ended)
+            self._report.note(delivered_by="links", passes=0)
+        self._passes.base = None
+
+    def _clone(self) -> bool:
+        """Clone the files of a local source; say whether the two filesystems can do that."""
+        manifest, source = self._manifest, self._passes.require_access().source
+        survey = self._passes.probe()
+        error = self._passes.reserve(0, survey.entries_total)
+        if error is not None:
+            raise error
+        try:
+            with self._report.measure("copy"):
+                cloner = Cloner(self._data, source.user, manifest.uid, manifest.gid)
+                cloner.clone(Path(source.path), self._passes.is_file)
+        except ImpossibleError:
+            return False
+        except OSError as failure:
+            raise TempoftpError(f"{manifest.source} could not be cloned: {failure}", "copy_failed") from None
+        self._report.note(delivered_by="reflink")
+        return True
+
+    def _deliver_checksums(self) -> Optional[Verdict]:
+        """Put SHA256SUMS into the share; return why another pass is needed instead, if so."""
+        self._report.check_wanted()
+        self._report.write(phase="verifying")
+        staging, access = self._tree.staging(self._manifest.id), self._passes.require_access()
+        theirs, ours = staging / "sums.source", staging / "sums"
+        with self._report.measure("checksums"):
+            try:
+                compute_here(self._data, ours)
+                # A key for one root only has no shell behind it.
+                shell = access.local or self._manifest.source_root is None
+                socket = self._passes.choose_socket(True)
+                by_source = shell and compute_at_source(access, socket, self._passes.is_file, theirs)
+                name = compare_sums(theirs, ours) if by_source else None
+            finally:
+                theirs.unlink(missing_ok=True)
+        if name is not None:
+            reason = f"at the source {name} has another checksum than in the copy"
+            return Verdict("again", "copy_failed", reason)
+        deliver_sums(self._data, ours, self._manifest.uid, self._manifest.gid)
+        self._report.note(checksums_by="source" if by_source else "arrival")
+        return None
+
+    def _copy_until_equal(self, checksum: bool, mismatch: Optional[Verdict]) -> None:
+        if checksum and self._passes.linked:
+            # What is compared by content is also put right in place.
+            drop_linked_files(self._data)
+            self._passes.linked = False
+        survey = self._passes.probe() if checksum or not self._may_copy_at_once() else self._copy_at_once()
+        verdict = Verdict("again", "source_changing", "its files changed during every pass")
+        if mismatch is not None and not survey.changes:
+            verdict = mismatch
+        while survey.changes or checksum:
+            if self._report.status.passes == PASSES:
+                raise self._passes.explain(verdict)
+            if self._report.status.passes == 0 or survey.bytes_left > self._report.status.need_bytes:
+                with self._report.measure("space"):
+                    self._passes.reserve_space(survey)
+            with self._report.measure("copy"):
+                verdict = self._passes.copy(survey, checksum) or verdict
+            checksum = False
+            survey = self._passes.verify()
+        self._report.note(bytes_done=survey.bytes_total, files_done=survey.files_total)
+
+    def _may_copy_at_once(self) -> bool:
+        return (
+            self._manifest.size_probe == "rsync" and not any(self._data.iterdir()) and self._reserve_small()
+        )
+
+    def _copy_at_once(self) -> Survey:
+        """Copy before it is known how much it is; return what is left to do then.
+
+        Room for the most that it may take is reserved before. When the share proves to be bigger, or its source slow,
+        rsync is held where it is until the share is probed and has its room, and then goes on; over a connection of
+        its own, from where it was, when there is much left.
+        """
+        begun, seen = time.monotonic(), Progress(0, None)
+
+        def take_line(line: str) -> bool:
+            nonlocal seen
+            seen = parse_progress(line) or seen
+            late = time.monotonic() - begun > SMALL_SECONDS
+            return late or seen.bytes > SMALL_BYTES or max(seen.files or 0, seen.listed or 0) > SMALL_ENTRIES
+
+        for _form in ("folder", "file"):
+            argv = build_small_argv(
+                self._passes.build_plan(True), self._passes.is_file, f"{self._data}/", SMALL_BYTES
+            )
+            with Stream(argv, take_line, partial=True) as stream:
+                with self._report.measure("copy"):
+                    ended = stream.read()
+                if ended is None:
+                    stream.hold()
+                    survey = self._passes.probe()
+                    if survey.bytes_left >= SHARED_COPY_LIMIT:
+                        return survey
+                    with self._report.measure("space"):
+                        self._passes.reserve_space(survey)
+                    with self._report.measure("copy"):
+                        stream.take_line = self._passes.follow(survey, seen)
+                        stream.go_on()
+                        while ended is None:
+                            ended = stream.read()
+            verdict = self._passes.read_verdict(ended)
+            if verdict.kind != "file":
+                break
+            self._passes.is_file = True
+        self._report.write(phase="verifying")
+        begun = time.monotonic()
+        survey = self._passes.survey()
+        # With everything there it was the verification; else a big file was left out, and this has told its size.
+        self._report.book("probe" if survey.changes else "verify", time.monotonic() - begun)
+        return survey
+
+    def _reserve_small(self) -> bool:
+        # One more file than allowed may be on its way when the limit is seen.
+        with hold_lock(self._tree.lock):
+            disk = read_disk(self._tree.root)
+            need = estimate_need(2 * SMALL_BYTES, 2 * SMALL_ENTRIES, 0, disk)
+            reserve = Need(self._manifest.reserve_bytes, self._manifest.reserve_inodes)
+            fits = check_space(need, sum_held(self._tree, self._manifest.id), reserve, disk) is None
+            if fits:
+                self._report.write(phase="copying", need_bytes=need.bytes, need_inodes=need.inodes)
+        return fits
+
+    def _clear_useless(self, error_class: str) -> None:
+        if error_class in _USELESS_AFTER:
+            remove_data(self._data)
+        with suppress(OSError):
+            self._data.rmdir()
+
+
+def copy_share(root: Path, share_id: str) -> int:
+    """Copy one share below *root*; the exit code is for the journal only, the status says how it ended."""
+    tree = Tree(root)
+    share_id = parse_id(share_id)
+    manifest = read_manifest(tree, share_id)
+    if manifest is None or manifest.state != "copying":
+        return 0
+    tree.staging(share_id).mkdir(mode=0o700, exist_ok=True)
+    alive = take_lock(tree.alive(share_id), _ALIVE_WAIT)
+    if alive is None:
+        sys.stderr.write(f"another copier of {share_id} is running\n")
+        return 0
+    try:
+        status = Copier(tree, manifest, read_boot_id()).run()
+    except SupersededError:
+        return 0
+    if status.phase == "failed":
+        sys.stderr.write(f"{status.error_class}: {status.message}\n")
+        return 1
+    return 0

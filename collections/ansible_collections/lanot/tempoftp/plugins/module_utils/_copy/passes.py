@@ -1,0 +1,219 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rsync runs of a copy: the dry run that compares, the room it needs, the pass that copies, and its verdict."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Optional
+
+from .._host.commands import Ended, run_command
+from .._host.errors import TempoftpError
+from .._host.lock import hold_lock
+from .._host.space import Need, check_space, count_bytes, estimate_need, name_full, read_disk
+from .._host.stream import stream_command
+from .._host.tree import Tree
+from .._record.manifest import Manifest
+from .failures import build_copy_error
+from .meter import STATUS_INTERVAL, Meter
+from .report import Report
+from .rsync import (
+    CopyPlan,
+    Progress,
+    Survey,
+    SurveyReader,
+    Verdict,
+    build_copy_argv,
+    build_survey_argv,
+    classify_end,
+    parse_progress,
+)
+from .ssh import (
+    Access,
+    await_socket,
+    build_du_argv,
+    build_remote_shell,
+    classify_du_end,
+    parse_du,
+    read_access,
+)
+from .staging import clear_strangers, remove_data, sum_held
+
+# How often a changing source is copied again before it is given up.
+PASSES = 3
+# Below this many bytes a copy travels over the shared connection; a big one would be held up by its neighbours.
+SHARED_COPY_LIMIT = 128 * 1024 * 1024
+# Seconds.
+_DU_LIMIT = 3600.0
+
+
+class Passes:
+    """The rsync runs of one copy.
+
+    ``base`` is the earlier share that files are linked from while they are; ``linked`` says that there are such links
+    in staging, so that nothing may be written in place.
+    """
+
+    def __init__(self, tree: Tree, manifest: Manifest, report: Report) -> None:
+        self._tree = tree
+        self._manifest = manifest
+        self._report = report
+        self._data = tree.data(manifest.id)
+        self._access: Optional[Access] = None
+        self.is_file = False
+        self.base: Optional[Path] = None
+        self.linked = False
+
+    def probe(self) -> Survey:
+        self._report.write(phase="probing")
+        with self._report.measure("probe"):
+            survey = self.survey()
+            if self._manifest.size_probe == "du":
+                survey = survey._replace(bytes_total=max(survey.bytes_total, self._measure_by_du()))
+        return survey
+
+    def verify(self) -> Survey:
+        self._report.write(phase="verifying")
+        with self._report.measure("verify"):
+            return self.survey()
+
+    def survey(self) -> Survey:
+        """Compare source and staging by an itemized dry run."""
+        self._report.check_wanted()
+        ended, verdict, reader = Ended(0, "", ""), Verdict("again"), SurveyReader()
+        if self.is_file:
+            # An rsync that was ended may have left a part of it under another name.
+            self._clear_strangers()
+        for _attempt in range(PASSES):
+            reader = SurveyReader()
+            argv = build_survey_argv(self.build_plan(shared=True), self.is_file, f"{self._data}/")
+            ended = stream_command(argv, reader.feed)
+            verdict = classify_end(ended.rc, ended.stderr)
+            if verdict.kind == "file" and not self.is_file:
+                self.is_file = True
+                self._clear_strangers()
+            elif verdict.kind != "again":
+                break
+        self._report.note(rc=ended.rc)
+        if verdict.kind != "done":
+            raise self.explain(verdict)
+        survey = reader.finish()
+        if self.is_file and not survey.files_total:
+            raise self.explain(
+                Verdict("failed", "source_not_found", "it is neither a folder nor a plain file")
+            )
+        self._report.note(
+            bytes_total=survey.bytes_total,
+            bytes_done=survey.bytes_total - survey.bytes_left,
+            files_total=survey.files_total,
+            files_done=survey.files_total - survey.files_left,
+            skipped=survey.skipped,
+            skipped_total=survey.skipped_total,
+        )
+        return survey
+
+    def _clear_strangers(self) -> None:
+        """The source is one file: rsync's --delete does not look around it, so nothing else may lie there."""
+        clear_strangers(self._data, self.require_access().source.path.rpartition("/")[2])
+
+    def _measure_by_du(self) -> int:
+        access = self.require_access()
+        ended = run_command(build_du_argv(access, access.socket), timeout=_DU_LIMIT)
+        if ended.rc != 0:
+            error_class, reason = classify_du_end(ended.rc, ended.stderr)
+            raise self.explain(Verdict("failed", error_class, reason))
+        try:
+            return parse_du(ended.stdout)
+        except ValueError as error:
+            raise self.explain(Verdict("failed", "copy_failed", str(error))) from None
+
+    def reserve_space(self, survey: Survey) -> None:
+        """Under the host's lock, so that two copies never count on the same free space."""
+        error = self.reserve(max(0, survey.bytes_total - count_bytes(self._data)), survey.entries_total)
+        if error is not None:
+            raise error
+
+    def reserve(self, bytes_left: int, entries: int) -> Optional[TempoftpError]:
+        """Reserve room and tell what for, or return why there is none."""
+        manifest = self._manifest
+        with hold_lock(self._tree.lock):
+            disk = read_disk(self._tree.root)
+            held = sum_held(self._tree, manifest.id)
+            need = estimate_need(bytes_left, entries, 0, disk)
+            error = check_space(need, held, Need(manifest.reserve_bytes, manifest.reserve_inodes), disk)
+            if error is not None:
+                return TempoftpError(f"{manifest.source} does not fit: {error.message}", error.error_class)
+            self._report.write(need_bytes=need.bytes, need_inodes=need.inodes)
+        return None
+
+    def copy(self, survey: Survey, checksum: bool) -> Optional[Verdict]:
+        """Run one pass; return why another one is needed, if so."""
+        self._report.check_wanted()
+        plan = self.build_plan(shared=survey.bytes_left < SHARED_COPY_LIMIT)
+        argv = build_copy_argv(plan, self.is_file, f"{self._data}/", checksum)
+        ended = stream_command(argv, self.follow(survey, Progress(0, None)), partial=True)
+        verdict = self.read_verdict(ended)
+        return verdict if verdict.kind == "again" else None
+
+    def follow(self, survey: Survey, seen: Progress) -> Callable[[str], None]:
+        """Begin a pass of an rsync that was at *seen* when surveyed; return what takes its lines."""
+        meter = Meter(self._report.status, survey, seen)
+        self._report.write(phase="copying", passes=self._report.status.passes + 1)
+
+        def take_line(line: str) -> None:
+            # rsync has a line for every file: only what will be written is worth reading.
+            if time.monotonic() - self._report.written < STATUS_INTERVAL:
+                return
+            progress = parse_progress(line)
+            if progress is not None:
+                self._report.status = meter.advance(self._report.status, progress)
+                self._report.write()
+
+        return take_line
+
+    def read_verdict(self, ended: Ended) -> Verdict:
+        """Classify the end of a copy; raise TempoftpError when it failed for good."""
+        self._report.note(rc=ended.rc)
+        verdict = classify_end(ended.rc, ended.stderr)
+        if verdict.error_class == "no_space":
+            verdict = verdict._replace(error_class=self._name_full_disk())
+        if verdict.kind == "failed":
+            raise self.explain(verdict)
+        return verdict
+
+    def _name_full_disk(self) -> str:
+        """A full disk harms every share: give back what this one took, and say which of the two ran out."""
+        error_class = name_full(read_disk(self._tree.root))
+        remove_data(self._data)
+        return error_class
+
+    def build_plan(self, shared: bool) -> CopyPlan:
+        manifest, access = self._manifest, self.require_access()
+        return CopyPlan(
+            # rsync gives its remote shell a login name only when there is one; here nobody is logged in.
+            source=access.source._replace(user="") if access.local else access.source,
+            source_root=None if access.local else manifest.source_root,
+            remote_shell=build_remote_shell(access, self.choose_socket(shared)),
+            uid=manifest.uid,
+            gid=manifest.gid,
+            bwlimit=manifest.bwlimit,
+            link_dest=None if self.base is None else str(self.base),
+            inplace=not self.linked,
+        )
+
+    def choose_socket(self, shared: bool) -> Optional[str]:
+        """Return the shared connection's socket when it is wanted and there."""
+        access = self.require_access()
+        return access.socket if shared and not access.local and await_socket(access.socket) else None
+
+    def require_access(self) -> Access:
+        if self._access is None:
+            self._access = read_access(self._manifest)
+        return self._access
+
+    def explain(self, verdict: Verdict) -> TempoftpError:
+        return build_copy_error(self._manifest, verdict)

@@ -1,0 +1,129 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``reflink``: a local source's files appear in staging with blocks that both share until one is written to.
+
+Not by ``cp --reflink``: it would read as root, follow a folder that was swapped for a link meanwhile, and bring devices
+and unsafe links along, which rsync then neither replaces nor removes. What is left to do (links, times of folders, what
+changed meanwhile) is rsync's.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from .local import reading_as
+
+# _IOW(0x94, 9, int), linux/fs.h
+_FICLONE = 0x40049409
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FILE_MODE = 0o640
+# What says that these two filesystems cannot, rather than that this one file could not.
+_IMPOSSIBLE = frozenset(
+    {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}
+)
+
+
+class ImpossibleError(Exception):
+    """Source and target cannot share blocks."""
+
+
+class Cloner:
+    """Clones plain files into *target*, where none is overwritten."""
+
+    def __init__(self, target: Path, user: str, uid: int, gid: int) -> None:
+        self._target = target
+        self._user = user
+        self._owner = uid, gid
+
+    def clone(self, source: Path, is_file: bool) -> None:
+        """Clone a file, or all files below a folder; ImpossibleError when the two filesystems cannot do that."""
+        with reading_as(self._user):
+            top = os.open(source.parent if is_file else source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if is_file:
+                self._clone_file(top, source.name, self._target / source.name)
+            else:
+                self._clone_folders(top)
+        finally:
+            os.close(top)
+
+    def _clone_folders(self, top: int) -> None:
+        pending: list[tuple[str, ...]] = [()]
+        while pending:
+            parts = pending.pop()
+            with suppress(OSError):  # gone, swapped or unreadable meanwhile: rsync says so
+                folder = self._open_below(top, parts)
+                try:
+                    pending += [(*parts, name) for name in self._clone_folder(folder, parts)]
+                finally:
+                    os.close(folder)
+
+    def _clone_folder(self, folder: int, parts: tuple[str, ...]) -> list[str]:
+        folders = []
+        target = self._target.joinpath(*parts)
+        target.mkdir(mode=0o750, exist_ok=True)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.name)
+                elif entry.is_file(follow_symlinks=False):
+                    with suppress(OSError):
+                        self._clone_file(folder, entry.name, target / entry.name)
+        return folders
+
+    def _open_below(self, top: int, parts: tuple[str, ...]) -> int:
+        """Open a folder step by step: none of the steps may be a link."""
+        with reading_as(self._user):
+            folder = os.dup(top)
+            for part in parts:
+                try:
+                    inner = os.open(part, _READ | os.O_DIRECTORY, dir_fd=folder)
+                finally:
+                    os.close(folder)
+                folder = inner
+        return folder
+
+    def _clone_file(self, folder: int, name: str, target: Path) -> None:
+        with reading_as(self._user):
+            source = os.open(name, _READ, dir_fd=folder)
+        try:
+            facts = os.fstat(source)
+            if stat.S_ISREG(facts.st_mode):
+                self._share_blocks(source, facts, target)
+        finally:
+            os.close(source)
+
+    def _share_blocks(self, source: int, facts: os.stat_result, target: Path) -> None:
+        made = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.ioctl(made, _FICLONE, source)
+            os.fchown(made, *self._owner)
+            os.fchmod(made, _FILE_MODE)
+            os.utime(made, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+        except OSError as error:
+            target.unlink()
+            if error.errno in _IMPOSSIBLE:
+                raise ImpossibleError(os.strerror(error.errno or 0)) from None
+            raise
+        finally:
+            os.close(made)
+
+
+def can_clone(folder: Path) -> bool:
+    """Whether files in *folder* can share blocks at all; a moment's work, so that nothing is walked in vain."""
+    with tempfile.TemporaryFile(dir=folder) as one, tempfile.TemporaryFile(dir=folder) as other:
+        one.write(b"x")
+        one.flush()
+        try:
+            fcntl.ioctl(other.fileno(), _FICLONE, one.fileno())
+        except OSError:
+            return False
+    return True

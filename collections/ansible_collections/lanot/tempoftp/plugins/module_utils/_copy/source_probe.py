@@ -1,0 +1,170 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How much a source has, without copying any of it: the copier's own dry run, into an empty folder, within a time."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from .._host.commands import Ended, run_command
+from .._host.errors import TempoftpError
+from .._host.stream import Stream
+from .rsync import CopyPlan, Survey, SurveyReader, Verdict, build_survey_argv, classify_end
+from .ssh import (
+    Access,
+    SourceOptions,
+    build_du_argv,
+    build_remote_shell,
+    classify_du_end,
+    parse_du,
+)
+
+# How often a source that changes under the probe is looked at again.
+_ATTEMPTS = 3
+# Of each entry also its length: what was counted when time is up. rsync itself has sums only at its end.
+_FORMAT = "--out-format=%i %l %n%L"
+_COUNTED = re.compile(r"[<>ch.](?P<kind>[fdLDS])[.+?a-zA-Z ]{9} +(?P<length>[0-9]+) .*", re.DOTALL)
+
+_EXPLANATIONS = {
+    "source_unreachable": (
+        "cannot be reached",
+        "check that the source host is up and lets this host in (ssh user, key, known_hosts)",
+    ),
+    "source_not_found": ("does not exist on the source host", "check the path"),
+    "source_denied": ("cannot be read by the ssh user", "let it read all of that path"),
+    "source_changing": ("changes while it is measured", "ask again when nobody writes there"),
+    "copy_failed": ("could not be measured", "ask again; if it stays so, look at the FTP host"),
+}
+
+
+class Measure(NamedTuple):
+    """What was counted. Without *complete* time was up before the end, and there is more than this."""
+
+    complete: bool
+    entries: int = 0
+    files: int = 0
+    bytes: int = 0
+    skipped: tuple[str, ...] = ()
+    skipped_total: int = 0
+
+
+class CountingReader(SurveyReader):
+    """Reads a dry run, and knows at any moment what has been listed so far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._entries = self._files = self._bytes = 0
+
+    def feed(self, line: str) -> None:
+        """Take one line without its end."""
+        match = _COUNTED.fullmatch(line)
+        if match:
+            self._entries += 1
+            self._files += match["kind"] == "f"
+            self._bytes += int(match["length"]) if match["kind"] in "fL" else 0
+        super().feed(line)
+
+    def stop(self) -> Measure:
+        """Return what was listed when time was up."""
+        survey = super().finish()
+        skipped, total = survey.skipped, survey.skipped_total
+        return Measure(False, self._entries, self._files, self._bytes, skipped, total)
+
+
+def measure_source(options: SourceOptions, access: Access, deadline: float, folder: Path) -> Measure:
+    """Count what a copy of the source would hold, until *deadline* (monotonic clock). Raises TempoftpError.
+
+    *folder* gets an empty one for as long. It is in memory (``/run``), so that a full disk does not keep anybody from
+    being told that it is full.
+    """
+    with tempfile.TemporaryDirectory(prefix="probe-", dir=folder) as empty:
+        measure = _survey(options, access, empty, deadline)
+    if options.size_probe == "du" and measure.complete:
+        return _measure_by_du(options, access, measure, deadline)
+    return measure
+
+
+def _survey(options: SourceOptions, access: Access, empty: str, deadline: float) -> Measure:
+    is_file, verdict = False, Verdict("again", "source_changing")
+    for _attempt in range(_ATTEMPTS):
+        reader = CountingReader()
+        program, *rest = build_survey_argv(_build_plan(options, access), is_file, f"{empty}/")
+        ended = _run([program, _FORMAT, *rest], reader, deadline)
+        if ended is None:
+            return reader.stop()
+        verdict = classify_end(ended.rc, ended.stderr)
+        if verdict.kind == "done":
+            return _read_survey(options, reader.finish(), is_file)
+        if verdict.kind == "file" and not is_file:
+            is_file = True
+        elif verdict.kind != "again":
+            break
+    raise _explain(options, verdict)
+
+
+def _run(argv: list[str], reader: SurveyReader, deadline: float) -> Optional[Ended]:
+    with Stream(argv, reader.feed, deadline=deadline, threads=True) as stream:
+        return stream.read()
+
+
+def _read_survey(options: SourceOptions, survey: Survey, is_file: bool) -> Measure:
+    if is_file and not survey.files_total:
+        raise _explain(
+            options, Verdict("failed", "source_not_found", "it is neither a folder nor a plain file")
+        )
+    return Measure(
+        complete=True,
+        entries=survey.entries_total,
+        files=survey.files_total,
+        bytes=survey.bytes_total,
+        skipped=survey.skipped,
+        skipped_total=survey.skipped_total,
+    )
+
+
+def _measure_by_du(options: SourceOptions, access: Access, measure: Measure, deadline: float) -> Measure:
+    argv = build_du_argv(access, _choose_socket(access))
+    left = deadline - time.monotonic()
+    if left <= 0:
+        return measure._replace(complete=False)
+    try:
+        ended = run_command(argv, timeout=left)
+    except TempoftpError as error:
+        if error.error_class != "run_timeout":
+            raise
+        return measure._replace(complete=False)
+    if ended.rc != 0:
+        raise _explain(options, Verdict("failed", *classify_du_end(ended.rc, ended.stderr)))
+    try:
+        return measure._replace(bytes=max(measure.bytes, parse_du(ended.stdout)))
+    except ValueError as error:
+        raise _explain(options, Verdict("failed", "copy_failed", str(error))) from None
+
+
+def _build_plan(options: SourceOptions, access: Access) -> CopyPlan:
+    return CopyPlan(
+        # rsync gives its remote shell a login name only when there is one; here nobody is logged in.
+        source=access.source._replace(user="") if access.local else access.source,
+        source_root=None if access.local else options.source_root,
+        remote_shell=build_remote_shell(access, _choose_socket(access)),
+        uid=os.geteuid(),
+        gid=os.getegid(),
+    )
+
+
+def _choose_socket(access: Access) -> Optional[str]:
+    """Use a connection that copies have open; never open one for them."""
+    return access.socket if not access.local and Path(access.socket).exists() else None
+
+
+def _explain(options: SourceOptions, verdict: Verdict) -> TempoftpError:
+    error_class = verdict.error_class if verdict.error_class in _EXPLANATIONS else "copy_failed"
+    what, advice = _EXPLANATIONS[error_class]
+    return TempoftpError(f"{options.source} {what}: {advice} ({verdict.reason})", error_class)

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The errors a share or an account can meet: one table, one exception.
+
+The table is repeated in ``service/tempoftp/errors.py``; a contract test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+# True: passes by itself, so the caller keeps the wish and tries again later. False: somebody has to act.
+CLASSES: dict[str, bool] = {
+    "source_unreachable": True,
+    "ftp_host_unreachable": True,
+    "database_unavailable": True,
+    "no_space": True,
+    "no_inodes": True,
+    "run_timeout": True,
+    "run_failed": True,
+    "copy_failed": True,
+    "password_scheme": True,
+    "source_not_found": False,
+    "source_denied": False,
+    "source_changing": False,
+    "too_large": False,
+    "account_conflict": False,
+    "destination_occupied": False,
+    "invalid": False,
+    "stale": False,
+    "ended": False,
+    "not_delivered": False,
+}
+TRANSIENT = frozenset(name for name, passes in CLASSES.items() if passes)
+PERMANENT = frozenset(name for name, passes in CLASSES.items() if not passes)
+
+# A message travels to a person: long enough for rsync's own words, short enough for a page.
+MESSAGE_LIMIT = 1000
+
+
+class TempoftpError(Exception):
+    """A classified failure. *message* says what failed, where, and what to do next."""
+
+    error_class = "run_failed"
+
+    def __init__(self, message: str, error_class: str = "") -> None:
+        if error_class:
+            self.error_class = error_class
+        if self.error_class not in CLASSES:
+            raise ValueError(f"unknown error class {self.error_class!r}")
+        super().__init__(message)
+        self.message = message
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same wish may succeed later with nobody acting."""
+        return CLASSES[self.error_class]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the ``error`` of a module result: class, message, transient."""
+        return build_error(self.error_class, self.message)
+
+
+class InvalidValueError(TempoftpError):
+    """A value that the caller gave does not have the shape it must have."""
+
+    error_class = "invalid"
+
+
+class StaleGenerationError(TempoftpError):
+    """A late run came with a wish older than what the host already knows."""
+
+    error_class = "stale"
+
+
+class EndedError(TempoftpError):
+    """The share is over: what is asked for needs one that lives."""
+
+    error_class = "ended"
+
+
+class AccountConflictError(TempoftpError):
+    """An account of this name exists and does not fit."""
+
+    error_class = "account_conflict"
+
+
+class DestinationOccupiedError(TempoftpError):
+    """Something that is not ours stands where the share should go."""
+
+    error_class = "destination_occupied"
+
+
+class DatabaseUnavailableError(TempoftpError):
+    """MariaDB/MySQL could not be reached or refused us."""
+
+    error_class = "database_unavailable"
+
+
+class LockTimeoutError(TempoftpError):
+    """Another run held the host's lock for too long."""
+
+    error_class = "run_timeout"
+
+
+def build_error(error_class: str, message: str) -> dict[str, Any]:
+    """Return the ``error`` of a module result for a class of the table."""
+    if len(message) > MESSAGE_LIMIT:
+        message = message[: MESSAGE_LIMIT - 1] + "…"
+    return {"class": error_class, "message": message, "transient": CLASSES[error_class]}

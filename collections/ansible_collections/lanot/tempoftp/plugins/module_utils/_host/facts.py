@@ -1,0 +1,81 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Facts of the FTP host that every run brings home: space, boot, and whether the ftpd answers."""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import ssl
+from pathlib import Path
+from typing import Any, Optional
+
+from .boot import read_boot_id
+from .errors import TempoftpError
+from .files import read_json
+from .space import read_disk
+from .times import format_now
+from .tree import Tree
+
+SERVER_FILE = Path("/etc/tempoftp/server.json")
+# Seconds. The ftpd is on this host; one that has not greeted by then does not serve.
+_GREETING_LIMIT = 1.0
+_PEM_BEGIN, _PEM_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+
+
+def read_host(tree: Tree, copies_running: int, server_file: Path = SERVER_FILE) -> dict[str, Any]:
+    """Return the ``host`` of a result (docs/dataflow.md). Nothing in it ever fails a run."""
+    disk = read_disk(tree.root)
+    server = read_server(server_file)
+    return {
+        "space_total": disk.bytes_total,
+        "space_free": disk.bytes_free,
+        "inodes_free": disk.inodes_free,
+        "boot_id": read_boot_id(),
+        "time": format_now(),
+        "ftpd": read_greeting(_parse_port(server)),
+        "server": server,
+        "copies_running": copies_running,
+    }
+
+
+def read_server(path: Path) -> dict[str, Any]:
+    """Return what the role wrote about the FTP server, with the certificate's fingerprint when it can be read."""
+    try:
+        server = read_json(path) or {}
+    except (TempoftpError, OSError):
+        return {}
+    certificate = server.get("certificate")
+    if isinstance(certificate, str):
+        server["fingerprint"] = read_fingerprint(Path(certificate))
+    return server
+
+
+def read_fingerprint(path: Path) -> Optional[str]:
+    """Return ``sha256:AA:BB…`` of the first certificate in a PEM file (a key may stand before it), or None."""
+    try:
+        text = path.read_text(encoding="ascii", errors="replace")
+        begin = text.index(_PEM_BEGIN)
+        der = ssl.PEM_cert_to_DER_cert(text[begin : text.index(_PEM_END, begin) + len(_PEM_END)])
+    except (OSError, ValueError):
+        return None
+    digest = hashlib.sha256(der).hexdigest().upper()
+    return "sha256:" + ":".join(digest[index : index + 2] for index in range(0, len(digest), 2))
+
+
+def read_greeting(port: int) -> dict[str, Any]:
+    """Return whether the ftpd on this host greets, and with which words."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=_GREETING_LIMIT) as connection:
+            connection.settimeout(_GREETING_LIMIT)
+            banner = connection.recv(512).decode("utf-8", "replace").partition("\r")[0].strip()
+    except OSError as error:
+        return {"ok": False, "banner": "", "error": str(error)}
+    return {"ok": banner.startswith("220"), "banner": banner}
+
+
+def _parse_port(server: dict[str, Any]) -> int:
+    port = server.get("port")
+    return port if isinstance(port, int) and 0 < port < 65536 else 21

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Strict parsing of the names that come from outside: ids, FTP accounts, sources.
+
+Whatever passes here may become a file name, a unit name and an rsync operand; so the shapes are allow-lists,
+and what rsync, ssh, systemd or a shell could read as something else is refused rather than quoted.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from .errors import InvalidValueError
+
+ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+# Words that stand in the same place as an id in a path of the API.
+RESERVED_IDS = frozenset({"auditoria", "expired", "user", "vista_previa"})
+FTPUSER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}"
+_SSH_USER_PATTERN = r"[A-Za-z_][A-Za-z0-9_-]{0,31}"
+_HOST_PATTERN = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+_SOURCE = re.compile(
+    rf"(?:(?P<user>{_SSH_USER_PATTERN})@)?(?P<host>{_HOST_PATTERN}):(?P<path>/.*)", re.DOTALL
+)
+_LOOPBACK = re.compile(r"localhost(?:\..*)?|127\.[0-9.]*|0(?:\.0)*|.*\.localhost", re.IGNORECASE)
+# rsync expands these on the source even with --secluded-args.
+_GLOB_CHARACTERS = frozenset("*?[]\\")
+_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_PATH_LIMIT = 1024  # bytes; far below PATH_MAX, so that the staging prefix always fits in front
+
+
+class Source(NamedTuple):
+    """``user@host:/path``, taken apart; *user* is empty when the source names none."""
+
+    user: str
+    host: str
+    path: str
+
+
+def parse_id(value: str) -> str:
+    """Return *value* when it is a share id; else raise InvalidValueError."""
+    if not isinstance(value, str) or not re.fullmatch(ID_PATTERN, value):
+        raise InvalidValueError(f"id {_show(value)} is refused: it must match ^{ID_PATTERN}$")
+    if value in RESERVED_IDS:
+        raise InvalidValueError(f"id {value!r} is a reserved word: choose another one")
+    return value
+
+
+def parse_ftpuser(value: str) -> str:
+    """Return *value* when it can be an FTP account and its directory; else raise InvalidValueError."""
+    if not isinstance(value, str) or not re.fullmatch(FTPUSER_PATTERN, value):
+        raise InvalidValueError(f"account name {_show(value)} is refused: it must match ^{FTPUSER_PATTERN}$")
+    return value
+
+
+def parse_ssh_user(value: str) -> str:
+    """Return *value* when it is a login name; else raise InvalidValueError."""
+    if not isinstance(value, str) or not re.fullmatch(_SSH_USER_PATTERN, value):
+        raise InvalidValueError(f"ssh_user {_show(value)} is refused: it must match ^{_SSH_USER_PATTERN}$")
+    return value
+
+
+def parse_source(value: str) -> Source:
+    """Take ``host:/path`` or ``user@host:/path`` apart; raise InvalidValueError for every other form."""
+    match = _SOURCE.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise InvalidValueError(f"source {_show(value)} is refused: write host:/path or user@host:/path")
+    host = match["host"]
+    if _LOOPBACK.fullmatch(host):
+        raise InvalidValueError(
+            f"source {_show(value)} is refused: {host} is the FTP host itself, name a source host"
+        )
+    return Source(match["user"] or "", host, parse_path(match["path"], "source"))
+
+
+def parse_path(value: str, name: str) -> str:
+    """Return an absolute, normalised path below ``/`` (a trailing slash is dropped)."""
+    if not isinstance(value, str) or not value.startswith("/"):
+        raise InvalidValueError(f"{name} {_show(value)} is refused: its path must be absolute")
+    if any(unicodedata.category(character) in _REFUSED_CATEGORIES for character in value):
+        raise InvalidValueError(f"{name} {_show(value)} is refused: its path has control characters")
+    globs = sorted(_GLOB_CHARACTERS.intersection(value))
+    if globs:
+        raise InvalidValueError(f"{name} {_show(value)} is refused: rsync would expand {' '.join(globs)}")
+    path = value[:-1] if value.endswith("/") else value
+    parts = path.split("/")[1:]
+    if not parts or any(part in ("", ".", "..") for part in parts):
+        raise InvalidValueError(f"{name} {_show(value)} is refused: its path has //, . or ..")
+    if len(value.encode()) > _PATH_LIMIT:
+        raise InvalidValueError(
+            f"{name} {_show(value)} is refused: its path is longer than {_PATH_LIMIT} bytes"
+        )
+    return path
+
+
+def parse_source_root(value: str) -> str:
+    """Return the directory a restricted key is bound to, ``/`` included."""
+    return "/" if value == "/" else parse_path(value, "source_root")
+
+
+def relativize_path(path: str, source_root: str) -> str:
+    """Return *path* relative to *source_root* (``.`` for the root itself); or raise InvalidValueError."""
+    if path == source_root:
+        return "."
+    prefix = source_root if source_root == "/" else source_root + "/"
+    if not path.startswith(prefix):
+        raise InvalidValueError(
+            f"source path {_show(path)} is refused: not below source_root {_show(source_root)}"
+        )
+    return path[len(prefix) :]
+
+
+def _show(value: object) -> str:
+    text = ascii(value)
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
+def decode_name(name: bytes) -> str:
+    """Return a file's name as text that any JSON carries; bytes that are no UTF-8 stay visible."""
+    return name.decode("utf-8", "backslashreplace")

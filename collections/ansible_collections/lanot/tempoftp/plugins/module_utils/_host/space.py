@@ -1,0 +1,115 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a copy fits: bytes and inodes, less a reserve, less what the other running copies will still take."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from .errors import TempoftpError
+
+# Fewer are as good as none.
+_FEW_INODES = 16
+
+
+class Disk(NamedTuple):
+    """A filesystem, in bytes and inodes. ``inodes_total`` 0: it has no fixed number of them (xfs, btrfs)."""
+
+    bytes_total: int
+    bytes_free: int
+    inodes_total: int
+    inodes_free: int
+    block: int = 4096
+
+
+class Need(NamedTuple):
+    """What something takes or holds."""
+
+    bytes: int
+    inodes: int
+
+
+def read_disk(path: Path) -> Disk:
+    """Return the filesystem at *path* as an ordinary user may fill it."""
+    facts = os.statvfs(path)
+    return Disk(
+        facts.f_blocks * facts.f_frsize,
+        facts.f_bavail * facts.f_frsize,
+        facts.f_files,
+        facts.f_favail,
+        facts.f_frsize,
+    )
+
+
+def estimate_need(bytes_left: int, entries: int, staged_bytes: int, disk: Disk) -> Need:
+    """Return what a copy will still take: every entry may waste a block; what is staged already is not taken again."""
+    return Need(max(0, bytes_left - staged_bytes) + entries * disk.block, entries)
+
+
+def check_space(need: Need, held: Need, reserve: Need, disk: Disk) -> Optional[TempoftpError]:
+    """Return why *need* does not fit, or None. *held*: what the other running copies will still take."""
+    if need.bytes > disk.bytes_total - reserve.bytes:
+        return TempoftpError(
+            f"it needs {need.bytes} bytes, the whole disk of the FTP host has {disk.bytes_total} less a reserve of "
+            f"{reserve.bytes}: ask for less or use a bigger disk",
+            "too_large",
+        )
+    if disk.inodes_total and need.inodes > disk.inodes_total - reserve.inodes:
+        return TempoftpError(
+            f"it has {need.inodes} files and folders, the whole disk of the FTP host takes {disk.inodes_total} less a "
+            f"reserve of {reserve.inodes}: pack them first",
+            "too_large",
+        )
+    available = disk.bytes_free - reserve.bytes - held.bytes
+    if need.bytes > available:
+        return TempoftpError(
+            f"it needs {need.bytes} bytes, the FTP host has {max(0, available)} available ({disk.bytes_free} free, "
+            f"{reserve.bytes} in reserve, {held.bytes} for running copies): it is tried again when others have ended",
+            "no_space",
+        )
+    available = disk.inodes_free - reserve.inodes - held.inodes
+    if disk.inodes_total and need.inodes > available:
+        return TempoftpError(
+            f"it has {need.inodes} files and folders, on the FTP host {max(0, available)} more fit ("
+            f"{disk.inodes_free} inodes free, {reserve.inodes} in reserve, {held.inodes} for "
+            "running copies): it is tried again when others have ended",
+            "no_inodes",
+        )
+    return None
+
+
+def count_bytes(directory: Path) -> int:
+    """Return what a tree takes on disk; symlinks are not followed."""
+    total = 0
+    folders = [os.fspath(directory)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+    return total
+
+
+def explain_os_error(error: OSError, what: str, root: Path) -> TempoftpError:
+    """Return what the operating system said of *what* as a classified error: all of them may pass by themselves."""
+    error_class = "run_failed"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        error_class = name_full(read_disk(root))
+    return TempoftpError(f"{what}: {error}: look at the FTP host", error_class)
+
+
+def name_full(disk: Disk) -> str:
+    """Say which of the two ran out on a filesystem that took nothing more."""
+    return "no_inodes" if disk.inodes_total and disk.inodes_free < _FEW_INODES else "no_space"
+
+
+def is_full(disk: Disk) -> bool:
+    """Whether not even a small file can be written."""
+    return disk.bytes_free < disk.block or bool(disk.inodes_total and disk.inodes_free < _FEW_INODES)

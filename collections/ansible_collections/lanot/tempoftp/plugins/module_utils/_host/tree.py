@@ -1,0 +1,165 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where things lie under the root of an FTP host (see docs/dataflow.md, "On disk")."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+from typing import NamedTuple
+
+from .errors import InvalidValueError
+
+STATE_DIRECTORY = ".tempoftp"
+_FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "evictions", "trash", "lib", "binds")
+
+
+class Tree(NamedTuple):
+    """The paths below one root, for example ``/data``. Names have passed ``_names`` before they come here."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        """``root/.tempoftp``: root's own, 0700, on the same filesystem as the homes."""
+        return self.root / STATE_DIRECTORY
+
+    @property
+    def lock(self) -> Path:
+        """The one lock of the host."""
+        return self.state / "lock"
+
+    @property
+    def trash(self) -> Path:
+        """What is being deleted."""
+        return self.state / "trash"
+
+    @property
+    def ballast(self) -> Path:
+        """Room that is dropped when the disk is full."""
+        return self.state / "ballast"
+
+    @property
+    def lib(self) -> Path:
+        """The copier, by content hash."""
+        return self.state / "lib"
+
+    @property
+    def transfers(self) -> Path:
+        """What was counted of the transfer log."""
+        return self.state / "transfers"
+
+    def counted(self, share_id: str) -> Path:
+        """The downloads of a share."""
+        return self.transfers / f"{share_id}.json"
+
+    def home(self, ftpuser: str) -> Path:
+        """The chroot home of an account."""
+        return self.root / ftpuser
+
+    def destination(self, ftpuser: str, share_id: str) -> Path:
+        """The delivered share."""
+        return self.root / ftpuser / share_id
+
+    def manifest(self, share_id: str) -> Path:
+        """What the host knows of a share that is wanted."""
+        return self.state / "shares" / f"{share_id}.json"
+
+    def tombstone(self, share_id: str) -> Path:
+        """What the host remembers of a share that ended."""
+        return self.state / "tombstones" / f"{share_id}.json"
+
+    def account(self, name: str) -> Path:
+        """Whether tempoftp created an account or found it."""
+        return self.state / "accounts" / f"{name}.json"
+
+    @property
+    def clock(self) -> Path:
+        """The latest time that this host has seen."""
+        return self.state / "clock.json"
+
+    @property
+    def held_folder(self) -> Path:
+        """Where blocked shares are kept out of sight."""
+        return self.state / "held"
+
+    def held(self, share_id: str) -> Path:
+        """A blocked share."""
+        return self.held_folder / share_id
+
+    def eviction(self, share_id: str) -> Path:
+        """What is still to do about the sessions of a share that left its home."""
+        return self.state / "evictions" / f"{share_id}.json"
+
+    @property
+    def binds(self) -> Path:
+        """One folder for each share that is a bind mount of its source."""
+        return self.state / "binds"
+
+    def bind(self, share_id: str) -> Path:
+        """Where such a source is mounted out of sight, read-only."""
+        return self.binds / share_id
+
+    def staging(self, share_id: str) -> Path:
+        """Where a share grows before anybody sees it."""
+        return self.state / "staging" / share_id
+
+    def data(self, share_id: str) -> Path:
+        """rsync's target."""
+        return self.staging(share_id) / "data"
+
+    def alive(self, share_id: str) -> Path:
+        """Locked by the copier of this share while it lives."""
+        return self.staging(share_id) / "alive"
+
+    def status(self, share_id: str) -> Path:
+        """The copier's last word."""
+        return self.staging(share_id) / "status.json"
+
+    def starts(self, share_id: str) -> Path:
+        """How often its copier was started in vain."""
+        return self.staging(share_id) / "starts.json"
+
+
+def open_tree(root: str) -> Tree:
+    """Return the tree of *root*, which must be a real directory of ours; nothing is written."""
+    path = Path(root)
+    if not path.is_absolute() or ".." in path.parts or path == Path("/"):
+        raise InvalidValueError(f"root {root!r} is refused: it must be an absolute path below /")
+    try:
+        facts = os.lstat(path)
+    except FileNotFoundError:
+        raise InvalidValueError(f"root {path} does not exist: run the role ftp_server first") from None
+    check_owned_directory(path, facts)
+    tree = Tree(path)
+    with contextlib.suppress(FileNotFoundError):
+        check_owned_directory(tree.state, os.lstat(tree.state))
+    return tree
+
+
+def prepare_tree(tree: Tree) -> None:
+    """Make the folders of the state directory that are missing."""
+    tree.state.mkdir(mode=0o700, exist_ok=True)
+    for name in _FOLDERS:
+        (tree.state / name).mkdir(mode=0o700, exist_ok=True)
+
+
+def check_owned_directory(path: Path, facts: os.stat_result) -> None:
+    """Raise InvalidValueError unless *path* is a directory, no symlink, that nobody else may write to."""
+    if not stat.S_ISDIR(facts.st_mode):
+        raise InvalidValueError(f"{path} is not a directory (or is a symlink): move it away")
+    if facts.st_uid != os.geteuid():
+        raise InvalidValueError(
+            f"{path} belongs to uid {facts.st_uid}, not to {os.geteuid()}: chown it first"
+        )
+    if facts.st_mode & stat.S_IWOTH or (facts.st_mode & stat.S_IWGRP and facts.st_gid != os.getegid()):
+        raise InvalidValueError(
+            f"{path} can be written by others (mode {facts.st_mode & 0o7777:04o}): chmod go-w it first"
+        )
+
+
+HOME_MODE = 0o750

@@ -1,0 +1,233 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Manifests: what an FTP host knows of each share, in one file a share.
+
+Every function takes a ``Tree``. Callers that write hold the host's lock (``_lock.hold_lock(tree.lock)``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+from .._host.errors import InvalidValueError, TempoftpError
+from .._host.files import (
+    SCHEMA,
+    build_damaged,
+    check_schema,
+    delete_file,
+    is_generation,
+    list_names,
+    read_json,
+    write_json,
+)
+from .._host.names import parse_ftpuser, parse_id
+from .._host.times import add_days, format_time
+from .._host.tree import Tree
+
+ARRIVED_STATES = ("delivered", "blocked")
+LIVE_STATES = ("copying", *ARRIVED_STATES)
+MANIFEST_STATES = (*LIVE_STATES, "absent")
+ORIGINS = ("created", "adopted")
+DELETED, EXPIRED = "deleted", "expired"
+REASONS = (DELETED, EXPIRED)
+_OWNER = re.compile(r'"ftpuser"\s*:\s*"([^"]*)"')
+
+
+class Manifest(NamedTuple):
+    """One share as the FTP host knows it. Times are ISO 8601 UTC with ``Z``, ``durations`` are in seconds.
+
+    ``state`` ``absent`` means: being taken away; once it is, a tombstone stands instead of the manifest.
+    ``origin`` says who made the home: ``created`` by tempoftp, or ``adopted`` (it was there before).
+    ``hidden``: it is kept out of the home; a share that is ``blocked`` is, and one on its way may be.
+    ``copy_generation``: the wish for which the data is or was copied, since a later one may change only how long
+    the share lives and whether it is seen; 0 is ``generation``. ``reason``: why it is ``absent``.
+    """
+
+    id: str
+    generation: int
+    ftpuser: str
+    source: str
+    origin: str = "created"
+    source_root: Optional[str] = None
+    ssh_user: str = "lanotadm"
+    ssh_key_file: Optional[str] = None
+    ssh_config_file: Optional[str] = None
+    ssh_known_hosts_file: Optional[str] = None
+    size_probe: str = "rsync"
+    method: str = "auto"
+    local: bool = False
+    reuse: bool = False
+    checksums: bool = False
+    lifetime_days: int = 10
+    writable: bool = False
+    owner: str = "root"
+    group: str = "pureftpd"
+    uid: int = 0
+    gid: int = 0
+    state: str = "copying"
+    hidden: bool = False
+    copy_generation: int = 0
+    reason: Optional[str] = None
+    path: str = ""
+    bytes_total: Optional[int] = None
+    files_total: Optional[int] = None
+    created_at: str = ""
+    delivered_at: Optional[str] = None
+    ready_at: Optional[str] = None
+    expires: Optional[str] = None
+    boot_id: str = ""
+    skipped: tuple[str, ...] = ()
+    skipped_total: int = 0
+    reserve_bytes: int = 0
+    reserve_inodes: int = 0
+    bwlimit: Optional[str] = None
+    durations: dict[str, float] = {}  # never changed in place
+    delivered_by: Optional[str] = None
+    checksums_by: Optional[str] = None
+
+    @property
+    def live(self) -> bool:
+        """Whether the share is wanted: on its way, delivered or blocked."""
+        return self.state in LIVE_STATES
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the whole data is here, seen by the recipient or not."""
+        return self.state in ARRIVED_STATES
+
+    @property
+    def copied_for(self) -> int:
+        """The generation for which the data is copied, which its status bears."""
+        return self.copy_generation or self.generation
+
+    @property
+    def promised(self) -> Optional[str]:
+        """The end that ``ready_at`` and ``lifetime_days`` make, None before the share is ready."""
+        return None if self.ready_at is None else add_days(self.ready_at, self.lifetime_days)
+
+    @property
+    def ends_at(self) -> Optional[str]:
+        """When the share is over. An extension counts as soon as it is written down here: until the account has
+        been confirmed with it, the later of both ends holds, so that nothing is deleted that was just extended."""
+        ends = [end for end in (self.expires, self.promised) if end is not None]
+        return max(ends) if self.expires is not None else None
+
+    def is_over(self, now: float) -> bool:
+        """Whether the share's time is up. *now*: seconds since the epoch, never earlier than once seen."""
+        return self.ends_at is not None and self.ends_at <= format_time(now)
+
+
+def read_manifest(tree: Tree, share_id: str) -> Optional[Manifest]:
+    """Return the manifest of a share, or None; raise TempoftpError when it is damaged."""
+    path = tree.manifest(share_id)
+    content = read_json(path)
+    return None if content is None else parse_manifest(content, share_id, path)
+
+
+def write_manifest(tree: Tree, manifest: Manifest) -> None:
+    """Write a manifest so that after a crash either the old or the new one is there, whole."""
+    write_json(tree.manifest(manifest.id), {"schema": SCHEMA, **manifest._asdict()})
+
+
+def delete_manifest(tree: Tree, share_id: str) -> None:
+    """Remove a manifest; one that is gone already is fine."""
+    delete_file(tree.manifest(share_id))
+
+
+def list_manifests(tree: Tree) -> tuple[list[Manifest], list[str]]:
+    """Return all readable manifests, and the names of damaged files: one of them must not stop the others."""
+    manifests: list[Manifest] = []
+    damaged: list[str] = []
+    for name in list_names(tree.manifest("x").parent):
+        share_id = name[: -len(".json")]
+        try:
+            manifest = read_manifest(tree, parse_id(share_id))
+        except TempoftpError:
+            damaged.append(name)
+            continue
+        if manifest is not None:
+            manifests.append(manifest)
+    return manifests, damaged
+
+
+def list_account_manifests(tree: Tree, ftpuser: str) -> list[Manifest]:
+    """Return the live manifests of one account."""
+    return [manifest for manifest in list_manifests(tree)[0] if manifest.live and manifest.ftpuser == ftpuser]
+
+
+def may_belong(tree: Tree, damaged: str, ftpuser: str) -> bool:
+    """Whether the share of a damaged manifest may be one of this account's.
+
+    What is left of the text may say whose it is; else what it names may stand somewhere.
+    """
+    path = tree.manifest("x").with_name(damaged)
+    share_id = damaged[: -len(".json")]
+    try:
+        owners = _OWNER.findall(path.read_text(encoding="utf-8", errors="replace"))
+        parse_id(share_id)
+    except InvalidValueError:
+        return False
+    except OSError:
+        owners = []
+    if owners:
+        return ftpuser in owners
+    places = (tree.destination(ftpuser, share_id), tree.held(share_id), tree.staging(share_id))
+    return any(os.path.lexists(place) for place in places)
+
+
+def parse_manifest(content: dict[str, Any], share_id: str, path: Path) -> Manifest:
+    """Check what was read against the schema. Unknown keys are ignored: a newer release may write them."""
+    check_schema(content, path)
+    values = {key: content[key] for key in Manifest._fields if key in content}
+    skipped = values.get("skipped", ())
+    try:
+        manifest = Manifest(**{**values, "skipped": tuple(skipped)})
+        wrong = [key for key, value in manifest._asdict().items() if not _fits(key, value)]
+        parse_ftpuser(manifest.ftpuser)
+    except (TypeError, InvalidValueError):
+        raise build_damaged(path) from None
+    if wrong or manifest.id != share_id or not is_generation(manifest.generation):
+        raise build_damaged(path)
+    if manifest.state not in MANIFEST_STATES or manifest.origin not in ORIGINS:
+        raise build_damaged(path)
+    return manifest
+
+
+_REQUIRED = frozenset({"id", "ftpuser", "source"})
+_COUNTS = frozenset(
+    {
+        "bytes_total",
+        "files_total",
+        "skipped_total",
+        "lifetime_days",
+        "uid",
+        "gid",
+        "reserve_bytes",
+        "reserve_inodes",
+        "copy_generation",
+    }
+)
+
+
+def _fits(key: str, value: Any) -> bool:
+    default = Manifest._field_defaults.get(key)
+    if key in ("bytes_total", "files_total") and value is None:
+        return True
+    if key in _COUNTS or key == "generation":
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if key == "skipped":
+        return all(isinstance(line, str) for line in value)
+    if key == "durations":
+        return isinstance(value, dict) and all(
+            isinstance(seconds, (int, float)) for seconds in value.values()
+        )
+    if key in ("writable", "hidden", "local", "reuse", "checksums"):
+        return isinstance(value, bool)
+    if default is None and key not in _REQUIRED and value is None:
+        return True
+    return isinstance(value, str)

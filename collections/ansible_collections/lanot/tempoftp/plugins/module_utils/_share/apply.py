@@ -1,0 +1,287 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""look → plan → apply, the last part: one step, under the host's lock. Each may be killed and run again.
+
+Steps that talk to systemd (start, stop, purge) are the batch's, since it starts and stops several units at once.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Optional
+
+from .._copy.bind import bind_share, choose_folder_mode, is_bind, unbind_share
+from .._host.ballast import drop_ballast, take_ballast
+from .._host.commands import run_command
+from .._host.errors import DestinationOccupiedError, TempoftpError
+from .._host.files import sync_directory
+from .._host.mounts import list_mounts_below
+from .._host.times import format_now
+from .._host.tree import Tree, prepare_tree
+from .._record.manifest import DELETED, EXPIRED, Manifest, delete_manifest, write_manifest
+from .._record.status import write_status
+from .._record.tombstones import Tombstone, delete_tombstone, read_tombstone, write_tombstone
+from .evictions import Eviction, delete_eviction, write_eviction
+from .homes import create_home, open_home, remove_empty_home
+from .look import find_origin, list_places
+from .plan import Seen, resolve_generation
+from .purge import check_no_mounts
+from .wish import Site, Wish, adjust_manifest, build_manifest, refresh_manifest
+
+_UMOUNT_LIMIT = 10.0
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def apply_enlist(tree: Tree, wish: Wish, site: Site, seen: Seen) -> None:
+    """Write down a new share or generation. What an older generation delivered becomes staging again."""
+    prepare_tree(tree)
+    take_ballast(tree)
+    tree.staging(wish.id).mkdir(mode=0o700, exist_ok=True)
+    same_home = seen.manifest is not None and seen.manifest.ftpuser == wish.ftpuser
+    manifest = build_manifest(
+        wish,
+        site,
+        resolve_generation(wish, seen),
+        path=str(tree.destination(wish.ftpuser, wish.id)),
+        origin=seen.manifest.origin if seen.manifest and same_home else find_origin(tree, wish.ftpuser),
+        now=format_now(),
+        # What lies in staging since an earlier boot may have lost its content in a power cut: the copier must know.
+        boot_id=seen.manifest.boot_id if seen.manifest and seen.staged is not None else seen.boot_id,
+    )
+    if seen.manifest is not None:
+        _withdraw(tree, seen.manifest, seen)
+    if seen.manifest is not None and seen.manifest.generation == manifest.generation:
+        # Somebody took the data away; how long the share lives was promised already.
+        manifest = manifest._replace(
+            ready_at=seen.manifest.ready_at,
+            expires=seen.manifest.expires,
+            copy_generation=seen.manifest.copied_for,
+        )
+    tree.status(wish.id).unlink(missing_ok=True)
+    write_manifest(tree, manifest)
+    delete_tombstone(tree, wish.id)
+
+
+def apply_adjust(tree: Tree, wish: Wish, seen: Seen) -> None:
+    """Write down what a later wish changes of a share whose data stays as it is."""
+    manifest, generation = _require_manifest(seen), resolve_generation(wish, seen)
+    if generation > manifest.generation and seen.status is not None and seen.status.phase == "failed":
+        # The failure belongs to the earlier wish; this one tries again.
+        apply_report(tree, seen)
+    write_manifest(tree, adjust_manifest(manifest, wish, generation))
+
+
+def apply_hide(tree: Tree, seen: Seen) -> None:
+    """Rename a delivered share out of its home, where its data waits unseen."""
+    manifest = _require_manifest(seen)
+    prepare_tree(tree)
+    write_eviction(tree, Eviction(manifest.id, manifest.ftpuser, manifest.origin == "adopted"))
+    _leave_home(tree, manifest, tree.held_folder, manifest.id)
+
+
+def apply_show(tree: Tree, seen: Seen) -> None:
+    """Rename a share that was blocked back into its home."""
+    manifest = _require_manifest(seen)
+    _enter_home(tree, manifest, tree.held_folder, manifest.id)
+    delete_eviction(tree, manifest.id)
+    apply_bind(tree, seen)
+
+
+def apply_bind(tree: Tree, seen: Seen) -> None:
+    """Mount a share that is its source itself, where it should be seen; does nothing for any other."""
+    manifest = _require_manifest(seen)
+    if is_bind(manifest) and not manifest.hidden:
+        bind_share(tree, manifest)
+
+
+def apply_refresh(tree: Tree, wish: Wish, site: Site, manifest: Manifest) -> None:
+    """Before a copy starts (again): take over how the source is reached, and forget a failure that was told."""
+    tree.staging(wish.id).mkdir(mode=0o700, exist_ok=True)
+    refreshed = refresh_manifest(manifest, wish, site)
+    if refreshed != manifest:
+        write_manifest(tree, refreshed)
+
+
+def apply_report(tree: Tree, seen: Seen) -> None:
+    """Note that a failure is being told, so that the next wish tries again."""
+    if seen.manifest is not None and seen.status is not None:
+        write_status(tree.status(seen.manifest.id), seen.status._replace(reported=True))
+
+
+def apply_deliver(tree: Tree, seen: Seen) -> None:
+    """Rename the finished copy into the home: a recipient sees all of it or nothing. A blocked one stays hidden."""
+    manifest = _require_manifest(seen)
+    data = os.open(tree.data(manifest.id), _DIRECTORY)
+    try:
+        os.fchown(data, manifest.uid, manifest.gid)
+        os.fchmod(data, choose_folder_mode(manifest))
+    finally:
+        os.close(data)
+    if manifest.hidden:
+        prepare_tree(tree)
+        tree.data(manifest.id).rename(tree.held(manifest.id))
+        sync_directory(tree.held_folder)
+        sync_directory(tree.staging(manifest.id))
+    else:
+        _enter_home(tree, manifest, tree.staging(manifest.id), "data")
+    apply_confirm(tree, seen)
+
+
+def apply_confirm(tree: Tree, seen: Seen) -> None:
+    """Write down that the share has arrived, and clear its staging."""
+    manifest, status = _require_manifest(seen), seen.status
+    if status is None:
+        raise TempoftpError(f"share {manifest.id} has no status: try again")
+    apply_bind(tree, seen)
+    write_manifest(
+        tree,
+        manifest._replace(
+            state="blocked" if manifest.hidden else "delivered",
+            delivered_at=format_now(),
+            bytes_total=status.bytes_total,
+            files_total=status.files_total,
+            skipped=status.skipped,
+            skipped_total=status.skipped_total,
+            durations=status.durations,
+            delivered_by=status.delivered_by,
+            checksums_by=status.checksums_by,
+        ),
+    )
+    for path in (tree.status(manifest.id), tree.alive(manifest.id), tree.starts(manifest.id)):
+        path.unlink(missing_ok=True)
+    with suppress(OSError):
+        tree.staging(manifest.id).rmdir()
+
+
+def apply_condemn(tree: Tree, seen: Seen, generation: int = 0) -> None:
+    """Write down that the share is being taken away: from here on nothing can bring this generation back."""
+    drop_ballast(tree)
+    manifest = _require_manifest(seen)
+    write_manifest(
+        tree,
+        manifest._replace(
+            state="absent",
+            generation=max(manifest.generation, generation),
+            reason=EXPIRED if seen.over else DELETED,
+        ),
+    )
+
+
+def apply_unmount(tree: Tree, seen: Seen) -> None:
+    """Unmount what somebody mounted inside the share; TempoftpError when something stays."""
+    manifest = _require_manifest(seen)
+    unbind_share(tree, manifest)
+    for mount in seen.mounts:
+        run_command(["umount", "--", mount], timeout=_UMOUNT_LIMIT)
+    for place in list_places(tree, manifest):
+        check_no_mounts(place)
+
+
+def apply_discard(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> None:
+    """Rename everything of the share into the trash and leave a tombstone: from here on it is out of reach."""
+    drop_ballast(tree)
+    manifest = _require_manifest(seen)
+    unbind_share(tree, manifest)
+    if seen.delivered:
+        grace = grace_seconds if manifest.reason == EXPIRED else 0.0
+        write_eviction(tree, Eviction(manifest.id, manifest.ftpuser, manifest.origin == "adopted", grace))
+        _leave_home(tree, manifest, tree.trash, _choose_trash(tree, manifest).name)
+    for place in (tree.held(manifest.id), tree.staging(manifest.id)):
+        if place.exists():
+            check_no_mounts(place)
+            place.rename(_choose_trash(tree, manifest))
+    apply_bury(tree, manifest.id, max(manifest.generation, seen.ended), manifest)
+    if manifest.origin == "created":
+        # The next share of the account that is delivered makes it again.
+        remove_empty_home(tree, manifest.ftpuser)
+    delete_manifest(tree, manifest.id)
+
+
+def apply_bury(tree: Tree, share_id: str, generation: int, manifest: Optional[Manifest] = None) -> None:
+    """Leave a tombstone, so that a late run cannot make this generation or an older one again.
+
+    Without a *manifest* the share ended before, or was never here: how it ended stays as it was told.
+    """
+    drop_ballast(tree)
+    prepare_tree(tree)
+    before = read_tombstone(tree, share_id) if manifest is None else None
+    if manifest is not None:
+        tombstone = Tombstone(share_id, generation, format_now(), manifest.ftpuser, manifest.reason)
+    elif before is not None:
+        tombstone = before._replace(generation=generation)
+    else:
+        tombstone = Tombstone(share_id, generation, format_now())
+    write_tombstone(tree, tombstone)
+    tree.counted(share_id).unlink(missing_ok=True)
+
+
+def check_trash(tree: Tree, seen: Seen) -> None:
+    """Raise TempoftpError when something is mounted inside what is about to be removed."""
+    for name in seen.trash:
+        if list_mounts_below(tree.trash / name):
+            check_no_mounts(tree.trash / name)
+
+
+def _choose_trash(tree: Tree, manifest: Manifest) -> Path:
+    number = 1
+    while os.path.lexists(path := tree.trash / f"{manifest.id}.{manifest.generation}.{number}"):
+        number += 1
+    return path
+
+
+def _withdraw(tree: Tree, manifest: Manifest, seen: Seen) -> None:
+    """Take what was delivered back into staging, to be brought up to date there."""
+    if seen.delivered:
+        _leave_home(tree, manifest, tree.staging(manifest.id), "data")
+    if seen.held is not None:
+        newer = seen.staged is not None or seen.delivered
+        held = tree.held(manifest.id)
+        held.rename(_choose_trash(tree, manifest) if newer else tree.data(manifest.id))
+
+
+def _enter_home(tree: Tree, manifest: Manifest, folder: Path, name: str) -> None:
+    """Rename *name* of one of our own folders into the home."""
+    source = os.open(folder, _DIRECTORY)
+    try:
+        with create_home(tree, manifest.ftpuser, manifest.gid) as home:
+            _refuse_existing(home, manifest)
+            os.rename(name, manifest.id, src_dir_fd=source, dst_dir_fd=home)
+            os.fsync(home)
+        os.fsync(source)
+    finally:
+        os.close(source)
+    sync_directory(tree.root)
+
+
+def _leave_home(tree: Tree, manifest: Manifest, folder: Path, name: str) -> None:
+    """Rename the share out of the home into one of our own folders, under *name*."""
+    unbind_share(tree, manifest)
+    check_no_mounts(tree.destination(manifest.ftpuser, manifest.id))
+    with open_home(tree, manifest.ftpuser) as home:
+        if home is None:
+            return
+        target = os.open(folder, _DIRECTORY)
+        try:
+            os.rename(manifest.id, name, src_dir_fd=home, dst_dir_fd=target)
+            os.fsync(home)
+            os.fsync(target)
+        finally:
+            os.close(target)
+
+
+def _refuse_existing(home: int, manifest: Manifest) -> None:
+    with suppress(FileNotFoundError):
+        os.stat(manifest.id, dir_fd=home, follow_symlinks=False)
+        raise DestinationOccupiedError(
+            f"{manifest.path} exists and is not ours: move it away or choose another id"
+        )
+
+
+def _require_manifest(seen: Seen) -> Manifest:
+    if seen.manifest is None:
+        raise TempoftpError("the manifest went away in mid step: try again")
+    return seen.manifest

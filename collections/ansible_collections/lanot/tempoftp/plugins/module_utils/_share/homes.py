@@ -1,0 +1,89 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The chroot homes: entered by descriptor, so that no symlink in them ever leads root elsewhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Optional
+
+from .._host.errors import AccountConflictError
+from .._host.tree import HOME_MODE, Tree
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# How a home looks between its mkdir and its chown: only root could have left it so.
+_UNFINISHED_MODE = 0o700
+
+
+@contextmanager
+def open_home(tree: Tree, ftpuser: str) -> Iterator[Optional[int]]:
+    """Give a descriptor of an account's home, None when there is none; AccountConflictError when it is unfit."""
+    with _open_directory(tree, ftpuser) as descriptor:
+        if descriptor is not None:
+            _check_home(tree, ftpuser, os.fstat(descriptor))
+        yield descriptor
+
+
+@contextmanager
+def create_home(tree: Tree, ftpuser: str, gid: int) -> Iterator[int]:
+    """Give a descriptor of an account's home, making it ``root:group`` 0750 when it is missing."""
+    root = os.open(tree.root, _DIRECTORY)
+    try:
+        with suppress(FileExistsError):
+            os.mkdir(ftpuser, _UNFINISHED_MODE, dir_fd=root)
+    finally:
+        os.close(root)
+    with open_home(tree, ftpuser) as descriptor:
+        if descriptor is None:
+            raise AccountConflictError(f"{tree.home(ftpuser)} went away while it was made: try again")
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) == _UNFINISHED_MODE:
+            os.fchown(descriptor, -1, gid)
+            os.fchmod(descriptor, HOME_MODE)
+        yield descriptor
+
+
+def remove_empty_home(tree: Tree, ftpuser: str) -> None:
+    """Remove a home that holds nothing any more; one that holds something stays."""
+    with suppress(OSError):
+        tree.home(ftpuser).rmdir()
+
+
+def read_inode(tree: Tree, ftpuser: str, name: str) -> Optional[int]:
+    """Return the inode of what stands in a home under *name*, symlinks not followed; None when nothing does."""
+    with _open_directory(tree, ftpuser) as descriptor:
+        if descriptor is None:
+            return None
+        try:
+            return os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_ino
+        except FileNotFoundError:
+            return None
+
+
+@contextmanager
+def _open_directory(tree: Tree, ftpuser: str) -> Iterator[Optional[int]]:
+    try:
+        descriptor: Optional[int] = os.open(tree.home(ftpuser), _DIRECTORY)
+    except FileNotFoundError:
+        descriptor = None
+    except OSError:
+        raise AccountConflictError(
+            f"{tree.home(ftpuser)} is not a directory (or is a symlink): move it away or choose another account"
+        ) from None
+    try:
+        yield descriptor
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _check_home(tree: Tree, ftpuser: str, facts: os.stat_result) -> None:
+    if facts.st_uid != os.geteuid() or facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise AccountConflictError(
+            f"{tree.home(ftpuser)} can be written by others than root (uid {facts.st_uid}, mode "
+            f"{stat.S_IMODE(facts.st_mode):04o}): chown it to root and chmod it to 0750 first"
+        )

@@ -1,0 +1,123 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""look → plan → apply, the first part: reading what is on the host about one share. Nothing is written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Optional
+
+from .._copy.bind import is_bind, is_bound
+from .._host.clock import read_now
+from .._host.errors import AccountConflictError, TempoftpError
+from .._host.mounts import list_mounts_below
+from .._host.tree import Tree
+from .._host.units import COPY_PREFIX, PURGE_PREFIX
+from .._record.accounts import read_account
+from .._record.manifest import Manifest, list_account_manifests, read_manifest
+from .._record.status import Status, read_status
+from .._record.tombstones import read_tombstone
+from .evictions import read_eviction
+from .homes import open_home, read_inode
+from .plan import Seen
+from .purge import list_trash
+from .wish import Wish
+
+
+def look_share(tree: Tree, wish: Wish, active: set[str], boot_id: str) -> Seen:
+    """Return what is; *active* are the names of our running units. TempoftpError when a file of ours is damaged."""
+    now = read_now(tree)
+    manifest = read_manifest(tree, wish.id)
+    status = read_status(tree.status(wish.id))
+    current = status is not None and manifest is not None and _speaks_of(manifest, status.generation)
+    ending = manifest is not None and not manifest.live
+    return Seen(
+        boot_id=boot_id,
+        manifest=manifest,
+        tombstone=read_tombstone(tree, wish.id),
+        status=status if current else None,
+        stale_status=status is not None and not current,
+        copying=COPY_PREFIX + wish.id in active,
+        purging=PURGE_PREFIX + wish.id in active,
+        destination=_read_destination(tree, manifest, status) if manifest else None,
+        staged=_read_inode(tree.data(wish.id)),
+        held=_read_inode(tree.held(wish.id)),
+        unbound=manifest is not None and is_bind(manifest) and not is_bound(tree, manifest),
+        over=manifest is not None and manifest.is_over(now),
+        occupied=_is_occupied(tree, wish, manifest),
+        home_problem=_check_home(tree, wish, manifest),
+        mounts=tuple(_list_mounts(tree, manifest)) if manifest and ending else (),
+        leaving=read_eviction(tree, wish.id) is not None,
+        trash=tuple(path.name for path in list_trash(tree, wish.id)),
+    )
+
+
+def _speaks_of(manifest: Manifest, generation: int) -> bool:
+    # A deletion raises the manifest's generation; what the copier said before still tells which data is ours.
+    return generation == manifest.copied_for or not manifest.live
+
+
+def _read_destination(tree: Tree, manifest: Manifest, status: Optional[Status]) -> Optional[int]:
+    """Return the inode of what stands in the home; of a mount of ours that of the folder that it hides."""
+    if status is not None and is_bind(manifest) and is_bound(tree, manifest):
+        return status.inode
+    return read_inode(tree, manifest.ftpuser, manifest.id)
+
+
+def _is_occupied(tree: Tree, wish: Wish, manifest: Optional[Manifest]) -> bool:
+    if not wish.wanted or (manifest is not None and manifest.ftpuser == wish.ftpuser):
+        return False
+    try:
+        return read_inode(tree, wish.ftpuser, wish.id) is not None
+    except TempoftpError:
+        return False  # the home itself is unfit, and says so
+
+
+def _check_home(tree: Tree, wish: Wish, manifest: Optional[Manifest]) -> Optional[TempoftpError]:
+    if not wish.wanted:
+        return None
+    begun = manifest is not None and manifest.ftpuser == wish.ftpuser
+    try:
+        with open_home(tree, wish.ftpuser):
+            pass
+        # Before anything is copied: what is delivered into somebody else's home is theirs to read.
+        if begun or wish.adopt or find_origin(tree, wish.ftpuser) == "created":
+            return None
+    except TempoftpError as error:
+        return error
+    return AccountConflictError(
+        f"{tree.home(wish.ftpuser)} was there before tempoftp, and nobody has said whose account {wish.ftpuser} is: "
+        f"map it to its owner's e-mail (tempoftp account map EMAIL {wish.ftpuser}; with share.yml, adopt: true), "
+        "or choose another account"
+    )
+
+
+def find_origin(tree: Tree, ftpuser: str) -> str:
+    """Whose home it is: ``created``, our own account's or share's, or ``adopted``, one that was there before."""
+    account = read_account(tree, ftpuser)
+    if account is not None:
+        return account.origin
+    if not os.path.lexists(tree.home(ftpuser)):
+        return "created"
+    return next((manifest.origin for manifest in list_account_manifests(tree, ftpuser)), "adopted")
+
+
+def _list_mounts(tree: Tree, manifest: Manifest) -> list[str]:
+    places = list_places(tree, manifest)
+    return [mount for place in places for mount in list_mounts_below(place)]
+
+
+def list_places(tree: Tree, manifest: Manifest) -> tuple[Path, ...]:
+    """Return where data of a share may lie, the trash apart."""
+    home, share_id = manifest.ftpuser, manifest.id
+    return tree.destination(home, share_id), tree.held(share_id), tree.staging(share_id), tree.bind(share_id)
+
+
+def _read_inode(path: Path) -> Optional[int]:
+    try:
+        return os.lstat(path).st_ino
+    except FileNotFoundError:
+        return None

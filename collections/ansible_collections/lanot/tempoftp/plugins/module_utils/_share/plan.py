@@ -1,0 +1,262 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""look → plan → apply, the middle part: which one step brings a share nearer to what is wanted. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from .._host.errors import (
+    DestinationOccupiedError,
+    EndedError,
+    InvalidValueError,
+    StaleGenerationError,
+    TempoftpError,
+)
+from .._record.manifest import Manifest
+from .._record.status import Status
+from .._record.tombstones import Tombstone
+from .wish import OVER, Wish, differs
+
+# Steps that change the host. The others look, wait or only leave a note.
+CHANGING = frozenset(
+    {
+        *("enlist", "adjust", "start", "deliver", "confirm", "hide", "show", "bind"),
+        *("condemn", "expire", "stop", "discard", "purge"),
+    }
+)
+
+
+class Seen(NamedTuple):
+    """What is on the host about one share.
+
+    ``status`` is that of the manifest's generation; ``stale_status`` says that there is one of another.
+    ``destination``, ``staged`` and ``held`` are inodes of what stands in the home, in staging and among the blocked
+    shares. ``unbound``: it is to be a mount, and is none. ``over``: the share's time is up. ``leaving``: sessions may
+    go on that began while it was in the home. ``occupied``: something that is not ours stands where the wish wants to
+    go. ``home_problem``: why the account's home cannot be used.
+    """
+
+    boot_id: str
+    manifest: Optional[Manifest] = None
+    tombstone: Optional[Tombstone] = None
+    status: Optional[Status] = None
+    stale_status: bool = False
+    copying: bool = False
+    purging: bool = False
+    destination: Optional[int] = None
+    staged: Optional[int] = None
+    held: Optional[int] = None
+    over: bool = False
+    leaving: bool = False
+    unbound: bool = False
+    occupied: bool = False
+    home_problem: Optional[TempoftpError] = None
+    mounts: tuple[str, ...] = ()
+    trash: tuple[str, ...] = ()
+
+    @property
+    def ended(self) -> int:
+        """The generation of the tombstone, 0 without one."""
+        return self.tombstone.generation if self.tombstone else 0
+
+    @property
+    def known(self) -> int:
+        """The newest generation that this host knows, 0 for an unknown id."""
+        return max(self.ended, self.manifest.generation if self.manifest else 0)
+
+    @property
+    def copied(self) -> bool:
+        """Whether the copier said that it is done."""
+        return self.status is not None and self.status.phase == "done"
+
+    @property
+    def put(self) -> bool:
+        """Whether a share that is being copied was put into its place already, which was not yet written down."""
+        if self.status is None or self.status.inode is None:
+            return False
+        return self.copied and self.status.inode in (self.destination, self.held)
+
+    @property
+    def delivered(self) -> bool:
+        """Whether what stands in the home is this share, written down or not."""
+        if self.manifest is None or self.destination is None or self.held is not None:
+            return False
+        if self.manifest.state == "copying":
+            return self.copied and self.status is not None and self.status.inode == self.destination
+        return self.manifest.delivered_at is not None or (
+            self.status is not None and self.status.inode == self.destination
+        )
+
+
+class Step(NamedTuple):
+    """One step; ``refuse`` carries an error."""
+
+    kind: str
+    error: Optional[TempoftpError] = None
+
+
+NOTHING, WAIT, EVICT = Step("nothing"), Step("wait"), Step("evict")
+
+
+def resolve_generation(wish: Wish, seen: Seen) -> int:
+    """Return the generation that is meant: the given one, that of the manifest, or one more than the tombstone's."""
+    if wish.generation is not None:
+        return wish.generation
+    if seen.manifest is not None and seen.manifest.generation > seen.ended and seen.manifest.live:
+        return seen.manifest.generation
+    return seen.known + 1 if wish.wanted else seen.known
+
+
+def plan_step(wish: Wish, seen: Seen) -> Step:
+    """Return the next step. ``start`` needs a free place among the running copies; without one the share is queued."""
+    if wish.state == OVER:
+        return _plan_over(seen)
+    return _plan_wanted(wish, seen) if wish.wanted else _plan_absent(wish, seen)
+
+
+def _plan_wanted(wish: Wish, seen: Seen) -> Step:
+    generation = resolve_generation(wish, seen)
+    manifest = seen.manifest
+    if generation <= seen.ended or (manifest and generation < manifest.generation):
+        return _refuse_stale(wish, seen)
+    if manifest is not None and not manifest.live:
+        # A deletion was cut short. The same generation cannot come back from it; a newer one first lets it finish.
+        return _refuse_stale(wish, seen) if generation == manifest.generation else _plan_end(seen)
+    if manifest is not None and seen.over:
+        # Never revived. Who asks for it anew, rather than for more time, gets it once this one is gone.
+        anew = generation > manifest.generation and not wish.require_existing
+        return Step("expire") if anew else _refuse_ended(wish, seen)
+    if manifest is None:
+        return _refuse_ended(wish, seen) if wish.require_existing else _plan_begin(wish, seen)
+    if differs(manifest, wish):
+        if generation > manifest.generation:
+            return _plan_begin(wish, seen)
+        return Step(
+            "refuse",
+            InvalidValueError(
+                f"share {wish.id} generation {generation} is {manifest.source} for {manifest.ftpuser}: make it absent "
+                "first, or give a higher generation"
+            ),
+        )
+    if (generation, wish.lifetime_days, wish.hidden) != (
+        manifest.generation,
+        manifest.lifetime_days,
+        manifest.hidden,
+    ):
+        return Step("adjust")
+    return _plan_progress(wish, seen, manifest)
+
+
+def _plan_begin(wish: Wish, seen: Seen) -> Step:
+    if seen.home_problem is not None:
+        return Step("refuse", seen.home_problem)
+    return _refuse_occupied(wish) if seen.occupied else Step("enlist")
+
+
+def _plan_progress(wish: Wish, seen: Seen, manifest: Manifest) -> Step:
+    if manifest.arrived:
+        return _plan_place(wish, seen, manifest)
+    if seen.put:
+        return Step("confirm")
+    if seen.destination is not None:
+        return _refuse_occupied(wish)
+    if seen.held is not None:
+        # Put there for a status that a power loss took: it is ours, and serves as what was copied so far.
+        return Step("enlist")
+    status = seen.status
+    if (
+        status is not None
+        and status.phase == "done"
+        and seen.staged is not None
+        and seen.staged == status.inode
+    ):
+        return Step("deliver")
+    if seen.copying and not (status is not None and status.final):
+        return Step("stop") if status is None and seen.stale_status else WAIT
+    if status is not None and status.phase == "failed" and not status.reported:
+        return Step("report")
+    return Step("start")
+
+
+def _plan_place(wish: Wish, seen: Seen, manifest: Manifest) -> Step:
+    """Where a share stands whose whole data is here."""
+    if manifest.hidden and seen.delivered:
+        return Step("hide")
+    if not manifest.hidden and seen.held is not None:
+        return Step("show") if seen.destination is None else _refuse_occupied(wish)
+    if (seen.held if manifest.hidden else seen.destination) is None:
+        return Step("enlist")
+    if seen.unbound and not manifest.hidden:
+        return Step("bind")
+    if seen.trash and not seen.purging:
+        return Step("purge")
+    return EVICT if seen.leaving and manifest.hidden else NOTHING
+
+
+def _plan_over(seen: Seen) -> Step:
+    """The sweep: it ends what is over, and finishes what others began to end."""
+    manifest = seen.manifest
+    if manifest is None:
+        if seen.trash and not seen.purging:
+            return Step("purge")
+        return EVICT if seen.leaving else NOTHING
+    if manifest.live:
+        return Step("expire") if seen.over else NOTHING
+    return _plan_end(seen)
+
+
+def _plan_absent(wish: Wish, seen: Seen) -> Step:
+    manifest = seen.manifest
+    if wish.generation is not None and wish.generation < seen.known:
+        return _refuse_stale(wish, seen)
+    if manifest is not None:
+        return Step("condemn") if manifest.live else _plan_end(seen)
+    if wish.generation is not None and wish.generation > seen.ended:
+        return Step("bury")
+    if seen.trash and not seen.purging:
+        return Step("purge")
+    if seen.leaving:
+        return EVICT
+    return WAIT if seen.trash else NOTHING
+
+
+def _plan_end(seen: Seen) -> Step:
+    """What is left to do for a share whose manifest says ``absent``."""
+    return Step("stop") if seen.copying or seen.mounts else Step("discard")
+
+
+def _refuse_stale(wish: Wish, seen: Seen) -> Step:
+    told = f"generation {wish.generation}" if wish.generation is not None else "this wish"
+    ended = f", which ended {seen.tombstone.ended_at}" if seen.tombstone and seen.ended == seen.known else ""
+    return Step(
+        "refuse",
+        StaleGenerationError(
+            f"share {wish.id}: {told} is late, this host knows generation {seen.known}{ended}: nothing was changed"
+        ),
+    )
+
+
+def _refuse_ended(wish: Wish, seen: Seen) -> Step:
+    if seen.manifest is not None:
+        told = f"its time was up at {seen.manifest.ends_at}, and it is being taken away: ask for it anew"
+        return Step("refuse", EndedError(f"share {wish.id}: {told}"))
+    if seen.tombstone is not None:
+        told = (
+            f"it ended at {seen.tombstone.ended_at} ({seen.tombstone.reason or 'deleted'}): ask for it anew"
+        )
+        return Step("refuse", EndedError(f"share {wish.id}: {told}"))
+    told = "this host does not have it, so there is nothing to change: ask for it without require_existing"
+    return Step("refuse", TempoftpError(f"share {wish.id}: {told}", "not_delivered"))
+
+
+def _refuse_occupied(wish: Wish) -> Step:
+    return Step(
+        "refuse",
+        DestinationOccupiedError(
+            f"share {wish.id}: something that tempoftp did not put there stands in the home of {wish.ftpuser} under "
+            "this name: move it away or choose another id"
+        ),
+    )

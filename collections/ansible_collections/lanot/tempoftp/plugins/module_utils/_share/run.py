@@ -1,0 +1,133 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One execution of ``tempoftp_share``: options in, results out, with no AnsibleModule in sight."""
+
+from __future__ import annotations
+
+import grp
+import pwd
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Optional, Union
+
+from .._copy.bind import SweptBinds, list_binds, sweep_binds
+from .._host.errors import InvalidValueError, TempoftpError
+from .._host.facts import SERVER_FILE, read_host
+from .._host.grace import read_grace
+from .._host.lock import hold_lock
+from .._host.tree import Tree, open_tree
+from .._host.units import Units
+from .batch import Batch
+from .result import build_refusal
+from .wish import Site, Wish, build_wish, check_bwlimit
+
+
+class Refused(NamedTuple):
+    """An item of ``shares`` that the argument specification did not let through."""
+
+    id: Any
+    error: TempoftpError
+
+
+Item = Union["Mapping[str, Any]", Refused]
+
+
+def read_site(params: Mapping[str, Any], check_mode: bool) -> Site:
+    """Return what holds for every share; names are looked up on this host."""
+    for name in ("max_copies", "wait_timeout", "reserve_bytes", "reserve_inodes"):
+        if params[name] < (1 if name == "max_copies" else 0):
+            raise InvalidValueError(f"{name} {params[name]} is refused: it is too small")
+    owner, group = params["owner"], params["group"]
+    return Site(
+        owner=owner,
+        group=group,
+        uid=_require_id(_read_uid(owner), "user", owner),
+        gid=_require_id(_read_gid(group), "group", group),
+        writable_uid=_read_uid(group),
+        reserve_bytes=params["reserve_bytes"],
+        reserve_inodes=params["reserve_inodes"],
+        max_copies=params["max_copies"],
+        bwlimit=check_bwlimit(params["bwlimit"]),
+        wait=params["wait"],
+        wait_timeout=float(params["wait_timeout"]),
+        check_mode=check_mode,
+        grace_seconds=read_grace(),
+    )
+
+
+def run_shares(
+    items: Sequence[Item],
+    params: Mapping[str, Any],
+    check_mode: bool = False,
+    units: Optional[Units] = None,
+    server_file: Path = SERVER_FILE,
+) -> dict[str, Any]:
+    """Bring every share nearer to what is wanted; return ``changed``, ``shares``, ``host`` and ``diff``.
+
+    TempoftpError only when the host itself is unfit; what is wrong with one share stands in its own result.
+    """
+    tree = open_tree(params["root"])
+    site = read_site(params, check_mode)
+    wishes: list[Wish] = []
+    results: list[Optional[dict[str, Any]]] = []
+    for item in items:
+        try:
+            wishes.append(_read_wish(item, site, wishes))
+            results.append(None)
+        except TempoftpError as error:
+            share_id = item.id if isinstance(item, Refused) else item.get("id")
+            results.append(build_refusal(share_id, error))
+    batch = Batch(tree, wishes, site, units or Units())
+    told = batch.run()
+    diff = batch.build_diffs(told)
+    mounts = SweptBinds() if check_mode else _remount(tree)
+    remaining = iter(told)
+    shares = [next(remaining) if result is None else result for result in results]
+    return {
+        "changed": any(share["changed"] for share in shares) or bool(mounts.changed),
+        "shares": shares,
+        "host": {
+            **read_host(tree, batch.copies_running, server_file),
+            "mount_problems": list(mounts.problems),
+        },
+        "diff": diff,
+    }
+
+
+def _remount(tree: Tree) -> SweptBinds:
+    """Put right the mounts of shares that this execution is not about."""
+    if not list_binds(tree):
+        return SweptBinds()
+    with hold_lock(tree.lock):
+        return sweep_binds(tree)
+
+
+def _read_wish(item: Item, site: Site, earlier: Sequence[Wish]) -> Wish:
+    if isinstance(item, Refused):
+        raise item.error
+    wish = build_wish(item, site)
+    if any(wish.id == other.id for other in earlier):
+        raise InvalidValueError(f"share {wish.id} stands twice in one list: give each id once")
+    return wish
+
+
+def _require_id(number: Optional[int], kind: str, name: str) -> int:
+    if number is None:
+        raise InvalidValueError(f"there is no {kind} {name!r} on this host: run the role ftp_server first")
+    return number
+
+
+def _read_uid(name: str) -> Optional[int]:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
+def _read_gid(name: str) -> Optional[int]:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        return None

@@ -1,0 +1,208 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wanted of a share, and what holds for every share of one execution. Values in, values out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
+
+from .._copy.source import check_source
+from .._copy.ssh import resolve_source
+from .._host.errors import InvalidValueError
+from .._host.names import parse_ftpuser, parse_id
+from .._record.manifest import Manifest
+
+STATES = ("present", "absent", "blocked")
+# Only of the sweep (_sweep.py): take it away if its time is up, else leave it.
+OVER = "over"
+# The options of one share, as they stand in an item of ``shares`` and in a request file.
+SHARE_OPTIONS = (
+    "id",
+    "generation",
+    "ftpuser",
+    "source",
+    "source_root",
+    "state",
+    "require_existing",
+    "adopt",
+    "ssh_user",
+    "ssh_key_file",
+    "ssh_config_file",
+    "ssh_known_hosts_file",
+    "size_probe",
+    "lifetime_days",
+    "writable",
+    "method",
+    "local",
+    "reuse",
+    "checksums",
+)
+_BWLIMIT = re.compile(r"[0-9]+(?:\.[0-9]+)?[KMG]?", re.IGNORECASE)
+# What is asked of a share rather than known of it.
+_NOT_KEPT = ("state", "generation", "require_existing", "adopt")
+# What may change within one generation: how the source is reached. What may not: what is shared, and with whom.
+_CONNECTION = (
+    *("ssh_key_file", "ssh_config_file", "ssh_known_hosts_file", "size_probe"),
+    *("method", "reuse"),
+)
+
+
+class Wish(NamedTuple):
+    """What a caller wants of one share. ``generation`` None: that of the manifest, or one more than the tombstone's.
+
+    ``require_existing``: only change a share that lives, never begin one. ``adopt``: the home may be one that was there
+    before, since somebody said whose it is.
+    """
+
+    id: str
+    state: str = "present"
+    generation: Optional[int] = None
+    require_existing: bool = False
+    adopt: bool = False
+    ftpuser: str = ""
+    source: str = ""
+    source_root: Optional[str] = None
+    ssh_user: str = "lanotadm"
+    ssh_key_file: Optional[str] = None
+    ssh_config_file: Optional[str] = None
+    ssh_known_hosts_file: Optional[str] = None
+    size_probe: str = "rsync"
+    lifetime_days: int = 10
+    writable: bool = False
+    method: str = "auto"
+    local: bool = False
+    reuse: bool = False
+    checksums: bool = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the share should be here, in sight or not."""
+        return self.state in ("present", "blocked")
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it should be kept out of the home."""
+        return self.state == "blocked"
+
+
+class Site(NamedTuple):
+    """What holds for every share of one execution. ``writable_uid`` None: nothing writable can be made here."""
+
+    owner: str = "root"
+    group: str = "pureftpd"
+    uid: int = 0
+    gid: int = 0
+    writable_uid: Optional[int] = None
+    reserve_bytes: int = 0
+    reserve_inodes: int = 0
+    max_copies: int = 4
+    bwlimit: Optional[str] = None
+    wait: bool = True
+    wait_timeout: float = 3600.0
+    check_mode: bool = False
+    # Seconds that a running transfer of a share gets whose time is up.
+    grace_seconds: float = 0.0
+    # Whether sessions are ended on the way, or the caller does that afterwards.
+    evicts: bool = True
+
+
+def build_wish(values: Mapping[str, Any], site: Site) -> Wish:
+    """Check the options of one share; raise InvalidValueError for the first that cannot be."""
+    given = {key: values[key] for key in SHARE_OPTIONS if values.get(key) is not None}
+    if "id" not in given:
+        raise InvalidValueError("a share without an id is refused: give it one")
+    wish = Wish(**given)
+    parse_id(wish.id)
+    if wish.state not in STATES:
+        raise InvalidValueError(f"state {wish.state!r} is refused: it is one of {', '.join(STATES)}")
+    if wish.generation is not None and wish.generation < 1:
+        raise InvalidValueError(f"generation {wish.generation} is refused: generations count from 1")
+    return _check_wanted(wish, site) if wish.wanted else wish
+
+
+def _check_wanted(wish: Wish, site: Site) -> Wish:
+    if not wish.ftpuser or not wish.source:
+        raise InvalidValueError(f"share {wish.id}: state {wish.state} needs ftpuser and source")
+    parse_ftpuser(wish.ftpuser)
+    wish = wish._replace(source_root=check_source(wish))
+    if wish.method == "bind" and (wish.writable or wish.checksums):
+        raise InvalidValueError(
+            f"share {wish.id}: a bind is the source itself, so it can be neither writable nor have checksums; use copy"
+        )
+    if wish.lifetime_days < 1:
+        raise InvalidValueError(f"lifetime_days {wish.lifetime_days} is refused: at least one day")
+    if wish.writable and site.writable_uid is None:
+        raise InvalidValueError(
+            f"a writable share needs a user {site.group!r} on this host: run the role ftp_server"
+        )
+    return wish
+
+
+def check_bwlimit(value: Optional[str]) -> Optional[str]:
+    """Return *value* when rsync takes it as a limit; raise InvalidValueError otherwise."""
+    if value is not None and not _BWLIMIT.fullmatch(value):
+        raise InvalidValueError(f"bwlimit {value!r} is refused: a number, with K, M or G behind it")
+    return value
+
+
+def differs(manifest: Manifest, wish: Wish) -> bool:
+    """Whether *wish* asks for another share than the one that goes by this id and generation."""
+    return (
+        manifest.ftpuser != wish.ftpuser
+        or resolve_source(manifest.source, manifest.ssh_user) != resolve_source(wish.source, wish.ssh_user)
+        or manifest.source_root != wish.source_root
+        or manifest.writable != wish.writable
+        or manifest.local != wish.local
+        or manifest.checksums != wish.checksums
+        or (manifest.method == "bind") != (wish.method == "bind")
+    )
+
+
+def adjust_manifest(manifest: Manifest, wish: Wish, generation: int) -> Manifest:
+    """Return the manifest with what a later wish may change of a share without copying anything again."""
+    state = manifest.state
+    if manifest.arrived:
+        state = "blocked" if wish.hidden else "delivered"
+    return manifest._replace(
+        generation=generation,
+        copy_generation=manifest.copied_for,
+        lifetime_days=wish.lifetime_days,
+        hidden=wish.hidden,
+        state=state,
+    )
+
+
+def build_manifest(
+    wish: Wish, site: Site, generation: int, path: str, origin: str, now: str, boot_id: str
+) -> Manifest:
+    """Return the manifest of a share that begins."""
+    writable_uid = site.writable_uid if site.writable_uid is not None else site.uid
+    values = {key: getattr(wish, key) for key in SHARE_OPTIONS if key not in _NOT_KEPT}
+    return Manifest(
+        **values,
+        generation=generation,
+        copy_generation=generation,
+        hidden=wish.hidden,
+        origin=origin,
+        owner=site.group if wish.writable else site.owner,
+        group=site.group,
+        uid=writable_uid if wish.writable else site.uid,
+        gid=site.gid,
+        path=path,
+        created_at=now,
+        boot_id=boot_id,
+        reserve_bytes=site.reserve_bytes,
+        reserve_inodes=site.reserve_inodes,
+        bwlimit=site.bwlimit,
+    )
+
+
+def refresh_manifest(manifest: Manifest, wish: Wish, site: Site) -> Manifest:
+    """Return the manifest with what may change within one generation, before a copy starts again."""
+    changes = {key: getattr(wish, key) for key in _CONNECTION}
+    changes.update(reserve_bytes=site.reserve_bytes, reserve_inodes=site.reserve_inodes, bwlimit=site.bwlimit)
+    return manifest._replace(lifetime_days=wish.lifetime_days, **changes)

@@ -1,0 +1,81 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The program of ``tempoftp-expire.timer``: sweeps each minute, and on the second when something ends within it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from .._host.errors import InvalidValueError, TempoftpError
+from .._host.grace import SETTINGS_FILE
+from .._host.tree import Tree, open_tree
+from .settings import ExpireSettings, read_settings
+from .sweep import SweepResult, run_sweep
+
+# Seconds. The timer starts it again each minute; one that still runs then is not started twice.
+_LIMIT = 58.0
+# A little after the second that something ends in, never before.
+_MARGIN = 0.05
+
+
+def expire_shares(root: Path, arguments: Sequence[str]) -> int:
+    """Sweep the host of *root* for a minute; 1 when the last sweep had a problem. The journal has what happened."""
+    problems = []
+    settings = ExpireSettings()
+    try:
+        settings = read_settings(Path(arguments[0]) if arguments else SETTINGS_FILE)
+    except InvalidValueError as error:
+        # A share whose time is up ends all the same, only with the defaults.
+        problems.append(error.message)
+    try:
+        problems += _sweep_for_a_minute(open_tree(str(root)), settings)
+    except TempoftpError as error:
+        problems.append(error.message)
+    for problem in dict.fromkeys(problems):
+        sys.stderr.write(f"{problem}\n")
+    return 1 if problems else 0
+
+
+def _sweep_for_a_minute(tree: Tree, settings: ExpireSettings) -> list[str]:
+    deadline = time.monotonic() + _LIMIT
+    while True:
+        result = run_sweep(tree, settings)
+        for line in describe_result(result):
+            sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+        if result.wake_at is None:
+            return result.problems
+        pause = max(_MARGIN, result.wake_at - time.time() + _MARGIN)
+        if time.monotonic() + pause > deadline:
+            return result.problems
+        time.sleep(pause)
+
+
+def describe_result(result: SweepResult) -> list[str]:
+    """Return what a sweep did, a line for each thing."""
+    lines = [
+        f"share {share['id']} of {share['ftpuser']}, generation {share['generation']}, {share['reason']}: "
+        f"{share['state']}"
+        for share in result.shares
+        if share["error"] is None
+    ]
+    lines += [
+        f"account {account['name']}: {account['state']}"
+        for account in result.accounts
+        if account["error"] is None
+    ]
+    if result.sessions_ended or result.sessions_left:
+        lines.append(f"sessions: {result.sessions_ended} ended, {result.sessions_left} have their grace")
+    lines += [f"staging of {name}: kept for its time, removed" for name in result.staging]
+    lines += [f"program {name}: of an earlier release, removed" for name in result.libraries]
+    if result.clock_ahead > 60:
+        lines.append(
+            f"the clock of this host is {result.clock_ahead} s behind what it was once: shares whose time was up stay "
+            "ended; when it ran ahead by mistake and is right now, remove clock.json"
+        )
+    return lines

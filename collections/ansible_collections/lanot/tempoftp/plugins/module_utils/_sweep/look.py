@@ -1,0 +1,140 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""look → plan → apply of the sweep, the first part: what on a host time has to do with. Nothing is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Optional
+
+from .._host.clock import read_now
+from .._host.errors import TempoftpError
+from .._host.files import list_names
+from .._host.names import parse_id
+from .._host.tree import Tree
+from .._host.units import COPY_PREFIX, Units
+from .._record.accounts import Account, read_account
+from .._record.manifest import list_manifests
+from .._record.status import read_status
+from .._share.evictions import list_evictions
+from .plan import Library, Staging, SweepSeen
+
+# The link in ``lib`` to the program that the timer starts.
+CURRENT = "current"
+
+
+class Guard:
+    """What goes wrong inside is a problem of *what* and stops nothing else."""
+
+    def __init__(self, what: str, problems: list[str]) -> None:
+        self._what = what
+        self._problems = problems
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Optional[BaseException], _trace: Any) -> bool:
+        if isinstance(error, TempoftpError):
+            self._problems.append(error.message)
+        elif isinstance(error, OSError):
+            self._problems.append(f"{self._what}: {error}: look at the disk of the FTP host")
+        else:
+            return False
+        return True
+
+
+class SweepLook:
+    """A look at one host; what is damaged is named among the *problems* and stops nothing else."""
+
+    def __init__(self, tree: Tree, units: Units, problems: list[str]) -> None:
+        self._tree = tree
+        self._units = units
+        self._problems = problems
+        self._active: Optional[set[str]] = None
+
+    def look(self) -> SweepSeen:
+        """Read everything."""
+        manifests, damaged = list_manifests(self._tree)
+        evictions, unreadable = list_evictions(self._tree)
+        self._problems += [f"shares/{name} cannot be read: look at it, then move it away" for name in damaged]
+        self._problems += [
+            f"evictions/{name} cannot be read: look at it, then remove it" for name in unreadable
+        ]
+        return SweepSeen(
+            now=read_now(self._tree),
+            manifests=tuple(manifests),
+            damaged=tuple(damaged),
+            records=tuple(self._read_records()),
+            trash=tuple({name.partition(".")[0] for name in _list_folder(self._tree.trash)}),
+            evictions=tuple(evictions),
+            staging=tuple(self._look_staging()),
+            libraries=tuple(look_libraries(self._tree)),
+        )
+
+    def look_staged(self, share_id: str) -> Staging:
+        """Read how the copy of one share stands."""
+        parse_id(share_id)
+        status = read_status(self._tree.status(share_id))
+        failed_at = None
+        if status is not None and status.phase == "failed":
+            failed_at = os.lstat(self._tree.status(share_id)).st_mtime
+        return Staging(
+            share_id,
+            os.lstat(self._tree.staging(share_id)).st_mtime,
+            failed_at,
+            copying=COPY_PREFIX + share_id in self._list_active(),
+        )
+
+    def _read_records(self) -> Iterator[Account]:
+        for name in list_names(self._tree.account("x").parent):
+            with Guard(f"accounts/{name}", self._problems):
+                record = read_account(self._tree, name[: -len(".json")])
+                if record is not None:
+                    yield record
+
+    def _look_staging(self) -> Iterator[Staging]:
+        for name in _list_folder(self._tree.staging("x").parent):
+            with Guard(f"staging/{name}", self._problems):
+                yield self.look_staged(name)
+
+    def _list_active(self) -> set[str]:
+        """Ask systemd once, and only when something lies in staging: the usual minute starts no process."""
+        if self._active is None:
+            self._active = self._units.list_active()
+        return self._active
+
+
+def look_libraries(tree: Tree) -> Iterator[Library]:
+    """Yield what lies in ``lib``, the link to the current one apart."""
+    current = (tree.lib / CURRENT).resolve().name
+    for name in _list_folder(tree.lib):
+        path = tree.lib / name
+        with suppress(OSError):
+            if not path.is_symlink():
+                yield Library(name, os.lstat(path).st_mtime, current=name == current)
+
+
+def read_running(tree: Tree) -> set[str]:
+    """Return the names of the libraries that some process runs from."""
+    prefix = f"{tree.lib}/"
+    running = set()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdecimal():
+            continue
+        with suppress(OSError):
+            for word in (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0"):
+                if word.startswith(prefix):
+                    running.add(word[len(prefix) :].partition("/")[0])
+    return running
+
+
+def _list_folder(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,114 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""look → plan → apply of the sweep, the middle part: what on a host is due by its own time. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from .._account.account_plan import ADOPTED
+from .._host.times import format_time
+from .._record.accounts import Account
+from .._record.manifest import Manifest
+from .._share.evictions import Eviction
+
+# Seconds.
+_DAY = 86400
+# Longer than anything lives that may have been started with it: a run, a copy (RuntimeMaxSec) or a sweep.
+_LIBRARY_AGE = 14 * _DAY
+
+
+class Staging(NamedTuple):
+    """What lies in staging of one share. Times in seconds since the epoch; ``failed_at`` None: it did not fail."""
+
+    id: str
+    changed_at: float
+    failed_at: Optional[float] = None
+    copying: bool = False
+
+
+class Library(NamedTuple):
+    """One folder of ``lib``. ``wanted_at``: when somebody last asked for it, in seconds since the epoch."""
+
+    name: str
+    wanted_at: float
+    current: bool
+
+
+class SweepSeen(NamedTuple):
+    """What is on the host, as far as time has to do with it. ``now``: seconds since the epoch, never going back."""
+
+    now: float
+    manifests: tuple[Manifest, ...] = ()
+    damaged: tuple[str, ...] = ()
+    records: tuple[Account, ...] = ()
+    trash: tuple[str, ...] = ()
+    evictions: tuple[Eviction, ...] = ()
+    staging: tuple[Staging, ...] = ()
+    libraries: tuple[Library, ...] = ()
+
+
+class SweepPlan(NamedTuple):
+    """What is due. ``shares``: their time is up, or somebody began to end them. ``failed``: shares whose copy failed
+    and was not tried again in time; ``orphans``: staging that belongs to nothing. ``next_end``: of those that live on.
+    """
+
+    shares: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    orphans: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    evictions: tuple[Eviction, ...] = ()
+    libraries: tuple[str, ...] = ()
+    next_end: Optional[str] = None
+
+
+def plan_sweep(seen: SweepSeen, staging_days: int) -> SweepPlan:
+    """Return what is due now."""
+    failed = {entry.id for entry in seen.staging if is_abandoned(entry, seen.now, staging_days)}
+    known = {manifest.id: manifest for manifest in seen.manifests}
+    # Of a damaged manifest nobody knows what it says: nothing of its share is touched.
+    unreadable = {name[: -len(".json")] for name in seen.damaged}
+    ended = {share.id for share in seen.manifests if not share.live or share.is_over(seen.now)}
+    given_up = {share_id for share_id in failed if share_id in known and known[share_id].state == "copying"}
+    return SweepPlan(
+        shares=tuple(sorted((ended | set(seen.trash) | given_up) - unreadable)),
+        failed=tuple(sorted(given_up - ended)),
+        orphans=tuple(sorted(_list_orphans(seen, set(known) | unreadable, staging_days))),
+        accounts=tuple(sorted(_list_accounts(seen, ended | given_up))),
+        evictions=seen.evictions,
+        libraries=tuple(sorted(entry.name for entry in seen.libraries if is_outdated(entry, seen.now))),
+        next_end=min(_list_ends(seen, ended), default=None),
+    )
+
+
+def is_abandoned(entry: Staging, now: float, staging_days: int) -> bool:
+    """Whether a copy failed so long ago that nobody will try it again, and does not run."""
+    return entry.failed_at is not None and not entry.copying and now - entry.failed_at > staging_days * _DAY
+
+
+def is_outdated(entry: Library, now: float) -> bool:
+    """Whether a library is of an earlier release. A program that still runs from it has yet to be asked about."""
+    return not entry.current and now - entry.wanted_at > _LIBRARY_AGE
+
+
+def _list_orphans(seen: SweepSeen, known: set[str], staging_days: int) -> set[str]:
+    return {
+        entry.id
+        for entry in seen.staging
+        if entry.id not in known and not entry.copying and seen.now - entry.changed_at > staging_days * _DAY
+    }
+
+
+def _list_accounts(seen: SweepSeen, ending: set[str]) -> set[str]:
+    """Accounts of ours of which a share ends now, or that outlived all theirs because the database was away."""
+    ours = {record.name for record in seen.records if record.origin != ADOPTED}
+    live = {share.ftpuser for share in seen.manifests if share.live and share.id not in ending}
+    losing = {share.ftpuser for share in seen.manifests if share.id in ending}
+    return ours & (losing | (ours - live))
+
+
+def _list_ends(seen: SweepSeen, ended: set[str]) -> list[str]:
+    ends = [share.ends_at for share in seen.manifests if share.live and share.id not in ended]
+    return [end for end in ends if end is not None and end > format_time(seen.now)]

@@ -1,0 +1,66 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role ftp_server wrote for the sweep: ``/etc/tempoftp/expire.json``. Values in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+from .._account.mysql_login import LoginOptions
+from .._account.table_options import build_table, fill_columns
+from .._account.users_table import TableDescription
+from .._host.errors import InvalidValueError, TempoftpError
+from .._host.files import read_json
+from .._host.grace import SETTINGS_FILE, check_grace
+
+_DAYS = range(1, 3651)
+
+
+class ExpireSettings(NamedTuple):
+    """``grace_seconds``: how long a running transfer of a share may go on whose time is up. ``staging_days``: how long
+    what a failed copy left is kept for another try."""
+
+    grace_seconds: float = 0.0
+    staging_days: int = 7
+    login: LoginOptions = LoginOptions()
+    table: TableDescription = TableDescription()
+    mysql_conf: Optional[str] = None
+
+
+def build_settings(values: Mapping[str, Any]) -> ExpireSettings:
+    """Check options, of the module or of the file; raise InvalidValueError for the first that cannot be.
+
+    Unknown keys are ignored: a newer role may write them.
+    """
+    defaults = ExpireSettings()
+    grace = values.get("grace_seconds", defaults.grace_seconds)
+    days = values.get("staging_days", defaults.staging_days)
+    if not isinstance(days, int) or isinstance(days, bool) or days not in _DAYS:
+        raise InvalidValueError(f"staging_days {days!r} is refused: from 1 to 3650")
+    login = {key: values[key] for key in LoginOptions._fields if values.get(key) is not None}
+    return ExpireSettings(
+        grace_seconds=check_grace(grace),
+        staging_days=days,
+        login=LoginOptions(**login),
+        table=build_table(
+            {
+                "table": values.get("table") or defaults.table.table,
+                "columns": fill_columns(values.get("columns") or {}),
+                "extra_columns": values.get("extra_columns") or {},
+            }
+        ),
+        mysql_conf=values.get("pureftpd_mysql_conf"),
+    )
+
+
+def read_settings(path: Path = SETTINGS_FILE) -> ExpireSettings:
+    """Return what the file says, the defaults when there is none; raise InvalidValueError when it is wrong."""
+    try:
+        return build_settings(read_json(path) or {})
+    except (TempoftpError, OSError, TypeError, AttributeError) as error:
+        told = error.message if isinstance(error, TempoftpError) else str(error)
+        raise InvalidValueError(f"{path}: {told}: run the role ftp_server again") from None

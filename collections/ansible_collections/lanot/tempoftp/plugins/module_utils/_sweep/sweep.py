@@ -1,0 +1,284 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One sweep of an FTP host: what its own time ends, with no control host. Step 7 of docs/dataflow.md, "Expiry".
+
+The order: shares leave their homes, then their accounts go or live as long as what is left, then the sessions end that
+began before. Each part goes on whatever became of the others, and what it could not do the next sweep finds again:
+with the database away the data is gone all the same, and access is over by the login query.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+from .._account.mysql_login import open_connection
+from .._account.run import Execution, Outcome, run_accounts
+from .._account.wish import SWEPT, AccountSite, AccountWish
+from .._copy.bind import list_binds, sweep_binds
+from .._host.ballast import drop_ballast
+from .._host.clock import advance_mark, read_now
+from .._host.lock import hold_lock
+from .._host.mounts import list_mounts_below
+from .._host.times import parse_time
+from .._host.tree import Tree, prepare_tree
+from .._host.units import Units
+from .._record.manifest import EXPIRED, read_manifest, write_manifest
+from .._share.batch import Batch
+from .._share.evictions import Eviction, evict, list_evictions, read_uptime
+from .._share.wish import OVER, Site, Wish
+from .look import Guard, SweepLook, look_libraries, read_running
+from .plan import SweepPlan, SweepSeen, is_abandoned, is_outdated, plan_sweep
+from .settings import ExpireSettings
+
+
+class SweepResult(NamedTuple):
+    """What came of it, in the shape of the module's return. ``problems``: sentences for a person.
+
+    ``wake_at``: seconds since the epoch of the next thing that is due, None when nothing is.
+    """
+
+    changed: bool
+    shares: list[dict[str, Any]]
+    accounts: list[dict[str, Any]]
+    sessions_ended: int
+    sessions_left: int
+    staging: list[str]
+    libraries: list[str]
+    database: Optional[dict[str, Any]]
+    clock_ahead: int
+    next_end: Optional[str]
+    problems: list[str]
+    wake_at: Optional[float]
+
+
+def run_sweep(
+    tree: Tree, settings: ExpireSettings, check_mode: bool = False, units: Optional[Units] = None
+) -> SweepResult:
+    """Do everything that is due; TempoftpError only when the host cannot be looked at."""
+    sweep = _Sweep(tree, settings, units or Units())
+    if not tree.state.is_dir():
+        return sweep.build_result(changed=False)
+    if not check_mode:
+        prepare_tree(tree)
+    with hold_lock(tree.lock):
+        seen = sweep.look()
+        plan = plan_sweep(seen, settings.staging_days)
+        if not check_mode:
+            advance_mark(tree, seen.now)
+            sweep.give_up(plan, seen.now)
+    if check_mode:
+        return sweep.predict(plan)
+    sweep.end_shares(plan)
+    sweep.mount_again()
+    sweep.settle_accounts(plan)
+    sweep.end_sessions()
+    sweep.remove_libraries(plan)
+    return sweep.build_result(changed=sweep.changed, next_end=plan.next_end)
+
+
+class _Sweep:
+    """One sweep on its way: what it did, and what it could not do."""
+
+    def __init__(self, tree: Tree, settings: ExpireSettings, units: Units) -> None:
+        self._tree = tree
+        self._settings = settings
+        self._units = units
+        self._shares: list[dict[str, Any]] = []
+        self._accounts: list[dict[str, Any]] = []
+        self._database: Optional[dict[str, Any]] = None
+        self._ended = self._left = 0
+        self._staging: list[str] = []
+        self._libraries: list[str] = []
+        self._problems: list[str] = []
+        self._eyes = SweepLook(tree, units, self._problems)
+        self._wakes: list[float] = []
+        self.changed = False
+
+    def look(self) -> SweepSeen:
+        """Read what is on the host; what is damaged is named and stops nothing else."""
+        return self._eyes.look()
+
+    def give_up(self, plan: SweepPlan, now: float) -> None:
+        """Under the lock: condemn shares whose copy failed long ago, and put what belongs to nothing into the trash."""
+        for share_id in plan.failed:
+            with self._guard(f"share {share_id}"):
+                manifest = read_manifest(self._tree, share_id)
+                staged = self._eyes.look_staged(share_id)
+                if manifest is None or manifest.state != "copying":
+                    continue
+                if is_abandoned(staged, now, self._settings.staging_days):
+                    drop_ballast(self._tree)
+                    write_manifest(self._tree, manifest._replace(state="absent", reason=EXPIRED))
+                    self._staging.append(share_id)
+        for share_id in plan.orphans:
+            with self._guard(f"staging of {share_id}"):
+                place = self._tree.staging(share_id)
+                if list_mounts_below(place):
+                    self._problems.append(f"{place} has something mounted in it: unmount it first")
+                    continue
+                place.rename(_choose_trash(self._tree, share_id))
+                self._staging.append(share_id)
+
+    def end_shares(self, plan: SweepPlan) -> None:
+        """The steps of tempoftp_share, which looks again: a share that was extended since stays."""
+        ids = sorted({*plan.shares, *self._staging})
+        if not ids:
+            return
+        site = Site(wait=False, evicts=False, grace_seconds=self._settings.grace_seconds)
+        with self._guard("shares"):
+            for told in Batch(
+                self._tree, [Wish(share_id, OVER) for share_id in ids], site, self._units
+            ).run():
+                self._note_share(told)
+
+    def mount_again(self) -> None:
+        """Shares that are mounts of their source: a reboot undid them."""
+        if not list_binds(self._tree):
+            return
+        with self._guard("mounts"), hold_lock(self._tree.lock):
+            swept = sweep_binds(self._tree)
+            self._problems += swept.problems
+            self.changed = self.changed or bool(swept.changed)
+
+    def settle_accounts(self, plan: SweepPlan) -> None:
+        """Remove accounts that have nothing left; what else there is decides under the lock what is written."""
+        if not plan.accounts:
+            return
+        # While a transfer has its grace, its session is ended by the note of its share and not with the account.
+        leaving = {eviction.ftpuser for eviction in list_evictions(self._tree)[0]}
+        wishes = [AccountWish(name, SWEPT, end_sessions=name not in leaving) for name in plan.accounts]
+        outcomes, self._database = run_accounts(self._build_execution(False), wishes)
+        for outcome in outcomes:
+            self._note_account(outcome)
+        if not self._database["ok"]:
+            error = self._database["error"]
+            self._problems.append(f"accounts are finished at a later sweep: {error['message']}")
+
+    def end_sessions(self) -> None:
+        """End what may go no longer, and note when those with a grace are due."""
+        for eviction in list_evictions(self._tree)[0]:
+            with self._guard(f"sessions of {eviction.ftpuser}"):
+                evicted = evict(self._tree, eviction)
+                self._ended += evicted.ended
+                self._left += evicted.left
+                if evicted.left:
+                    self._wakes.append(self._compute_wake(eviction))
+        self.changed = self.changed or self._ended > 0
+
+    def remove_libraries(self, plan: SweepPlan) -> None:
+        """Remove programs of earlier releases from which no process runs, nor anybody starts one just now."""
+        if not plan.libraries:
+            return
+        with self._guard("lib"), hold_lock(self._tree.lock):
+            stale = {library.name: library for library in look_libraries(self._tree)}
+            running = read_running(self._tree)
+            for name in set(plan.libraries) & set(stale) - running:
+                if is_outdated(stale[name], read_now(self._tree)):
+                    shutil.rmtree(self._tree.lib / name)
+                    self._libraries.append(name)
+        self.changed = self.changed or bool(self._libraries)
+
+    def predict(self, plan: SweepPlan) -> SweepResult:
+        """Return what check mode says: what would be begun."""
+        self._staging += [*plan.failed, *plan.orphans]
+        self._libraries += plan.libraries
+        for share_id in plan.shares:
+            with self._guard(f"share {share_id}"):
+                manifest = read_manifest(self._tree, share_id)
+                self._shares.append(
+                    {
+                        "id": share_id,
+                        "generation": manifest.generation if manifest else None,
+                        "ftpuser": manifest.ftpuser if manifest else None,
+                        "reason": EXPIRED
+                        if manifest and manifest.live
+                        else getattr(manifest, "reason", None),
+                        "state": "absent",
+                        "error": None,
+                    }
+                )
+        if plan.accounts:
+            wishes = [AccountWish(name, SWEPT) for name in plan.accounts]
+            outcomes, self._database = run_accounts(self._build_execution(True), wishes)
+            for outcome in outcomes:
+                self._note_account(outcome)
+        changed = self.changed or bool(self._staging or self._libraries or self._shares or plan.evictions)
+        return self.build_result(changed=changed, next_end=plan.next_end)
+
+    def build_result(self, changed: bool, next_end: Optional[str] = None) -> SweepResult:
+        """Put together what came of it."""
+        end = parse_time(next_end)
+        wakes = self._wakes if end is None else [*self._wakes, float(end)]
+        return SweepResult(
+            changed=changed,
+            shares=self._shares,
+            accounts=self._accounts,
+            sessions_ended=self._ended,
+            sessions_left=self._left,
+            staging=self._staging,
+            libraries=self._libraries,
+            database=self._database,
+            clock_ahead=max(0, round(read_now(self._tree) - time.time())),
+            next_end=next_end,
+            problems=self._problems,
+            wake_at=min(wakes, default=None),
+        )
+
+    def _build_execution(self, check_mode: bool) -> Execution:
+        settings = self._settings
+        return Execution(
+            connect=lambda: open_connection(settings.login),
+            site=AccountSite(now=time.time(), shares_root=str(self._tree.root)),
+            table=settings.table,
+            mysql_conf=settings.mysql_conf,
+            check_mode=check_mode,
+        )
+
+    def _note_share(self, told: dict[str, Any]) -> None:
+        kept = ("id", "generation", "ftpuser", "reason", "state", "error")
+        if told["error"] is not None:
+            self._problems.append(told["error"]["message"])
+        if told["changed"] or told["error"] is not None:
+            self._shares.append({key: told[key] for key in kept})
+        self.changed = self.changed or told["changed"]
+
+    def _note_account(self, outcome: Outcome) -> None:
+        plan = outcome.plan
+        error = None if outcome.error is None else outcome.error.to_dict()
+        if outcome.error is not None and (self._database or {}).get("ok"):
+            self._problems.append(outcome.error.message)
+        self._ended += outcome.sessions_ended
+        if not outcome.changed and error is None:
+            return
+        self.changed = self.changed or outcome.changed
+        self._accounts.append(
+            {
+                "name": outcome.wish.name,
+                "changed": outcome.changed,
+                "state": plan.state if plan is not None and error is None else "unknown",
+                "expires": plan.row.expires if plan is not None and plan.row is not None else None,
+                "kept_reason": plan.kept_reason if plan is not None else None,
+                "error": error,
+            }
+        )
+
+    @staticmethod
+    def _compute_wake(eviction: Eviction) -> float:
+        since = read_uptime() if eviction.since is None else eviction.since
+        return time.time() + max(1.0, since + eviction.grace - read_uptime())
+
+    def _guard(self, what: str) -> Guard:
+        return Guard(what, self._problems)
+
+
+def _choose_trash(tree: Tree, share_id: str) -> Path:
+    number = 1
+    while os.path.lexists(path := tree.trash / f"{share_id}.0.{number}"):
+        number += 1
+    return path

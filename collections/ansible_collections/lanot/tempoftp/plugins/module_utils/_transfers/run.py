@@ -1,0 +1,266 @@
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Step 7: counts what pure-ftpd's transfer log says about the shares of this host, with no AnsibleModule in sight."""
+
+from __future__ import annotations
+
+import calendar
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+from .._host.errors import InvalidValueError, LockTimeoutError
+from .._host.facts import SERVER_FILE, read_server
+from .._host.lock import hold_lock
+from .._host.times import format_now, format_time
+from .._host.tree import Tree, open_tree
+from .._record.manifest import Manifest, list_manifests
+from .._share.delivered import DeliveredTree
+from .log import LogError, LogReader, Position, RotatedError
+from .state import (
+    Listing,
+    ShareCount,
+    forget_others,
+    read_count,
+    read_position,
+    write_count,
+    write_position,
+)
+from .transfers import FileCount, Transfer, add_transfer, is_comment, parse_line
+
+KNOWN_LOGS = ("/var/log/pure-ftpd/transfer.log", "/var/log/pureftpd.log")
+"""Where the role ftp_server has pure-ftpd log to, on Debian and on the RHEL family."""
+READ_LIMIT = 64 * 1024 * 1024
+"""Bytes of the log that one execution reads at most; some seconds."""
+NEVER_FETCHED_KEPT = 1000
+_LOCK_SECONDS = 2.0
+_ATTEMPTS = 5
+
+
+class Wish(NamedTuple):
+    """What is asked for. *since*: leave out shares of which nothing has changed from then on."""
+
+    root: str
+    log: Optional[str] = None
+    since: Optional[str] = None
+    files_limit: int = 1000
+    check_mode: bool = False
+
+
+class _Share:
+    """One share with what is known of its downloads."""
+
+    def __init__(self, tree: Tree, manifest: Manifest) -> None:
+        self.manifest = manifest
+        self.count = read_count(tree, manifest.id, manifest.created_at)
+        self.files = dict(self.count.files)
+        self.born = parse_time(manifest.created_at)
+        self.delivered = DeliveredTree(tree, manifest)
+        self.grew = False
+        self._sizes: dict[str, Optional[int]] = {}
+
+    def add(self, number: int, name: str, transfer: Transfer) -> None:
+        """Count one transfer, unless an earlier run has, or it is of an earlier share of this name."""
+        # The log has whole seconds.
+        if number < self.count.upto or transfer.at < self.born:
+            return
+        if name not in self._sizes:
+            self._sizes[name] = self.delivered.read_size(name)
+        size = self._sizes[name]
+        if size is None:
+            return
+        self.files[name] = add_transfer(self.files.get(name, FileCount()), size, transfer.size, transfer.at)
+        self.grew = True
+
+    def settle(self, upto: int) -> bool:
+        """Bring the counts up to a line; return whether they have to be kept anew."""
+        listing = self.count.listing
+        if self.manifest.state != "copying" and (self.grew or listing is None):
+            listing = build_listing(self.files, self.delivered.list_files())
+        if not self.grew and listing == self.count.listing:
+            return False
+        self.count = self.count._replace(
+            upto=upto, files=self.files, listing=listing, changed_at=format_now()
+        )
+        return True
+
+
+def run_transfers(wish: Wish, server_file: Path = SERVER_FILE) -> dict[str, Any]:
+    """Count what is new in the log; return ``shares``, ``log`` and ``time``.
+
+    InvalidValueError when an option is unfit. A log that cannot be read is told in ``log``, with no shares: what was
+    downloaded is then not known, which is not zero.
+    """
+    if wish.files_limit < 0:
+        raise InvalidValueError(f"files_limit {wish.files_limit} is refused: it is 0 or more")
+    since = None if wish.since is None else format_time(parse_time(wish.since))
+    tree = open_tree(wish.root)
+    log = choose_log(wish.log, server_file)
+    report: dict[str, Any] = {"path": str(log), **_EMPTY_LOG}
+    answer: dict[str, Any] = {"shares": [], "log": report, "time": format_now()}
+    manifests = [manifest for manifest in list_manifests(tree)[0] if manifest.live]
+    if not manifests:
+        if not wish.check_mode and tree.transfers.is_dir():
+            forget_others(tree, set())
+        return answer
+    if not wish.check_mode:
+        tree.transfers.mkdir(mode=0o700, exist_ok=True)
+    try:
+        if wish.check_mode:
+            shares = _count(tree, log, manifests, report, keep=False)
+        else:
+            with hold_lock(tree.transfers / "lock", _LOCK_SECONDS):
+                shares = _count(tree, log, manifests, report, keep=True)
+    except (LogError, LockTimeoutError) as error:
+        report["problem"] = str(error)
+        return answer
+    if not report["behind"]:
+        told = [share for share in shares if share.count.listing is not None]
+        answer["shares"] = [
+            build_result(share.manifest, share.count, wish.files_limit)
+            for share in told
+            if since is None or share.count.changed_at >= since
+        ]
+    return answer
+
+
+_EMPTY_LOG: dict[str, Any] = {
+    "lines": 0,
+    "unknown_lines": 0,
+    "gap": False,
+    "behind": False,
+    "damaged": [],
+    "problem": None,
+}
+
+
+def choose_log(log: Optional[str], server_file: Path) -> Path:
+    """Return the log to read: the one that is asked for, the one the role wrote down, or the one that is there."""
+    if log is not None:
+        if not log.startswith("/"):
+            raise InvalidValueError(f"log {log!r} is refused: it must be an absolute path")
+        return Path(log)
+    noted = read_server(server_file).get("transfer_log")
+    if isinstance(noted, str) and noted.startswith("/"):
+        return Path(noted)
+    return next((Path(path) for path in KNOWN_LOGS if Path(path).exists()), Path(KNOWN_LOGS[0]))
+
+
+def parse_time(text: str) -> int:
+    """Return a time like ``2030-01-31T12:00:00Z`` in seconds since the epoch; or raise InvalidValueError."""
+    try:
+        return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
+    except (TypeError, ValueError):
+        raise InvalidValueError(f"time {text!r} is refused: write it like 2030-01-31T12:00:00Z") from None
+
+
+def _count(
+    tree: Tree, log: Path, manifests: list[Manifest], report: dict[str, Any], *, keep: bool
+) -> list[_Share]:
+    """Read what is new and bring the shares' counts up to it; *keep*: also on the disk."""
+    start = read_position(tree)
+    for _attempt in range(_ATTEMPTS):
+        shares = [_Share(tree, manifest) for manifest in manifests]
+        report.update(_EMPTY_LOG)
+        oldest = min(share.born for share in shares)
+        reader = LogReader(log, start, oldest, READ_LIMIT)
+        try:
+            position = _read(reader, start, shares, str(tree.root), report)
+            break
+        except RotatedError:
+            continue
+    else:
+        raise LogError(f"{log} was rotated {_ATTEMPTS} times while it was read: it will be read again")
+    report.update(gap=reader.gap, behind=reader.behind, damaged=reader.damaged)
+    changed = [share for share in shares if share.settle(position.consumed)]
+    if keep:
+        # The counts first: each says up to which line it is, so that a kill in between makes none count twice.
+        for share in changed:
+            write_count(tree, share.count)
+        if position != start:
+            write_position(tree, position)
+        forget_others(tree, {manifest.id for manifest in manifests})
+    return shares
+
+
+def _read(
+    reader: LogReader, start: Position, shares: list[_Share], root: str, report: dict[str, Any]
+) -> Position:
+    """Hand every new download to its share; return how far the log is read."""
+    by_place = {(share.manifest.ftpuser, share.manifest.id): share for share in shares}
+    newest = start.newest
+    for line in reader.read_lines():
+        if is_comment(line.text):
+            continue
+        report["lines"] += 1
+        transfer = parse_line(line.text)
+        if transfer is None:
+            report["unknown_lines"] += 1
+            continue
+        newest = max(newest, transfer.at)
+        # After a gap the place in the log is lost, so that the time has to tell what was read before.
+        if not transfer.download or (reader.gap and transfer.at <= start.newest):
+            continue
+        ftpuser, share_id, name = split_path(transfer.path, root)
+        share = by_place.get((ftpuser, share_id))
+        if share is not None:
+            share.add(line.number, name, transfer)
+    if report["lines"] and report["lines"] == report["unknown_lines"]:
+        raise LogError(
+            f"{report['path']} has no line of the formats w3c and clf: set pure-ftpd's AltLog to w3c:{report['path']}"
+        )
+    return reader.position._replace(newest=newest)
+
+
+def split_path(path: str, root: str) -> tuple[str, str, str]:
+    """Return account, share and file of a path below the root; empty words for any other path."""
+    parts = path[len(root) + 1 :].split("/", 2)
+    if not path.startswith(f"{root}/") or len(parts) != 3:
+        return "", "", ""
+    return parts[0], parts[1], parts[2]
+
+
+def build_listing(counts: Mapping[str, FileCount], sizes: Optional[Mapping[str, int]]) -> Optional[Listing]:
+    """Return which files of a share were fetched; an empty file has nothing to be fetched, and clients leave it out."""
+    if sizes is None:
+        return None
+    empty = FileCount()
+    complete = sum(not size or counts.get(name, empty).complete > 0 for name, size in sizes.items())
+    never = sorted(
+        name
+        for name, size in sizes.items()
+        if size and not (counts.get(name, empty).complete or counts.get(name, empty).partial)
+    )
+    return Listing(len(sizes), complete, tuple(never[:NEVER_FETCHED_KEPT]), len(never))
+
+
+def build_result(manifest: Manifest, count: ShareCount, files_limit: int) -> dict[str, Any]:
+    """Return what a caller is told about one share."""
+    listing = count.listing or Listing(0, 0, (), 0)
+    seen = sorted(count.files.items(), key=lambda item: (-(item[1].last or 0), item[0]))
+    fetched = [(name, file) for name, file in seen if file.complete or file.partial]
+    last = fetched[0][1].last if fetched else None
+    return {
+        "id": manifest.id,
+        "generation": manifest.generation,
+        "complete": sum(file.complete for file in count.files.values()),
+        "partial": sum(file.partial for file in count.files.values()),
+        "files_total": listing.files_total,
+        "files_complete": listing.files_complete,
+        "never_fetched": list(listing.never_fetched)[:files_limit],
+        "never_fetched_total": listing.never_fetched_total,
+        "last_download": None if last is None else format_time(last),
+        "files": [
+            {
+                "name": name,
+                "complete": file.complete,
+                "partial": file.partial,
+                "last": None if file.last is None else format_time(file.last),
+            }
+            for name, file in fetched[:files_limit]
+        ],
+        "files_fetched": len(fetched),
+    }

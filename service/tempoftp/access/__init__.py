@@ -1,0 +1,1 @@
+"""Who may do what: tokens, identities, recipients' links."""

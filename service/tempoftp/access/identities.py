@@ -1,0 +1,128 @@
+"""People whom an OpenID Connect provider vouches for: each is one row among the tokens, by who the provider says it is.
+
+Nobody has the text of such a token, so it opens nothing of the API; what it carries is the role, the e-mail and the end
+of the person's sessions at the portal. So they are listed and revoked as tokens are. No made token has such a name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from tempoftp.access.tokens import EVERYBODY, TOKEN_BYTES, Role, TokenRefused, digest_token
+from tempoftp.db.clock import database_now
+from tempoftp.db.models import Token
+
+IDENTITY_PREFIX = "oidc:"
+_KEY_LENGTH = 24
+_LABEL_LENGTH = 34
+RACE_ATTEMPTS = 3
+_UNUSUAL = re.compile(r"[^A-Za-z0-9@._+-]")
+
+
+class IdentityRevoked(TokenRefused):
+    """An operator has shut this person out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who signs in: the subject of an issuer, and what that issuer's claims give. An operator needs no e-mail."""
+
+    issuer: str
+    subject: str
+    role: Role
+    email: str | None
+
+
+def is_identity(name: str) -> bool:
+    """Whether a token of this name stands for a person, not for who has its text."""
+    return name.startswith(IDENTITY_PREFIX)
+
+
+def show_holder(name: str) -> str:
+    """Return what people call the holder of a token: its name, or of a person the readable part of it."""
+    return name.removeprefix(IDENTITY_PREFIX).rpartition(":")[0] if is_identity(name) else name
+
+
+def admit_identity(session: Session, identity: Identity, lifetime: timedelta) -> Token:
+    """Return the row of a person who has just signed in, valid for `lifetime`, inside a write transaction.
+
+    Sessions that are still open go on, with the role and e-mail of now; none that has ended comes to life again.
+    Raises IdentityRevoked.
+    """
+    for attempt in range(RACE_ATTEMPTS):
+        try:
+            with session.begin_nested():
+                return _admit(session, identity, lifetime)
+        except IntegrityError:
+            # Two first sign-ins at once on a database that lets both look first: the second look sees the winner.
+            if attempt == RACE_ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _admit(session: Session, identity: Identity, lifetime: timedelta) -> Token:
+    now = database_now(session)
+    row = _find_row(session, identity)
+    if row is None:
+        row = Token(name=_build_name(identity), digest=_draw_digest(), created_at=now)
+        session.add(row)
+    elif row.revoked_at is not None:
+        raise IdentityRevoked(f"{row.name} was revoked; `tempoftp token readmit` lets this person in again")
+    elif row.expires is None or row.expires <= now:
+        row.digest = _draw_digest()
+    row.role = identity.role.value
+    row.emails = [EVERYBODY] if identity.role is Role.OPERADOR else [identity.email or ""]
+    row.expires = now + lifetime
+    session.flush()
+    return row
+
+
+def end_identity_sessions(session: Session, name: str) -> None:
+    """End every session of a person, inside a write transaction; the next sign-in begins anew."""
+    row = session.get(Token, name)
+    if row is not None:
+        row.digest = _draw_digest()
+        row.expires = database_now(session)
+
+
+def readmit_identity(session: Session, name: str) -> Token:
+    """Let a person sign in again who was revoked, inside a write transaction. Raises TokenRefused."""
+    row = session.get(Token, name) if is_identity(name) else None
+    if row is None:
+        raise TokenRefused(
+            f"{name!r} is nobody who signs in through the provider; a token that was revoked stays so: make another"
+        )
+    if row.revoked_at is not None:
+        end_identity_sessions(session, name)
+        row.revoked_at = None
+    return row
+
+
+def _find_row(session: Session, identity: Identity) -> Token | None:
+    # By the key alone: who gets another e-mail is the same person, and stays revoked.
+    wanted = select(Token).where(Token.name.like(f"{IDENTITY_PREFIX}%:{_build_key(identity)}"))
+    return session.scalar(wanted.order_by(Token.created_at).with_for_update())
+
+
+def _build_key(identity: Identity) -> str:
+    # As JSON: no two pairs have one text.
+    pair = json.dumps([identity.issuer, identity.subject])
+    return hashlib.sha256(pair.encode()).hexdigest()[:_KEY_LENGTH]
+
+
+def _build_name(identity: Identity) -> str:
+    label = _UNUSUAL.sub("_", identity.email or identity.subject)[:_LABEL_LENGTH]
+    return f"{IDENTITY_PREFIX}{label}:{_build_key(identity)}"
+
+
+def _draw_digest() -> str:
+    return digest_token(secrets.token_urlsafe(TOKEN_BYTES))

@@ -1,0 +1,131 @@
+"""The recipient's link: a signed, expiring name of exactly one share, for a person who has no token.
+
+It names the share as it was asked for then (`asked_generation`), dies with it, and with every revocation
+(`link_number`). It is signed with a key derived from TEMPOFTP_ENCRYPTION_KEY; with several, the first signs and all
+verify. The text of a link is compared as a whole: of one link there is one spelling.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from datetime import timedelta
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from itsdangerous import Signer
+from sqlalchemy.orm import Session
+
+from tempoftp.db.clock import database_now, utc_now
+from tempoftp.db.models import Share
+from tempoftp.refusals import IllegalTransition, LinkNotFound
+from tempoftp.settings import Settings
+from tempoftp.shares.lifecycle import record_change
+from tempoftp.shares.serializers import lock_share
+from tempoftp.states import DELIVERED, ON_ITS_WAY, State
+
+LINK_PATH = "/enlace"
+TOKEN_LENGTH = 512
+"""No token of ours is longer."""
+LIVING = ON_ITS_WAY | DELIVERED | {State.ERROR}
+"""While there is, or may again be, something to be had of a share."""
+
+_REFUSAL = (
+    "Este enlace no es válido: venció, fue retirado o le falta una parte. Copie el enlace completo del último aviso, o "
+    "pida otro a quien opera el servicio."
+)
+
+
+def is_link_alive(share: Share) -> bool:
+    """Whether links of a share in its present state lead anywhere."""
+    return share.state in LIVING
+
+
+def issue_link(
+    session: Session, settings: Settings, share_id: str, *, author: str, request_id: str, base: str = ""
+) -> str:
+    """Return a new link that somebody asked for, inside a write transaction: the history tells who.
+
+    `base` is what it begins with without TEMPOFTP_PUBLIC_URL. Raises ShareNotFound, IllegalTransition.
+    """
+    share = lock_share(session, share_id, None)
+    if not is_link_alive(share):
+        raise IllegalTransition(f"la solicitud está en {share.state}; ya no hay qué mostrar")
+    share.request_id = request_id
+    record_change(session, share, reason="a link for the recipient was made", author=author)
+    return make_link(settings, share) or f"{base}{LINK_PATH}/{make_link_token(settings, share)}"
+
+
+def make_link(settings: Settings, share: Share) -> str | None:
+    """Return the address of a share's page for its recipient; None without TEMPOFTP_PUBLIC_URL."""
+    if settings.public_url is None:
+        return None
+    return f"{settings.public_url}{LINK_PATH}/{make_link_token(settings, share)}"
+
+
+def make_link_token(settings: Settings, share: Share) -> str:
+    """Return a new token for a share, valid for `link_days` if the share lives so long."""
+    ends = utc_now() + timedelta(days=settings.link_days)
+    content = [share.id, share.asked_generation, share.link_number, int(ends.timestamp())]
+    payload = base64.urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).rstrip(b"=")
+    return _build_signers(settings)[0].sign(payload).decode()
+
+
+def find_linked_share(session: Session, settings: Settings, token: str) -> Share:
+    """Return the share that a link's token names. Raises LinkNotFound, the same for whatever is wrong with it."""
+    content = _read_token(settings, token)
+    if content is None:
+        raise LinkNotFound(_REFUSAL)
+    share_id, generation, number, ends = content
+    share = session.get(Share, share_id)
+    if (
+        share is None
+        or not is_link_alive(share)
+        or (share.asked_generation, share.link_number) != (generation, number)
+        or database_now(session).timestamp() >= ends
+    ):
+        raise LinkNotFound(_REFUSAL)
+    return share
+
+
+def revoke_links(
+    session: Session, share_id: str, *, emails: frozenset[str] | None, author: str, request_id: str
+) -> Share:
+    """End every link of a share that there is, inside a write transaction. Raises ShareNotFound."""
+    share = lock_share(session, share_id, emails)
+    share.link_number += 1
+    share.request_id = request_id
+    record_change(session, share, reason="the recipient's links were revoked", author=author)
+    return share
+
+
+def _read_token(settings: Settings, token: str) -> tuple[str, int, int, int] | None:
+    """Return what a token says if we signed it, in any of the present keys' names."""
+    if len(token) > TOKEN_LENGTH or not token.isascii():
+        return None
+    payload, separator, _signature = token.rpartition(".")
+    if not separator:
+        return None
+    signed = [signer.sign(payload.encode()) for signer in _build_signers(settings)]
+    if not any([hmac.compare_digest(token.encode(), text) for text in signed]):
+        return None
+    share_id, generation, number, ends = json.loads(
+        base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    )
+    return share_id, generation, number, ends
+
+
+def _build_signers(settings: Settings) -> list[Signer]:
+    return [
+        Signer(
+            _derive_key(key), salt="tempoftp.recipient", key_derivation="none", digest_method=hashlib.sha256
+        )
+        for key in settings.list_keys()
+    ]
+
+
+def _derive_key(key: str) -> bytes:
+    derivation = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"tempoftp recipient links")
+    return derivation.derive(base64.urlsafe_b64decode(key))

@@ -1,0 +1,107 @@
+"""What the holder of a recipient's link may see and do: for the API and the pages alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from tempoftp.accounts.accounts import is_rotating
+from tempoftp.db.models import Account, FtpHost, Share
+from tempoftp.downloads.counts import describe_downloads
+from tempoftp.refusals import ConfirmationNeeded, IllegalTransition
+from tempoftp.settings import Settings
+from tempoftp.shares.credentials import PasswordShown, open_password
+from tempoftp.shares.extensions import describe_extension, find_last_extension
+from tempoftp.shares.lifecycle import record_change
+from tempoftp.shares.rotation import list_opened, request_rotation
+from tempoftp.shares.serializers import describe_access, describe_share
+from tempoftp.states import State
+
+RECIPIENT = "recipient"
+"""Author of what is done through a link."""
+
+_SECRET = frozenset({"password", "password_tipo"})
+
+
+PASSWORD_MESSAGES: dict[PasswordShown, str] = {
+    PasswordShown.EARLIER: (
+        "La cuenta ya existía cuando se pidió esta solicitud: su contraseña anterior sigue valiendo, y por eso no se "
+        "muestra aquí. Si ya no la tiene, pida una nueva; valdrá también para las demás solicitudes de la cuenta."
+    ),
+    PasswordShown.FOREIGN: (
+        "La cuenta existía antes que este servicio: entre con la contraseña que ya tiene. La cambia quien administra "
+        "el servidor FTP."
+    ),
+    PasswordShown.UNREADABLE: (
+        "La contraseña no se puede mostrar ahora. Pida una nueva, o avise a quien opera el servicio."
+    ),
+}
+NEW_PASSWORD_MESSAGE = "La contraseña es nueva: vale en cuanto el servidor FTP la confirme."  # noqa: S105 - words
+ALONE_MESSAGE = (
+    "La contraseña anterior dejará de valer y se cerrarán las sesiones abiertas con ella. Confírmelo."
+)
+
+
+def describe_for_recipient(session: Session, settings: Settings, share: Share) -> dict[str, Any]:
+    """Return a share as its recipient's page shows it: state, progress, end, downloads; no credentials."""
+    answer = {
+        key: value for key, value in describe_share(session, settings, share).items() if key not in _SECRET
+    }
+    request = find_last_extension(session, share)
+    return {
+        **answer,
+        "expira": answer.get("expira"),
+        "descargas": answer.get("descargas") or describe_downloads(session, share),
+        "vigencia_maxima": settings.lifetime_max,
+        "prorroga": None if request is None else describe_extension(request),
+    }
+
+
+def reveal_credentials(session: Session, settings: Settings, share: Share) -> dict[str, Any]:
+    """Return how to log in, the password in clear, or why it is not shown in words; in a write transaction.
+
+    That it was shown goes into the history of the share. Raises IllegalTransition for a share that is not ready.
+    """
+    if share.state != State.LISTO:
+        raise IllegalTransition(
+            f"la solicitud está en {share.state}; los datos de acceso se ven cuando está lista"
+        )
+    account = session.get_one(Account, share.ftpuser)
+    access = describe_access(settings, share, account, session.get(FtpHost, share.ftp_host))
+    credentials = open_password(settings, account, share)
+    reason = f"credentials shown to the recipient ({credentials.shown})"
+    record_change(session, share, reason=reason, author=RECIPIENT)
+    message = PASSWORD_MESSAGES.get(credentials.shown)
+    if message is None and is_rotating(account):
+        message = NEW_PASSWORD_MESSAGE
+    return {
+        **{key: value for key, value in access.items() if key not in _SECRET},
+        "id": share.id,
+        "password": credentials.password,
+        "password_estado": credentials.shown.value,
+        "password_mensaje": message,
+    }
+
+
+def list_others_opened(session: Session, share: Share) -> list[str]:
+    """Return the other shares that the password of a share's account opens."""
+    account = session.get_one(Account, share.ftpuser)
+    return [name for name in list_opened(session, account) if name != share.id]
+
+
+def request_new_password(
+    session: Session, settings: Settings, share: Share, *, confirmed: bool, request_id: str
+) -> Account:
+    """Give the share's account a new password, inside a write transaction. Commit, then wake its host.
+
+    Raises ConfirmationNeeded, which says what else it opens, until that is confirmed; what `request_rotation` raises.
+    """
+    if not confirmed:
+        others = list_others_opened(session, share)
+        also = f"La contraseña nueva abre también: {', '.join(others)}. " if others else ""
+        raise ConfirmationNeeded(f"{also}{ALONE_MESSAGE}", others)
+    _share, account = request_rotation(
+        session, settings, share.id, emails=frozenset({share.email}), author=RECIPIENT, request_id=request_id
+    )
+    return account

@@ -1,0 +1,168 @@
+"""Bearer tokens: who may use the API, as what, and for whom.
+
+A token is 256 random bits, so its plain SHA-256 cannot be turned back: the database holds that alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from tempoftp.accounts.emails import normalise_email
+from tempoftp.db.clock import database_now
+from tempoftp.db.models import Token
+from tempoftp.refusals import ShareRefused
+
+TOKEN_PREFIX = "tempoftp_"  # noqa: S105 - what scanners for leaked secrets can look for
+TOKEN_BYTES = 32
+EVERYBODY = "*"
+USE_NOTED_EVERY = timedelta(minutes=5)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class TokenRefused(ShareRefused):
+    """A token cannot be made or revoked as asked."""
+
+    title = "The token is refused"
+
+
+class Role(StrEnum):
+    """What a caller may do; each role may do what those before it may."""
+
+    CLIENTE = "cliente"
+    OPERADOR = "operador"
+
+    def includes(self, other: Role) -> bool:
+        """Whether who has this role may do what `other` may."""
+        order = list(Role)
+        return order.index(self) >= order.index(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who acts. `emails` is whom for; None is everybody."""
+
+    name: str
+    role: Role
+    emails: frozenset[str] | None
+
+    def may_act_for(self, email: str) -> bool:
+        """Whether shares of this e-mail are this caller's business."""
+        return self.emails is None or email in self.emails
+
+
+def digest_token(secret: str) -> str:
+    """Return what the database knows a token by."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def create_token(
+    session: Session, name: str, role: Role, emails: Collection[str], *, lifetime: timedelta | None = None
+) -> str:
+    """Write a new token down, inside the caller's write transaction, and return it: nothing can show it again.
+
+    `emails` is whom it may act for, or `*`. An operator acts for everybody. Raises TokenRefused.
+    """
+    if not _NAME.fullmatch(name):
+        raise TokenRefused("a token's name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit")
+    if session.get(Token, name) is not None:
+        raise TokenRefused(
+            f"there is a token {name!r} already, or was: histories name their authors by it, so choose another name"
+        )
+    now = database_now(session)
+    secret = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+    token = Token(
+        name=name,
+        digest=digest_token(secret),
+        role=role.value,
+        emails=_choose_emails(role, emails),
+        created_at=now,
+        expires=None if lifetime is None else now + lifetime,
+    )
+    session.add(token)
+    session.flush()
+    return secret
+
+
+def _choose_emails(role: Role, emails: Collection[str]) -> list[str]:
+    if role is Role.OPERADOR:
+        if set(emails) - {EVERYBODY}:
+            raise TokenRefused("an operator acts for everybody: give no e-mails, or the role cliente")
+        return [EVERYBODY]
+    if not emails:
+        raise TokenRefused(
+            f"say for which e-mails the token may act, or {EVERYBODY} for a trusted application"
+        )
+    if EVERYBODY in emails:
+        return [EVERYBODY]
+    try:
+        return sorted({normalise_email(email) for email in emails})
+    except ValueError as error:
+        raise TokenRefused(f"an e-mail {error}") from None
+
+
+def list_tokens(session: Session) -> list[Token]:
+    """Return every token there is or was, by name."""
+    return list(session.scalars(select(Token).order_by(Token.name)))
+
+
+def revoke_token(session: Session, name: str) -> Token:
+    """End a token, from the next request on. A revoked one stays as it is. Raises TokenRefused."""
+    token = session.get(Token, name)
+    if token is None:
+        raise TokenRefused(f"there is no token {name!r}; `tempoftp token list` shows those there are")
+    if token.revoked_at is None:
+        token.revoked_at = database_now(session)
+    return token
+
+
+def describe_state(token: Token, now: datetime) -> str:
+    """Return `valid`, `expired` or `revoked`."""
+    if token.revoked_at is not None:
+        return "revoked"
+    return "expired" if token.expires is not None and token.expires <= now else "valid"
+
+
+def find_token(session: Session, secret: str) -> Token | None:
+    """Return the token, if it is one of ours and valid now.
+
+    The database compares digests: how long that takes says nothing about a token's own text.
+    """
+    token = session.scalar(select(Token).where(Token.digest == digest_token(secret)))
+    if token is None or describe_state(token, database_now(session)) != "valid":
+        return None
+    return token
+
+
+def find_named_token(session: Session, name: str) -> Token | None:
+    """Return the token of this name, if it is valid now."""
+    token = session.get(Token, name)
+    if token is None or describe_state(token, database_now(session)) != "valid":
+        return None
+    return token
+
+
+def build_principal(token: Token) -> Principal:
+    """Return who the holder of a token is."""
+    emails = None if EVERYBODY in token.emails else frozenset(token.emails)
+    return Principal(name=token.name, role=Role(token.role), emails=emails)
+
+
+def is_use_to_be_noted(token: Token, now: datetime) -> bool:
+    """Whether `last_used_at` is so old that a use is worth a write."""
+    return token.last_used_at is None or token.last_used_at <= now - USE_NOTED_EVERY
+
+
+def note_use(session: Session, name: str) -> None:
+    """Write down that a token was used, unless somebody just did; inside the caller's write transaction."""
+    now = database_now(session)
+    stale = or_(Token.last_used_at.is_(None), Token.last_used_at <= now - USE_NOTED_EVERY)
+    session.execute(update(Token).where(Token.name == name, stale).values(last_used_at=now))

@@ -1,0 +1,133 @@
+"""Accounts: whose they are, how they are named, and their passwords.
+
+The clear password exists only for a moment here: it leaves as a Fernet token for the requester and as a hash
+for pure-ftpd.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import unicodedata
+from collections.abc import Callable, Sequence
+
+import argon2
+import bcrypt
+from cryptography.fernet import MultiFernet
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import Account
+from tempoftp.hosts.holds import is_name_kept
+
+NAME_LENGTH = 32
+PASSWORD_LENGTH = 20
+ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+"""Letters and digits that no font makes look alike (no 0 O 1 l I o): passwords are read out and typed."""
+
+BCRYPT_COST = 12
+_ARGON2 = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1, type=argon2.Type.ID)
+
+
+def name_account(email: str, hash_digits: int = 0) -> str:
+    """Return `ftp_<local>_<domain label>` for an e-mail, in letters that fit a MySQL login and a folder.
+
+    With `hash_digits` a suffix made from the whole e-mail tells apart two that would get the same name.
+    """
+    local, _, domain = email.partition("@")
+    label = _simplify(domain.split(".", 1)[0])
+    middle = _simplify(local)
+    if not middle:  # nothing of it can be written in ASCII
+        middle = hashlib.sha256(email.encode()).hexdigest()[:8]
+    suffix = "_" + hashlib.sha256(email.encode()).hexdigest()[:hash_digits] if hash_digits else ""
+    base = "_".join(part for part in ("ftp", middle, label) if part)
+    return base[: NAME_LENGTH - len(suffix)].rstrip("_") + suffix
+
+
+def _simplify(text: str) -> str:
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "_", ascii_text.lower()).strip("_")
+
+
+def take_account(session: Session, email: str, choose_ftp_host: Callable[[], str]) -> Account:
+    """Return the account of an e-mail; the first time, take a name that nobody else has, for ever."""
+    account = session.scalar(select(Account).where(Account.email == email))
+    if account is not None:
+        return account
+    for hash_digits in (0, 6, 12, 20):
+        name = name_account(email, hash_digits)
+        if session.get(Account, name) is None and not is_name_kept(session, name):
+            break
+    else:  # 80 bits of hash would have to collide
+        raise RuntimeError(f"no free account name for {email}")
+    account = Account(
+        name=name,
+        email=email,
+        ftp_host=choose_ftp_host(),
+        created_at=utc_now(),
+        blocked=False,
+        password_generation=0,
+        password_confirmed=0,
+    )
+    session.add(account)
+    return account
+
+
+def ensure_password(account: Account, fernet: MultiFernet) -> None:
+    """Give an account that is not on its FTP host yet a password, unless it has one."""
+    if account.exists_since is None and account.token is None:
+        renew_password(account, fernet)
+
+
+def renew_password(account: Account, fernet: MultiFernet) -> None:
+    """Give an account a new password; a run hashes it. Its number goes on for as long as the name is somebody's."""
+    account.token = fernet.encrypt(generate_password().encode()).decode()
+    account.password_hash = None
+    account.password_generation += 1
+    account.password_since = utc_now()
+
+
+def needs_new_password(account: Account) -> bool:
+    """Whether the FTP host has to set our password even where the account has one already.
+
+    Not for the first password of all: then whatever is there was there before us.
+    """
+    return account.password_generation > 1 and account.password_confirmed < account.password_generation
+
+
+def is_rotating(account: Account) -> bool:
+    """Whether the FTP host still has to take over a new password for an account that was there with another one."""
+    return account.exists_since is not None and needs_new_password(account)
+
+
+def forget_account(account: Account) -> None:
+    """Forget the credentials of an account that is gone from its FTP host; its name stays its e-mail's."""
+    account.token = None
+    account.password_hash = None
+    account.origin = None
+    account.status = None
+    account.exists_since = None
+
+
+def generate_password() -> str:
+    """Return a new password (about 116 bits)."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(PASSWORD_LENGTH))
+
+
+def choose_scheme(password_schemes: Sequence[str] | None) -> str:
+    """Return the hash scheme for what an FTP host said it verifies; when unknown bcrypt, which fits."""
+    return "argon2id" if password_schemes and "argon2id" in password_schemes else "bcrypt"
+
+
+def hash_password(password: str, scheme: str) -> str:
+    """Return a hash that pure-ftpd verifies. Takes some 0.05 s (argon2id) or 0.2 s (bcrypt) of CPU."""
+    if scheme == "argon2id":
+        return _ARGON2.hash(password)
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST)).decode()
+
+
+def scheme_of(password_hash: str) -> str:
+    """Return the scheme a hash was made with."""
+    return "argon2id" if password_hash.startswith("$argon2id$") else "bcrypt"

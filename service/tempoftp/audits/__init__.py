@@ -1,0 +1,1 @@
+"""Comparing each FTP host with the rows, and what follows from the differences."""

@@ -1,0 +1,169 @@
+"""Audits of FTP hosts: asking for one, when one is due, and hosts on which nothing may be done until then.
+
+A database that came from a backup is older than what its FTP hosts know: to act on its rows would delete what was
+extended, and open what was closed. So a worker that starts first compares every host with its rows, and a host that
+knows more than they do is held until somebody had them corrected from it (`tempoftp audit --after-restore`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from tempoftp.audits.restore import restore_rows
+from tempoftp.audits.results import AuditOutcome, Finding, HostFacts
+from tempoftp.audits.rows import compare_rows, find_stale_rows, repair_rows, wake_rows
+from tempoftp.db.clock import database_now
+from tempoftp.db.models import Account, FtpHost, HostAudit, Share
+from tempoftp.errors import ShareError
+from tempoftp.refusals import HostNotFound
+from tempoftp.settings import Settings
+from tempoftp.shares.apply_result import plan_backoff
+from tempoftp.shares.messages import explain_error
+from tempoftp.states import CLAIMABLE
+
+CHECK_AUTHOR = "worker start"
+PERIODIC_AUTHOR = "audit"
+
+
+def request_audits(
+    session: Session,
+    settings: Settings,
+    *,
+    author: str,
+    repair: bool = False,
+    restore: bool = False,
+    ftp_host: str | None = None,
+) -> list[HostAudit]:
+    """Ask for an audit of one FTP host or of all; commit, then wake them. Raises HostNotFound."""
+    names = settings.ftp_host_names
+    if ftp_host is not None and ftp_host not in names:
+        raise HostNotFound(f"no hay un servidor FTP {ftp_host!r}; hay {', '.join(names)}")
+    now = database_now(session)
+    audits = [_find_audit(session, name) for name in (names if ftp_host is None else (ftp_host,))]
+    for audit in audits:
+        # Two who ask at once get one that does what both want.
+        audit.repair = repair or (audit.requested_at is not None and audit.repair)
+        audit.restore = restore or (audit.requested_at is not None and audit.restore)
+        audit.requested_at, audit.requested_by = now, author
+        audit.due_at, audit.attempt = now, 0
+    return audits
+
+
+def begin_checks(session: Session, settings: Settings) -> None:
+    """Hold every FTP host until it has been compared with its rows. For a worker that starts."""
+    now = database_now(session)
+    for name in settings.ftp_host_names:
+        audit = _find_audit(session, name)
+        audit.check_wanted = True
+        audit.due_at = now
+
+
+def find_due_audits(session: Session, settings: Settings) -> set[str]:
+    """Return the FTP hosts of which an audit is due; of a paused one only when somebody asked for it."""
+    paused = select(FtpHost.name).where(FtpHost.paused.is_(True))
+    due = select(HostAudit.ftp_host).where(
+        HostAudit.due_at <= database_now(session),
+        or_(HostAudit.requested_at.is_not(None), HostAudit.ftp_host.not_in(paused)),
+    )
+    return set(session.scalars(due)) & set(settings.ftp_host_names)
+
+
+def _find_audit(session: Session, ftp_host: str) -> HostAudit:
+    audit = session.get(HostAudit, ftp_host)
+    if audit is None:
+        audit = HostAudit(ftp_host=ftp_host, repair=False, restore=False, attempt=0, check_wanted=False)
+        session.add(audit)
+    return audit
+
+
+def apply_audit(
+    session: Session, settings: Settings, asked: HostAudit, outcome: AuditOutcome, started: datetime
+) -> HostAudit:
+    """Write down what an audit found and, as far as it was asked for, correct the rows; in a write transaction.
+
+    `asked` is the row as it was when the audit began: what was asked for since is still to be done.
+    """
+    now = database_now(session)
+    audit = _find_audit(session, asked.ftp_host)
+    findings = list(outcome.findings)
+    if asked.restore:
+        findings += restore_rows(session, asked.ftp_host, outcome.facts, audit.stale_since)
+        audit.restored_at, audit.stale_since, audit.stale_reason = now, None, None
+    else:
+        _note_staleness(session, audit, outcome.facts, now)
+    session.flush()
+    rows = compare_rows(session, asked.ftp_host, outcome, started, settings)
+    if asked.repair and audit.stale_since is None:
+        rows = repair_rows(session, outcome.facts, rows)
+        wake_rows(session, asked.ftp_host, findings)
+    audit.findings = [finding.model_dump() for finding in (*findings, *rows)]
+    audit.failures = list(outcome.failures)
+    audit.counts = _count(outcome.facts)
+    audit.unknown_accounts = _find_unknown_accounts(session, outcome.facts)
+    audit.ended_generations = _find_unknown_ends(session, outcome.facts)
+    audit.run_id, audit.audited_at, audit.check_wanted = outcome.run_id, now, False
+    audit.error_class = audit.error_message = None
+    audit.attempt = 0
+    if audit.requested_at == asked.requested_at:
+        audit.requested_at, audit.requested_by = None, None
+        audit.repair = audit.restore = False
+        hours = settings.audit_hours
+        audit.due_at = now + timedelta(hours=hours) if hours else None
+    return audit
+
+
+def apply_audit_failure(session: Session, ftp_host: str, error: ShareError) -> None:
+    """Write down that an audit ended without an outcome; it is tried again. Shares that wait for it say so."""
+    now = database_now(session)
+    audit = _find_audit(session, ftp_host)
+    audit.attempt += 1
+    audit.due_at = now + timedelta(seconds=plan_backoff(audit.attempt))
+    audit.error_class, audit.error_message = error.error_class, error.message
+    if not audit.check_wanted:
+        return
+    waiting = select(Share).where(Share.ftp_host == ftp_host, Share.state.in_(CLAIMABLE), Share.due_at <= now)
+    for share in session.scalars(waiting.with_for_update()):
+        share.error_class, share.message = error.error_class, explain_error(error)
+
+
+def _note_staleness(session: Session, audit: HostAudit, facts: HostFacts, now: datetime) -> None:
+    stale = find_stale_rows(session, audit.ftp_host, facts)
+    if not stale:
+        audit.stale_since = audit.stale_reason = None
+        return
+    names = ", ".join(sorted(stale)[:5]) + (f" and {len(stale) - 5} more" if len(stale) > 5 else "")
+    audit.stale_since = audit.stale_since or now
+    audit.stale_reason = (
+        f"the FTP host knows newer wishes than the database for {names}: was it restored from a backup? "
+        "Nothing is done there until `tempoftp audit --after-restore`"
+    )
+
+
+def _find_unknown_accounts(session: Session, facts: HostFacts) -> list[str]:
+    known = set(session.scalars(select(Account.name)))
+    return sorted(
+        account.name
+        for account in facts.accounts or ()
+        if account.origin == "created" and account.name not in known
+    )
+
+
+def _find_unknown_ends(session: Session, facts: HostFacts) -> dict[str, int]:
+    known = set(session.scalars(select(Share.id)))
+    return {share_id: end.generation for share_id, end in facts.find_ended().items() if share_id not in known}
+
+
+def _count(facts: HostFacts) -> dict[str, int]:
+    return {
+        "shares": len(facts.find_live()),
+        "ended": len(facts.tombstones),
+        "accounts": len(facts.accounts or ()),
+    }
+
+
+def list_findings(audit: HostAudit) -> list[Finding]:
+    """Return the findings of the last audit of a host."""
+    return [Finding.model_validate(finding) for finding in audit.findings or ()]

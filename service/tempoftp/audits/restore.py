@@ -1,0 +1,268 @@
+"""Rows corrected from an FTP host, after the database came from a backup: what ended stays ended, what lives lives on.
+
+The host wins over every row that is not newer than it. A row that was wished for after the restore is newer than
+whatever the host knows, and goes on. Shares that no row knows become rows when their account is somebody's here;
+the others are listed, since whose they are is never guessed: `tempoftp account map`, then once more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tempoftp.accounts.accounts import forget_account
+from tempoftp.audits.results import Finding, HostAccount, HostFacts, HostShare, HostTombstone
+from tempoftp.db.clock import database_now
+from tempoftp.db.models import Account, HistoryEntry, Share
+from tempoftp.shares.desired_state import Wanted
+from tempoftp.shares.expiry import SWEEPER
+from tempoftp.shares.lifecycle import record_birth, record_change, transition
+from tempoftp.states import ENDING, TERMINAL, TRANSITIONS, State
+
+AUTHOR = "restore"
+
+
+def restore_rows(
+    session: Session, ftp_host: str, facts: HostFacts, stale_since: datetime | None
+) -> list[Finding]:
+    """Correct the rows of one FTP host inside a write transaction; returns what was done, and what nobody can do."""
+    restore = _Restore(session, ftp_host, facts, stale_since)
+    findings: list[Finding] = []
+    for account in session.scalars(select(Account).where(Account.ftp_host == ftp_host)):
+        findings += restore.correct_account(account)
+    for share in session.scalars(select(Share).where(Share.ftp_host == ftp_host).with_for_update()):
+        findings += restore.correct_share(share)
+    session.flush()
+    for entry in facts.find_live().values():
+        if session.get(Share, entry.id) is None:
+            findings.append(restore.adopt(entry))
+    return findings
+
+
+class _Restore:
+    """One host's knowledge against its rows."""
+
+    def __init__(
+        self, session: Session, ftp_host: str, facts: HostFacts, stale_since: datetime | None
+    ) -> None:
+        self._session = session
+        self._ftp_host = ftp_host
+        self._facts = facts
+        self._stale_since = stale_since
+        self._live = facts.find_live()
+        self._ended = facts.find_ended()
+        self._accounts = {account.name: account for account in facts.accounts or ()}
+        self._now = database_now(session)
+
+    def correct_share(self, share: Share) -> list[Finding]:
+        """Bring one row to what the host knows of it."""
+        entry, end = self._live.get(share.id), self._ended.get(share.id)
+        if entry is not None and entry.generation >= share.generation:
+            return self._take_live(share, entry)
+        if end is not None and entry is None and end.generation >= share.generation:
+            return self._take_end(share, end)
+        if entry is None and end is None and share.state not in TERMINAL:
+            share.due_at = self._now  # the run asks for what the row says, and settles it
+        return []
+
+    def _take_end(self, share: Share, end: HostTombstone) -> list[Finding]:
+        if share.state in TERMINAL or share.state in ENDING:
+            if end.generation == share.generation:
+                return []
+            share.generation = end.generation
+            record_change(self._session, share, reason=_word("the FTP host ended it"), author=AUTHOR)
+        else:
+            share.generation = end.generation
+            to = _choose_ending(State(share.state), end.reason)
+            why = _word(f"the FTP host ended it ({end.reason or 'deleted'})")
+            transition(self._session, share, to, reason=why, author=AUTHOR)
+            share.wanted = Wanted.ABSENT
+        self._settle(share)
+        # A run verifies that account, sessions and data are gone before the row says so.
+        share.due_at = None if share.state in TERMINAL else self._now
+        return [_tell(share.id, f"ended on the FTP host with generation {end.generation}: {share.state}")]
+
+    def _take_live(self, share: Share, entry: HostShare) -> list[Finding]:
+        if self._is_newer_wish(share):
+            share.generation = entry.generation + 1
+            self._settle(share)
+            share.due_at = self._now
+            record_change(self._session, share, reason=_word("wished for after the restore"), author=AUTHOR)
+            return [_tell(share.id, f"what was wished for after the restore goes on: {share.state}")]
+        target = _choose_state(entry)
+        same = entry.generation == share.generation
+        if same and share.state not in ENDING | TERMINAL and share.state != State.ERROR:
+            return []
+        owner = self._session.get(Account, entry.ftpuser)
+        if entry.ftpuser != share.ftpuser and owner is None:
+            return [_list(entry, "its id is another account's row here")]
+        share.generation = entry.generation
+        self._fill(share, entry)
+        if owner is not None:
+            share.ftpuser, share.email = owner.name, owner.email
+        self._move(share, target)
+        return [_tell(share.id, f"lives on the FTP host with generation {entry.generation}: {share.state}")]
+
+    def _is_newer_wish(self, share: Share) -> bool:
+        """Whether somebody wished for this row after the restore was noticed; the sweep wishes for nothing."""
+        if self._stale_since is None or share.wished_at <= self._stale_since:
+            return False
+        query = (
+            select(HistoryEntry.author)
+            .where(HistoryEntry.share_id == share.id)
+            .order_by(HistoryEntry.number.desc())
+            .limit(1)
+        )
+        return self._session.scalar(query) not in (SWEEPER, AUTHOR)
+
+    def adopt(self, entry: HostShare) -> Finding:
+        """Make a row of a share that no row knows, when its account is somebody's."""
+        owner = self._session.get(Account, entry.ftpuser)
+        if owner is None or owner.ftp_host != self._ftp_host:
+            return _list(entry, f"account {entry.ftpuser} is nobody's here")
+        share = Share(
+            id=entry.id,
+            generation=entry.generation,
+            state=State.RECIBIDO,
+            state_changed_at=self._now,
+            email=owner.email,
+            ftpuser=owner.name,
+            ftp_host=self._ftp_host,
+            author=AUTHOR,
+            request_id=f"{AUTHOR}-{entry.id}"[:64],
+            message="",
+            attempt=0,
+            created_at=entry.created_at or self._now,
+            wished_at=self._now,
+            source="",
+            source_root="",
+            ssh_user=entry.ssh_user,
+            size_probe=entry.size_probe,
+            lifetime_days=entry.lifetime_days,
+        )
+        self._fill(share, entry)
+        self._session.add(share)
+        self._session.flush()
+        record_birth(self._session, share, reason=_word("the FTP host has it"), author=AUTHOR)
+        self._move(share, _choose_state(entry))
+        return _tell(entry.id, f"no row knew it; it is {owner.email}'s: {share.state}")
+
+    def correct_account(self, account: Account) -> list[Finding]:
+        """Take over what the host knows of an account; a password that is newer there stays."""
+        if self._facts.accounts is None:
+            return []
+        seen = self._accounts.get(account.name)
+        if seen is None or seen.state == "absent":
+            if account.exists_since is not None:
+                forget_account(account)
+            account.password_generation = max(
+                account.password_generation, seen.password_generation if seen is not None else 0
+            )
+            return []
+        account.exists_since = account.exists_since or self._now
+        account.origin = seen.origin or account.origin
+        account.status = seen.state
+        if seen.origin == "adopted" and any(share.ftpuser == account.name for share in self._live.values()):
+            account.adopt = True  # somebody had said so: else nothing of ours would stand in it
+        return [*self._correct_password(account, seen), *self._correct_block(account, seen)]
+
+    def _correct_password(self, account: Account, seen: HostAccount) -> list[Finding]:
+        newer = seen.password_generation > account.password_generation
+        account.password_generation = max(account.password_generation, seen.password_generation)
+        known = account.password_hash
+        if not newer and known is not None and _digest(known) == seen.password_digest:
+            return []
+        # The token would open nothing. The hash comes back with the next run of one of its shares.
+        account.token = account.password_hash = None
+        account.password_confirmed = account.password_generation
+        return [_tell(account.name, "its password on the FTP host is newer and stays; it can be rotated")]
+
+    def _correct_block(self, account: Account, seen: HostAccount) -> list[Finding]:
+        shares = [share for share in self._live.values() if share.ftpuser == account.name]
+        visible = any(share.state == "delivered" for share in shares)
+        blocked = seen.state == "blocked" and visible and account.origin == "created"
+        if blocked == account.blocked or not visible:
+            return []
+        account.blocked = blocked
+        account.block_reason = _word("the FTP host blocks it") if blocked else None
+        return [_tell(account.name, "blocked, as on the FTP host" if blocked else "open, as on the FTP host")]
+
+    def _fill(self, share: Share, entry: HostShare) -> None:
+        copied = ("source", "ssh_user", "ssh_key_file", "size_probe", "local", "method", "reuse", "checksums")
+        for name in (*copied, "writable"):
+            setattr(share, name, getattr(entry, name))
+        share.asked_generation = entry.generation  # whose links these were is not known
+        share.source_root = entry.source_root or ""
+        share.lifetime_days = share.lifetime_confirmed = entry.lifetime_days
+        share.ready_at, share.expires, share.path = entry.ready_at, entry.expires, entry.path
+        share.bytes_total, share.files_total = entry.bytes_total, entry.files_total
+        if entry.state != "copying":
+            share.bytes_done, share.files_done, share.percent = entry.bytes_total, entry.files_total, 100.0
+        share.wanted = Wanted.BLOCKED if entry.state == "blocked" else Wanted.PRESENT
+        share.confirmed_generation = entry.generation
+        self._settle(share)
+        share.due_at = self._now
+
+    def _settle(self, share: Share) -> None:
+        share.message, share.error_class = "", None
+        share.attempt, share.retry_until = 0, None
+        share.lease_run_id = share.lease_until = None
+
+    def _move(self, share: Share, target: State) -> None:
+        for state in find_path(State(share.state), target):
+            # What lies between never happened: nobody is told of it.
+            why = _word("the FTP host has it")
+            transition(self._session, share, state, reason=why, author=AUTHOR, notify=state is target)
+
+
+def find_path(origin: State, target: State) -> list[State]:
+    """Return the shortest way of legal transitions between two states, without the first one."""
+    before: dict[State, State] = {origin: origin}
+    queue = deque([origin])
+    while queue and target not in before:
+        state = queue.popleft()
+        for following in sorted(TRANSITIONS[state]):
+            if following not in before:
+                before[following] = state
+                queue.append(following)
+    path: list[State] = []
+    state = target
+    while state != origin:
+        path.insert(0, state)
+        state = before[state]
+    return path
+
+
+def _choose_state(entry: HostShare) -> State:
+    if entry.state == "blocked":
+        return State.BLOQUEADO
+    return State.LISTO if entry.state == "delivered" and entry.ready_at is not None else State.TRASLADO
+
+
+def _choose_ending(state: State, reason: str | None) -> State:
+    wanted = State.EXPIRANDO if reason == "expired" else State.ELIMINANDO
+    return wanted if wanted in TRANSITIONS[state] else State.ELIMINANDO
+
+
+def _digest(password_hash: str) -> str:
+    return "sha256:" + hashlib.sha256(password_hash.encode()).hexdigest()
+
+
+def _word(text: str) -> str:
+    return f"restored: {text}"
+
+
+def _tell(subject: str, detail: str) -> Finding:
+    return Finding(kind="row_older_than_host", subject=subject, detail=detail, repair="safe", repaired=True)
+
+
+def _list(entry: HostShare, why: str) -> Finding:
+    told = (
+        f"of {entry.ftpuser}, until {entry.expires}: {why}. It stays until it expires on the host; to make it a row, "
+        f"`tempoftp account map EMAIL {entry.ftpuser}` and --after-restore again"
+    )
+    return Finding(kind="share_without_row", subject=entry.id, detail=told)

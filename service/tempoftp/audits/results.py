@@ -1,0 +1,147 @@
+"""The outcome file of an audit, as `lanot.tempoftp.tempoftp_audit` returns it, and what an audit is asked for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from tempoftp.results import Result
+
+LIVE = frozenset({"copying", "delivered", "blocked"})
+
+
+class AuditRequest(BaseModel):
+    """The request file of an audit run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = Field(default=1, serialization_alias="schema")
+    run_id: str
+    ftp_host: str
+    repair: bool = False
+
+    def write_json(self) -> str:
+        """Return the file's content."""
+        return self.model_dump_json(by_alias=True)
+
+
+class Finding(Result):
+    """Something that is not as it should be, on a host or between its rows and it."""
+
+    kind: str
+    subject: str
+    detail: str
+    repair: Literal["safe", "manual"] = "manual"
+    repaired: bool = False
+
+
+class HostShare(Result):
+    """A manifest of an FTP host."""
+
+    id: str
+    generation: int
+    state: str
+    ftpuser: str
+    source: str
+    origin: str = "created"
+    path: str | None = None
+    source_root: str | None = None
+    ssh_user: str = "lanotadm"
+    ssh_key_file: str | None = None
+    size_probe: str = "rsync"
+    local: bool = False
+    method: str = "auto"
+    reuse: bool = False
+    checksums: bool = False
+    lifetime_days: int
+    writable: bool = False
+    created_at: datetime | None = None
+    ready_at: datetime | None = None
+    expires: datetime | None = None
+    bytes_total: int | None = None
+    files_total: int | None = None
+
+    @field_validator("created_at", mode="before")
+    @classmethod
+    def _take_unknown(cls, value: object) -> object:
+        return value or None  # a manifest of a release that did not write it down
+
+    @property
+    def live(self) -> bool:
+        """Whether it is on its way or there, not being taken away."""
+        return self.state in LIVE
+
+
+class HostTombstone(Result):
+    """What an FTP host remembers of a share that ended."""
+
+    id: str
+    generation: int
+    ended_at: datetime | None = None
+    ftpuser: str | None = None
+    reason: str | None = None
+
+
+class HostAccount(Result):
+    """An account of an FTP host."""
+
+    name: str
+    origin: Literal["created", "adopted"] | None = None
+    state: Literal["present", "blocked", "absent"]
+    password_generation: int = 0
+    password_digest: str | None = None
+
+
+class HostFacts(Result):
+    """What an FTP host knows of itself; `accounts` None: its users table could not be read."""
+
+    time: datetime
+    shares: list[HostShare] = Field(default_factory=list)
+    tombstones: list[HostTombstone] = Field(default_factory=list)
+    accounts: list[HostAccount] | None = None
+    damaged: list[str] = Field(default_factory=list)
+
+    def find_live(self) -> dict[str, HostShare]:
+        """Return the live shares by id; one beside whose manifest a tombstone of its generation stands is over."""
+        ends = {end.id: end.generation for end in self.tombstones}
+        return {
+            share.id: share
+            for share in self.shares
+            if share.live and share.generation > ends.get(share.id, 0)
+        }
+
+    def find_ended(self) -> dict[str, HostTombstone]:
+        """Return what has ended, or is being taken away, by id."""
+        live = self.find_live()
+        ended = {end.id: end for end in self.tombstones if end.id not in live}
+        for share in self.shares:
+            known = ended.get(share.id)
+            if not share.live and (known is None or known.generation < share.generation):
+                ended[share.id] = HostTombstone(
+                    id=share.id, generation=share.generation, ftpuser=share.ftpuser
+                )
+        return ended
+
+    def find_generations(self) -> dict[str, int]:
+        """Return the newest generation that the host knows of each id."""
+        known: dict[str, int] = {}
+        pairs = [(share.id, share.generation) for share in self.shares]
+        for share_id, generation in [*pairs, *((end.id, end.generation) for end in self.tombstones)]:
+            known[share_id] = max(known.get(share_id, 0), generation)
+        return known
+
+
+class AuditOutcome(Result):
+    """The whole outcome file of an audit run."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    run_id: str
+    findings: list[Finding] = Field(default_factory=list)
+    failures: list[str] = Field(default_factory=list)
+    facts: HostFacts
+
+    def dump_findings(self) -> list[dict[str, Any]]:
+        """Return the findings as they are kept."""
+        return [finding.model_dump() for finding in self.findings]

@@ -1,0 +1,1 @@
+"""The service's database: engine, clock, models, migrations, backup."""

@@ -1,0 +1,1 @@
+"""What recipients fetched, as the FTP hosts counted it."""

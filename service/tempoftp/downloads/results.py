@@ -1,0 +1,48 @@
+"""What `tempoftp_transfers_info` reports of downloads, as a run's outcome file has it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from tempoftp.results import Result
+
+
+class TransfersFile(Result):
+    """How often a file was fetched."""
+
+    name: str
+    complete: int
+    partial: int
+    last: str | None = None
+
+
+class TransfersShare(Result):
+    """One item of `tempoftp_transfers_info`'s `shares`."""
+
+    id: str
+    generation: int
+    complete: int
+    partial: int
+    files_total: int
+    files_complete: int
+    never_fetched: list[str]
+    never_fetched_total: int
+    last_download: datetime | None
+    files: list[TransfersFile]
+
+
+class TransfersLog(Result):
+    """How the reading of the log went; with a `problem`, or `behind`, there are no shares."""
+
+    behind: bool = False
+    problem: str | None = None
+
+
+class TransfersReport(Result):
+    """What `tempoftp_transfers_info` returned. `time` is by the FTP host's clock."""
+
+    shares: list[TransfersShare] = Field(default_factory=list)
+    log: TransfersLog
+    time: datetime

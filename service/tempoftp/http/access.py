@@ -1,0 +1,224 @@
+"""Who may do what: every route says it with `allow`, and a route that does not say it answers nobody.
+
+A caller is known by a bearer token, else by its address (TEMPOFTP_ADDRESS_ROLES), else not at all. Whose shares it may
+see and touch (`Principal.emails`) is for the endpoints to hand on to `tempoftp.shares`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any, TypeVar, cast
+
+from flask import Flask, Response, after_this_request, current_app, g, request
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from tempoftp.access.tokens import (
+    Principal,
+    Role,
+    build_principal,
+    find_token,
+    is_use_to_be_noted,
+    note_use,
+)
+from tempoftp.db.clock import database_now
+from tempoftp.db.models import Token
+from tempoftp.http.context import ApiContext, get_context
+from tempoftp.http.problems import Problem
+from tempoftp.settings import AddressRole, Settings
+
+__all__ = [
+    "PUBLIC",
+    "Principal",
+    "Role",
+    "allow",
+    "get_author",
+    "get_principal",
+    "init_access",
+    "read_allowed",
+]
+
+PUBLIC = None
+"""`allow(PUBLIC)`: anybody who reaches the port."""
+
+_ATTRIBUTE = "tempoftp_allowed"
+_REALM = 'Bearer realm="tempoftp"'
+_noting = threading.Lock()
+View = TypeVar("View", bound=Callable[..., Any])
+
+logger = logging.getLogger(__name__)
+
+
+def allow(role: Role | None) -> Callable[[View], View]:
+    """Say who may call a view: this role and those above it, or `PUBLIC`. It stands below the route's decorator."""
+
+    def mark(view: View) -> View:
+        setattr(view, _ATTRIBUTE, role)
+        return view
+
+    return mark
+
+
+def read_allowed(view: Callable[..., Any]) -> Role | None:
+    """Return what the view's `allow` says. Raises LookupError for a view without one."""
+    if not hasattr(view, _ATTRIBUTE):
+        raise LookupError(f"{view.__name__} does not say who may call it: put `allow` on it")
+    return cast("Role | None", getattr(view, _ATTRIBUTE))
+
+
+def get_principal() -> Principal:
+    """Return who makes the present request. Raises LookupError on a public route that nobody known calls."""
+    principal = find_principal()
+    if principal is None:
+        raise LookupError("nobody known makes this request; the route is public")
+    return principal
+
+
+def find_principal() -> Principal | None:
+    """Return who makes the present request, or None for a stranger, as only a public route meets one."""
+    return cast("Principal | None", g.get("principal"))
+
+
+def get_author() -> str:
+    """Return who the present request is written down for in the history of a share."""
+    return get_principal().name
+
+
+def require_email(email: str) -> None:
+    """Refuse (403) what is asked for a person that the caller may not act for."""
+    if not get_principal().may_act_for(email):
+        raise Problem(
+            403,
+            "No permitido",
+            "Esta credencial no puede pedir nada para ese correo (`usuario`); pida al operador una que sí pueda.",
+        )
+
+
+def find_by_address(settings: Settings, address: str | None) -> Principal | None:
+    """Return who calls from an address that the settings map; the narrowest network decides."""
+    try:
+        caller = ipaddress.ip_address(address or "")
+    except ValueError:
+        return None
+    if isinstance(caller, ipaddress.IPv6Address):
+        caller = caller.ipv4_mapped or caller
+    entry = _find_narrowest(settings.address_roles, caller)
+    return None if entry is None else Principal(f"address {caller}", Role(entry.role), None)
+
+
+@lru_cache(maxsize=1024)
+def _find_narrowest(
+    entries: tuple[AddressRole, ...], caller: ipaddress.IPv4Address | ipaddress.IPv6Address
+) -> AddressRole | None:
+    fitting = [entry for entry in entries if caller in entry.network]
+    return max(fitting, key=lambda entry: entry.network.prefixlen, default=None)
+
+
+Identify = Callable[[ApiContext], Principal | None]
+
+
+def _identify(by_blueprint: Mapping[str, Identify]) -> None:
+    """Find out who calls; a wrong token is nobody, also from a mapped address."""
+    context = get_context()
+    g.principal = None
+    if context.settings.auth == "none":
+        g.principal = Principal(f"api {request.remote_addr or 'local'}", Role.OPERADOR, None)
+    elif (identify := by_blueprint.get(request.blueprint or "")) is not None:
+        g.principal = identify(context)
+    elif "Authorization" in request.headers:
+        g.principal = _find_by_token(context)
+    elif _is_address_known(context.settings):
+        g.principal = find_by_address(context.settings, request.remote_addr)
+
+
+def _is_address_known(settings: Settings) -> bool:
+    # Without the proxies' entries the address is that of a proxy, not of the caller.
+    entries = request.headers.get("X-Forwarded-For", "").split(",")
+    return settings.trusted_proxies == 0 or len(list(filter(None, entries))) >= settings.trusted_proxies
+
+
+def _find_by_token(context: ApiContext) -> Principal | None:
+    credentials = request.authorization
+    if credentials is None or credentials.type != "bearer" or not credentials.token:
+        return None
+    with context.database.read() as session:
+        token = find_token(session, credentials.token)
+        return None if token is None else welcome_holder(context, session, token)
+
+
+def welcome_holder(context: ApiContext, session: Session, token: Token) -> Principal:
+    """Return who the holder of a valid token is; the use of the token is noted once the request is answered."""
+    if is_use_to_be_noted(token, database_now(session)):
+        _note_use_later(context, token.name)
+    return build_principal(token)
+
+
+def _note_use_later(context: ApiContext, name: str) -> None:
+    @after_this_request
+    def note_when_answered(response: Response) -> Response:
+        # Nobody waits for it, also not the next request of the same connection while the database is locked.
+        note = threading.Thread(target=_note_use, args=(context, name), daemon=True)
+        response.call_on_close(note.start)
+        return response
+
+
+def _note_use(context: ApiContext, name: str) -> None:
+    if not _noting.acquire(blocking=False):
+        return  # one thread is enough
+    try:
+        with context.database.write() as session:  # out of turn: nobody queues behind it
+            note_use(session, name)
+    except SQLAlchemyError as error:
+        logger.warning("the use of token %s was not noted: %s", name, type(error).__name__)
+    finally:
+        _noting.release()
+
+
+def _refuse_strangers() -> None:
+    """401 for who is not known, 403 for who may not; a view that says nothing is allowed to nobody."""
+    if request.endpoint is None:
+        return  # 404 and 405 follow
+    role = read_allowed(current_app.view_functions[request.endpoint])
+    if role is PUBLIC:
+        return
+    principal = find_principal()
+    if principal is None:
+        raise _build_unauthorized()
+    if not principal.role.includes(role):
+        raise Problem(403, "No permitido", f"Esta operación requiere el rol `{role}`; pídala a un operador.")
+
+
+def _build_unauthorized() -> Problem:
+    if "Authorization" in request.headers:
+        challenge = f'{_REALM}, error="invalid_token"'
+        detail = (
+            "La credencial enviada no es válida, venció o fue revocada. Pida otra al operador "
+            "(`tempoftp token create`)."
+        )
+    else:
+        challenge = _REALM
+        detail = (
+            "Falta la credencial. Envíe la cabecera `Authorization: Bearer …` con la que le dio el operador "
+            "(`tempoftp token create`)."
+        )
+    return Problem(401, "Credencial requerida", detail, headers={"WWW-Authenticate": challenge})
+
+
+def init_identity(app: Flask, settings: Settings, by_blueprint: Mapping[str, Identify]) -> None:
+    """Find out for every request of `app` who makes it, before anything else is done with it.
+
+    A blueprint named in `by_blueprint` knows its callers by that alone, neither by token nor by address.
+    """
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
+    app.before_request(partial(_identify, by_blueprint))
+
+
+def init_access(app: Flask) -> None:
+    """Refuse what a caller may not do, on every route of `app`; after `init_identity`."""
+    app.before_request(_refuse_strangers)

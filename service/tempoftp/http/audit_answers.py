@@ -1,0 +1,95 @@
+"""The answer about audits, shared by the endpoints that give it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from flask import Response, jsonify
+from pydantic import BaseModel, Field
+
+from tempoftp.audits.audits import request_audits
+from tempoftp.audits.serializers import describe_audits, is_pending
+from tempoftp.http.context import ApiContext
+from tempoftp.http.wake import wake_host
+
+POLL_SECONDS = 0.2
+RETRY_AFTER_SECONDS = 3
+
+
+class AuditFinding(BaseModel):
+    """Something that is not as it should be; `docs/dataflow.md` lists the kinds."""
+
+    kind: str
+    subject: str
+    detail: str
+    repair: Literal["safe", "manual"] = Field(description="`safe`: done by `reparar`; `manual`: only listed.")
+    repaired: bool
+
+
+class Hold(BaseModel):
+    """Why nothing is done on an FTP host."""
+
+    desde: str | None
+    razon: str | None
+
+
+class AuditedHost(BaseModel):
+    """The last audit of one FTP host."""
+
+    auditado_at: str | None = Field(description="When: ISO 8601, UTC; null when there was none.")
+    edad_segundos: int | None
+    pendiente: bool = Field(description="One that was asked for has not been made yet.")
+    restaurado_at: str | None = Field(description="When rows were last corrected from this host.")
+    retenido: Hold | None = Field(description="The database is older than this host; nothing is done there.")
+    cuentas: dict[str, int] = Field(description="How many shares, ended shares and accounts it knows.")
+    hallazgos: list[AuditFinding]
+    fallos: list[str] = Field(description="What went wrong while repairing.")
+    error: str | None = Field(description="Class of the failure when the last try did not reach the host.")
+    mensaje: str | None
+
+
+class AuditAnswer(BaseModel):
+    """The last audits of all FTP hosts."""
+
+    estado: Literal["pendiente", "retenido", "sin_auditar", "hallazgos", "limpio"]
+    total: int = Field(description="How many findings are not repaired.")
+    hosts: dict[str, AuditedHost]
+
+
+def ask_and_wait(
+    context: ApiContext, author: str, *, repair: bool = False, restore: bool = False
+) -> Response:
+    """Ask for an audit of every FTP host and wait a bounded time for it: 200 once it is made, else 202."""
+    with context.write() as session:
+        request_audits(session, context.settings, author=author, repair=repair, restore=restore)
+    for ftp_host in context.settings.ftp_host_names:
+        wake_host(context.settings, ftp_host)
+    wait_for_audits(context)
+    return answer_audits(context)
+
+
+def wait_for_audits(context: ApiContext) -> None:
+    """Look until no audit is pending, for at most `audit_wait_seconds`; at once when too many wait already."""
+    if not context.waiting_slots.acquire(blocking=False):
+        return
+    try:
+        deadline = time.monotonic() + context.settings.audit_wait_seconds
+        while time.monotonic() < deadline:
+            with context.database.read() as session:
+                if not is_pending(session, context.settings):
+                    return
+            time.sleep(POLL_SECONDS)
+    finally:
+        context.waiting_slots.release()
+
+
+def answer_audits(context: ApiContext) -> Response:
+    """Answer the last audits; 202 with `Retry-After` while one that was asked for is on its way."""
+    with context.database.read() as session:
+        body: dict[str, Any] = describe_audits(session, context.settings)
+    response: Response = jsonify(body)
+    if body["estado"] == "pendiente":
+        response.status_code = 202
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response

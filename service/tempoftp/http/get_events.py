@@ -1,0 +1,168 @@
+"""`GET /tmpftp/{id}/eventos`: the history of a share, once or as it goes on (server-sent events)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from flask import Response, jsonify, request
+from pydantic import BaseModel, Field
+
+from tempoftp.db.models import Account, Share
+from tempoftp.http.access import Role, allow, get_principal
+from tempoftp.http.context import ApiContext, get_context
+from tempoftp.http.problems import Problem, document_refusals
+from tempoftp.http.routes import SHARE_ROUTE, shares
+from tempoftp.http.share_path import SharePath
+from tempoftp.shares.desired_state import list_pending
+from tempoftp.shares.history import read_events
+from tempoftp.shares.serializers import describe_progress, explain_share, find_share
+from tempoftp.states import TERMINAL, State
+
+EVENT_STREAM = "text/event-stream"
+STREAM_SECONDS = 60.0
+"""A stream ends after so long; the client comes again by itself and goes on where it was."""
+LOOK_SECONDS = 0.5
+SILENCE_SECONDS = 10.0
+"""After this a comment is sent: a client that is gone is noticed only when something is written to it."""
+COME_AGAIN_MILLISECONDS = 1000
+
+
+class Event(BaseModel):
+    """One event; `de` and `a` are the same when a wish changed and the state stayed."""
+
+    numero: int
+    fecha: str
+    de: State | None
+    a: State
+    generacion: int = Field(description="Counts the wishes about the share.")
+    razon: str
+    autor: str
+    corrida: str | None = Field(description="The run that reported it.")
+    peticion: str | None = Field(description="`X-Request-ID` of the request behind it.")
+
+
+class EventsAnswer(BaseModel):
+    """The events since the share was last asked for, oldest first."""
+
+    id: str
+    eventos: list[Event]
+
+
+@shares.get(
+    f"{SHARE_ROUTE}/eventos",
+    summary="Historia de una solicitud",
+    responses={
+        200: {
+            "description": "The history; with `Accept: text/event-stream` a stream of it.",
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/EventsAnswer"}},
+                EVENT_STREAM: {"schema": {"type": "string"}},
+            },
+        },
+        **document_refusals(404, 503),
+    },
+)
+@allow(Role.CLIENTE)
+def get_events(path: SharePath) -> Response:
+    """Answer what became of a share, also of a deleted one.
+
+    As a stream: `evento` for each event (its number is the id, `Last-Event-ID` goes on after it) and `progreso` when
+    state, message or progress change. It ends with the share, or after a minute; a client then comes again by itself.
+    """
+    context = get_context()
+    share_id = path.read_id()
+    after = parse_event_number(request.headers.get("Last-Event-ID"))
+    with context.database.read() as session:
+        find_share(session, share_id, get_principal().emails, deleted=True)
+        if request.accept_mimetypes.best_match(["application/json", EVENT_STREAM]) != EVENT_STREAM:
+            response: Response = jsonify({"id": share_id, "eventos": read_events(session, share_id)})
+            return response
+    return answer_stream(context, share_id, after)
+
+
+def answer_stream(context: ApiContext, share_id: str, after: int) -> Response:
+    """Answer the stream of a share that the caller may see; 503 when too many are open, in all or of this caller."""
+    caller = get_principal().name
+    if not context.stream_slots.acquire(caller):
+        raise Problem(
+            503,
+            "Demasiados flujos abiertos",
+            "Hay demasiados flujos de eventos abiertos. Intente más tarde, o pida la historia como JSON.",
+            headers={"Retry-After": "10"},
+        )
+    stream = EventStream(context, share_id, after, caller)
+    response = Response(stream, content_type=f"{EVENT_STREAM}; charset=utf-8")
+    response.headers["X-Accel-Buffering"] = "no"  # a proxy must not collect it
+    # Also called for an answer whose body is never read.
+    response.call_on_close(stream.close)
+    return response
+
+
+def parse_event_number(value: str | None) -> int:
+    """Return the number of the last event that a client has; 0 for what is none."""
+    return int(value) if value and value.isascii() and value.isdecimal() and len(value) < 19 else 0
+
+
+class EventStream:
+    """The body of a stream. Holds the caller's slot until it is closed."""
+
+    def __init__(self, context: ApiContext, share_id: str, after: int, caller: str) -> None:
+        self._context = context
+        self._caller = caller
+        self._share_id = share_id
+        self._lines = self._iterate(after)
+        self._open = True
+
+    def __iter__(self) -> Iterator[str]:
+        return self._lines
+
+    def close(self) -> None:
+        """Give the slot back, once."""
+        self._lines.close()
+        if self._open:
+            self._open = False
+            self._context.stream_slots.release(self._caller)
+
+    def _iterate(self, after: int) -> Generator[str, None, None]:
+        deadline = time.monotonic() + STREAM_SECONDS
+        shown: dict[str, Any] | None = None
+        spoken = time.monotonic()
+        yield f"retry: {COME_AGAIN_MILLISECONDS}\n\n"
+        while True:
+            events, progress, ended = self._look(after)
+            for event in events:
+                after = event["numero"]
+                yield write_event("evento", event, number=after)
+            if progress != shown:
+                shown = progress
+                yield write_event("progreso", progress)
+                spoken = time.monotonic()
+            if ended or time.monotonic() >= deadline:
+                return
+            if time.monotonic() - spoken >= SILENCE_SECONDS:
+                yield ": \n\n"
+                spoken = time.monotonic()
+            time.sleep(LOOK_SECONDS)
+
+    def _look(self, after: int) -> tuple[list[dict[str, Any]], dict[str, Any], bool]:
+        with self._context.database.read() as session:
+            share = session.get_one(Share, self._share_id)
+            progress = {
+                "status": share.state,
+                "mensaje": explain_share(session, share),
+                "pendiente": [
+                    word.value for word in list_pending(share, session.get_one(Account, share.ftpuser))
+                ],
+                "progreso": describe_progress(share),
+            }
+            events = read_events(session, self._share_id, after=after)
+            return events, progress, share.state in TERMINAL
+
+
+def write_event(name: str, data: dict[str, Any], number: int | None = None) -> str:
+    """Return one server-sent event. JSON has no line breaks of its own, so it is one `data` line."""
+    head = f"id: {number}\n" if number is not None else ""
+    return f"{head}event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"

@@ -1,0 +1,95 @@
+"""The answer about a preview, shared by the endpoints that give it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from flask import Response, jsonify, url_for
+from pydantic import BaseModel, Field
+
+from tempoftp.http.access import get_principal
+from tempoftp.http.answers import RETRY_AFTER_LEAST, Skipped
+from tempoftp.http.context import ApiContext
+from tempoftp.http.request_id import get_request_id
+from tempoftp.http.routes import SHARES_ROUTE
+from tempoftp.http.wake import wake_host
+from tempoftp.previews.previews import ask_preview, describe_preview, is_settled, read_preview
+
+PREVIEW_ROUTE = f"{SHARES_ROUTE}/vista_previa"
+POLL_SECONDS = 0.1
+
+
+class Room(BaseModel):
+    """The FTP host's disk, in bytes."""
+
+    total: int
+    libre: int
+    disponible: int = Field(description="`libre` less the reserve and what running copies will still take.")
+    archivos_disponibles: int | None = Field(
+        description="Files and folders that may still be made; null where there is no limit."
+    )
+
+
+class PreviewAnswer(BaseModel):
+    """How much a source has, and whether it fits. Nothing is reserved by it."""
+
+    id: str
+    ruta: str
+    estado: Literal["pendiente", "lista", "error"]
+    mensaje: str = Field(description="The same in words; for a failure what, where and what to do.")
+    error: str | None = Field(description="Class of the failure when `estado` is `error`.")
+    completa: bool | None = Field(description="False: time was up, and there is more than was counted.")
+    bytes: int | None = Field(description="Size; null when it is not known.")
+    archivos: int | None = Field(description="Files.")
+    omitidos: Skipped
+    cabe: bool | None = Field(description="Whether it fits now; null when that is not known.")
+    falta: Literal["no_space", "no_inodes", "too_large"] | None = Field(
+        description="What there is too little of when it does not fit."
+    )
+    espacio: Room | None
+    pedida_at: str = Field(description="ISO 8601, UTC.")
+    medida_at: str | None = Field(description="ISO 8601, UTC; up to a minute before it was asked for.")
+
+
+def ask_and_wait(context: ApiContext, ruta: str) -> dict[str, Any]:
+    """Ask for a preview as the present caller, and wait a bounded time for its answer. Raises what refuses `ruta`."""
+    principal = get_principal()
+    with context.write() as session:
+        preview = ask_preview(session, context.settings, ruta, principal, get_request_id())
+        preview_id, ftp_host, answered = preview.id, preview.ftp_host, preview.answered_at is not None
+    if not answered:
+        wake_host(context.settings, ftp_host)
+        _wait(context, preview_id)
+    return read_answer(context, preview_id)
+
+
+def _wait(context: ApiContext, preview_id: str) -> None:
+    """Look until it is answered, for at most `preview_wait_seconds`; at once when too many wait already."""
+    if not context.waiting_slots.acquire(blocking=False):
+        return
+    try:
+        deadline = time.monotonic() + context.settings.preview_wait_seconds
+        while time.monotonic() < deadline:
+            with context.database.read() as session:
+                if is_settled(session, preview_id):
+                    return
+            time.sleep(POLL_SECONDS)
+    finally:
+        context.waiting_slots.release()
+
+
+def read_answer(context: ApiContext, preview_id: str) -> dict[str, Any]:
+    """Return a preview of the present caller. Raises PreviewNotFound, also for one of somebody else."""
+    with context.database.read() as session:
+        return describe_preview(session, read_preview(session, preview_id, get_principal().name))
+
+
+def answer_preview(body: dict[str, Any]) -> Response:
+    """Answer 200 once it is known how it ended; 202 with `Retry-After` before. `Location` is where it stays a day."""
+    response: Response = jsonify(body)
+    response.headers["Location"] = url_for("shares.get_preview", vista=body["id"])
+    if body["estado"] == "pendiente":
+        response.status_code = 202
+        response.headers["Retry-After"] = str(RETRY_AFTER_LEAST)
+    return response

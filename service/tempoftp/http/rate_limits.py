@@ -1,0 +1,98 @@
+"""How much one caller may ask in a time; more is 429 with `Retry-After`.
+
+A caller is a token or, for a mapped address, that address. Who is neither is a stranger, bounded by address and more
+closely: so nobody's failed calls use up what a caller with a token may. The counts of one process are in its memory,
+for all its threads; several processes that are to agree need a Redis (TEMPOFTP_RATE_STORAGE).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import math
+import time
+
+from flask import Flask, Response, request
+from flask_limiter import ApplicationLimit, Limiter, RequestLimit
+
+from tempoftp.http.access import find_principal
+from tempoftp.http.problems import Problem, build_problem
+from tempoftp.http.routes import LINK_ROUTE
+from tempoftp.settings import Settings
+
+READS = ("GET", "HEAD", "OPTIONS")
+WRITES = ("POST", "PUT", "PATCH", "DELETE")
+# One household or cloud machine has so many addresses of IPv6 that a single one says nothing.
+IPV6_PREFIX = 64
+
+
+def name_caller() -> str:
+    """Return whose count the present request goes to."""
+    principal = find_principal()
+    return name_network(request.remote_addr) if principal is None else principal.name
+
+
+def name_network(address: str | None) -> str:
+    """Return the network that a stranger is counted by: its address, or its /64 of IPv6."""
+    try:
+        found = ipaddress.ip_address(address or "")
+    except ValueError:
+        return "nowhere"
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(found.ipv4_mapped or ipaddress.ip_network((found, IPV6_PREFIX), strict=False))
+    return str(found)
+
+
+def name_link() -> str:
+    """Return what a recipient's link is counted by; the link itself would stand in the memory of a Redis."""
+    return hashlib.sha256(str((request.view_args or {}).get("token")).encode()).hexdigest()[:32]
+
+
+def _is_no_link() -> bool:
+    # The portal's pages of a link are at the same path, below its own.
+    return request.url_rule is None or LINK_ROUTE not in request.url_rule.rule
+
+
+def _is_stranger() -> bool:
+    return find_principal() is None
+
+
+def _is_known() -> bool:
+    return find_principal() is not None
+
+
+def _refuse(limit: RequestLimit) -> Response:
+    seconds = max(1, math.ceil(limit.reset_at - time.time()))
+    return build_problem(
+        Problem(
+            429,
+            "Demasiadas peticiones",
+            f"Se admiten {limit.limit.amount} cada {limit.limit.get_expiry()} s. Espere {seconds} s y repita la "
+            "petición: nada se guardó de esta.",
+            headers={"Retry-After": str(seconds)},
+        )
+    )
+
+
+def init_rate_limits(app: Flask, settings: Settings) -> None:
+    """Count the requests of `app`; after `init_identity`, which says whose they are."""
+    storage = settings.rate_storage
+    limits = [
+        ApplicationLimit(settings.rate_reads, scope="reads", methods=READS, exempt_when=_is_stranger),
+        ApplicationLimit(settings.rate_writes, scope="writes", methods=WRITES, exempt_when=_is_stranger),
+        ApplicationLimit(settings.rate_strangers, scope="strangers", exempt_when=_is_known),
+        ApplicationLimit(
+            settings.rate_links, name_link, scope="links", methods=WRITES, exempt_when=_is_no_link
+        ),
+    ]
+    Limiter(
+        name_caller,
+        app=app,
+        application_limits=list(limits),
+        storage_uri="memory://" if storage is None else storage.get_secret_value(),
+        strategy="fixed-window",
+        key_prefix="tempoftp",
+        on_breach=_refuse,
+        # A Redis that is away must not take the API along: each process then counts for itself.
+        in_memory_fallback_enabled=True,
+    )

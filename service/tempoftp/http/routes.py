@@ -1,0 +1,57 @@
+"""The blueprints that the endpoint files put their routes on.
+
+Routes of one path belong on one blueprint: the schema library keeps only the last blueprint's operations of a path.
+"""
+
+from __future__ import annotations
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models.tag import Tag
+
+from tempoftp.http.body import require_json_object
+from tempoftp.http.problems import document_limits, document_refusals
+
+SHARES_ROUTE = "/tmpftp"  # noqa: S108 - a route, not a folder
+SHARE_ROUTE = f"{SHARES_ROUTE}/<id>"
+LINK_ROUTE = "/enlace/<token>"
+
+SECURITY_SCHEME = "token"
+
+
+def name_operation(name: str, path: str, method: str) -> str:
+    """Return the name that a generated client gives to a call: that of its view."""
+    return name
+
+
+def _make_blueprint(name: str, tag: Tag, *refusals: int) -> APIBlueprint:
+    return APIBlueprint(
+        name,
+        __name__,
+        abp_tags=[tag],
+        abp_responses=document_refusals(*refusals) | document_limits(),
+        operation_id_callback=name_operation,
+    )
+
+
+shares = _make_blueprint("shares", Tag(name="solicitudes", description="Accesos temporales"), 401, 429)
+hosts = _make_blueprint("hosts", Tag(name="operacion", description="Para operadores"), 401, 429)
+system = _make_blueprint("system", Tag(name="sistema", description="Sin credencial"), 429)
+links = _make_blueprint("links", Tag(name="enlaces", description="El enlace es la credencial"), 429)
+"""What a recipient's link opens: the link is the credential."""
+
+
+def _check_body() -> None:
+    if request.method in ("POST", "PATCH"):
+        require_json_object()
+
+
+def _keep_link_to_itself(response: Response) -> Response:
+    # Whatever a page of the link leads to must not learn its address.
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+for _blueprint in (shares, hosts, links):
+    _blueprint.before_request(_check_body)
+links.after_request(_keep_link_to_itself)

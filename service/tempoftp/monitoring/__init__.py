@@ -1,0 +1,1 @@
+"""Health, figures for Prometheus and the overview, read from the database."""

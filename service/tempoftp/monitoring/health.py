@@ -1,0 +1,151 @@
+"""How the system is: what the last runs saw on the FTP hosts, and whether work is being done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tempoftp.accounts.keys import describe_unreadable
+from tempoftp.db.clock import database_now, write_time
+from tempoftp.db.models import FtpHost, Share
+from tempoftp.hosts.holds import find_holds
+from tempoftp.hosts.pauses import count_runs, describe_pause
+from tempoftp.notices.deliveries import describe_backlog
+from tempoftp.settings import Settings
+from tempoftp.states import DELIVERED, ENDING
+
+GIGABYTE = 10**9
+STALE_FACTOR = 3
+"""Facts older than this many times `facts_max_age_seconds` say nothing about now."""
+OVERDUE_LIMIT = 600.0
+"""Seconds a share may take to end; a large one takes a while to be removed."""
+QUEUE_AGE_LIMIT = 60.0
+"""Seconds a due share may wait before something is wrong with the workers."""
+
+
+def read_health(session: Session, settings: Settings, *, unreadable: Sequence[str] = ()) -> dict[str, Any]:
+    """Return `GET /health`: `status` is `ok` or `degraded`; `problemas` says what is wrong and where.
+
+    Space is summed over the FTP hosts; `ftpd` and `database` are `ok`, `error` or `unknown` (no fresh word from
+    the host), the worst of all hosts. `unreadable` are accounts whose stored password no key opens.
+    """
+    now = database_now(session)
+    rows = {row.name: row for row in session.scalars(select(FtpHost))}
+    runs = count_runs(session)
+    hosts = {
+        name: _describe_host(rows.get(name), settings, now)
+        | describe_pause(rows.get(name), runs.get(name, 0))
+        for name in settings.ftp_host_names
+    }
+    problems = [f"{name}: {text}" for name, host in hosts.items() for text in host["problemas"]]
+    problems += [f"{name}: {reason}" for name, reason in find_holds(session).items() if name in hosts]
+    waiting, age = read_queue(session, now)
+    if age > QUEUE_AGE_LIMIT:
+        problems.append(f"a share has waited {age:.0f} s for a worker; is tempoftp-worker.service running?")
+    problems += _find_overdue(session, now)
+    notices, untold = describe_backlog(session)
+    problems += untold
+    if unreadable:
+        problems.append(describe_unreadable(unreadable))
+    total = sum(host["space_total"] or 0 for host in hosts.values())
+    free = sum(host["space_free"] or 0 for host in hosts.values())
+    return {
+        "status": "degraded" if problems else "ok",
+        "space_free_gb": round(free / GIGABYTE, 3) if total else None,
+        "space_total_gb": round(total / GIGABYTE, 3) if total else None,
+        "space_used_pct": round(100 * (total - free) / total, 1) if total else None,
+        "ftpd": _worst(host["ftpd"] for host in hosts.values()),
+        "database": _worst(host["database"] for host in hosts.values()),
+        "cola": {"pendientes": waiting, "edad_segundos": round(age, 1)},
+        "avisos": notices,
+        "hosts": hosts,
+        "problemas": problems,
+        "simulacro": settings.simulacro,
+    }
+
+
+def _describe_host(row: FtpHost | None, settings: Settings, now: datetime) -> dict[str, Any]:
+    if row is None or (row.facts_at is None and not row.paused):
+        reason = row.error_message if row is not None and row.error_message else "no run has reached it yet"
+        return _build_host(None, None, None, [reason])
+    if row.paused or row.facts_at is None:
+        # Nobody asks it: what it said last is no problem of now.
+        return _build_host(row.facts, None, row.facts_at, [])
+    problems: list[str] = []
+    if row.error_class is not None:
+        problems.append(f"{row.error_class}: {row.error_message}")
+    age = (now - row.facts_at).total_seconds()
+    if age > STALE_FACTOR * settings.facts_max_age_seconds:
+        problems.append(f"last heard of {age:.0f} s ago")
+        return _build_host(row.facts, None, row.facts_at, problems)
+    facts, database = row.facts or {}, row.database_facts or {}
+    if not (facts.get("ftpd") or {}).get("ok"):
+        problems.append("pure-ftpd does not greet on its port")
+    if not database.get("ok"):
+        error = database.get("error") or {}
+        problems.append(str(error.get("message") or "the database of pure-ftpd does not answer"))
+    return _build_host(facts, database, row.facts_at, problems)
+
+
+def _build_host(
+    facts: dict[str, Any] | None, database: dict[str, Any] | None, seen: datetime | None, problems: list[str]
+) -> dict[str, Any]:
+    known = facts or {}
+    fresh = database is not None
+    return {
+        "space_total": known.get("space_total"),
+        "space_free": known.get("space_free"),
+        "inodes_free": known.get("inodes_free"),
+        "ftpd": _word((known.get("ftpd") or {}).get("ok")) if fresh else "unknown",
+        "database": _word((database or {}).get("ok")) if fresh else "unknown",
+        "visto": write_time(seen),
+        "problemas": problems,
+    }
+
+
+def _word(ok: object) -> str:
+    return "ok" if ok else "error"
+
+
+def _worst(words: Any) -> str:
+    found = set(words)
+    return next((word for word in ("error", "unknown") if word in found), "ok")
+
+
+def _find_overdue(session: Session, now: datetime) -> list[str]:
+    ending, expired = count_overdue(session, now)
+    texts = (
+        (ending, "shares have been ending for more than {} min without being gone"),
+        (expired, "shares have expired more than {} min ago and nobody has begun to take them away"),
+    )
+    return [f"{count} {text.format(round(OVERDUE_LIMIT / 60))}" for count, text in texts if count]
+
+
+def count_overdue(session: Session, now: datetime) -> tuple[int, int]:
+    """Return how many shares should be gone by now, and how many should have begun to end; not on paused hosts.
+
+    They are retried for ever, so somebody has to be told.
+    """
+    limit = now - timedelta(seconds=OVERDUE_LIMIT)
+    running = Share.ftp_host.not_in(select(FtpHost.name).where(FtpHost.paused.is_(True)))
+    ending = select(func.count()).where(Share.state.in_(ENDING), Share.state_changed_at < limit, running)
+    expired = select(func.count()).where(Share.state.in_(DELIVERED), Share.expires < limit, running)
+    return session.scalar(ending) or 0, session.scalar(expired) or 0
+
+
+def read_queue(session: Session, now: datetime) -> tuple[int, float]:
+    """Return how many due shares wait unleased, and for how many seconds the oldest has; not on paused hosts."""
+    paused = select(FtpHost.name).where(FtpHost.paused.is_(True))
+    row = session.execute(
+        select(func.count(), func.min(Share.due_at)).where(
+            Share.due_at <= now,
+            (Share.lease_until.is_(None)) | (Share.lease_until <= now),
+            Share.ftp_host.not_in(paused),
+        )
+    ).one()
+    oldest: datetime | None = row[1]
+    return int(row[0]), (now - oldest).total_seconds() if oldest is not None else 0.0

@@ -1,0 +1,292 @@
+"""Notices on their way: one row for each channel, leased while it is sent, tried again until its deadline.
+
+A delivery is marked after it was sent: a worker that dies in between sends it again. Twice may happen, never not at
+all, and a receiver tells the second by the notice's `uid`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from tempoftp.db.clock import database_now
+from tempoftp.db.models import ExtensionRequest, Notice, NoticeDelivery, Share
+from tempoftp.notices.expiring import _name_end
+from tempoftp.shares.apply_result import plan_backoff
+from tempoftp.shares.notices import _KINDS, Kind
+from tempoftp.states import DELIVERED, ON_ITS_WAY, State
+
+PENDING, SENT, OUTDATED, REFUSED, GIVEN_UP = DELIVERY_STATES = (
+    "pending",
+    "sent",
+    "outdated",
+    "refused",
+    "given_up",
+)
+RETRY_SECONDS = 5.0
+RETRY_SECONDS_MOST = 600.0
+SPREAD_LIMIT = 200
+ERROR_LENGTH = 500
+LATE_SECONDS = 900.0
+"""A notice that waits for longer is a problem of the system."""
+TOLD_HOURS = 24
+"""So long the system is not well because of a notice that was given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A way to tell people: its name, of what it tells, and whether of what is over by then too."""
+
+    name: str
+    kinds: frozenset[Kind]
+    only_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """A delivery that is this caller's to send until its lease ends."""
+
+    number: int
+    lease_id: str
+    attempt: int
+    notice: Notice
+
+
+def is_anything_unspread(session: Session) -> bool:
+    """Whether there are notices of which no deliveries were written yet."""
+    return session.scalar(select(Notice.number).where(Notice.spread_at.is_(None)).limit(1)) is not None
+
+
+def spread_notices(session: Session, channels: Sequence[Channel], *, retry_hours: float) -> int:
+    """Write the deliveries of new notices, inside a write transaction; returns how many notices that were.
+
+    With no channel that tells of a notice there is nothing to deliver, now or later.
+    """
+    now = database_now(session)
+    unspread = (
+        select(Notice.number, Notice.kind)
+        .where(Notice.spread_at.is_(None))
+        .order_by(Notice.number)
+        .limit(SPREAD_LIMIT)
+    )
+    spread = 0
+    for number, kind in session.execute(unspread).all():
+        mine = update(Notice).where(Notice.number == number, Notice.spread_at.is_(None)).values(spread_at=now)
+        if _count(session.execute(mine)) != 1:
+            continue  # another worker does it
+        spread += 1
+        session.add_all(
+            NoticeDelivery(
+                notice_number=number,
+                channel=channel.name,
+                state=PENDING,
+                attempt=0,
+                due_at=now,
+                give_up_at=now + timedelta(hours=retry_hours),
+            )
+            for channel in channels
+            if kind in channel.kinds
+        )
+    return spread
+
+
+def find_due_channels(session: Session) -> set[str]:
+    """Return the channels that have something to be sent now."""
+    now = database_now(session)
+    query = select(NoticeDelivery.channel).where(NoticeDelivery.due_at <= now, _is_free(now)).distinct()
+    return set(session.scalars(query))
+
+
+def claim_delivery(
+    session: Session, channel: str, lease_id: str, *, lease_seconds: float
+) -> ClaimedDelivery | None:
+    """Lease the delivery of a channel that is due for longest, inside a write transaction; None without any."""
+    now = database_now(session)
+    due = (
+        select(NoticeDelivery.number)
+        .where(NoticeDelivery.channel == channel, NoticeDelivery.due_at <= now, _is_free(now))
+        .order_by(NoticeDelivery.due_at, NoticeDelivery.number)
+        .limit(10)
+    )
+    for number in session.scalars(due).all():
+        take = (
+            update(NoticeDelivery)
+            .where(NoticeDelivery.number == number, NoticeDelivery.due_at <= now, _is_free(now))
+            .values(lease_id=lease_id, lease_until=now + timedelta(seconds=lease_seconds))
+            .execution_options(synchronize_session=False)
+        )
+        if _count(session.execute(take)) != 1:
+            continue
+        delivery = session.get_one(NoticeDelivery, number, populate_existing=True)
+        notice = session.get_one(Notice, delivery.notice_number)
+        return ClaimedDelivery(number, lease_id, delivery.attempt, notice)
+    return None
+
+
+def mark_sent(session: Session, claimed: ClaimedDelivery) -> bool:
+    """Write down that a delivery arrived; False when the lease went to another one meanwhile."""
+    delivery = _find_own(session, claimed)
+    if delivery is None:
+        return False
+    _end(delivery, SENT, database_now(session))
+    delivery.error = None
+    return True
+
+
+def mark_outdated(session: Session, claimed: ClaimedDelivery) -> bool:
+    """Write down that a delivery is not made, since what it tells is over; False when the lease is another's."""
+    delivery = _find_own(session, claimed)
+    if delivery is None:
+        return False
+    _end(delivery, OUTDATED, database_now(session))
+    return True
+
+
+def mark_failed(
+    session: Session, claimed: ClaimedDelivery, error: str, *, refused: bool = False
+) -> str | None:
+    """Write down why a delivery failed, and when it is tried again; returns its state, None when it is another's.
+
+    The last try is made at its deadline. `refused`: no later try can do better.
+    """
+    delivery = _find_own(session, claimed)
+    if delivery is None:
+        return None
+    now = database_now(session)
+    delivery.error = error[:ERROR_LENGTH]
+    delivery.attempt += 1
+    if refused or now >= delivery.give_up_at:
+        _end(delivery, REFUSED if refused else GIVEN_UP, now)
+        return delivery.state
+    delivery.lease_id = delivery.lease_until = None
+    wait = plan_backoff(delivery.attempt, least=RETRY_SECONDS, most=RETRY_SECONDS_MOST)
+    delivery.due_at = min(now + timedelta(seconds=wait), delivery.give_up_at)
+    return delivery.state
+
+
+def find_orphans(session: Session, channels: Collection[str]) -> list[NoticeDelivery]:
+    """Return, locked, what waits for a channel that is not there any more, once its deadline is over."""
+    now = database_now(session)
+    query = select(NoticeDelivery).where(
+        NoticeDelivery.state == PENDING,
+        NoticeDelivery.channel.not_in(channels),
+        NoticeDelivery.give_up_at <= now,
+        _is_free(now),
+    )
+    return list(session.scalars(query.with_for_update()))
+
+
+def give_up_orphans(session: Session, channels: Collection[str]) -> list[NoticeDelivery]:
+    """Give those up, inside a write transaction."""
+    orphans = find_orphans(session, channels)
+    for delivery in orphans:
+        delivery.error = delivery.error or "no worker is configured for this channel any more"
+        _end(delivery, GIVEN_UP, database_now(session))
+    return orphans
+
+
+def describe_backlog(session: Session) -> tuple[dict[str, Any], list[str]]:
+    """Return what `GET /health` tells of notices, and what is wrong with them."""
+    now = database_now(session)
+    recently = NoticeDelivery.ended_at > now - timedelta(hours=TOLD_HOURS)
+    counts = session.execute(
+        select(NoticeDelivery.state, func.count())
+        .where(NoticeDelivery.state.in_((REFUSED, GIVEN_UP)), recently)
+        .group_by(NoticeDelivery.state)
+    )
+    ended: dict[str, int] = {state: count for state, count in counts}
+    waiting = session.execute(
+        select(NoticeDelivery.channel, func.count(), func.min(Notice.at), func.max(NoticeDelivery.error))
+        .join(Notice, Notice.number == NoticeDelivery.notice_number)
+        .where(NoticeDelivery.due_at.is_not(None))
+        .group_by(NoticeDelivery.channel)
+        .order_by(NoticeDelivery.channel)
+    ).all()
+    problems = [
+        f"{count} notices wait for {channel}, the oldest for {(now - oldest).total_seconds() / 60:.0f} min: "
+        f"{error or 'is tempoftp-worker.service running?'}"
+        for channel, count, oldest, error in waiting
+        if (now - oldest).total_seconds() > LATE_SECONDS
+    ]
+    if ended.get(GIVEN_UP):
+        problems.append(
+            f"{ended[GIVEN_UP]} notices were given up in the last {TOLD_HOURS} h; the journal says which"
+        )
+    oldest_of_all: datetime | None = min((row[2] for row in waiting), default=None)
+    backlog = {
+        "pendientes": sum(row[1] for row in waiting),
+        "edad_segundos": 0.0 if oldest_of_all is None else round((now - oldest_of_all).total_seconds(), 1),
+        "abandonados": ended.get(GIVEN_UP, 0),
+        "rechazados": ended.get(REFUSED, 0),
+    }
+    return backlog, problems
+
+
+def count_deliveries(session: Session) -> dict[tuple[str, str], int]:
+    """Return how many deliveries each channel has in each state; a channel that never had any is missing."""
+    query = select(NoticeDelivery.channel, NoticeDelivery.state, func.count()).group_by(
+        NoticeDelivery.channel, NoticeDelivery.state
+    )
+    found = {(channel, state): count for channel, state, count in session.execute(query)}
+    channels = {channel for channel, _state in found}
+    return {
+        (channel, state): found.get((channel, state), 0)
+        for channel in sorted(channels)
+        for state in DELIVERY_STATES
+    }
+
+
+def read_oldest_waiting(session: Session, now: datetime) -> dict[str, float]:
+    """Return the seconds that the oldest notice of each channel waits; a channel with none waiting is missing."""
+    query = (
+        select(NoticeDelivery.channel, func.min(Notice.at))
+        .join(Notice, Notice.number == NoticeDelivery.notice_number)
+        .where(NoticeDelivery.due_at.is_not(None))
+        .group_by(NoticeDelivery.channel)
+    )
+    return {channel: (now - since).total_seconds() for channel, since in session.execute(query)}
+
+
+def _is_free(now: datetime) -> Any:
+    return or_(NoticeDelivery.lease_until.is_(None), NoticeDelivery.lease_until <= now)
+
+
+def _find_own(session: Session, claimed: ClaimedDelivery) -> NoticeDelivery | None:
+    query = select(NoticeDelivery).where(
+        and_(NoticeDelivery.number == claimed.number, NoticeDelivery.lease_id == claimed.lease_id)
+    )
+    return session.scalar(query.with_for_update())
+
+
+def _end(delivery: NoticeDelivery, state: str, now: datetime) -> None:
+    delivery.state = state
+    delivery.ended_at = now
+    delivery.due_at = delivery.lease_id = delivery.lease_until = None
+
+
+def _count(result: Any) -> int:
+    assert isinstance(result, CursorResult)  # noqa: S101 - what an UPDATE returns
+    return result.rowcount
+
+
+def is_current(session: Session, notice: Notice) -> bool:
+    """Whether what a notice tells still is so: what waited for a day may long be over."""
+    share = session.get(Share, notice.share_id)
+    if share is None or share.asked_generation != notice.generation:
+        return False
+    if notice.kind == Kind.LISTO:
+        return share.state in DELIVERED
+    if notice.kind == Kind.POR_VENCER:
+        if share.state != State.LISTO or share.expires is None:
+            return False
+        return notice.occasion == _name_end(share) and share.expires > database_now(session)
+    if notice.kind == Kind.PRORROGA:
+        request = session.get(ExtensionRequest, int(notice.occasion))
+        is_waiting = request is not None and request.decided_at is None
+        return is_waiting and share.state in ON_ITS_WAY | DELIVERED
+    return _KINDS.get(State(share.state)) == notice.kind

@@ -1,0 +1,1 @@
+"""How much a source has, asked before a share is."""

@@ -1,0 +1,311 @@
+"""Previews: how much a source has and whether it fits, asked before anything is requested.
+
+A preview is a row like a share's, with none of its promises: it is carried beside the runs of shares, never with them;
+a failure is told once and not tried again; and the row goes after a day. What two people ask at once, or one after the
+other within a minute, is measured once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from tempoftp.access.tokens import Principal
+from tempoftp.db.clock import database_now, write_time
+from tempoftp.db.models import Account, FtpHost, Preview
+from tempoftp.errors import ShareError
+from tempoftp.previews.results import HostRoom, PreviewItem, PreviewOutcome, SourceResult
+from tempoftp.refusals import PreviewNotFound, TooManyPreviews
+from tempoftp.settings import Settings
+from tempoftp.shares.create import choose_ftp_host
+from tempoftp.shares.messages import (
+    PAUSED_MESSAGE,
+    PREVIEW_FITS,
+    PREVIEW_GIVEN_UP,
+    PREVIEW_LEAST,
+    PREVIEW_PENDING,
+    PREVIEW_SHORTAGES,
+    PREVIEW_UNKNOWN,
+    explain_preview_error,
+)
+from tempoftp.shares.sources import ResolvedSource, read_sources
+
+FRESH = timedelta(minutes=1)
+"""So long an answer is given again for the same source."""
+PATIENCE = timedelta(minutes=10)
+"""What nobody measured by then is not measured any more: whoever asked has gone."""
+KEPT = timedelta(days=1)
+WAITING_LIMIT = 10
+"""Previews of one asker that may wait at once."""
+BATCH = 8
+"""Sources that one run measures at most."""
+_ID = re.compile("[0-9a-f]{32}")
+LEASE_MARGIN = timedelta(seconds=40)
+"""What a run takes beside the measuring. One that takes longer may be made twice, which does no harm."""
+
+
+def ask_preview(
+    session: Session, settings: Settings, ruta: str, principal: Principal, request_id: str
+) -> Preview:
+    """Return the preview of a source: one that is fresh or under way, else a new row. In a write transaction.
+
+    Commit, then wake `preview.ftp_host` unless it is answered. Raises InvalidSource, SourceNotAllowed, TooManyPreviews.
+    """
+    item = build_item(read_sources(settings).resolve_source(ruta))
+    key = hashlib.sha256(item.model_dump_json().encode()).hexdigest()
+    ftp_host = _choose_host(session, settings, principal)
+    now = database_now(session)
+    known = _find_known(session, ftp_host, key, principal.name, now)
+    if known is not None and known.asker == principal.name:
+        return known
+    if known is None:
+        _refuse_flood(session, principal.name, now)
+    preview = Preview(
+        id=secrets.token_hex(16),
+        asker=principal.name,
+        ftp_host=ftp_host,
+        source_key=key,
+        item=item.model_dump(),
+        request_id=request_id,
+        asked_at=now,
+        answered_at=None if known is None else known.answered_at,
+        result=None if known is None else known.result,
+    )
+    session.add(preview)
+    session.flush()
+    return preview
+
+
+def build_item(source: ResolvedSource) -> PreviewItem:
+    """Return what the FTP host is asked about a source that passed the allow-list."""
+    return PreviewItem.model_validate(
+        {
+            "source": source.canonical,
+            "source_root": source.root if source.restricted else None,
+            "ssh_user": source.ssh_user,
+            "ssh_key_file": source.ssh_key_file,
+            "size_probe": source.size_probe,
+            "method": source.method,
+            "local": source.local,
+        }
+    )
+
+
+def _choose_host(session: Session, settings: Settings, principal: Principal) -> str:
+    """Return where a share of this caller would go: to its account, if it acts for one person who has one."""
+    if principal.emails is not None and len(principal.emails) == 1:
+        (email,) = principal.emails
+        known = session.scalar(select(Account.ftp_host).where(Account.email == email))
+        if known is not None and known in settings.ftp_host_names:
+            return known
+    return choose_ftp_host(session, settings)
+
+
+def _find_known(session: Session, ftp_host: str, key: str, asker: str, now: datetime) -> Preview | None:
+    """Return what answers the question already: the asker's own, under way or fresh, else a fresh one of anybody."""
+    query = (
+        select(Preview)
+        .where(Preview.ftp_host == ftp_host, Preview.source_key == key, Preview.error_class.is_(None))
+        .where(
+            or_(
+                Preview.answered_at > now - FRESH,
+                Preview.answered_at.is_(None)
+                & (Preview.asked_at > now - PATIENCE)
+                & (Preview.asker == asker),
+            )
+        )
+        .order_by((Preview.asker == asker).desc(), Preview.answered_at.desc())
+        .limit(1)
+    )
+    return session.scalar(query)
+
+
+def _refuse_flood(session: Session, asker: str, now: datetime) -> None:
+    waiting = session.scalar(
+        select(func.count()).select_from(Preview).where(Preview.asker == asker, _is_waiting(now))
+    )
+    if (waiting or 0) >= WAITING_LIMIT:
+        raise TooManyPreviews(
+            f"ya esperan {WAITING_LIMIT} vistas previas suyas; espere a que terminen y pida otra"
+        )
+
+
+def _is_waiting(now: datetime) -> ColumnElement[bool]:
+    return Preview.answered_at.is_(None) & (Preview.asked_at > now - PATIENCE)
+
+
+def read_preview(session: Session, preview_id: str, asker: str) -> Preview:
+    """Return a preview of this asker. Raises PreviewNotFound, also for one of somebody else."""
+    preview = session.get(Preview, preview_id) if _ID.fullmatch(preview_id) else None
+    if preview is None or preview.asker != asker or preview.asked_at <= database_now(session) - KEPT:
+        raise PreviewNotFound("no existe una vista previa con ese id, o ya pasó su día; pida otra")
+    return preview
+
+
+def find_hosts_to_ask(session: Session) -> set[str]:
+    """Return the FTP hosts, paused ones left out, of which a source is to be measured."""
+    now = database_now(session)
+    paused = select(FtpHost.name).where(FtpHost.paused.is_(True))
+    query = select(Preview.ftp_host).where(_is_free(now), Preview.ftp_host.not_in(paused)).distinct()
+    return set(session.scalars(query))
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return _is_waiting(now) & or_(Preview.lease_until.is_(None), Preview.lease_until <= now)
+
+
+def claim_previews(session: Session, settings: Settings, ftp_host: str, run_id: str) -> list[Preview]:
+    """Lease what waits for an FTP host, one row for each source to be measured; in a write transaction."""
+    host = session.get(FtpHost, ftp_host)
+    if host is not None and host.paused:
+        return []
+    now = database_now(session)
+    waits = (Preview.ftp_host == ftp_host, _is_free(now))
+    first_asked = func.min(Preview.asked_at)
+    keys = list(
+        session.scalars(
+            select(Preview.source_key)
+            .where(*waits)
+            .group_by(Preview.source_key)
+            .order_by(first_asked)
+            .limit(BATCH)
+        )
+    )
+    until = now + timedelta(seconds=settings.preview_limit_seconds) + LEASE_MARGIN
+    session.execute(
+        update(Preview)
+        .where(*waits, Preview.source_key.in_(keys))
+        .values(lease_run_id=run_id, lease_until=until)
+        .execution_options(synchronize_session=False)
+    )
+    query = select(Preview).where(Preview.lease_run_id == run_id, Preview.answered_at.is_(None))
+    rows = session.scalars(query.order_by(Preview.asked_at).execution_options(populate_existing=True))
+    claimed: dict[str, Preview] = {}
+    for row in rows:
+        claimed.setdefault(row.source_key, row)
+    return list(claimed.values())
+
+
+def apply_previews(session: Session, ftp_host: str, keys: list[str], outcome: PreviewOutcome) -> None:
+    """Answer everybody who waits for one of these sources; `keys` are in the order of the request."""
+    now = database_now(session)
+    for key, measured in zip(keys, outcome.sources, strict=True):
+        if measured.error is not None:
+            error = measured.error.to_share_error()
+            _answer(session, ftp_host, key, now, error_class=error.error_class, error_message=error.message)
+        else:
+            found = {"source": measured.model_dump(by_alias=True), "host": outcome.host.model_dump()}
+            _answer(session, ftp_host, key, now, result=found)
+
+
+def fail_previews(session: Session, ftp_host: str, keys: list[str], error: ShareError) -> None:
+    """Tell everybody who waits for one of these sources that the run failed; who still wants to know asks again."""
+    now = database_now(session)
+    for key in keys:
+        _answer(session, ftp_host, key, now, error_class=error.error_class, error_message=error.message)
+
+
+def _answer(session: Session, ftp_host: str, key: str, now: datetime, **values: object) -> None:
+    waits = (Preview.ftp_host == ftp_host, Preview.source_key == key, Preview.answered_at.is_(None))
+    session.execute(
+        update(Preview)
+        .where(*waits)
+        .values(answered_at=now, **values)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def release_previews(session: Session, run_id: str) -> None:
+    """Give back what an abandoned run had claimed."""
+    session.execute(
+        update(Preview)
+        .where(Preview.lease_run_id == run_id, Preview.answered_at.is_(None))
+        .values(lease_run_id=None, lease_until=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def is_any_old(session: Session) -> bool:
+    """Whether a preview has had its day."""
+    query = select(Preview.id).where(Preview.asked_at <= database_now(session) - KEPT).limit(1)
+    return session.scalar(query) is not None
+
+
+def forget_old(session: Session) -> None:
+    """Remove the previews that have had their day; in a write transaction."""
+    session.execute(delete(Preview).where(Preview.asked_at <= database_now(session) - KEPT))
+
+
+def is_settled(session: Session, preview_id: str) -> bool:
+    """Whether a preview is answered, or nobody will answer it soon."""
+    preview = session.get_one(Preview, preview_id)
+    host = session.get(FtpHost, preview.ftp_host)
+    return preview.answered_at is not None or (host is not None and bool(host.paused))
+
+
+def describe_preview(session: Session, preview: Preview) -> dict[str, Any]:
+    """Return a preview as it goes over the wire."""
+    body: dict[str, Any] = {
+        "id": preview.id,
+        "ruta": preview.item["source"],
+        "estado": "pendiente",
+        "mensaje": PREVIEW_PENDING,
+        "error": preview.error_class,
+        "completa": None,
+        "bytes": None,
+        "archivos": None,
+        "omitidos": {"total": 0, "lista": []},
+        "cabe": None,
+        "falta": None,
+        "espacio": None,
+        "pedida_at": write_time(preview.asked_at),
+        "medida_at": write_time(preview.answered_at),
+    }
+    if preview.result is not None:
+        measured = SourceResult.model_validate(preview.result["source"])
+        body |= _describe_measured(measured, HostRoom.model_validate(preview.result["host"]))
+    elif preview.error_class is not None:
+        body |= {
+            "estado": "error",
+            "mensaje": explain_preview_error(preview.error_class, preview.error_message),
+        }
+    elif preview.asked_at <= database_now(session) - PATIENCE:
+        body |= {"estado": "error", "error": "run_timeout", "mensaje": PREVIEW_GIVEN_UP}
+    else:
+        host = session.get(FtpHost, preview.ftp_host)
+        if host is not None and host.paused:
+            body["mensaje"] = f"{PREVIEW_PENDING} {PAUSED_MESSAGE}"
+    return body
+
+
+def _describe_measured(measured: SourceResult, room: HostRoom) -> dict[str, Any]:
+    return {
+        "estado": "lista",
+        "mensaje": _explain(measured),
+        "completa": not measured.timed_out,
+        "bytes": measured.bytes,
+        "archivos": measured.files,
+        "omitidos": {"total": measured.skipped_total or 0, "lista": measured.skipped},
+        "cabe": measured.fits,
+        "falta": measured.shortage.error_class if measured.shortage is not None else None,
+        "espacio": {
+            "total": room.space_total,
+            "libre": room.space_free,
+            "disponible": room.space_available,
+            "archivos_disponibles": room.inodes_available,
+        },
+    }
+
+
+def _explain(measured: SourceResult) -> str:
+    if measured.shortage is not None:
+        return PREVIEW_SHORTAGES.get(measured.shortage.error_class, PREVIEW_SHORTAGES["no_space"])
+    if not measured.timed_out:
+        return PREVIEW_FITS
+    return PREVIEW_UNKNOWN if measured.bytes is None else PREVIEW_LEAST

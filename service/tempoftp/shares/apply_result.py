@@ -1,0 +1,268 @@
+"""One share's step, from one result of a run: its next state, progress or error, and when it is due again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from tempoftp.db.models import Account, Share
+from tempoftp.errors import ShareError
+from tempoftp.settings import Settings
+from tempoftp.shares.claims import WORKER
+from tempoftp.shares.desired_state import (
+    Pending,
+    Wanted,
+    change_wish,
+    is_lifetime_pending,
+    list_pending,
+    read_wish,
+)
+from tempoftp.shares.lifecycle import record_change, transition
+from tempoftp.shares.messages import explain_error, explain_giving_up, explain_kept_lifetime
+from tempoftp.shares.results import ShareResult, UserResult, UserShare
+from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, State
+
+LOOK_AGAIN_MIN = 0.5
+LOOK_AGAIN = 2.0
+BACKOFF_MIN = 2.0
+LOOK_AGAIN_MAX = 30.0
+SKIPPED_KEPT = 100
+"""Names of left-out files that are kept in the row; the total is exact."""
+
+DAY = timedelta(days=1)
+_PREPARING = frozenset({"queued", "probing", "purging"})
+_OUT_OF_REACH = frozenset({"purging", "absent"})
+_ORDER = (State.RECIBIDO, State.PREPARANDO, State.TRASLADO)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a run was started with: share generations, numbers of passwords, and the accounts it was to remove."""
+
+    run_id: str
+    ftp_host: str
+    generations: dict[str, int]
+    absent_accounts: frozenset[str] = field(default_factory=frozenset)
+    passwords: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Step:
+    """One share's step. `user` is what is reported of the share's account, None when the report is not current."""
+
+    session: Session
+    settings: Settings
+    claim: Claim
+    share: Share
+    account: Account
+    now: datetime
+
+    def apply(self, result: ShareResult | None, user: UserResult | None) -> None:
+        """Write down what a run reported of the share."""
+        if result is None:
+            self.apply_error(ShareError.of("run_failed", "the run did not report on this share; see its log"))
+        elif result.error is not None:
+            self._keep_progress(result)
+            self._apply_refusal(result)
+        elif self.share.state in ENDING:
+            self._apply_absent(result, user)
+        elif result.state in ("failed", "absent"):
+            text = f"the FTP host reports {result.state!r} without saying why; it will be tried again"
+            self.apply_error(ShareError.of("run_failed", text))
+        elif result.state in ("delivered", "blocked"):
+            self._keep_progress(result)
+            self._apply_delivered(result, user)
+        else:
+            self._advance(State.PREPARANDO if result.state in _PREPARING else State.TRASLADO)
+            self._settle(grew=self._keep_progress(result))
+            self._look_again(result.eta)
+
+    def apply_error(self, error: ShareError) -> None:
+        """Write down a failure: retried while it may pass, for ever where nobody may give up."""
+        share = self.share
+        share.error_class = error.error_class
+        share.message = explain_error(error)
+        if share.state in ENDING:  # for ever: nothing that failed may keep access or data alive
+            self._back_off()
+            return
+        if error.transient:
+            if share.retry_until is None:
+                share.retry_until = self.now + timedelta(hours=self.settings.retry_until_hours)
+            if self.now < share.retry_until:
+                self._back_off()
+                return
+            share.message = explain_giving_up(error, self.settings.retry_until_hours)
+        if share.state in DELIVERED and error.error_class != "not_delivered":
+            self._give_up_lifetime()
+            return
+        self._move(State.ERROR, f"{error.error_class}: {share.message}")
+        share.due_at = None
+
+    def _give_up_lifetime(self) -> None:
+        """Let a delivered share be what it is. Only a lifetime can be given up: what the host has stands.
+
+        A block, its end and a new password go on: nobody could say on which side of them the host stopped.
+        """
+        share = self.share
+        if is_lifetime_pending(share) and share.lifetime_confirmed is not None:
+            share.message = explain_kept_lifetime(share.message, share.lifetime_confirmed)
+            share.lifetime_days = share.lifetime_confirmed
+            reason = f"lifetime stays at {share.lifetime_days} days: {share.error_class}"
+            record_change(self.session, share, reason=reason, author=WORKER, run_id=self.claim.run_id)
+        if set(list_pending(share, self.account)) - {Pending.OTHER}:
+            self._back_off()
+        else:
+            share.due_at = None
+
+    def _apply_refusal(self, result: ShareResult) -> None:
+        assert result.error is not None  # noqa: S101 - asked before
+        error = result.error.to_share_error()
+        if error.error_class != "ended" or self.share.state in ENDING:
+            self.apply_error(error)
+            return
+        # The host's own timer, or somebody at its terminal, was first. What is left of it is looked after from here.
+        to = State.ELIMINANDO if result.reason == "deleted" else State.EXPIRANDO
+        self.share.wanted = Wanted.ABSENT
+        change_wish(
+            self.session,
+            self.share,
+            to=to,
+            reason=f"the FTP host had ended it ({result.reason or 'expired'})",
+            author=WORKER,
+            run_id=self.claim.run_id,
+        )
+
+    def _apply_absent(self, result: ShareResult, user: UserResult | None) -> None:
+        if user is not None and user.error is not None:
+            self.apply_error(user.error.to_share_error())
+            return
+        account_is_settled = user is not None and (
+            self.share.ftpuser not in self.claim.absent_accounts
+            or user.state == "absent"
+            or user.kept_reason is not None
+        )
+        self._settle(grew=True)
+        if account_is_settled and result.state in _OUT_OF_REACH:
+            self.share.confirmed_generation = self.share.generation
+        if account_is_settled and result.state == "absent":
+            end = State.ELIMINADO if self.share.state == State.ELIMINANDO else State.EXPIRADO
+            self._move(end, "account, sessions and data are gone")
+            self.share.due_at = None
+        else:
+            self._look_again(None)
+
+    def _apply_delivered(self, result: ShareResult, user: UserResult | None) -> None:
+        share = self.share
+        if user is not None and user.error is not None:
+            self._advance(State.TRASLADO)
+            self.apply_error(user.error.to_share_error())
+            return
+        times = _find_times(share, user)
+        if not self._is_confirmed(result, user, times):
+            self._advance(State.TRASLADO)
+            self._settle(grew=False)
+            self._look_again(0)
+            return
+        self._settle(grew=True)
+        if times is not None:
+            share.ready_at, share.expires = times.ready_at, times.expires
+            share.lifetime_confirmed = _count_days(times, share.lifetime_days)
+        share.path = result.path
+        share.eta = 0
+        share.confirmed_generation = share.generation
+        to = State.BLOQUEADO if result.state == "blocked" else State.LISTO
+        if share.state != to:
+            self._move(to, "reported by the FTP host")
+        if share.expires is not None and is_lifetime_pending(share):
+            text = f"the FTP host still counts with {share.lifetime_confirmed} days; it will be told again"
+            self.apply_error(ShareError.of("run_failed", text))
+        elif list_pending(share, self.account):
+            self._look_again(0)
+        else:
+            share.due_at = None
+
+    def _is_confirmed(self, result: ShareResult, user: UserResult | None, times: UserShare | None) -> bool:
+        """Whether the FTP host has this generation of the share and its account as they are wanted."""
+        if user is None:
+            return False
+        if read_wish(self.share, self.account) is Wanted.PRESENT:
+            return result.state == "delivered" and user.state == "present" and times is not None
+        if result.state != "blocked":
+            return False
+        return not self.account.blocked or user.state != "present" or user.origin == "adopted"
+
+    def _keep_progress(self, result: ShareResult) -> bool:
+        """Copy the progress into the row; returns whether more is done than before."""
+        share = self.share
+        if result.delivered_by is not None:
+            share.delivered_by, share.checksums_by = result.delivered_by, result.checksums_by
+        if share.state not in ON_ITS_WAY:
+            return False
+        grew = (result.bytes_done or 0, result.files_done or 0) > (
+            share.bytes_done or 0,
+            share.files_done or 0,
+        )
+        for name in ("bytes_total", "bytes_done", "files_total", "files_done", "percent", "rate", "eta"):
+            setattr(share, name, getattr(result, name))
+        if result.skipped_total is not None:
+            share.skipped_total = result.skipped_total
+            share.skipped = result.skipped[:SKIPPED_KEPT]
+        return grew
+
+    def _settle(self, *, grew: bool) -> None:
+        """No error now. The deadline of earlier ones is lifted only by progress, else a flapping one never ends."""
+        self.share.message = ""
+        self.share.error_class = None
+        if grew:
+            self.share.attempt = 0
+            self.share.retry_until = None
+
+    def _advance(self, to: State) -> None:
+        """Move forward to a state; a share that was further already (its host rebooted) stays where it is."""
+        state = State(self.share.state)
+        if state in ON_ITS_WAY:
+            if _ORDER.index(to) > _ORDER.index(state):
+                self._move(to, "reported by the FTP host")
+            self.share.confirmed_generation = self.share.generation
+
+    def _move(self, to: State, reason: str) -> None:
+        transition(self.session, self.share, to, reason=reason, author=WORKER, run_id=self.claim.run_id)
+
+    def _look_again(self, eta: float | None) -> None:
+        age = (self.now - self.share.wished_at).total_seconds()
+        self.share.due_at = self.now + timedelta(seconds=plan_delay(eta, age))
+
+    def _back_off(self) -> None:
+        self.share.attempt += 1
+        self.share.due_at = self.now + timedelta(seconds=plan_backoff(self.share.attempt))
+
+
+def _find_times(share: Share, user: UserResult | None) -> UserShare | None:
+    """Return the times that the FTP host fixed for this generation of a share; it does once its account can log in."""
+    for entry in user.shares if user is not None else ():
+        if (entry.id, entry.generation) == (share.id, share.generation) and entry.ready_at is not None:
+            return entry
+    return None
+
+
+def _count_days(times: UserShare, wanted: int) -> int:
+    """Return the lifetime that the times stand for, in days."""
+    if times.ready_at is None or times.expires is None:
+        return wanted
+    return round((times.expires - times.ready_at) / DAY)
+
+
+def plan_delay(eta: float | None, age: float) -> float:
+    """Return the seconds until a share is looked at again: its eta, but at most a tenth of its age (2 to 30).
+
+    A look costs a run, that is about a second of CPU on the machine of the service.
+    """
+    latest = min(max(age / 10, LOOK_AGAIN), LOOK_AGAIN_MAX)
+    return latest if eta is None else min(max(eta, LOOK_AGAIN_MIN), latest)
+
+
+def plan_backoff(attempt: int, *, least: float = BACKOFF_MIN, most: float = LOOK_AGAIN_MAX) -> float:
+    """Return the seconds until the next try after so many transient failures in a row: 2, 4, 8, 16, 30, 30 …"""
+    return min(least * 2.0 ** min(attempt - 1, 10), most)

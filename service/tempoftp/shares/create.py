@@ -1,0 +1,153 @@
+"""Step 2 of the flow: a valid request becomes one row and one history row, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from tempoftp.accounts.accounts import ensure_password, take_account
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import FtpHost, Share
+from tempoftp.hosts.holds import find_ended_generation
+from tempoftp.refusals import IdInUse, InvalidRequest
+from tempoftp.settings import Settings
+from tempoftp.shares.desired_state import Wanted
+from tempoftp.shares.lifecycle import record_birth, transition
+from tempoftp.shares.schemas import ShareRequest
+from tempoftp.shares.sources import ResolvedSource, read_sources
+from tempoftp.states import TERMINAL, State
+
+RACE_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """`created` is False when the same body had been accepted before: nothing was written then."""
+
+    share: Share
+    created: bool
+
+
+def accept_request(
+    session: Session, settings: Settings, request: ShareRequest, author: str, request_id: str
+) -> Accepted:
+    """Write down what is wanted, inside the caller's `Database.write()` transaction.
+
+    The same body again gives the same share in its present state. Commit, then wake `share.ftp_host`.
+
+    Raises InvalidRequest, InvalidSource, SourceNotAllowed, IdInUse.
+    """
+    source = read_sources(settings).resolve_source(request.ruta)
+    lifetime_days = settings.lifetime_default if request.vigencia is None else request.vigencia
+    if not settings.lifetime_min <= lifetime_days <= settings.lifetime_max:
+        raise InvalidRequest(
+            "vigencia", f"vigencia debe ser de {settings.lifetime_min} a {settings.lifetime_max} días"
+        )
+    for attempt in range(RACE_ATTEMPTS):
+        try:
+            with session.begin_nested():
+                return _accept(session, settings, request, source, lifetime_days, author, request_id)
+        except IntegrityError:
+            # Two requests at once on a database that lets both look first: the second look sees the winner.
+            if attempt == RACE_ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _accept(
+    session: Session,
+    settings: Settings,
+    request: ShareRequest,
+    source: ResolvedSource,
+    lifetime_days: int,
+    author: str,
+    request_id: str,
+) -> Accepted:
+    share = session.get(Share, request.id, with_for_update=True)
+    if share is not None and share.state not in TERMINAL:
+        if (share.email, share.source, share.lifetime_days) == (
+            request.usuario,
+            source.canonical,
+            lifetime_days,
+        ):
+            return Accepted(share, created=False)
+        raise IdInUse(f"el id {request.id!r} es de otra solicitud; elimínela primero o elija otro id")
+    account = take_account(session, request.usuario, lambda: choose_ftp_host(session, settings))
+    ensure_password(account, settings.build_fernet())
+    session.flush()
+    now = utc_now()
+    wanted: dict[str, object] = {
+        "email": request.usuario,
+        "ftpuser": account.name,
+        "ftp_host": account.ftp_host,
+        "source": source.canonical,
+        "source_root": source.root if source.restricted else "",
+        "ssh_user": source.ssh_user,
+        "ssh_key_file": source.ssh_key_file,
+        "size_probe": source.size_probe,
+        "local": source.local,
+        "method": source.method,
+        "reuse": source.reuse,
+        "checksums": source.checksums,
+        "lifetime_days": lifetime_days,
+        "writable": False,
+        "created_at": now,
+        "wished_at": now,
+        "wanted": Wanted.PRESENT,
+        "author": author,
+        "request_id": request_id,
+        "due_at": now,
+    }
+    if share is None:
+        generation = find_ended_generation(session, account.ftp_host, request.id) + 1
+        share = Share(
+            id=request.id,
+            generation=generation,
+            asked_generation=generation,
+            link_number=0,
+            state=State.RECIBIDO,
+            state_changed_at=now,
+            message="",
+            attempt=0,
+            confirmed_generation=0,
+            **wanted,
+        )
+        session.add(share)
+        session.flush()
+        record_birth(session, share, reason="requested", author=author)
+    else:
+        _begin_generation(share, wanted)
+        transition(session, share, State.RECIBIDO, reason="requested again", author=author)
+    session.flush()
+    return Accepted(share, created=True)
+
+
+def _begin_generation(share: Share, wanted: dict[str, object]) -> None:
+    """Wipe what was known of the ended generation and put down what is wanted now."""
+    share.generation += 1
+    share.asked_generation = share.generation
+    for column in (
+        *("error_class", "bytes_total", "bytes_done", "files_total", "files_done", "percent", "rate", "eta"),
+        *("path", "skipped", "skipped_total", "ready_at", "expires", "block_reason", "lifetime_confirmed"),
+        *("delivered_by", "checksums_by", "retry_until", "lease_run_id", "lease_until"),
+    ):
+        setattr(share, column, None)
+    share.message = ""
+    share.attempt = 0
+    for column, value in wanted.items():
+        setattr(share, column, value)
+
+
+def choose_ftp_host(session: Session, settings: Settings) -> str:
+    """Return the FTP host for a new account: of those not paused the one with most free space, as the last runs saw."""
+    names = settings.ftp_host_names
+    rows = {row.name: row for row in session.scalars(select(FtpHost).where(FtpHost.name.in_(names)))}
+
+    def rank(name: str) -> tuple[bool, int]:
+        row = rows.get(name)
+        return row is None or not row.paused, int(((row and row.facts) or {}).get("space_free") or 0)
+
+    return max(names, key=rank)

@@ -1,0 +1,260 @@
+"""Step 9 of the flow: rows as they go over the wire (the seed's field names), and nothing that is secret in lists."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from tempoftp.db.clock import write_time
+from tempoftp.db.models import Account, Downloads, FtpHost, Share
+from tempoftp.downloads.counts import describe_downloads, find_downloads
+from tempoftp.refusals import InvalidRequest, ShareNotFound
+from tempoftp.settings import Settings
+from tempoftp.shares.desired_state import Wanted, list_pending, read_wish
+from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, STATE_MESSAGES, explain_state
+from tempoftp.states import State
+
+LIST_DEFAULT = 100
+LIST_MAX = 1000
+METHOD_WORDS = {
+    "rsync": "rsync",
+    "copy": "copia",
+    "reflink": "reflink",
+    "links": "enlaces",
+    "bind": "montaje",
+}
+CHECKSUM_WORDS = {"source": "origen", "arrival": "llegada"}
+
+
+def find_share(
+    session: Session, share_id: str, emails: frozenset[str] | None, *, deleted: bool = False
+) -> Share:
+    """Return a share that is not deleted (with `deleted` also one that is), and with `emails` only one of these.
+
+    What is another's is not told apart from what does not exist. Raises ShareNotFound.
+    """
+    return _check_visible(session.get(Share, share_id), share_id, emails, deleted=deleted)
+
+
+def lock_share(session: Session, share_id: str, emails: frozenset[str] | None) -> Share:
+    """Find a share to change it, inside a write transaction: as it is now, and nobody else changes it meanwhile.
+
+    On SQLite any write transaction is alone. Elsewhere an extension could otherwise be granted to what a sweep is just
+    ending. Raises ShareNotFound.
+    """
+    session.flush()  # what is not written yet would be read over
+    share = session.get(Share, share_id, with_for_update=True, populate_existing=True)
+    return _check_visible(share, share_id, emails)
+
+
+def _check_visible(
+    share: Share | None, share_id: str, emails: frozenset[str] | None, *, deleted: bool = False
+) -> Share:
+    is_hidden = share is not None and share.state == State.ELIMINADO and not deleted
+    if share is None or is_hidden or (emails is not None and share.email not in emails):
+        raise ShareNotFound(f"no existe la solicitud {share_id!r}")
+    return share
+
+
+def describe_share(session: Session, settings: Settings, share: Share) -> dict[str, Any]:
+    """Return a share as `GET /tmpftp/{id}` shows it; with the credentials once it is `listo`."""
+    state = State(share.state)
+    account = session.get_one(Account, share.ftpuser)
+    host = session.get(FtpHost, share.ftp_host)
+    pending = list_pending(share, account)
+    paused = host is not None and host.paused and share.due_at is not None
+    answer: dict[str, Any] = {
+        "id": share.id,
+        "status": state.value,
+        "mensaje": explain_state(share, pending, paused=paused),
+        "error": share.error_class,
+        "pendiente": [word.value for word in pending],
+        "en_pausa": paused,
+        "ruta": share.source,
+        "email": share.email,
+        "vigencia": share.lifetime_days,
+        "created_at": write_time(share.created_at),
+        "progreso": describe_progress(share),
+        "omitidos": {"total": share.skipped_total or 0, "lista": list(share.skipped or [])},
+    }
+    if state is State.LISTO:
+        answer |= describe_access(settings, share, account, host)
+        answer["descargas"] = describe_downloads(session, share)
+        if answer["password_tipo"] == "hash" and not (share.message or pending or paused):  # noqa: S105
+            answer["mensaje"] = READY_WITH_EARLIER_PASSWORD
+    elif share.expires is not None:
+        answer["expira"] = write_time(share.expires)
+    if read_wish(share, account) is Wanted.BLOCKED:
+        answer |= describe_block(share, account)
+    return answer
+
+
+def explain_share(session: Session, share: Share) -> str:
+    """Return a share's state, and what waits for its FTP host, in words."""
+    account = session.get_one(Account, share.ftpuser)
+    host = session.get(FtpHost, share.ftp_host)
+    paused = host is not None and host.paused and share.due_at is not None
+    return explain_state(share, list_pending(share, account), paused=paused)
+
+
+def describe_block(share: Share, account: Account) -> dict[str, Any]:
+    """Return whose share is blocked and why, and whether its login is blocked in MySQL, as the last run saw it."""
+    return {
+        "usuario": share.ftpuser,
+        "razon": account.block_reason if account.blocked else share.block_reason,
+        "alcance": "cuenta" if account.blocked else "solicitud",
+        "en_mysql": account.status == "blocked",
+    }
+
+
+def describe_progress(share: Share) -> dict[str, Any]:
+    """Return how far the copy is: bytes, files, percent, bytes per second, seconds to go."""
+    return {
+        "bytes": share.bytes_done,
+        "total": share.bytes_total,
+        "archivos": share.files_done,
+        "archivos_total": share.files_total,
+        "porcentaje": share.percent,
+        "velocidad": share.rate,
+        "eta": share.eta,
+    }
+
+
+def describe_access(
+    settings: Settings, share: Share, account: Account, host: FtpHost | None
+) -> dict[str, Any]:
+    """Return how to log in to a share that is ready, as it goes over the wire."""
+    password, kind = show_password(account, share, reuse_password=settings.reuse_password)
+    server: dict[str, Any] = ((host.facts or {}).get("server") or {}) if host is not None else {}
+    return {
+        "usuario": share.ftpuser,
+        "ftpuser": share.ftpuser,
+        "password": password,
+        "password_tipo": kind,
+        "expira": write_time(share.expires),
+        "servidor": {
+            "host": server.get("host"),
+            "puerto": server.get("port"),
+            "tls": server.get("tls"),
+            "huella": server.get("fingerprint"),
+        },
+        "homedir": share.path.rsplit("/", 1)[0] if share.path else None,
+        "directorio": share.path,
+        "entrega": {
+            "metodo": METHOD_WORDS.get(share.delivered_by or ""),
+            "sumas": CHECKSUM_WORDS.get(share.checksums_by or ""),
+        },
+    }
+
+
+def show_password(account: Account, share: Share, *, reuse_password: bool) -> tuple[str | None, str]:
+    """Return what a requester is shown as password, and its kind, `fernet` or `hash`.
+
+    The token is for every share that was asked for before the account existed, or before its present password was
+    made; a later one gets the stored hash.
+    """
+    since = account.exists_since
+    if since is not None and account.password_since is not None:
+        since = max(since, account.password_since)
+    is_first = since is None or share.created_at <= since
+    if account.token is not None and (is_first or reuse_password):
+        return account.token, "fernet"
+    return account.password_hash, "hash"
+
+
+def list_shares(
+    session: Session,
+    *,
+    estado: str | None = None,
+    usuario: str | None = None,
+    texto: str | None = None,
+    limite: int = LIST_DEFAULT,
+    cursor: str | None = None,
+    emails: frozenset[str] | None = None,
+) -> dict[str, Any]:
+    """Return `GET /tmpftp`: newest first, filtered by state and by e-mail or FTP user, never a password.
+
+    `texto` is to be found in id, source, e-mail or FTP user, in any case.
+
+    Deleted shares show only when `estado` asks for them. `siguiente` is the cursor of the next page, or None.
+    With `emails` only the shares of these. Raises InvalidRequest for a value that is none.
+    """
+    conditions = _build_conditions(estado, usuario, emails)
+    if texto:
+        columns = (Share.id, Share.source, Share.email, Share.ftpuser)
+        conditions.append(or_(*(func.lower(c).contains(texto.lower(), autoescape=True) for c in columns)))
+    total = session.scalar(select(func.count()).select_from(Share).where(*conditions)) or 0
+    if not 1 <= limite <= LIST_MAX:
+        raise InvalidRequest("limite", f"limite debe ser de 1 a {LIST_MAX}")
+    if cursor is not None:
+        created_at, share_id = _read_cursor(cursor)
+        conditions.append(
+            or_(Share.created_at < created_at, and_(Share.created_at == created_at, Share.id > share_id))
+        )
+    query = select(Share).where(*conditions).order_by(Share.created_at.desc(), Share.id).limit(limite + 1)
+    rows = list(session.scalars(query))
+    page = rows[:limite]
+    downloads = find_downloads(session, page)
+    return {
+        "total": total,
+        "sin_created_at": 0,  # the column may not be empty; the seed's clients read the field
+        "solicitudes": [_describe_row(share, downloads.get(share.id)) for share in page],
+        "siguiente": _write_cursor(page[-1]) if len(rows) > limite else None,
+    }
+
+
+def _build_conditions(
+    estado: str | None, usuario: str | None, emails: frozenset[str] | None
+) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if estado is None:
+        conditions.append(Share.state != State.ELIMINADO)
+    elif estado in set(State):
+        conditions.append(Share.state == estado)
+    else:
+        raise InvalidRequest("estado", f"estado debe ser uno de {', '.join(State)}")
+    if usuario is not None:
+        conditions.append(or_(Share.email == usuario.lower(), Share.ftpuser == usuario))
+    if emails is not None:
+        conditions.append(Share.email.in_(emails))
+    return conditions
+
+
+def _describe_row(share: Share, downloads: Downloads | None) -> dict[str, Any]:
+    return {
+        "id": share.id,
+        "email": share.email,
+        "ftpuser": share.ftpuser,
+        "ruta": share.source,
+        "estado": share.state,
+        "mensaje": share.message or STATE_MESSAGES[State(share.state)],
+        "error": share.error_class,
+        "created_at": write_time(share.created_at),
+        "vigencia": share.lifetime_days,
+        "listo_at": write_time(share.ready_at),
+        "expira": write_time(share.expires),
+        "bytes": share.bytes_total,
+        "porcentaje": share.percent,
+        "descargas": None if downloads is None else downloads.complete + downloads.partial,
+    }
+
+
+def _write_cursor(share: Share) -> str:
+    return base64.urlsafe_b64encode(json.dumps([share.created_at.isoformat(), share.id]).encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    try:
+        moment, share_id = json.loads(base64.b64decode(cursor.encode(), altchars=b"-_", validate=True))
+        created_at = datetime.fromisoformat(moment)
+        if created_at.tzinfo is None or not isinstance(share_id, str):
+            raise ValueError("not a cursor of ours")
+    except (ValueError, TypeError, binascii.Error):
+        raise InvalidRequest("cursor", "cursor debe ser el `siguiente` de una respuesta anterior") from None
+    return created_at, share_id

@@ -1,0 +1,105 @@
+"""Audits of FTP hosts, as the worker makes them: before its first run on a host, when asked, and now and then."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tempoftp.audits.audits import apply_audit, apply_audit_failure, find_due_audits
+from tempoftp.audits.results import AuditOutcome, AuditRequest
+from tempoftp.audits.rows import find_undead
+from tempoftp.db.clock import database_now
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Account, HostAudit, Share
+from tempoftp.errors import ShareError
+from tempoftp.hosts.run_totals import DONE, count_run
+from tempoftp.settings import Settings
+from tempoftp.worker.provisioner import Provisioner, RunAbandoned, RunFailed, new_run_id
+from tempoftp.worker.request import RunRequest, ShareItem, UserItem, build_share_item
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Auditor:
+    """Makes the audits that are due. One per worker process."""
+
+    settings: Settings
+    database: Database
+    provisioner: Provisioner
+    should_stop: Callable[[], bool] = field(default=lambda: False)
+
+    def run_due(self, ftp_host: str) -> bool:
+        """Audit a host if that is due; returns whether it was."""
+        with self.database.read() as session:
+            due = ftp_host in find_due_audits(session, self.settings)
+            asked = session.get(HostAudit, ftp_host)
+            started = database_now(session)
+        if not due or asked is None:
+            return False
+        # Rows that are about to be corrected from the host are not repaired by what they say.
+        repair = asked.repair and not asked.restore and asked.stale_since is None
+        request = AuditRequest(run_id=new_run_id(), ftp_host=ftp_host, repair=repair)
+        run = {"run": request.run_id, "host": ftp_host}
+        logger.info("audit starts", extra=run | {"repair": repair})
+        begun = time.monotonic()
+        try:
+            outcome = self._audit(request)
+        except RunAbandoned:
+            return True
+        except RunFailed as failure:
+            logger.warning("audit failed: %s", failure.error.message, extra=run)
+            with self.database.write() as session:
+                apply_audit_failure(session, ftp_host, failure.error)
+            self._count(ftp_host, begun, failure.error.error_class)
+            return True
+        with self.database.write() as session:
+            audit = apply_audit(session, self.settings, asked, outcome, started)
+            undead = [
+                _build_ending(share, session.get_one(Account, share.ftpuser))
+                for share in (find_undead(session, ftp_host, outcome.facts) if repair else ())
+            ]
+            stale, count = audit.stale_reason, len(audit.findings or ())
+        self._count(ftp_host, begun, DONE)
+        if stale is not None:
+            logger.error("host is held: %s", stale, extra=run)
+        if undead:
+            self._end_again(ftp_host, undead)
+        logger.info("audit ends", extra=run | {"findings": count})
+        return True
+
+    def _count(self, ftp_host: str, begun: float, outcome: str) -> None:
+        count_run(self.database, ftp_host, "audit", outcome, time.monotonic() - begun)
+
+    def _audit(self, request: AuditRequest) -> AuditOutcome:
+        outcome = self.provisioner.audit(request, self.should_stop)
+        if outcome.run_id != request.run_id:
+            text = f"the outcome file is of run {outcome.run_id}, not of {request.run_id}"
+            raise RunFailed(ShareError.of("run_failed", text))
+        return outcome
+
+    def _end_again(self, ftp_host: str, shares: list[ShareItem]) -> None:
+        """End what its row says has ended, and the host has again: its disk came from a backup."""
+        names = sorted({share.ftpuser for share in shares})
+        request = RunRequest(
+            run_id=self.provisioner.reserve_run_id(ftp_host),
+            ftp_host=ftp_host,
+            wait_timeout=0,
+            shares=shares,
+            users=[
+                UserItem(name=name, state="absent", password_hash=None, end_sessions=True) for name in names
+            ],
+        )
+        run = {"run": request.run_id, "host": ftp_host}
+        logger.warning("shares that ended are ended again", extra=run | {"shares": len(shares)})
+        try:
+            self.provisioner.run(request, self.should_stop)
+        except (RunFailed, RunAbandoned) as failure:
+            logger.warning("they could not be ended, the next audit tries again: %s", failure, extra=run)
+
+
+def _build_ending(share: Share, account: Account) -> ShareItem:
+    """Return the wish with which the row ended, for a host on which an older generation lives again."""
+    return build_share_item(share, account).model_copy(update={"state": "absent", "require_existing": False})

@@ -1,0 +1,132 @@
+"""Previews, as the worker has them measured: beside the runs of shares, in threads and playbook runs of their own.
+
+No share ever waits for one: a run of shares carries none, and what stands by for shares is not used for them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from tempoftp.db.engine import Database
+from tempoftp.db.models import Preview
+from tempoftp.errors import ShareError
+from tempoftp.hosts.run_totals import ABANDONED, DONE, count_run
+from tempoftp.previews.previews import (
+    apply_previews,
+    claim_previews,
+    fail_previews,
+    find_hosts_to_ask,
+    forget_old,
+    is_any_old,
+    release_previews,
+)
+from tempoftp.previews.results import PreviewItem, PreviewOutcome, PreviewRequest
+from tempoftp.settings import Settings
+from tempoftp.worker.provisioner import Provisioner, RunAbandoned, RunFailed, new_run_id
+
+logger = logging.getLogger(__name__)
+
+THREADS = 4
+"""FTP hosts that are asked at once; each by one run at a time."""
+
+
+@dataclass(slots=True)
+class Previewer:
+    """Has sources measured. One per worker process."""
+
+    settings: Settings
+    database: Database
+    provisioner: Provisioner
+    should_stop: Callable[[], bool] = field(default=lambda: False)
+    _pool: ThreadPoolExecutor = field(init=False)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _asked: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="preview")
+
+    def look(self) -> None:
+        """Have what waits measured, and forget what has had its day; waits for nothing of it."""
+        with self.database.read() as session:
+            waiting, old = find_hosts_to_ask(session), is_any_old(session)
+        if old:
+            with self.database.write() as session:
+                forget_old(session)
+        for ftp_host in waiting:
+            with self._lock:
+                if self._stopping.is_set() or ftp_host in self._asked:
+                    continue
+                self._asked.add(ftp_host)
+            self._pool.submit(self._work_on, ftp_host)
+
+    def close(self) -> None:
+        """Abandon what runs; who asked is answered by the next worker."""
+        with self._lock:
+            self._stopping.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _work_on(self, ftp_host: str) -> None:
+        try:
+            while not self._is_over() and self.run_host(ftp_host):
+                pass
+        except Exception:  # a thread of our own: nobody else would hear of it
+            logger.exception("previews broke", extra={"host": ftp_host})
+        finally:
+            with self._lock:
+                self._asked.discard(ftp_host)
+
+    def _is_over(self) -> bool:
+        return self._stopping.is_set() or self.should_stop()
+
+    def run_host(self, ftp_host: str) -> int:
+        """Measure what waits for an FTP host; returns how many sources that were."""
+        run_id = new_run_id()
+        with self.database.write() as session:
+            claimed = claim_previews(session, self.settings, ftp_host, run_id)
+        if not claimed:
+            return 0
+        run = {"run": run_id, "host": ftp_host}
+        keys = [preview.source_key for preview in claimed]
+        logger.info("preview starts", extra=run | {"sources": len(keys)})
+        begun = time.monotonic()
+        try:
+            outcome = self._measure(ftp_host, run_id, claimed)
+        except RunAbandoned:
+            with self.database.write() as session:
+                release_previews(session, run_id)
+            self._count(ftp_host, begun, ABANDONED)
+            return 0
+        except RunFailed as failure:
+            logger.warning("preview failed: %s", failure.error.message, extra=run)
+            with self.database.write() as session:
+                fail_previews(session, ftp_host, keys, failure.error)
+            self._count(ftp_host, begun, failure.error.error_class)
+            return len(keys)
+        with self.database.write() as session:
+            apply_previews(session, ftp_host, keys, outcome)
+        self._count(ftp_host, begun, DONE)
+        logger.info("preview ends", extra=run)
+        return len(keys)
+
+    def _measure(self, ftp_host: str, run_id: str, claimed: list[Preview]) -> PreviewOutcome:
+        request = PreviewRequest(
+            run_id=run_id,
+            ftp_host=ftp_host,
+            time_limit=self.settings.preview_limit_seconds,
+            sources=[PreviewItem.model_validate(preview.item) for preview in claimed],
+            requests=tuple(sorted({preview.request_id for preview in claimed})),
+        )
+        outcome = self.provisioner.preview(request, self._is_over)
+        if outcome.run_id != run_id or len(outcome.sources) != len(claimed):
+            text = f"the outcome file is of run {outcome.run_id} and {len(outcome.sources)} sources, not of {run_id}"
+            raise RunFailed(ShareError.of("run_failed", text))
+        return outcome
+
+    def _count(self, ftp_host: str, begun: float, outcome: str) -> None:
+        count_run(self.database, ftp_host, "preview", outcome, time.monotonic() - begun)

@@ -1,0 +1,1 @@
+"""A simulated provisioner, for work on the API and the portal without hosts."""

@@ -1,0 +1,136 @@
+"""A simulated provisioner (`TEMPOFTP_SIMULACRO=1`): the same service, with FTP hosts that exist only in a file.
+
+It keeps what a host would have in `<state>/simulated/<host>.json` and does what `simulated_host.py` says. Copies take
+time by a size that is derived from the path. The last component of `ruta` can ask for more:
+
+* `tarda-<seconds>`: the copy takes so long;
+* `falla-<class>`: fails with that error class (see `errors.py`);
+* `falla-<class>-<seconds>`: fails so until that many seconds after it was first asked for, then goes on;
+* `descargada`: every file is fetched once, as soon as the share is ready;
+* `enorme`: its preview says that it is more than the disk; `lento`: its preview is not done in time;
+* `existe`: the account was there before, with a password of its own (a conflict unless an operator mapped it).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tempoftp.audits.results import AuditOutcome, AuditRequest
+from tempoftp.previews.results import PreviewOutcome, PreviewRequest
+from tempoftp.shares.results import Outcome
+from tempoftp.worker.provisioner import RunAbandoned, new_run_id
+from tempoftp.worker.request import RunRequest
+from tempoftp.worker.simulated.audit import audit_world
+from tempoftp.worker.simulated.host import (
+    World,
+    apply_share,
+    apply_user,
+    count_transfers,
+    expire_shares,
+    make_world,
+)
+from tempoftp.worker.simulated.preview import measure_sources
+
+SPACE_TOTAL = 1_000_000_000_000
+RUN_SECONDS = 0.1
+"""What a playbook run costs here."""
+POLL_SECONDS = 0.05
+
+
+class SimulatedProvisioner:
+    """Simulated FTP hosts under a state folder. Safe for several processes at once."""
+
+    def __init__(self, state_dir: Path, run_seconds: float = RUN_SECONDS) -> None:
+        self._folder = state_dir / "simulated"
+        self._run_seconds = run_seconds
+
+    def sweep(self) -> None:
+        """Make the folder; nothing of a run is ever left over."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+
+    def reserve_run_id(self, ftp_host: str) -> str:
+        """Return a new id; nothing stands by here."""
+        return new_run_id()
+
+    def close(self) -> None:
+        """Nothing runs between two runs."""
+
+    def run(self, request: RunRequest, should_stop: Callable[[], bool]) -> Outcome:
+        """Look, apply one step, wait like a run does, report."""
+        time.sleep(self._run_seconds)
+        deadline = time.monotonic() + request.wait_timeout
+        while True:
+            if should_stop():
+                raise RunAbandoned
+            with self.open_world(request.ftp_host) as world:
+                expire_shares(world, time.time())
+                shares = [apply_share(world, item, time.time()) for item in request.shares]
+                moving = any(share["state"] in ("queued", "probing", "copying") for share in shares)
+                if not moving or time.monotonic() >= deadline:
+                    users = [apply_user(world, item, time.time()) for item in request.users]
+                    return _report(request, world, shares, users, time.time())
+            time.sleep(POLL_SECONDS)
+
+    def audit(self, request: AuditRequest, should_stop: Callable[[], bool]) -> AuditOutcome:
+        """Tell what the host holds."""
+        time.sleep(self._run_seconds)
+        if should_stop():
+            raise RunAbandoned
+        with self.open_world(request.ftp_host) as world:
+            return audit_world(request, world, time.time())
+
+    def preview(self, request: PreviewRequest, should_stop: Callable[[], bool]) -> PreviewOutcome:
+        """Tell how much the sources have."""
+        time.sleep(self._run_seconds)
+        if should_stop():
+            raise RunAbandoned
+        with self.open_world(request.ftp_host) as world:
+            return measure_sources(request, SPACE_TOTAL, SPACE_TOTAL - _sum_used(world))
+
+    @contextmanager
+    def open_world(self, ftp_host: str) -> Iterator[World]:
+        """Hold a host's file locked, as the modules hold its lock, and write it back when the block ends."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        path = self._folder / f"{ftp_host}.json"
+        with (self._folder / f"{ftp_host}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            before = path.read_text() if path.exists() else ""
+            world: World = json.loads(before) if before else make_world()
+            yield world
+            after = json.dumps(world)
+            if after != before:
+                fresh = path.with_suffix(".new")
+                fresh.write_text(after)
+                fresh.replace(path)
+
+
+def _sum_used(world: World) -> int:
+    return sum(share["bytes_total"] for share in world["shares"].values())
+
+
+def _report(
+    request: RunRequest, world: World, shares: list[dict[str, Any]], users: list[dict[str, Any]], now: float
+) -> Outcome:
+    return Outcome.model_validate(
+        {
+            "schema": 1,
+            "run_id": request.run_id,
+            "shares": shares,
+            "users": users,
+            "host": {
+                "space_total": SPACE_TOTAL,
+                "space_free": SPACE_TOTAL - _sum_used(world),
+                "inodes_free": 10_000_000,
+                "ftpd": {"ok": True, "banner": "220 simulated"},
+                "server": {"host": "ftp.simulado.invalid", "port": 21, "tls": True, "fingerprint": None},
+            },
+            "database": {"ok": True, "version": "simulated", "password_schemes": ["argon2id", "bcrypt"]},
+            "transfers": count_transfers(world, request.transfers, now) if request.transfers else None,
+        }
+    )

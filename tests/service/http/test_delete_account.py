@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tempoftp.states import State
+
+ROUTE = "/tmpftp/user/ftp_alguien_dominio"
+
+
+@pytest.fixture
+def two_shares(client: FlaskClient, body: dict[str, Any]) -> None:
+    client.post("/tmpftp", json=body)
+    client.post("/tmpftp", json=body | {"id": "otra"})
+    client.post("/tmpftp", json=body | {"id": "ajena", "usuario": "otra@dominio"})
+
+
+def test_every_share_of_it_ends(
+    client: FlaskClient, two_shares: None, move_share: Callable[..., None]
+) -> None:
+    move_share("otra", State.ERROR)
+    answer = client.delete(ROUTE)
+    assert answer.status_code == 202
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.json == {
+        "status": "eliminando",
+        "usuario": "ftp_alguien_dominio",
+        "solicitudes": ["otra", "proyecto_real_1"],
+    }
+    states = {
+        name: client.get(f"/tmpftp/{name}").json["status"] for name in ("proyecto_real_1", "otra", "ajena")
+    }
+    assert states == {"proyecto_real_1": "eliminando", "otra": "eliminando", "ajena": "recibido"}
+
+
+def test_200_when_all_is_gone(
+    client: FlaskClient, two_shares: None, move_share: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.delete(ROUTE)
+    for name in ("otra", "proyecto_real_1"):
+        move_share(name, State.ELIMINADO)
+    assert client.delete(ROUTE).status_code == 404
+
+
+def test_again_goes_on_with_the_same_end(client: FlaskClient, two_shares: None, count_rows) -> None:
+    client.delete(ROUTE)
+    before = count_rows()
+    assert client.delete(ROUTE).status_code == 202
+    assert count_rows() == before
+
+
+@pytest.mark.parametrize("name", ["nadie", "..%2f..", "%00", "' OR 1=1 -- ", "a" * 300, "ñ"])
+def test_unknown_is_404(client: FlaskClient, two_shares: None, name: str, count_rows) -> None:
+    before = count_rows()
+    answer = client.delete(f"/tmpftp/user/{name}")
+    assert answer.status_code == 404
+    assert answer.mimetype == "application/problem+json"
+    assert count_rows() == before

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from tempoftp.db.clock import utc_now
+from tempoftp.states import State
+
+
+def test_sweeps_what_is_over_and_nothing_else(
+    client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None]
+) -> None:
+    ends = {"vencida": -1, "bloqueada": -1, "vigente": 60, "fallida": -1}
+    for name, seconds in ends.items():
+        client.post("/tmpftp", json=body | {"id": name})
+        move_share(name, State.LISTO, expires=utc_now() + timedelta(seconds=seconds))
+    move_share("bloqueada", State.BLOQUEADO)
+    move_share("fallida", State.ERROR)
+    answer = client.delete("/tmpftp/expired")
+    assert (answer.status_code, answer.json) == (200, {"status": "ok", "expiradas": 2})
+    states = {name: client.get(f"/tmpftp/{name}").json["status"] for name in ends}
+    assert states == {
+        "vencida": "expirando",
+        "bloqueada": "expirando",
+        "vigente": "listo",
+        "fallida": "error",
+    }
+    assert client.delete("/tmpftp/expired").json == {"status": "ok", "expiradas": 0}
+    event = client.get("/tmpftp/vencida/eventos").json["eventos"][-1]
+    assert event["autor"] != "expiry"  # somebody asked for it
+
+
+def test_the_word_is_no_share(client: FlaskClient) -> None:
+    assert client.get("/tmpftp/expired").status_code == 404

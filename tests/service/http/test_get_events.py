@@ -1,0 +1,175 @@
+"""The history of a share, once and as a stream that is bounded and keeps no thread from others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tempoftp.http import get_events
+from tempoftp.http.context import STREAM_SLOTS, STREAMS_PER_CALLER, ApiContext
+from tempoftp.http.get_events import parse_event_number, write_event
+from tempoftp.states import State
+
+ROUTE = "/tmpftp/proyecto_real_1/eventos"
+STREAM = {"Accept": "text/event-stream"}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(get_events, "LOOK_SECONDS", 0.01)
+
+
+@pytest.fixture
+def share(client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None]) -> str:
+    client.post("/tmpftp", json=body, headers={"X-Request-ID": "r-1"})
+    move_share(body["id"], State.PREPARANDO, State.LISTO)
+    return body["id"]
+
+
+def parse(text: str) -> list[dict[str, Any]]:
+    found = []
+    for block in text.split("\n\n"):
+        fields = dict(line.partition(": ")[::2] for line in block.splitlines() if not line.startswith(":"))
+        if "data" in fields:
+            found.append(fields | {"data": json.loads(fields["data"])})
+    return found
+
+
+def test_all_that_happened(client: FlaskClient, share: str) -> None:
+    answer = client.get(ROUTE)
+    assert answer.mimetype == "application/json"
+    events = answer.json["eventos"]
+    assert [(event["de"], event["a"]) for event in events] == [
+        (None, "recibido"),
+        ("recibido", "preparando"),
+        ("preparando", "listo"),
+    ]
+    assert events[0]["peticion"] == "r-1"
+    assert (events[1]["autor"], events[1]["razon"]) == ("test", "test")
+
+
+def test_also_of_a_deleted_share(client: FlaskClient, share: str, move_share: Callable[..., None]) -> None:
+    move_share(share, State.ELIMINANDO, State.ELIMINADO)
+    assert client.get(f"/tmpftp/{share}").status_code == 404
+    assert client.get(ROUTE).json["eventos"][-1]["a"] == "eliminado"
+
+
+def test_of_an_id_that_was_asked_for_anew_only_what_is_new(
+    client: FlaskClient, share: str, body: dict[str, Any], move_share: Callable[..., None]
+) -> None:
+    move_share(share, State.ELIMINANDO, State.ELIMINADO)
+    client.post("/tmpftp", json=body | {"usuario": "otra@dominio"})
+    events = client.get(ROUTE).json["eventos"]
+    assert [(event["de"], event["a"]) for event in events] == [("eliminado", "recibido")]
+
+
+def test_a_retry_is_no_new_beginning(
+    client: FlaskClient, share: str, move_share: Callable[..., None]
+) -> None:
+    move_share(share, State.ERROR, State.RECIBIDO)
+    assert len(client.get(ROUTE).json["eventos"]) == 5
+
+
+@pytest.mark.parametrize("share_id", ["nada", "expired", "ñ"])
+def test_unknown_is_404(client: FlaskClient, share_id: str) -> None:
+    for headers in ({}, STREAM):
+        assert client.get(f"/tmpftp/{share_id}/eventos", headers=headers).status_code == 404
+
+
+def test_a_stream_ends_with_the_share(
+    client: FlaskClient, share: str, move_share: Callable[..., None]
+) -> None:
+    move_share(share, State.EXPIRANDO, State.EXPIRADO)
+    answer = client.get(ROUTE, headers=STREAM)
+    assert answer.mimetype == "text/event-stream"
+    assert answer.headers["Cache-Control"] == "no-store"
+    sent = parse(answer.text)
+    told = [event["data"]["a"] for event in sent if event["event"] == "evento"]
+    assert told == ["recibido", "preparando", "listo", "expirando", "expirado"]
+    assert sent[-1]["event"] == "progreso"
+    assert sent[-1]["data"]["status"] == "expirado"
+    assert answer.text.startswith("retry: ")
+
+
+def test_a_stream_tells_what_happens_meanwhile(
+    client: FlaskClient, share: str, move_share: Callable[..., None]
+) -> None:
+    chunks: Iterator[bytes] = client.get(ROUTE, headers=STREAM, buffered=False).response
+    seen = ""
+    while '"listo"' not in seen:
+        seen += next(chunks).decode()
+    move_share(share, State.EXPIRANDO, State.EXPIRADO)
+    rest = "".join(chunk.decode() for chunk in chunks)
+    assert [event["data"]["a"] for event in parse(rest) if event["event"] == "evento"] == [
+        "expirando",
+        "expirado",
+    ]
+
+
+def test_a_stream_goes_on_where_the_client_was(client: FlaskClient, share: str, move_share) -> None:
+    last = client.get(ROUTE).json["eventos"][-1]["numero"]
+    move_share(share, State.EXPIRANDO, State.EXPIRADO)
+    answer = client.get(ROUTE, headers=STREAM | {"Last-Event-ID": str(last)})
+    told = [event for event in parse(answer.text) if event["event"] == "evento"]
+    assert [event["data"]["a"] for event in told] == ["expirando", "expirado"]
+    assert int(told[0]["id"]) > last
+
+
+def test_a_stream_is_bounded_in_time(
+    client: FlaskClient, share: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(get_events, "STREAM_SECONDS", 0.05)
+    monkeypatch.setattr(get_events, "SILENCE_SECONDS", 0.0)
+    answer = client.get(ROUTE, headers=STREAM)
+    assert parse(answer.text)[-1]["data"]["status"] == "listo"
+    assert "\n: \n\n" in answer.text
+
+
+def test_streams_are_bounded_in_number_and_give_their_place_back(
+    client: FlaskClient, share: str, context: ApiContext
+) -> None:
+    streams = [client.get(ROUTE, headers=STREAM, buffered=False) for _ in range(STREAMS_PER_CALLER)]
+    refused = client.get(ROUTE, headers=STREAM)
+    assert (refused.status_code, refused.json["title"]) == (503, "Demasiados flujos abiertos")
+    assert refused.headers["Retry-After"]
+    assert client.get(ROUTE).status_code == 200  # nobody else is kept waiting
+    next(iter(streams[0].response))
+    for stream in streams:
+        stream.close()
+        stream.close()
+    assert [context.stream_slots.acquire(f"otra-{number}") for number in range(STREAM_SLOTS + 1)] == [
+        *([True] * STREAM_SLOTS),
+        False,
+    ]
+
+
+def test_nobody_keeps_everybody_else_out(
+    client: FlaskClient, share: str, context: ApiContext, make_token
+) -> None:
+    streams = [client.get(ROUTE, headers=STREAM, buffered=False) for _ in range(STREAMS_PER_CALLER)]
+    assert client.get(ROUTE, headers=STREAM).status_code == 503
+    other = make_token("*")
+    streams.append(client.get(ROUTE, headers=STREAM | other, buffered=False))
+    assert streams[-1].status_code == 200
+    for stream in streams:
+        stream.close()
+    with client.get(ROUTE, headers=STREAM, buffered=False) as again:
+        assert again.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(None, 0), ("", 0), ("12", 12), ("x", 0), ("-1", 0), ("٣", 0), ("9" * 30, 0)]
+)
+def test_event_number(value: str | None, number: int) -> None:
+    assert parse_event_number(value) == number
+
+
+def test_an_event_is_one_line_of_data() -> None:
+    assert (
+        write_event("evento", {"razon": "a\nb"}, number=3)
+        == 'id: 3\nevent: evento\ndata: {"razon": "a\\nb"}\n\n'
+    )

@@ -1,0 +1,156 @@
+"""Floods are told 429 and when to come again; an application with 200 requests at once is not one."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+
+from redis_server import run_redis
+
+from tempoftp.app import create_app
+from tempoftp.http.rate_limits import name_network
+from tempoftp.settings import Settings
+
+STRANGER = {"REMOTE_ADDR": "192.0.2.9"}
+DEFAULTS = ("rate_reads", "rate_writes", "rate_strangers")
+
+
+@pytest.fixture
+def make_app(settings: Settings) -> Callable[..., Flask]:
+    """The application with the default limits, or others."""
+
+    def make(**changes: Any) -> Flask:
+        defaults = {name: Settings.model_fields[name].default for name in DEFAULTS}
+        return create_app(Settings.model_validate(settings.model_dump() | defaults | changes))
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def frozen_clock():
+    """Windows of a limit must not end in the middle of a test."""
+    with time_machine.travel("2026-11-23T12:00:01Z", tick=False) as clock:
+        yield clock
+
+
+def assert_told_to_wait(answer: Any) -> int:
+    assert answer.status_code == 429, answer.text
+    assert answer.mimetype == "application/problem+json"
+    assert set(answer.json) == {"title", "detail"}
+    assert re.fullmatch(r"[1-9]\d?", answer.headers["Retry-After"])
+    return int(answer.headers["Retry-After"])
+
+
+def test_200_requests_of_one_application_come_in_at_once(
+    make_app, body: dict[str, Any], make_token, count_rows
+) -> None:
+    app, headers = make_app(), make_token("*")
+
+    def ask(number: int) -> int:
+        answer = app.test_client().post(
+            "/tmpftp", json=body | {"id": f"a{number}"}, headers=headers, environ_base=STRANGER
+        )
+        return answer.status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(ask, range(200))) == [202] * 200
+    assert count_rows() == (200, 200)
+
+
+def test_a_flood_is_bounded_and_nothing_of_it_is_written(
+    make_app, body: dict[str, Any], count_rows, frozen_clock
+) -> None:
+    client = make_app(rate_writes="5/10second,8/minute").test_client()
+    codes = [client.post("/tmpftp", json=body | {"id": f"a{number}"}).status_code for number in range(9)]
+    assert codes == [202] * 5 + [429] * 4
+    assert count_rows() == (5, 5)
+    wait = assert_told_to_wait(client.delete("/tmpftp/a0"))
+    assert wait <= 11
+    frozen_clock.shift(wait)
+    assert client.post("/tmpftp", json=body | {"id": "despues"}).status_code == 202
+
+
+def test_every_caller_has_a_count_of_its_own(make_app, body: dict[str, Any], make_token) -> None:
+    client = make_app(rate_writes="1/minute").test_client()
+    tokens = [make_token("*", name=name) for name in ("una", "otra")]
+    for number, headers in enumerate([*tokens, {}]):
+        assert client.post("/tmpftp", json=body | {"id": f"a{number}"}, headers=headers).status_code == 202
+        assert_told_to_wait(client.post("/tmpftp", json=body | {"id": f"b{number}"}, headers=headers))
+
+
+def test_a_token_is_counted_wherever_it_calls_from(make_app, make_token) -> None:
+    client, headers = make_app(rate_reads="2/minute").test_client(), make_token("*")
+    for address in ("192.0.2.1", "192.0.2.2"):
+        answer = client.get("/tmpftp", headers=headers, environ_base={"REMOTE_ADDR": address})
+        assert answer.status_code == 200
+    assert_told_to_wait(client.get("/tmpftp", headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.3"}))
+
+
+def test_polling_has_a_generous_count_of_its_own(make_app, body: dict[str, Any]) -> None:
+    client = make_app(rate_writes="1/minute").test_client()
+    client.post("/tmpftp", json=body)
+    assert_told_to_wait(client.post("/tmpftp", json=body))
+    assert {client.get(f"/tmpftp/{body['id']}").status_code for _ in range(400)} == {202}
+
+
+def test_who_guesses_tokens_is_told_to_wait_and_harms_nobody(make_app, make_token) -> None:
+    app, headers = make_app(rate_strangers="10/minute"), make_token("*")
+    client = app.test_client()
+    guesses = [
+        client.get("/tmpftp", headers={"Authorization": f"Bearer {number}"}, environ_base=STRANGER)
+        for number in range(12)
+    ]
+    assert [answer.status_code for answer in guesses] == [401] * 10 + [429] * 2
+    assert_told_to_wait(guesses[-1])
+    assert_told_to_wait(client.get("/", environ_base=STRANGER))
+    assert client.get("/tmpftp", headers=headers, environ_base=STRANGER).status_code == 200
+    assert client.get("/", environ_base={"REMOTE_ADDR": "192.0.2.10"}).status_code == 200
+
+
+def test_what_is_no_route_needs_no_count(make_app) -> None:
+    client = make_app(rate_strangers="1/minute").test_client()
+    assert {client.get("/nada", environ_base=STRANGER).status_code for _ in range(5)} == {404}
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.9", "192.0.2.9"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.9", "192.0.2.9"),
+        ("", "nowhere"),
+        (None, "nowhere"),
+        ("unknown", "nowhere"),
+    ],
+)
+def test_strangers_are_counted_by_network(address: str | None, network: str) -> None:
+    assert name_network(address) == network
+
+
+def test_a_storage_that_is_away_takes_nothing_along(make_app, body: dict[str, Any]) -> None:
+    client = make_app(rate_storage="redis://127.0.0.1:1/0", rate_writes="1/minute").test_client()
+    assert client.post("/tmpftp", json=body).status_code == 202
+    assert_told_to_wait(client.post("/tmpftp", json=body))
+
+
+@pytest.mark.processes
+def test_several_processes_count_together_in_a_redis(make_app, body: dict[str, Any]) -> None:
+    with run_redis() as server:
+        clients = [
+            make_app(rate_storage=server.url, rate_writes="3/hour").test_client(use_cookies=False)
+            for _ in range(2)
+        ]
+        codes = [clients[number % 2].post("/tmpftp", json=body).status_code for number in range(5)]
+        assert codes == [202, 202, 202, 429, 429]
+        server.stop()
+        assert [client.post("/tmpftp", json=body).status_code for client in clients] == [202, 202]
