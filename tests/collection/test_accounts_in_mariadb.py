@@ -31,10 +31,10 @@ def test_a_life_on_every_table_changes_once_each_step(database, run_module, any_
         ("absent", "absent", None),
     ]
     for wished, state, status in steps:
-        wish = {"name": NAME, "state": wished, "password_hash": HASH}
-        planned = run_module(check=True, **wish)
-        done = run_module(**wish)
-        again = run_module(**wish)
+        desired = {"name": NAME, "state": wished, "password_hash": HASH}
+        planned = run_module(check=True, **desired)
+        done = run_module(**desired)
+        again = run_module(**desired)
         assert [result["changed"] for result in (planned, done, again)] == [True, True, False]
         assert [result["users"][0]["state"] for result in (planned, done, again)] == [state] * 3
         assert planned["diff"] == done["diff"]
@@ -120,17 +120,17 @@ def test_a_table_with_other_names_and_more_columns_is_mapped(database, run_modul
     theirs = ("juan", "theirs", 1001, 1001, "/home/juan", "1", 77, "old")
     database.execute(f"INSERT INTO ftpd VALUES {theirs}")
     extra = {"quotasize": 500, "com`ment %": "tempoftp's"}
-    wish = {"name": NAME, "password_hash": HASH, **FOREIGN_NAMES, "extra_columns": extra}
-    assert run_module(check=True, **wish)["changed"]
-    assert run_module(**wish)["changed"]
-    assert not run_module(**wish)["changed"]
+    desired = {"name": NAME, "password_hash": HASH, **FOREIGN_NAMES, "extra_columns": extra}
+    assert run_module(check=True, **desired)["changed"]
+    assert run_module(**desired)["changed"]
+    assert not run_module(**desired)["changed"]
     ours = (NAME, HASH, 2001, 2001, f"/data/{NAME}", "1", 500, "tempoftp's")
     assert database.execute("SELECT * FROM ftpd ORDER BY login") == (ours, theirs)
     # Other values for new rows change no row that is there.
-    assert not run_module(**{**wish, "extra_columns": {**extra, "QuotaSize": 9}})["changed"]
-    assert run_module(**wish, state="blocked")["users"][0]["state"] == "blocked"
+    assert not run_module(**{**desired, "extra_columns": {**extra, "QuotaSize": 9}})["changed"]
+    assert run_module(**desired, state="blocked")["users"][0]["state"] == "blocked"
     assert database.execute(f"SELECT active, QuotaSize FROM ftpd WHERE login = '{NAME}'") == (("0", 500),)
-    assert run_module(**wish, state="absent")["changed"]
+    assert run_module(**desired, state="absent")["changed"]
     assert database.execute("SELECT * FROM ftpd") == (theirs,)
 
 
@@ -199,12 +199,12 @@ def test_a_grant_that_is_missing_is_the_databases_error(database, run_module, mi
     database.make_table(SEED_TABLE)
     run_module(name="ftp_there", password_hash=HASH)
     database.execute(f"REVOKE {missing} ON pureftpd.users FROM tempoftp@localhost")
-    wish = {
+    desired = {
         "INSERT": {"name": NAME, "password_hash": HASH},
         "UPDATE": {"name": "ftp_there", "state": "blocked"},
         "DELETE": {"name": "ftp_there", "state": "absent"},
     }[missing]
-    result = run_module(**wish)
+    result = run_module(**desired)
     assert result["error"]["class"] == "database_unavailable"
     assert missing in result["msg"]
     assert not result["changed"]

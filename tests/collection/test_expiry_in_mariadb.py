@@ -75,8 +75,10 @@ def account(database: Any, run_module: Any, tree: Tree) -> Callable[..., dict[st
     """Return a function that runs tempoftp_ftpuser for one account with the shares' root."""
     database.make_table(OUR_TABLE)
 
-    def run(name: str = NAME, **wish: Any) -> dict[str, Any]:
-        result = run_module(shares_root=str(tree.root), users=[{"name": name, "password_hash": HASH, **wish}])
+    def run(name: str = NAME, **desired: Any) -> dict[str, Any]:
+        result = run_module(
+            shares_root=str(tree.root), users=[{"name": name, "password_hash": HASH, **desired}]
+        )
         user: dict[str, Any] = result["users"][0]
         return user
 

@@ -60,10 +60,10 @@ class Ftpd:
         self._run_module = run_module
         self._conf = conf
 
-    def run(self, **wish):
+    def run(self, **desired):
         """Run the module for one account."""
-        wish = {"name": NAME, "home": str(self.root / NAME), **wish}
-        return self._run_module(pureftpd_mysql_conf=str(self._conf), **wish)
+        desired = {"name": NAME, "home": str(self.root / NAME), **desired}
+        return self._run_module(pureftpd_mysql_conf=str(self._conf), **desired)
 
     def login(self, user=NAME, password=PASSWORD):
         """Return a session, or None when pure-ftpd refuses it."""

@@ -76,14 +76,14 @@ def test_an_item_is_what_the_module_takes(item: PreviewItem) -> None:
     checked = ArgumentSpecValidator(tempoftp_source_info.build_source_spec()).validate(sent)
     assert checked.error_messages == []
     assert {name: checked.validated_parameters[name] for name in sent} == sent
-    wish = _source_run.build_source_wish(checked.validated_parameters)
-    assert (wish.source, wish.local, wish.method) == (item.source, item.local, item.method)
+    desired = _source_run.build_source_question(checked.validated_parameters)
+    assert (desired.source, desired.local, desired.method) == (item.source, item.local, item.method)
 
 
 def test_the_options_of_a_source_are_those_of_a_share() -> None:
     share, source = tempoftp_share.build_share_spec(), tempoftp_source_info.build_source_spec()
     assert source == {name: share[name] for name in source}
-    assert set(source) == set(_source_run.SOURCE_OPTIONS) == set(_source_run.SourceWish._fields)
+    assert set(source) == set(_source_run.SOURCE_OPTIONS) == set(_source_run.SourceQuestion._fields)
 
 
 def test_the_file_has_the_shape_of_the_contract() -> None:
@@ -113,11 +113,11 @@ def test_every_field_that_is_read_is_returned() -> None:
 
 
 def test_what_the_module_says_can_be_read() -> None:
-    wish = _source_run.SourceWish(ITEM.source)
+    desired = _source_run.SourceQuestion(ITEM.source)
     room = _source_run.Room(Disk(1000, 500, 0, 0), Need(0, 0), Need(0, 0))
     results = [
-        _source_run.build_result(wish, Measure(True, 1, 1, 10), room),
-        _source_run.build_result(wish, Measure(False), room),
+        _source_run.build_result(desired, Measure(True, 1, 1, 10), room),
+        _source_run.build_result(desired, Measure(False), room),
         _source_run.build_refusal({"source": ITEM.source}, InvalidValueError("no")),
     ]
     for result in results:

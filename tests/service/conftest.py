@@ -15,7 +15,7 @@ from tempoftp.db.engine import Database, open_database
 from tempoftp.db.models import Share
 from tempoftp.db.schema import upgrade_database
 from tempoftp.settings import SIMULATED_FTP_HOST, Settings, load_settings
-from tempoftp.shares.create import accept_request
+from tempoftp.shares.create import create_share
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.worker.run_host import HostRunner
 from tempoftp.worker.simulated.provisioner import SimulatedProvisioner
@@ -94,7 +94,7 @@ def accept_share(settings: Settings, database: Database) -> AcceptShare:
     ) -> Share:
         request = ShareRequest(usuario=usuario, id=share_id, ruta=ruta, vigencia=vigencia)
         with database.write() as session:
-            return accept_request(session, settings, request, "tester", f"request-{share_id}").share
+            return create_share(session, settings, request, "tester", f"request-{share_id}").share
 
     return accept
 

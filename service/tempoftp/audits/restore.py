@@ -18,7 +18,7 @@ from tempoftp.accounts.accounts import forget_account
 from tempoftp.audits.results import Finding, HostAccount, HostFacts, HostShare, HostTombstone
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, HistoryEntry, Share
-from tempoftp.shares.desired_state import Wanted
+from tempoftp.shares.desired_state import DesiredState
 from tempoftp.shares.expiry import SWEEPER
 from tempoftp.shares.lifecycle import record_birth, record_change, transition
 from tempoftp.states import ENDING, TERMINAL, TRANSITIONS, State
@@ -80,14 +80,14 @@ class _Restore:
             to = _choose_ending(State(share.state), end.reason)
             why = _word(f"the FTP host ended it ({end.reason or 'deleted'})")
             transition(self._session, share, to, reason=why, author=AUTHOR)
-            share.wanted = Wanted.ABSENT
+            share.wanted = DesiredState.ABSENT
         self._settle(share)
         # A run verifies that account, sessions and data are gone before the row says so.
         share.due_at = None if share.state in TERMINAL else self._now
         return [_tell(share.id, f"ended on the FTP host with generation {end.generation}: {share.state}")]
 
     def _take_live(self, share: Share, entry: HostShare) -> list[Finding]:
-        if self._is_newer_wish(share):
+        if self._is_newer_desired(share):
             share.generation = entry.generation + 1
             self._settle(share)
             share.due_at = self._now
@@ -107,7 +107,7 @@ class _Restore:
         self._move(share, target)
         return [_tell(share.id, f"lives on the FTP host with generation {entry.generation}: {share.state}")]
 
-    def _is_newer_wish(self, share: Share) -> bool:
+    def _is_newer_desired(self, share: Share) -> bool:
         """Whether somebody wished for this row after the restore was noticed; the sweep wishes for nothing."""
         if self._stale_since is None or share.wished_at <= self._stale_since:
             return False
@@ -202,7 +202,7 @@ class _Restore:
         share.bytes_total, share.files_total = entry.bytes_total, entry.files_total
         if entry.state != "copying":
             share.bytes_done, share.files_done, share.percent = entry.bytes_total, entry.files_total, 100.0
-        share.wanted = Wanted.BLOCKED if entry.state == "blocked" else Wanted.PRESENT
+        share.wanted = DesiredState.BLOCKED if entry.state == "blocked" else DesiredState.PRESENT
         share.confirmed_generation = entry.generation
         self._settle(share)
         share.due_at = self._now

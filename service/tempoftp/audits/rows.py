@@ -184,7 +184,7 @@ def wake_rows(session: Session, ftp_host: str, findings: list[Finding]) -> None:
         share.due_at = share.due_at or database_now(session)
 
 
-def find_undead(session: Session, ftp_host: str, facts: HostFacts) -> list[Share]:
+def find_resurrected_shares(session: Session, ftp_host: str, facts: HostFacts) -> list[Share]:
     """Return the rows that ended with a newer generation than one that lives on the host: as after a restore of it."""
     live = facts.find_live()
     query = select(Share).where(Share.ftp_host == ftp_host, Share.state.in_(TERMINAL))

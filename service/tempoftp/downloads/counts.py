@@ -27,7 +27,7 @@ FILES_LIMIT = 100
 
 
 @dataclass(frozen=True, slots=True)
-class TransfersWish:
+class TransfersRequest:
     """What a run asks the FTP host to count; `since`: only shares that have changed from then on."""
 
     since: datetime | None
@@ -40,14 +40,14 @@ def find_uncounted_hosts(session: Session, settings: Settings) -> set[str]:
 
 def plan_transfers(
     session: Session, settings: Settings, ftp_host: str, *, busy: bool
-) -> TransfersWish | None:
+) -> TransfersRequest | None:
     """Return what this run is to ask for, and note that it asks; None when it is too soon. In a write transaction."""
     waited = _list_waits(session, settings).get(ftp_host)
     if waited is None or (busy and waited < BUSY_FACTOR * settings.transfers_seconds):
         return None
     host = session.get_one(FtpHost, ftp_host)
     host.transfers_asked_at = database_now(session)
-    return TransfersWish(None if _is_any_unknown(session, ftp_host) else host.transfers_since)
+    return TransfersRequest(None if _is_any_unknown(session, ftp_host) else host.transfers_since)
 
 
 def _list_waits(session: Session, settings: Settings) -> dict[str, float]:

@@ -12,7 +12,7 @@ from tempoftp.http.problems import document_refusals
 from tempoftp.http.request_id import get_request_id
 from tempoftp.http.routes import SHARES_ROUTE, shares
 from tempoftp.http.wake import wake_host
-from tempoftp.shares.create import accept_request
+from tempoftp.shares.create import create_share
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import State
 
@@ -44,7 +44,7 @@ def post_share(body: ShareRequest) -> Response:
     require_email(body.usuario)
     context = get_context()
     with context.write() as session:
-        accepted = accept_request(
+        accepted = create_share(
             session, context.settings, body, author=get_author(), request_id=get_request_id()
         )
         share = accepted.share

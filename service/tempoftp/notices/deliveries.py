@@ -57,25 +57,25 @@ class ClaimedDelivery:
     notice: Notice
 
 
-def is_anything_unspread(session: Session) -> bool:
+def is_anything_to_fan_out(session: Session) -> bool:
     """Whether there are notices of which no deliveries were written yet."""
     return session.scalar(select(Notice.number).where(Notice.spread_at.is_(None)).limit(1)) is not None
 
 
-def spread_notices(session: Session, channels: Sequence[Channel], *, retry_hours: float) -> int:
+def fan_out(session: Session, channels: Sequence[Channel], *, retry_hours: float) -> int:
     """Write the deliveries of new notices, inside a write transaction; returns how many notices that were.
 
     With no channel that tells of a notice there is nothing to deliver, now or later.
     """
     now = database_now(session)
-    unspread = (
+    not_fanned_out = (
         select(Notice.number, Notice.kind)
         .where(Notice.spread_at.is_(None))
         .order_by(Notice.number)
         .limit(SPREAD_LIMIT)
     )
     spread = 0
-    for number, kind in session.execute(unspread).all():
+    for number, kind in session.execute(not_fanned_out).all():
         mine = update(Notice).where(Notice.number == number, Notice.spread_at.is_(None)).values(spread_at=now)
         if _count(session.execute(mine)) != 1:
             continue  # another worker does it

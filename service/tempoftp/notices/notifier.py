@@ -21,15 +21,15 @@ from tempoftp.notices.deliveries import (
     PENDING,
     ClaimedDelivery,
     claim_delivery,
+    fan_out,
     find_due_channels,
     find_orphans,
     give_up_orphans,
-    is_anything_unspread,
+    is_anything_to_fan_out,
     is_current,
     mark_failed,
     mark_outdated,
     mark_sent,
-    spread_notices,
 )
 from tempoftp.notices.expiring import find_expiring, note_expiring
 from tempoftp.notices.mail import Mailer
@@ -83,11 +83,11 @@ class Notifier:
             self._remind()
             self._give_up_orphans()
         with self._database.read() as session:
-            unspread = is_anything_unspread(session)
-        if unspread:
+            not_fanned_out = is_anything_to_fan_out(session)
+        if not_fanned_out:
             channels = [sender.channel for sender in self._senders.values()]
             with self._database.write() as session:
-                spread_notices(session, channels, retry_hours=self._settings.notice_retry_hours)
+                fan_out(session, channels, retry_hours=self._settings.notice_retry_hours)
         with self._database.read() as session:
             due = find_due_channels(session)
         for name in due & set(self._due):

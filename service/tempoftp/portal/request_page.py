@@ -22,7 +22,7 @@ from tempoftp.http.wake import wake_host
 from tempoftp.portal.languages import say
 from tempoftp.portal.routes import portal
 from tempoftp.refusals import IdInUse, InvalidRequest, ShareRefused, SourceNotAllowed, TooManyPreviews
-from tempoftp.shares.create import accept_request
+from tempoftp.shares.create import create_share
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.shares.sources import read_sources
 
@@ -107,7 +107,7 @@ def _preview(form: RequestForm) -> str | tuple[str, int]:
 def _accept(body: ShareRequest) -> None:
     context = get_context()
     with context.write() as session:
-        accepted = accept_request(
+        accepted = create_share(
             session, context.settings, body, author=get_author(), request_id=get_request_id()
         )
         ftp_host, created = accepted.share.ftp_host, accepted.created

@@ -12,12 +12,12 @@ from tempoftp.errors import ShareError
 from tempoftp.settings import Settings
 from tempoftp.shares.claims import WORKER
 from tempoftp.shares.desired_state import (
+    DesiredState,
     Pending,
-    Wanted,
-    change_wish,
+    change_desired_state,
     is_lifetime_pending,
     list_pending,
-    read_wish,
+    read_desired_state,
 )
 from tempoftp.shares.lifecycle import record_change, transition
 from tempoftp.shares.messages import explain_error, explain_giving_up, explain_kept_lifetime
@@ -124,8 +124,8 @@ class Step:
             return
         # The host's own timer, or somebody at its terminal, was first. What is left of it is looked after from here.
         to = State.ELIMINANDO if result.reason == "deleted" else State.EXPIRANDO
-        self.share.wanted = Wanted.ABSENT
-        change_wish(
+        self.share.wanted = DesiredState.ABSENT
+        change_desired_state(
             self.session,
             self.share,
             to=to,
@@ -187,7 +187,7 @@ class Step:
         """Whether the FTP host has this generation of the share and its account as they are wanted."""
         if user is None:
             return False
-        if read_wish(self.share, self.account) is Wanted.PRESENT:
+        if read_desired_state(self.share, self.account) is DesiredState.PRESENT:
             return result.state == "delivered" and user.state == "present" and times is not None
         if result.state != "blocked":
             return False

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.db.models import Account, Share
 from tempoftp.refusals import IllegalTransition
-from tempoftp.shares.desired_state import Wanted, change_wish
+from tempoftp.shares.desired_state import DesiredState, change_desired_state
 from tempoftp.shares.serializers import lock_share
 from tempoftp.states import DELIVERED, ON_ITS_WAY
 
@@ -36,12 +36,16 @@ def request_block(
     if whole_account:
         already, account.blocked, account.block_reason = account.blocked, True, reason
     else:
-        already, share.wanted, share.block_reason = share.wanted == Wanted.BLOCKED, Wanted.BLOCKED, reason
+        already, share.wanted, share.block_reason = (
+            share.wanted == DesiredState.BLOCKED,
+            DesiredState.BLOCKED,
+            reason,
+        )
     if not already:
         text = "block of its account requested" if whole_account else "block requested"
         text += f": {reason}" if reason else ""
         for affected in _list_affected(session, share, whole_account=whole_account):
-            change_wish(session, affected, reason=text, author=author, request_id=request_id)
+            change_desired_state(session, affected, reason=text, author=author, request_id=request_id)
     return share
 
 
@@ -66,11 +70,15 @@ def request_unblock(
             f"la cuenta {account.name} está bloqueada entera; desbloquéela con alcance «cuenta»"
         )
     else:
-        already, share.wanted, share.block_reason = share.wanted == Wanted.PRESENT, Wanted.PRESENT, None
+        already, share.wanted, share.block_reason = (
+            share.wanted == DesiredState.PRESENT,
+            DesiredState.PRESENT,
+            None,
+        )
     if not already:
         text = "unblock of its account requested" if whole_account else "unblock requested"
         for affected in _list_affected(session, share, whole_account=whole_account):
-            change_wish(session, affected, reason=text, author=author, request_id=request_id)
+            change_desired_state(session, affected, reason=text, author=author, request_id=request_id)
     return share
 
 

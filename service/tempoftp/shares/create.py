@@ -14,7 +14,7 @@ from tempoftp.db.models import FtpHost, Share
 from tempoftp.hosts.holds import find_ended_generation
 from tempoftp.refusals import IdInUse, InvalidRequest
 from tempoftp.settings import Settings
-from tempoftp.shares.desired_state import Wanted
+from tempoftp.shares.desired_state import DesiredState
 from tempoftp.shares.lifecycle import record_birth, transition
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.shares.sources import ResolvedSource, read_sources
@@ -31,7 +31,7 @@ class Accepted:
     created: bool
 
 
-def accept_request(
+def create_share(
     session: Session, settings: Settings, request: ShareRequest, author: str, request_id: str
 ) -> Accepted:
     """Write down what is wanted, inside the caller's `Database.write()` transaction.
@@ -96,7 +96,7 @@ def _accept(
         "writable": False,
         "created_at": now,
         "wished_at": now,
-        "wanted": Wanted.PRESENT,
+        "wanted": DesiredState.PRESENT,
         "author": author,
         "request_id": request_id,
         "due_at": now,

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.db.models import Account, Share
 from tempoftp.refusals import AccountNotFound
-from tempoftp.shares.desired_state import Wanted, change_wish
+from tempoftp.shares.desired_state import DesiredState, change_desired_state
 from tempoftp.shares.serializers import lock_share
 from tempoftp.states import TERMINAL, State
 
@@ -55,5 +55,7 @@ def request_account_deletion(session: Session, name: str, *, author: str, reques
 def _end_share(session: Session, share: Share, *, reason: str, author: str, request_id: str) -> None:
     if share.state in TERMINAL or share.state == State.ELIMINANDO:
         return
-    share.wanted = Wanted.ABSENT
-    change_wish(session, share, to=State.ELIMINANDO, reason=reason, author=author, request_id=request_id)
+    share.wanted = DesiredState.ABSENT
+    change_desired_state(
+        session, share, to=State.ELIMINANDO, reason=reason, author=author, request_id=request_id
+    )

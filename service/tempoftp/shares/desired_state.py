@@ -18,7 +18,7 @@ from tempoftp.shares.lifecycle import record_change, transition
 from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, State
 
 
-class Wanted(enum.StrEnum):
+class DesiredState(enum.StrEnum):
     """What a share is wanted to be, in the word of the request file."""
 
     PRESENT = "present"
@@ -36,11 +36,11 @@ class Pending(enum.StrEnum):
     OTHER = "cambio"
 
 
-def read_wish(share: Share, account: Account) -> Wanted:
+def read_desired_state(share: Share, account: Account) -> DesiredState:
     """Return what is wanted of a share: a block of its account covers every share of it."""
     if share.state in ENDING:
-        return Wanted.ABSENT
-    return Wanted.BLOCKED if account.blocked else Wanted(share.wanted)
+        return DesiredState.ABSENT
+    return DesiredState.BLOCKED if account.blocked else DesiredState(share.wanted)
 
 
 def list_pending(share: Share, account: Account) -> list[Pending]:
@@ -48,10 +48,10 @@ def list_pending(share: Share, account: Account) -> list[Pending]:
     if share.state not in ON_ITS_WAY | DELIVERED:
         return []
     pending = []
-    wish = read_wish(share, account)
-    if wish is Wanted.BLOCKED and share.state != State.BLOQUEADO:
+    desired = read_desired_state(share, account)
+    if desired is DesiredState.BLOCKED and share.state != State.BLOQUEADO:
         pending.append(Pending.BLOCK)
-    if wish is Wanted.PRESENT and share.state == State.BLOQUEADO:
+    if desired is DesiredState.PRESENT and share.state == State.BLOQUEADO:
         pending.append(Pending.UNBLOCK)
     if share.state in DELIVERED and is_lifetime_pending(share):
         pending.append(Pending.LIFETIME)
@@ -68,7 +68,7 @@ def is_lifetime_pending(share: Share) -> bool:
     return share.lifetime_confirmed is not None and share.lifetime_confirmed != share.lifetime_days
 
 
-def change_wish(
+def change_desired_state(
     session: Session,
     share: Share,
     *,

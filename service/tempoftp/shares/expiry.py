@@ -15,7 +15,7 @@ from tempoftp.db.clock import database_now
 from tempoftp.db.models import Downloads, Share
 from tempoftp.hosts.holds import is_free_to_act
 from tempoftp.settings import Settings
-from tempoftp.shares.desired_state import Wanted, change_wish, is_lifetime_pending
+from tempoftp.shares.desired_state import DesiredState, change_desired_state, is_lifetime_pending
 from tempoftp.states import DELIVERED, State
 
 SWEEPER = "expiry"
@@ -42,8 +42,8 @@ def sweep_expired(session: Session, *, author: str = SWEEPER, request_id: str | 
     """Have every expired share taken away, inside a write transaction. Commit, then wake the hosts."""
     expired = find_expired(session)
     for share in expired:
-        share.wanted = Wanted.ABSENT
-        change_wish(
+        share.wanted = DesiredState.ABSENT
+        change_desired_state(
             session,
             share,
             to=State.EXPIRANDO,
@@ -76,8 +76,8 @@ def sweep_fetched(session: Session, settings: Settings, ftp_host: str) -> list[S
     # Who asks for more days has not had enough of it, and who blocks it wants it kept.
     fetched = [share for share in session.scalars(query) if share.confirmed_generation == share.generation]
     for share in fetched:
-        share.wanted = Wanted.ABSENT
-        change_wish(
+        share.wanted = DesiredState.ABSENT
+        change_desired_state(
             session,
             share,
             to=State.EXPIRANDO,

@@ -10,7 +10,7 @@ from tempoftp.db.clock import database_now
 from tempoftp.db.models import Share
 from tempoftp.refusals import IllegalTransition, InvalidRequest, LifetimeInPast
 from tempoftp.settings import Settings
-from tempoftp.shares.desired_state import change_wish
+from tempoftp.shares.desired_state import change_desired_state
 from tempoftp.shares.serializers import lock_share
 from tempoftp.states import DELIVERED, ON_ITS_WAY
 
@@ -53,5 +53,5 @@ def request_lifetime(
     if days != share.lifetime_days:
         reason = f"lifetime of {days} days requested instead of {share.lifetime_days}"
         share.lifetime_days = days
-        change_wish(session, share, reason=reason, author=author, request_id=request_id)
+        change_desired_state(session, share, reason=reason, author=author, request_id=request_id)
     return share

@@ -9,7 +9,7 @@ from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, Share
 from tempoftp.refusals import IllegalTransition
 from tempoftp.settings import Settings
-from tempoftp.shares.desired_state import Wanted, change_wish
+from tempoftp.shares.desired_state import DesiredState, change_desired_state
 from tempoftp.shares.serializers import lock_share
 from tempoftp.states import State
 
@@ -32,10 +32,10 @@ def request_retry(
     share = lock_share(session, share_id, emails)
     if share.state == State.ERROR:
         ensure_password(session.get_one(Account, share.ftpuser), settings.build_fernet())
-        share.wanted = Wanted.PRESENT if share.wanted == Wanted.ABSENT else share.wanted
+        share.wanted = DesiredState.PRESENT if share.wanted == DesiredState.ABSENT else share.wanted
         # The days are counted anew: there is nothing to be had of the share now.
         share.ready_at = share.expires = share.lifetime_confirmed = share.path = None
-        change_wish(
+        change_desired_state(
             session,
             share,
             to=State.RECIBIDO,

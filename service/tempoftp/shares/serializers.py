@@ -16,7 +16,7 @@ from tempoftp.db.models import Account, Downloads, FtpHost, Share
 from tempoftp.downloads.counts import describe_downloads, find_downloads
 from tempoftp.refusals import InvalidRequest, ShareNotFound
 from tempoftp.settings import Settings
-from tempoftp.shares.desired_state import Wanted, list_pending, read_wish
+from tempoftp.shares.desired_state import DesiredState, list_pending, read_desired_state
 from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, STATE_MESSAGES, explain_state
 from tempoftp.states import State
 
@@ -90,7 +90,7 @@ def describe_share(session: Session, settings: Settings, share: Share) -> dict[s
             answer["mensaje"] = READY_WITH_EARLIER_PASSWORD
     elif share.expires is not None:
         answer["expira"] = write_time(share.expires)
-    if read_wish(share, account) is Wanted.BLOCKED:
+    if read_desired_state(share, account) is DesiredState.BLOCKED:
         answer |= describe_block(share, account)
     return answer
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tempoftp.audits.audits import apply_audit, apply_audit_failure, find_due_audits
 from tempoftp.audits.results import AuditOutcome, AuditRequest
-from tempoftp.audits.rows import find_undead
+from tempoftp.audits.rows import find_resurrected_shares
 from tempoftp.db.clock import database_now
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, HostAudit, Share
@@ -59,7 +59,7 @@ class Auditor:
             audit = apply_audit(session, self.settings, asked, outcome, started)
             undead = [
                 _build_ending(share, session.get_one(Account, share.ftpuser))
-                for share in (find_undead(session, ftp_host, outcome.facts) if repair else ())
+                for share in (find_resurrected_shares(session, ftp_host, outcome.facts) if repair else ())
             ]
             stale, count = audit.stale_reason, len(audit.findings or ())
         self._count(ftp_host, begun, DONE)

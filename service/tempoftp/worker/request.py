@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from tempoftp.accounts.accounts import is_rotating, needs_new_password
 from tempoftp.db.clock import write_time
 from tempoftp.db.models import Account, Share
-from tempoftp.downloads.counts import FILES_LIMIT, TransfersWish
-from tempoftp.shares.desired_state import Wanted, read_wish
+from tempoftp.downloads.counts import FILES_LIMIT, TransfersRequest
+from tempoftp.shares.desired_state import DesiredState, read_desired_state
 from tempoftp.shares.sources import Method
 from tempoftp.states import DELIVERED
 
@@ -96,7 +96,7 @@ def build_share_item(share: Share, account: Account) -> ShareItem:
     return ShareItem.model_validate(
         values
         | {
-            "state": read_wish(share, account).value,
+            "state": read_desired_state(share, account).value,
             "require_existing": share.state in DELIVERED,
             "adopt": account.adopt,
         }
@@ -149,7 +149,7 @@ def find_session_enders(shares: Iterable[Share], accounts: Mapping[str, Account]
         for share in shares
         if is_rotating(accounts[share.ftpuser])
         or (
-            read_wish(share, accounts[share.ftpuser]) is not Wanted.PRESENT
+            read_desired_state(share, accounts[share.ftpuser]) is not DesiredState.PRESENT
             and share.confirmed_generation < share.generation
         )
     }
@@ -161,7 +161,7 @@ def build_request(
     wait_timeout: float,
     shares: Iterable[Share],
     accounts: Iterable[tuple[Account, bool]],
-    transfers: TransfersWish | None = None,
+    transfers: TransfersRequest | None = None,
 ) -> RunRequest:
     """Return the request of a run; `accounts` come with whether they are still wanted."""
     shares, accounts = list(shares), list(accounts)
@@ -186,6 +186,6 @@ def build_request(
     )
 
 
-def build_transfers_item(wish: TransfersWish) -> TransfersItem:
+def build_transfers_item(desired: TransfersRequest) -> TransfersItem:
     """Return what is asked about downloads."""
-    return TransfersItem(since=write_time(wish.since), files_limit=FILES_LIMIT)
+    return TransfersItem(since=write_time(desired.since), files_limit=FILES_LIMIT)

@@ -24,7 +24,7 @@ from tempoftp.accounts.accounts import (
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, FtpHost, Run, Share
-from tempoftp.downloads.counts import TransfersWish, plan_transfers
+from tempoftp.downloads.counts import TransfersRequest, plan_transfers
 from tempoftp.errors import ShareError
 from tempoftp.hosts.run_totals import ABANDONED, DONE, count_run
 from tempoftp.settings import Settings
@@ -160,7 +160,7 @@ class HostRunner:
         shares: list[Share],
         accounts: list[tuple[Account, bool]],
         schemes: list[str] | None,
-        transfers: TransfersWish | None,
+        transfers: TransfersRequest | None,
     ) -> None:
         begun = time.monotonic()
         try:

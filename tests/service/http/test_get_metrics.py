@@ -18,7 +18,7 @@ from sqlalchemy import update
 from tempoftp.access.tokens import Role
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Notice, Share
-from tempoftp.notices.deliveries import Channel, claim_delivery, mark_failed, spread_notices
+from tempoftp.notices.deliveries import Channel, claim_delivery, fan_out, mark_failed
 from tempoftp.shares.notices import Kind
 from tempoftp.states import State
 from tempoftp.worker.run_host import HostRunner
@@ -220,7 +220,7 @@ def test_notices_are_counted_by_channel_and_by_what_became_of_them(
     move_share(body["id"], State.LISTO)
     channels = [Channel("correo", frozenset(Kind)), Channel("portal", frozenset(Kind))]
     with context.write() as session:
-        spread_notices(session, channels, retry_hours=1)
+        fan_out(session, channels, retry_hours=1)
         session.execute(update(Notice).values(at=utc_now() - timedelta(minutes=5)))
     with context.write() as session:
         claimed = claim_delivery(session, "portal", "lease", lease_seconds=60)

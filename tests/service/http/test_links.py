@@ -158,8 +158,8 @@ def test_more_days_are_refused_with_words(client, stranger, link: str) -> None:
     "wish",
     [{}, {"dias": "7"}, {"dias": 0}, {"dias": 1000}, {"dias": 7, "x": 1}, {"dias": 7, "motivo": "x" * 501}],
 )
-def test_what_nobody_may_ask_for_is_422(stranger, link: str, client, wish: dict[str, Any]) -> None:
-    assert stranger("POST", f"{link}/prorroga", wish).status_code == 422
+def test_what_nobody_may_ask_for_is_422(stranger, link: str, client, desired: dict[str, Any]) -> None:
+    assert stranger("POST", f"{link}/prorroga", desired).status_code == 422
     assert client.get("/tmpftp/prorrogas").json == {"prorrogas": []}
 
 

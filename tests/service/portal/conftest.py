@@ -17,7 +17,7 @@ from tempoftp.access.tokens import Role, create_token
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import FtpHost, Share
 from tempoftp.http.context import ApiContext
-from tempoftp.shares.create import accept_request
+from tempoftp.shares.create import create_share
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import State
 
@@ -113,7 +113,7 @@ def ask(context: ApiContext) -> Callable[..., None]:
     ) -> None:
         request = ShareRequest(usuario=usuario, id=share_id, ruta=ruta, vigencia=3)
         with context.write() as session:
-            accept_request(session, context.settings, request, "tester", f"request-{share_id}")
+            create_share(session, context.settings, request, "tester", f"request-{share_id}")
 
     return write
 

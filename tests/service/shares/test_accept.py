@@ -13,7 +13,7 @@ from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, FtpHost, HistoryEntry, Share
 from tempoftp.refusals import IdInUse, InvalidRequest, SourceNotAllowed
 from tempoftp.settings import Settings, load_settings
-from tempoftp.shares.create import accept_request, choose_ftp_host
+from tempoftp.shares.create import choose_ftp_host, create_share
 from tempoftp.shares.lifecycle import transition
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import State
@@ -33,7 +33,7 @@ def count(database: Database, table: type) -> int:
 
 def test_writes_what_is_wanted(settings: Settings, database: Database) -> None:
     with database.write() as session:
-        accepted = accept_request(session, settings, build(), "tester", "req1")
+        accepted = create_share(session, settings, build(), "tester", "req1")
     assert accepted.created
     with database.read() as session:
         share = session.get_one(Share, "p1")
@@ -55,7 +55,7 @@ def test_writes_what_is_wanted(settings: Settings, database: Database) -> None:
 
 def test_lifetime_has_a_default(settings: Settings, database: Database) -> None:
     with database.write() as session:
-        share = accept_request(session, settings, build(vigencia=None), "tester", "r").share
+        share = create_share(session, settings, build(vigencia=None), "tester", "r").share
         assert share.lifetime_days == settings.lifetime_default
 
 
@@ -75,7 +75,7 @@ def test_same_body_again_changes_nothing(
     with database.write() as session:
         transition(session, session.get_one(Share, "p1"), State.TRASLADO, reason="x", author="x")
     with database.write() as session:
-        accepted = accept_request(session, settings, build(**again), "tester", "req2")
+        accepted = create_share(session, settings, build(**again), "tester", "req2")
     assert not accepted.created
     assert (accepted.share.state, accepted.share.generation) == (State.TRASLADO, 1)
     assert count(database, HistoryEntry) == 2
@@ -90,7 +90,7 @@ def test_same_id_with_another_body_is_refused(
 ) -> None:
     accept_share("p1")
     with pytest.raises(IdInUse, match="p1"), database.write() as session:
-        accept_request(session, settings, build(**other), "tester", "req2")
+        create_share(session, settings, build(**other), "tester", "req2")
     assert (count(database, Share), count(database, HistoryEntry), count(database, Account)) == (1, 1, 1)
 
 
@@ -108,7 +108,7 @@ def test_terminal_id_begins_a_new_generation(
         share.due_at = None
     with database.write() as session:
         request = build(usuario="otra@dominio", ruta="source1:/srv/datos/b")
-        accepted = accept_request(session, settings, request, "tester", "req2")
+        accepted = create_share(session, settings, request, "tester", "req2")
     share = accepted.share
     assert accepted.created
     assert (share.state, share.generation, share.email) == (State.RECIBIDO, 5, "otra@dominio")
@@ -125,7 +125,7 @@ def test_ids_that_differ_in_case_are_two(accept_share: AcceptShare, database: Da
 def test_simultaneous_requests_make_one_share(settings: Settings, database: Database) -> None:
     def accept(number: int) -> bool:
         with database.write() as session:
-            return accept_request(session, settings, build(), "tester", f"req{number}").created
+            return create_share(session, settings, build(), "tester", f"req{number}").created
 
     with ThreadPoolExecutor(8) as pool:
         created = list(pool.map(accept, range(24)))
@@ -136,14 +136,14 @@ def test_simultaneous_requests_make_one_share(settings: Settings, database: Data
 @pytest.mark.parametrize("vigencia", [0, -1, 91, 10**9])
 def test_lifetime_out_of_bounds(settings: Settings, database: Database, vigencia: int) -> None:
     with pytest.raises(InvalidRequest, match="de 1 a 90 días") as caught, database.write() as session:
-        accept_request(session, settings, build(vigencia=vigencia), "tester", "r")
+        create_share(session, settings, build(vigencia=vigencia), "tester", "r")
     assert caught.value.field == "vigencia"
     assert count(database, Share) == 0
 
 
 def test_source_off_the_list_leaves_nothing(settings: Settings, database: Database) -> None:
     with pytest.raises(SourceNotAllowed), database.write() as session:
-        accept_request(session, settings, build(ruta="localhost:/etc"), "tester", "r")
+        create_share(session, settings, build(ruta="localhost:/etc"), "tester", "r")
     assert (count(database, Share), count(database, Account)) == (0, 0)
 
 

@@ -69,9 +69,9 @@ def build(*shares: dict[str, Any], **changes: Any) -> AuditOutcome:
 def audit(database: Database, settings: Settings) -> Callable[..., list[tuple[str, str, bool]]]:
     """Apply an audit with this outcome; return what it found."""
 
-    def apply(outcome: AuditOutcome, **wishes: bool) -> list[tuple[str, str, bool]]:
+    def apply(outcome: AuditOutcome, **desired_shares: bool) -> list[tuple[str, str, bool]]:
         with database.write() as session:
-            request_audits(session, settings, author="tester", **wishes)
+            request_audits(session, settings, author="tester", **desired_shares)
         with database.read() as session:
             asked = session.get_one(HostAudit, HOST)
         with database.write() as session:

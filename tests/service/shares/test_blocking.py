@@ -11,7 +11,7 @@ from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, Share
 from tempoftp.refusals import IllegalTransition, ShareNotFound
 from tempoftp.shares.blocking import request_block, request_unblock
-from tempoftp.shares.desired_state import list_pending, read_wish
+from tempoftp.shares.desired_state import list_pending, read_desired_state
 from tempoftp.shares.serializers import describe_block
 from tempoftp.states import State
 
@@ -59,8 +59,8 @@ def test_it_is_a_wish_until_the_host_has_it(desk: Any) -> None:
     assert share.expires is not None
     assert pending(desk) == []
     assert desk.account().status == "blocked"
-    wish, done = desk.read_history()[-2:]
-    assert (wish.from_state, wish.to_state, wish.author, wish.reason, wish.request_id) == (
+    desired, done = desk.read_history()[-2:]
+    assert (desired.from_state, desired.to_state, desired.author, desired.reason, desired.request_id) == (
         *("listo", "listo", "ana", "block requested: abuso"),
         "r-block",
     )
@@ -161,7 +161,7 @@ class TestWholeAccount:
         with desk.database.read() as session:
             p1, p2, q1 = (session.get_one(Share, name) for name in ("p1", "p2", "q1"))
         assert (p1.generation, p2.generation, q1.generation) == (2, 2, 1)
-        assert {str(read_wish(share, account)) for share in (p1, p2)} == {"blocked"}
+        assert {str(read_desired_state(share, account)) for share in (p1, p2)} == {"blocked"}
         described = describe_block(p2, account)
         assert described == {
             "usuario": account.name,
@@ -190,8 +190,10 @@ class TestWholeAccount:
         unblock(desk, whole_account=True)
         account = desk.account()
         with desk.database.read() as session:
-            wishes = {name: str(read_wish(session.get_one(Share, name), account)) for name in ("p1", "p2")}
-        assert wishes == {"p1": "present", "p2": "blocked"}
+            desired_shares = {
+                name: str(read_desired_state(session.get_one(Share, name), account)) for name in ("p1", "p2")
+            }
+        assert desired_shares == {"p1": "present", "p2": "blocked"}
 
 
 def test_again_nothing_changes_but_the_reason(desk: Any) -> None:

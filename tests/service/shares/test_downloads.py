@@ -13,7 +13,7 @@ from tempoftp.db.models import Downloads, FtpHost, Share
 from tempoftp.downloads.counts import (
     BUSY_FACTOR,
     DOWNLOADS_KEYS,
-    TransfersWish,
+    TransfersRequest,
     find_uncounted_hosts,
     plan_transfers,
 )
@@ -77,7 +77,7 @@ def describe(desk: Any) -> dict[str, Any]:
         return found
 
 
-def plan(desk: Any, *, busy: bool = False) -> TransfersWish | None:
+def plan(desk: Any, *, busy: bool = False) -> TransfersRequest | None:
     with desk.database.write() as session:
         return plan_transfers(session, desk.settings, desk.ftp_host, busy=busy)
 
@@ -177,14 +177,14 @@ def test_a_share_that_was_ready_just_now_is_left_alone(desk: Any) -> None:
 
 def test_a_host_is_asked_every_few_minutes(desk: Any) -> None:
     ready(desk)
-    assert plan(desk) == TransfersWish(None)
+    assert plan(desk) == TransfersRequest(None)
     assert list_uncounted(desk) == set() and plan(desk) is None
     report(desk, COUNTED)
     with later(desk):
         assert list_uncounted(desk) == {desk.ftp_host}
-        wish = plan(desk)
-        assert wish is not None and wish.since is not None
-        assert wish.since.isoformat() == "2026-11-23T12:05:00+00:00"
+        desired = plan(desk)
+        assert desired is not None and desired.since is not None
+        assert desired.since.isoformat() == "2026-11-23T12:05:00+00:00"
 
 
 def test_a_busy_host_is_asked_less_often(desk: Any) -> None:
@@ -199,7 +199,7 @@ def test_a_busy_host_is_asked_less_often(desk: Any) -> None:
 def test_everything_is_asked_for_while_a_share_is_unknown(desk: Any) -> None:
     ready(desk)
     report(desk)
-    assert plan(desk) == TransfersWish(None)
+    assert plan(desk) == TransfersRequest(None)
 
 
 def test_a_host_that_is_behind_is_asked_again_at_once(desk: Any) -> None:

@@ -18,8 +18,8 @@ from tempoftp.db.engine import Database
 from tempoftp.db.models import Share
 from tempoftp.refusals import LinkNotFound
 from tempoftp.settings import Settings
-from tempoftp.shares.create import accept_request
-from tempoftp.shares.desired_state import change_wish
+from tempoftp.shares.create import create_share
+from tempoftp.shares.desired_state import change_desired_state
 from tempoftp.shares.lifecycle import transition
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import State
@@ -141,7 +141,7 @@ def test_it_is_not_the_next_ones_who_ask_for_the_id(
             transition(session, session.get_one(Share, "p1"), state, reason="test", author="test")
     request = ShareRequest(usuario="otra@dominio", id="p1", ruta="source1:/srv/datos/b", vigencia=3)
     with database.write() as session:
-        accept_request(session, settings, request, "tester", "r2")
+        create_share(session, settings, request, "tester", "r2")
     with pytest.raises(LinkNotFound):
         follow(token)
 
@@ -149,7 +149,7 @@ def test_it_is_not_the_next_ones_who_ask_for_the_id(
 def test_a_change_of_mind_keeps_it(settings: Settings, database: Database, share: Share, follow) -> None:
     token = make_link_token(settings, share)
     with database.write() as session:
-        change_wish(session, session.get_one(Share, "p1"), reason="more days", author="test")
+        change_desired_state(session, session.get_one(Share, "p1"), reason="more days", author="test")
     assert follow(token) == "p1"
 
 

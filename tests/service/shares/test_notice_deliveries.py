@@ -22,12 +22,12 @@ from tempoftp.notices.deliveries import (
     Channel,
     ClaimedDelivery,
     claim_delivery,
+    fan_out,
     find_due_channels,
     give_up_orphans,
-    is_anything_unspread,
+    is_anything_to_fan_out,
     mark_failed,
     mark_sent,
-    spread_notices,
 )
 from tempoftp.settings import Settings
 from tempoftp.shares.notices import Kind
@@ -51,7 +51,7 @@ def ready(clock: Any, desk: Any) -> Any:
 
 def spread(database: Database, *channels: Channel, hours: float = 24) -> int:
     with database.write() as session:
-        return spread_notices(session, channels, retry_hours=hours)
+        return fan_out(session, channels, retry_hours=hours)
 
 
 def claim(database: Database, lease_id: str = "a", channel: str = "correo") -> ClaimedDelivery | None:
@@ -82,7 +82,7 @@ def test_each_channel_that_tells_of_it_gets_one(database: Database) -> None:
 def test_without_channels_nothing_waits_for_one(database: Database) -> None:
     assert spread(database) == 1
     with database.read() as session:
-        assert not is_anything_unspread(session)
+        assert not is_anything_to_fan_out(session)
     assert spread(database, MAIL) == 0
     assert read_deliveries(database) == []
 

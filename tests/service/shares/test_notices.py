@@ -17,7 +17,7 @@ from tempoftp.db.models import Downloads, Notice, Share
 from tempoftp.notices.deliveries import is_current
 from tempoftp.notices.expiring import find_expiring, note_expiring
 from tempoftp.settings import Settings
-from tempoftp.shares.create import accept_request
+from tempoftp.shares.create import create_share
 from tempoftp.shares.lifecycle import transition
 from tempoftp.shares.notices import Kind
 from tempoftp.shares.retry import request_retry
@@ -136,7 +136,7 @@ def test_an_id_that_is_asked_for_anew_is_told_anew(
     move(State.LISTO, State.EXPIRANDO, State.EXPIRADO)
     request = ShareRequest(usuario="otra@dominio", id="p1", ruta="source1:/srv/datos/b", vigencia=3)
     with database.write() as session:
-        accept_request(session, settings, request, "tester", "r2")
+        create_share(session, settings, request, "tester", "r2")
     move(State.LISTO)
     notices = read_notices()
     assert list_kinds(notices) == ["listo", "expirado", "listo"]
@@ -297,7 +297,7 @@ class TestCurrent:
         move(State.EXPIRANDO, State.EXPIRADO)
         request = ShareRequest(usuario="otra@dominio", id="p1", ruta="source1:/srv/datos/b", vigencia=3)
         with database.write() as session:
-            accept_request(session, settings, request, "tester", "r2")
+            create_share(session, settings, request, "tester", "r2")
         assert is_told() == []
 
     def test_an_end_until_it_is_moved_or_there(

@@ -25,7 +25,7 @@ from tempoftp.db.engine import Database, open_database
 from tempoftp.db.models import Account, HistoryEntry, HostAudit, Share
 from tempoftp.settings import SIMULATED_FTP_HOST, Settings
 from tempoftp.shares.blocking import request_block
-from tempoftp.shares.create import accept_request
+from tempoftp.shares.create import create_share
 from tempoftp.shares.deletion import request_deletion
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.lifetime import request_lifetime
@@ -92,7 +92,7 @@ class Stage:
             usuario=usuario, id=share_id, ruta="source1:/srv/datos/tarda-0", vigencia=vigencia
         )
         with self.database.write() as session:
-            accept_request(session, self.settings, request, "tester", f"request-{share_id}")
+            create_share(session, self.settings, request, "tester", f"request-{share_id}")
 
     def read(self, share_id: str) -> Share:
         with self.database.read() as session:
@@ -102,9 +102,9 @@ class Stage:
         share = self.read(share_id)
         return share.state, share.generation
 
-    def audit(self, **wishes: bool) -> HostAudit:
+    def audit(self, **desired_shares: bool) -> HostAudit:
         with self.database.write() as session:
-            request_audits(session, self.settings, author="tester", **wishes)
+            request_audits(session, self.settings, author="tester", **desired_shares)
         self.auditor.run_due(SIMULATED_FTP_HOST)
         return self.read_audit()
 

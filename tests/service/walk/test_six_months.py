@@ -25,7 +25,7 @@ from tempoftp.errors import ShareError
 from tempoftp.refusals import ShareRefused
 from tempoftp.settings import SIMULATED_FTP_HOST, Settings
 from tempoftp.shares.blocking import request_block, request_unblock
-from tempoftp.shares.create import accept_request
+from tempoftp.shares.create import create_share
 from tempoftp.shares.deletion import request_deletion
 from tempoftp.shares.desired_state import list_pending
 from tempoftp.shares.expiry import sweep_expired
@@ -121,7 +121,7 @@ class SixMonths:
             ruta=f"source1:/srv/datos/{share_id}/{path}",
             vigencia=days,
         )
-        accept_request(session, self.settings, request, "six months", "r")
+        create_share(session, self.settings, request, "six months", "r")
         self.least_days[share_id] = days
 
     def _choose_some(self, session: Any, count: int) -> list[Share]:

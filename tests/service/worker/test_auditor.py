@@ -46,9 +46,9 @@ def auditor(settings: Settings, database: Database, provisioner: Provisioner) ->
     return Auditor(settings, database, provisioner)
 
 
-def ask(database: Database, settings: Settings, **wishes: bool) -> None:
+def ask(database: Database, settings: Settings, **desired_shares: bool) -> None:
     with database.write() as session:
-        request_audits(session, settings, author="tester", **wishes)
+        request_audits(session, settings, author="tester", **desired_shares)
 
 
 def read(database: Database) -> HostAudit:

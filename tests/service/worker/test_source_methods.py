@@ -10,7 +10,7 @@ import pytest
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, Share
 from tempoftp.settings import Settings
-from tempoftp.shares.create import accept_request
+from tempoftp.shares.create import create_share
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.worker.request import RunRequest, build_share_item
 
@@ -52,7 +52,7 @@ def test_the_settings_say_it_for_all(settings: Settings, database: Database) -> 
     for share_id, ruta in (("p1", "here:/archivo/a"), ("p2", "source1:/srv/datos/a")):
         request = ShareRequest(usuario="alguien@dominio", id=share_id, ruta=ruta, vigencia=3)
         with database.write() as session:
-            accept_request(session, changed, request, "tester", "r")
+            create_share(session, changed, request, "tester", "r")
     local, remote = write_item(database, "p1"), write_item(database, "p2")
     assert (local["method"], local["reuse"], local["checksums"]) == ("bind", True, False)
     assert (remote["method"], remote["reuse"], remote["checksums"]) == ("auto", True, True)

@@ -375,6 +375,12 @@ import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.desired import (
+    ALWAYS,
+    STATES,
+    AccountSite,
+    DesiredAccount,
+)
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account.mysql_login import (
     LoginOptions,
     build_login_argument_spec,
@@ -391,12 +397,6 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._account.run import
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account.table_options import (
     build_table,
     build_table_argument_spec,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account.wish import (
-    ALWAYS,
-    STATES,
-    AccountSite,
-    AccountWish,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
 
@@ -467,13 +467,13 @@ def main() -> None:
     )
     single = module.params["users"] is None
     items = [module.params] if single else module.params["users"]
-    wishes = [AccountWish(**{key: item[key] for key in AccountWish._fields}) for item in items]
+    desired_shares = [DesiredAccount(**{key: item[key] for key in DesiredAccount._fields}) for item in items]
 
     try:
         execution = build_execution(module.params, module.check_mode)
     except TempoftpError as error:
         module.fail_json(msg=error.message, error=error.to_dict())
-    outcomes, database = run_accounts(execution, wishes)
+    outcomes, database = run_accounts(execution, desired_shares)
 
     result = {
         "changed": any(outcome.changed for outcome in outcomes),

@@ -177,7 +177,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._account.table_opti
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import Need
 from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import (
-    Wanted,
+    DesiredState,
     run_preflight,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.preflight import (
@@ -203,9 +203,9 @@ def build_argument_spec() -> dict[str, dict[str, Any]]:
     }
 
 
-def build_wanted(params: dict[str, Any]) -> Wanted:
+def build_wanted(params: dict[str, Any]) -> DesiredState:
     """Translate the options."""
-    return Wanted(
+    return DesiredState(
         **{key: params[key] for key in ("root", "uid", "gid", "user", "group", "sources", "control_time")},
         table=build_table(params),
         login=LoginOptions(**{key: params[key] for key in LoginOptions._fields}),

@@ -398,12 +398,12 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import
     InvalidValueError,
     TempoftpError,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.desired import STATES
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share.run import (
     Item,
     Refused,
     run_shares,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share.wish import STATES
 
 
 def build_share_spec() -> dict[str, dict[str, Any]]:

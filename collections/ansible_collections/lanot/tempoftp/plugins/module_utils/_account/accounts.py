@@ -32,44 +32,44 @@ from .account_plan import (
     choose_status,
     plan_times,
 )
-from .passwords import check_hash, require_scheme
-from .users_table import ACTIVE, BLOCKED, UserRow
-from .wish import (
+from .desired import (
     ALWAYS,
     SWEPT,
     AccountSite,
-    AccountWish,
+    DesiredAccount,
     build_home,
+    check_desired,
     check_new_name,
     check_row,
-    check_wish,
 )
+from .passwords import check_hash, require_scheme
+from .users_table import ACTIVE, BLOCKED, UserRow
 
 
-def plan_account(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> AccountPlan:
+def plan_account(desired: DesiredAccount, seen: SeenAccount, site: AccountSite) -> AccountPlan:
     """Return what to do; raise TempoftpError when the wish is refused or what is there does not fit."""
-    check_wish(wish, site)
+    check_desired(desired, site)
     if len(seen.rows) > 1:
         raise AccountConflictError(
-            f"account {wish.name} stands {len(seen.rows)} times in the users table: remove all but one"
+            f"account {desired.name} stands {len(seen.rows)} times in the users table: remove all but one"
         )
-    if wish.state == "absent":
-        return _plan_absent(seen, site, wish)
-    if wish.state == "blocked":
-        return _plan_blocked(seen, site, wish)
-    if wish.state == SWEPT:
-        return _plan_swept(seen, site, wish)
+    if desired.state == "absent":
+        return _plan_absent(seen, site, desired)
+    if desired.state == "blocked":
+        return _plan_blocked(seen, site, desired)
+    if desired.state == SWEPT:
+        return _plan_swept(seen, site, desired)
     if seen.lookalikes:
         raise AccountConflictError(
-            f"account {wish.name} cannot be told from {', '.join(map(ascii, seen.lookalikes))} in the users table: "
+            f"account {desired.name} cannot be told from {', '.join(map(ascii, seen.lookalikes))} in the users table: "
             "rename that account, or choose another name"
         )
     if site.shares_root is None:
-        return _plan_present(wish, seen, site)
-    return _plan_present_for_shares(wish, seen, site)
+        return _plan_present(desired, seen, site)
+    return _plan_present_for_shares(desired, seen, site)
 
 
-def _plan_absent(seen: SeenAccount, site: AccountSite, wish: AccountWish) -> AccountPlan:
+def _plan_absent(seen: SeenAccount, site: AccountSite, desired: DesiredAccount) -> AccountPlan:
     plan = _keep(seen, site)
     if site.shares_root is not None and seen.row is not None:
         if plan.origin == ADOPTED:
@@ -78,39 +78,39 @@ def _plan_absent(seen: SeenAccount, site: AccountSite, wish: AccountWish) -> Acc
             return plan._replace(kept_reason=LIVE_SHARES)
         if seen.damaged:
             raise TempoftpError(
-                f"account {wish.name} is kept: {', '.join(seen.damaged)} under {site.shares_root}/.tempoftp/shares "
+                f"account {desired.name} is kept: {', '.join(seen.damaged)} under {site.shares_root}/.tempoftp/shares "
                 "cannot be read and may belong to it: look at it, then move it away"
             )
-    return plan._replace(row=None, record=None, end_sessions=wish.end_sessions)
+    return plan._replace(row=None, record=None, end_sessions=desired.end_sessions)
 
 
-def _plan_blocked(seen: SeenAccount, site: AccountSite, wish: AccountWish) -> AccountPlan:
+def _plan_blocked(seen: SeenAccount, site: AccountSite, desired: DesiredAccount) -> AccountPlan:
     plan = _keep(seen, site)
     if seen.row is None:
         return plan
     if plan.origin == ADOPTED:
         return plan._replace(kept_reason=ADOPTED)
     times = plan_times(seen.shares, site.now) if site.shares_root is not None else ()
-    plan = plan._replace(row=seen.row._replace(status=BLOCKED), end_sessions=wish.end_sessions)
+    plan = plan._replace(row=seen.row._replace(status=BLOCKED), end_sessions=desired.end_sessions)
     if not times:
         return plan
     # Its shares' ends and its password follow the wishes all the same. Nothing else of the row is asked about: what
     # does not fit must not keep it from being blocked.
-    _check_password_generation(wish, plan.record)
-    row, hash_with = _build_kept_row(wish, seen, site)
+    _check_password_generation(desired, plan.record)
+    row, hash_with = _build_kept_row(desired, seen, site)
     row = row._replace(status=BLOCKED, expires=_choose_end(times, site))
-    record = _note_password(plan.record, wish, row, seen, hash_with)
+    record = _note_password(plan.record, desired, row, seen, hash_with)
     return plan._replace(row=row, times=times, hash_with=hash_with, record=record)
 
 
-def _plan_swept(seen: SeenAccount, site: AccountSite, wish: AccountWish) -> AccountPlan:
+def _plan_swept(seen: SeenAccount, site: AccountSite, desired: DesiredAccount) -> AccountPlan:
     """After shares have ended: the account goes with the last one, else it lives as long as those that are left.
 
     It opens nothing and makes nothing; that is for those who know the wishes.
     """
     plan = _keep(seen, site)
     if plan.origin == ADOPTED or not _has_live_share(seen, site):
-        return _plan_absent(seen, site, wish)
+        return _plan_absent(seen, site, desired)
     times = plan_times([share for share in seen.shares if share.ready_at and share.expires], site.now)
     if seen.row is None or not times:
         return plan._replace(kept_reason=LIVE_SHARES)
@@ -122,53 +122,55 @@ def _plan_swept(seen: SeenAccount, site: AccountSite, wish: AccountWish) -> Acco
     return plan._replace(row=row, times=times, kept_reason=LIVE_SHARES)
 
 
-def _plan_present(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> AccountPlan:
+def _plan_present(desired: DesiredAccount, seen: SeenAccount, site: AccountSite) -> AccountPlan:
     if seen.row is None:
-        row, hash_with = _build_new_row(wish, site)
+        row, hash_with = _build_new_row(desired, site)
     else:
-        row, hash_with = _build_kept_row(wish, seen, site)
+        row, hash_with = _build_kept_row(desired, seen, site)
         row = row._replace(
-            uid=row.uid if wish.uid is None else wish.uid,
-            gid=row.gid if wish.gid is None else wish.gid,
-            home=row.home if wish.home is None else wish.home,
+            uid=row.uid if desired.uid is None else desired.uid,
+            gid=row.gid if desired.gid is None else desired.gid,
+            home=row.home if desired.home is None else desired.home,
             status=ACTIVE,
         )
-    if wish.expires is not None:
-        row = row._replace(expires=wish.expires)
+    if desired.expires is not None:
+        row = row._replace(expires=desired.expires)
     check_row(row, site)
     return _keep(seen, site)._replace(row=row, hash_with=hash_with)
 
 
-def _plan_present_for_shares(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> AccountPlan:
+def _plan_present_for_shares(desired: DesiredAccount, seen: SeenAccount, site: AccountSite) -> AccountPlan:
     plan = _keep(seen, site)
     if plan.origin == ADOPTED:
-        _check_adopted(wish, seen, site)
+        _check_adopted(desired, seen, site)
     elif seen.row is None:
         # Said before anything is copied for an account that can never be.
-        check_new_name(wish.name)
+        check_new_name(desired.name)
     times = plan_times(seen.shares, site.now)
     if not times:
         return plan._replace(skipped_reason=NO_DELIVERED_SHARE)
-    record = seen.record or Account(wish.name, plan.origin or CREATED, format_time(site.now))
+    record = seen.record or Account(desired.name, plan.origin or CREATED, format_time(site.now))
     plan = plan._replace(origin=record.origin, record=record, times=times)
-    return plan if plan.origin == ADOPTED else _plan_created(plan, wish, seen, site)
+    return plan if plan.origin == ADOPTED else _plan_created(plan, desired, seen, site)
 
 
-def _plan_created(plan: AccountPlan, wish: AccountWish, seen: SeenAccount, site: AccountSite) -> AccountPlan:
+def _plan_created(
+    plan: AccountPlan, desired: DesiredAccount, seen: SeenAccount, site: AccountSite
+) -> AccountPlan:
     """Return the whole row of an account of ours that has a share here."""
     times = plan_times(seen.shares, site.now)
-    _check_password_generation(wish, plan.record)
+    _check_password_generation(desired, plan.record)
     if seen.row is None:
-        row, hash_with = _build_new_row(wish, site)
+        row, hash_with = _build_new_row(desired, site)
     else:
-        row, hash_with = _build_kept_row(wish, seen, site)
+        row, hash_with = _build_kept_row(desired, seen, site)
         if hash_with is None:
             # A MYSQLCrypt changed behind us would make the hash itself the password, or lock the account out.
             check_hash(row.password, site.mysql_crypt, site.password_width, site.mysql_conf)
     row = row._replace(
-        uid=site.default_uid if wish.uid is None else wish.uid,
-        gid=site.default_gid if wish.gid is None else wish.gid,
-        home=build_home(wish.name, site),
+        uid=site.default_uid if desired.uid is None else desired.uid,
+        gid=site.default_gid if desired.gid is None else desired.gid,
+        home=build_home(desired.name, site),
         status=choose_status(seen.shares, site.now),
         expires=_choose_end(times, site),
     )
@@ -181,8 +183,8 @@ def _plan_created(plan: AccountPlan, wish: AccountWish, seen: SeenAccount, site:
         row=row,
         times=times,
         hash_with=hash_with,
-        record=_note_password(plan.record, wish, row, seen, hash_with),
-        end_sessions=wish.end_sessions and bool(shut),
+        record=_note_password(plan.record, desired, row, seen, hash_with),
+        end_sessions=desired.end_sessions and bool(shut),
     )
 
 
@@ -191,26 +193,30 @@ def _choose_end(times: Sequence[ShareTimes], site: AccountSite) -> Optional[str]
     return max(entry.expires for entry in times) if site.has_expires else None
 
 
-def _check_password_generation(wish: AccountWish, record: Optional[Account]) -> None:
-    if wish.update_password != ALWAYS or wish.password_generation is None or record is None:
+def _check_password_generation(desired: DesiredAccount, record: Optional[Account]) -> None:
+    if desired.update_password != ALWAYS or desired.password_generation is None or record is None:
         return
-    if wish.password_generation < record.password_generation:
+    if desired.password_generation < record.password_generation:
         raise StaleGenerationError(
-            f"account {wish.name}: password {wish.password_generation} is late, this host knows password "
+            f"account {desired.name}: password {desired.password_generation} is late, this host knows password "
             f"{record.password_generation}: nothing was changed"
         )
 
 
 def _note_password(
-    record: Optional[Account], wish: AccountWish, row: UserRow, seen: SeenAccount, hash_with: Optional[str]
+    record: Optional[Account],
+    desired: DesiredAccount,
+    row: UserRow,
+    seen: SeenAccount,
+    hash_with: Optional[str],
 ) -> Optional[Account]:
     """Return the record with the number of the wish's password, when that is the one the account will have."""
-    if record is None or wish.password_generation is None:
+    if record is None or desired.password_generation is None:
         return record
-    its_own = hash_with is not None or bool(seen.password_verified) or row.password == wish.password_hash
-    if not its_own or wish.password_generation <= record.password_generation:
+    its_own = hash_with is not None or bool(seen.password_verified) or row.password == desired.password_hash
+    if not its_own or desired.password_generation <= record.password_generation:
         return record
-    return record._replace(password_generation=wish.password_generation)
+    return record._replace(password_generation=desired.password_generation)
 
 
 def _has_live_share(seen: SeenAccount, site: AccountSite) -> bool:
@@ -228,59 +234,61 @@ def _keep(seen: SeenAccount, site: AccountSite) -> AccountPlan:
     return AccountPlan(seen.row, seen.row, seen.record, seen.record, origin)
 
 
-def _build_new_row(wish: AccountWish, site: AccountSite) -> tuple[UserRow, Optional[str]]:
-    check_new_name(wish.name)
-    password, hash_with = _choose_password(wish, site)
+def _build_new_row(desired: DesiredAccount, site: AccountSite) -> tuple[UserRow, Optional[str]]:
+    check_new_name(desired.name)
+    password, hash_with = _choose_password(desired, site)
     if password is None and hash_with is None:
         raise InvalidValueError(
-            f"account {wish.name} does not exist: give password_hash or password to create it"
+            f"account {desired.name} does not exist: give password_hash or password to create it"
         )
     row = UserRow(
-        name=wish.name,
+        name=desired.name,
         password=password or "",
-        uid=site.default_uid if wish.uid is None else wish.uid,
-        gid=site.default_gid if wish.gid is None else wish.gid,
-        home=wish.home or build_home(wish.name, site),
+        uid=site.default_uid if desired.uid is None else desired.uid,
+        gid=site.default_gid if desired.gid is None else desired.gid,
+        home=desired.home or build_home(desired.name, site),
         status=ACTIVE,
     )
     return row, hash_with
 
 
-def _build_kept_row(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> tuple[UserRow, Optional[str]]:
+def _build_kept_row(
+    desired: DesiredAccount, seen: SeenAccount, site: AccountSite
+) -> tuple[UserRow, Optional[str]]:
     """Return the present row, its password changed only when that is asked for and it differs."""
     row = seen.rows[0]
-    if wish.update_password != ALWAYS or seen.password_verified or wish.password_hash == row.password:
+    if desired.update_password != ALWAYS or seen.password_verified or desired.password_hash == row.password:
         return row, None
-    password, hash_with = _choose_password(wish, site)
+    password, hash_with = _choose_password(desired, site)
     return (row if password is None else row._replace(password=password)), hash_with
 
 
-def _choose_password(wish: AccountWish, site: AccountSite) -> tuple[Optional[str], Optional[str]]:
-    if wish.password_hash is not None:
-        check_hash(wish.password_hash, site.mysql_crypt, site.password_width, site.mysql_conf)
-        return wish.password_hash, None
-    if wish.password is not None:
+def _choose_password(desired: DesiredAccount, site: AccountSite) -> tuple[Optional[str], Optional[str]]:
+    if desired.password_hash is not None:
+        check_hash(desired.password_hash, site.mysql_crypt, site.password_width, site.mysql_conf)
+        return desired.password_hash, None
+    if desired.password is not None:
         return None, require_scheme(site.mysql_crypt, site.password_width, site.mysql_conf)
     return None, None
 
 
-def _check_adopted(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> None:
+def _check_adopted(desired: DesiredAccount, seen: SeenAccount, site: AccountSite) -> None:
     row = seen.row
     if row is None:
         raise AccountConflictError(
-            f"account {wish.name} was there before tempoftp and is gone now: make it again, or remove "
-            f"{site.shares_root}/.tempoftp/accounts/{wish.name}.json to let tempoftp create it"
+            f"account {desired.name} was there before tempoftp and is gone now: make it again, or remove "
+            f"{site.shares_root}/.tempoftp/accounts/{desired.name}.json to let tempoftp create it"
         )
-    if not wish.adopt:
+    if not desired.adopt:
         # That the name is the one we would have chosen is no proof of whose account it is.
         raise AccountConflictError(
-            f"account {wish.name} was there before tempoftp, and nobody has said whose it is: map it to its owner's "
-            f"e-mail (tempoftp account map EMAIL {wish.name}; with share.yml, adopt: true), or choose another name"
+            f"account {desired.name} was there before tempoftp, and nobody has said whose it is: map it to its owner's "
+            f"e-mail (tempoftp account map EMAIL {desired.name}; with share.yml, adopt: true), or choose another name"
         )
     wanted = {
-        "home": build_home(wish.name, site),
-        "uid": site.default_uid if wish.uid is None else wish.uid,
-        "gid": site.default_gid if wish.gid is None else wish.gid,
+        "home": build_home(desired.name, site),
+        "uid": site.default_uid if desired.uid is None else desired.uid,
+        "gid": site.default_gid if desired.gid is None else desired.gid,
         "status": ACTIVE,
     }
     wrong = [
@@ -292,6 +300,7 @@ def _check_adopted(wish: AccountWish, seen: SeenAccount, site: AccountSite) -> N
         wrong.append(f"expired at {row.expires}")
     if wrong:
         raise AccountConflictError(
-            f"account {wish.name} was there before tempoftp and does not fit: {'; '.join(wrong)}. It is left as it is: "
+            f"account {desired.name} was there before tempoftp and does not fit: "
+            f"{'; '.join(wrong)}. It is left as it is: "
             "change it by hand, or choose another name"
         )

@@ -17,7 +17,7 @@ def build_result(outcome: Outcome) -> dict[str, Any]:
     """Return the entry of ``users`` for one account."""
     plan = outcome.plan
     result: dict[str, Any] = {
-        "name": outcome.wish.name,
+        "name": outcome.desired.name,
         "changed": outcome.changed,
         "created": False,
         "state": "unknown",
@@ -59,15 +59,15 @@ def build_diff(outcome: Outcome) -> Optional[dict[str, Any]]:
     if plan is None or not plan.changed or (outcome.error is not None and not outcome.row_written):
         return None
     return {
-        "before_header": f"account {outcome.wish.name}",
-        "after_header": f"account {outcome.wish.name}",
+        "before_header": f"account {outcome.desired.name}",
+        "after_header": f"account {outcome.desired.name}",
         "before": _describe(plan, plan.before, planned=False),
         "after": _describe(plan, plan.row, planned=True),
     }
 
 
 def _build_password(outcome: Outcome, row: UserRow) -> dict[str, Any]:
-    given = outcome.wish.password_hash
+    given = outcome.desired.password_hash
     if given is None:
         return {"password_hash": row.password, "password_matches": outcome.password_verified}
     if given == row.password:

@@ -41,6 +41,7 @@ from .._share.homes import read_inode
 from .._share.plan import Seen
 from .account_plan import ADOPTED, CREATED, AccountPlan, SeenAccount
 from .accounts import plan_account
+from .desired import AccountSite, DesiredAccount
 from .passwords import choose_schemes, hash_password, parse_mysql_crypt, verify_password
 from .users_table import (
     SeenRows,
@@ -52,7 +53,6 @@ from .users_table import (
     read_rows,
     read_table,
 )
-from .wish import AccountSite, AccountWish
 
 # Where Debian and the RHEL family keep the MySQL configuration of pure-ftpd.
 MYSQL_CONFS = ("/etc/pure-ftpd/db/mysql.conf", "/etc/pure-ftpd/pureftpd-mysql.conf")
@@ -71,8 +71,8 @@ class Execution(NamedTuple):
 class Outcome:
     """One account on its way through an execution."""
 
-    def __init__(self, wish: AccountWish) -> None:
-        self.wish = wish
+    def __init__(self, desired: DesiredAccount) -> None:
+        self.desired = desired
         self.plan: Optional[AccountPlan] = None
         self.error: Optional[TempoftpError] = None
         self.password_verified: Optional[bool] = None
@@ -91,12 +91,14 @@ class Outcome:
         return planned or self.row_written or self.sessions_ended > 0
 
 
-def run_accounts(execution: Execution, wishes: Sequence[AccountWish]) -> tuple[list[Outcome], dict[str, Any]]:
+def run_accounts(
+    execution: Execution, desired_shares: Sequence[DesiredAccount]
+) -> tuple[list[Outcome], dict[str, Any]]:
     """Bring the accounts to what is wished; return one outcome each, and the ``database`` of the result.
 
     Never raises for one account: its outcome has the error.
     """
-    outcomes = [Outcome(wish) for wish in wishes]
+    outcomes = [Outcome(desired) for desired in desired_shares]
     _check_names(outcomes)
     try:
         connection = execution.connect()
@@ -138,7 +140,7 @@ def _check_names(outcomes: list[Outcome]) -> None:
     seen = set()
     for outcome in outcomes:
         try:
-            name = parse_ftpuser(outcome.wish.name)
+            name = parse_ftpuser(outcome.desired.name)
             if name in seen:
                 raise InvalidValueError(f"account {name} stands twice in users: say once what it should be")
             seen.add(name)
@@ -222,21 +224,21 @@ def _look_and_plan(
     cursor: Any, facts: TableFacts, site: AccountSite, tree: Optional[Tree], outcomes: list[Outcome]
 ) -> None:
     waiting = [outcome for outcome in outcomes if outcome.error is None]
-    seen_rows = read_rows(cursor, facts, [outcome.wish.name for outcome in waiting])
+    seen_rows = read_rows(cursor, facts, [outcome.desired.name for outcome in waiting])
     shares, damaged = list_manifests(tree) if tree is not None else ([], [])
     for outcome in waiting:
         try:
             seen = _look(outcome, seen_rows, tree, shares, damaged)
-            plan = plan_account(outcome.wish, seen, site)
-            if plan.hash_with is not None and plan.row is not None and outcome.wish.password is not None:
-                hashed = hash_password(outcome.wish.password, plan.hash_with)
+            plan = plan_account(outcome.desired, seen, site)
+            if plan.hash_with is not None and plan.row is not None and outcome.desired.password is not None:
+                hashed = hash_password(outcome.desired.password, plan.hash_with)
                 plan = plan._replace(row=plan.row._replace(password=hashed))
                 outcome.password_verified = True
             outcome.plan = plan
         except TempoftpError as error:
             outcome.error = error
         except OSError as error:
-            outcome.error = _explain_file(error, f"account {outcome.wish.name}")
+            outcome.error = _explain_file(error, f"account {outcome.desired.name}")
 
 
 def _hide_from_strangers(tree: Optional[Tree], outcomes: list[Outcome]) -> None:
@@ -245,7 +247,7 @@ def _hide_from_strangers(tree: Optional[Tree], outcomes: list[Outcome]) -> None:
     They came there because its home did not exist yet (one that does is refused before anything is copied).
     """
     for outcome in outcomes:
-        name = outcome.wish.name
+        name = outcome.desired.name
         if tree is None or not isinstance(outcome.error, AccountConflictError):
             continue
         try:
@@ -267,18 +269,18 @@ def _look(
     shares: list[Manifest],
     damaged: list[str],
 ) -> SeenAccount:
-    wish = outcome.wish
-    rows = tuple(seen_rows.rows[wish.name])
-    if wish.password is not None and wish.state == "present" and rows:
-        outcome.password_verified = verify_password(wish.password, rows[0].password)
+    desired = outcome.desired
+    rows = tuple(seen_rows.rows[desired.name])
+    if desired.password is not None and desired.state == "present" and rows:
+        outcome.password_verified = verify_password(desired.password, rows[0].password)
     return SeenAccount(
         rows=rows,
         lookalikes=tuple(
-            name for name in seen_rows.lookalikes if name.strip().casefold() == wish.name.casefold()
+            name for name in seen_rows.lookalikes if name.strip().casefold() == desired.name.casefold()
         ),
-        record=None if tree is None else read_account(tree, wish.name),
-        shares=tuple(share for share in shares if share.live and share.ftpuser == wish.name),
-        damaged=tuple(name for name in damaged if tree is not None and may_belong(tree, name, wish.name)),
+        record=None if tree is None else read_account(tree, desired.name),
+        shares=tuple(share for share in shares if share.live and share.ftpuser == desired.name),
+        damaged=tuple(name for name in damaged if tree is not None and may_belong(tree, name, desired.name)),
         password_verified=outcome.password_verified,
     )
 
@@ -306,15 +308,15 @@ def _apply(
 
 def _read_back(cursor: Any, facts: TableFacts, writing: list[Outcome]) -> None:
     """Believe the table, not the statements: a trigger, a lost transaction or a narrow type would lie to us."""
-    seen = read_rows(cursor, facts, [outcome.wish.name for outcome in writing])
+    seen = read_rows(cursor, facts, [outcome.desired.name for outcome in writing])
 
     def compare(outcome: Outcome, plan: AccountPlan) -> None:
-        rows = seen.rows[outcome.wish.name]
+        rows = seen.rows[outcome.desired.name]
         wrong = find_differences(plan.row, rows[0] if rows else None, facts.columns)
         outcome.row_written = True
         if wrong:
             raise DatabaseUnavailableError(
-                f"account {outcome.wish.name} was written, but reads back differently in: {', '.join(wrong)}; "
+                f"account {outcome.desired.name} was written, but reads back differently in: {', '.join(wrong)}; "
                 f"look at the triggers and types of table {facts.table!r}"
             )
 
@@ -333,10 +335,10 @@ def _write_after(tree: Tree, plan: AccountPlan) -> None:
 def _end_sessions(outcomes: list[Outcome]) -> None:
     """End sessions last: outside the lock, and when nobody can log in again."""
     ending = [outcome for outcome in outcomes if outcome.pending is not None and outcome.pending.end_sessions]
-    ended, errors = end_sessions([outcome.wish.name for outcome in ending])
+    ended, errors = end_sessions([outcome.desired.name for outcome in ending])
     for outcome in ending:
-        outcome.sessions_ended = ended[outcome.wish.name]
-        outcome.error = errors.get(outcome.wish.name)
+        outcome.sessions_ended = ended[outcome.desired.name]
+        outcome.error = errors.get(outcome.desired.name)
 
 
 def _for_each(outcomes: list[Outcome], step: Callable[[Outcome, AccountPlan], None]) -> None:
@@ -350,7 +352,7 @@ def _for_each(outcomes: list[Outcome], step: Callable[[Outcome, AccountPlan], No
         except TempoftpError as error:
             outcome.error = error
         except OSError as error:
-            outcome.error = _explain_file(error, f"account {outcome.wish.name}")
+            outcome.error = _explain_file(error, f"account {outcome.desired.name}")
 
 
 def _explain_file(error: OSError, whose: str) -> TempoftpError:

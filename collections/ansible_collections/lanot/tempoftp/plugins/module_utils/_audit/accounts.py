@@ -11,8 +11,8 @@ from typing import Optional
 
 from .._account.account_plan import SeenAccount
 from .._account.accounts import plan_account
+from .._account.desired import DesiredAccount
 from .._account.users_table import ACTIVE, BLOCKED, UserRow
-from .._account.wish import AccountWish
 from .._host.errors import TempoftpError
 from .._host.times import format_time
 from .._record.accounts import Account
@@ -73,7 +73,7 @@ def _find_differences(
     )
     seen = SeenAccount(rows=rows, lookalikes=lookalikes, record=record, shares=shares)
     try:
-        plan = plan_account(AccountWish(name, adopt=True), seen, world.site)
+        plan = plan_account(DesiredAccount(name, adopt=True), seen, world.site)
     except TempoftpError as error:
         yield Finding("account_differs", name, error.message)
         return

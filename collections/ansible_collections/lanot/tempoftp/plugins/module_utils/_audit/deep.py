@@ -63,7 +63,7 @@ class Walk:
                     os.close(inner)
 
 
-def find_oddities(
+def find_irregular_entries(
     tree: Tree, world: World, limit: int, repair: bool = False
 ) -> tuple[tuple[Oddity, ...], bool]:
     """Return what inside the shares is not as it was delivered, and whether *limit* was enough to see all."""

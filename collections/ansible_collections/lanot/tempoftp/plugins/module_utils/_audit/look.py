@@ -28,7 +28,7 @@ from .._share.evictions import list_evictions, read_eviction, read_uptime
 from .._share.library import name_library
 from .._sweep.look import CURRENT
 from .._sweep.plan import Library
-from .deep import find_oddities
+from .deep import find_irregular_entries
 from .world import Home, Place, Session, Staged, World
 
 # What a home of ours, or the root, is looked at for at most: a look must end.
@@ -80,7 +80,7 @@ def look_host(
             except TempoftpError as error:
                 world = world._replace(problems=(*world.problems, f"accounts: {error.message}"))
     if deep_limit > 0:
-        oddities, whole = find_oddities(tree, world, deep_limit)
+        oddities, whole = find_irregular_entries(tree, world, deep_limit)
         world = world._replace(oddities=oddities)
         if not whole:
             told = f"inside of shares: only {deep_limit} entries were compared (deep_limit)"

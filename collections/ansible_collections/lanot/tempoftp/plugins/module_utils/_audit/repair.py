@@ -16,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from .._account.desired import SWEPT, DesiredAccount
 from .._account.run import Execution, run_accounts
-from .._account.wish import SWEPT, AccountWish
 from .._copy.bind import choose_folder_mode, sweep_binds
 from .._host.commands import run_command
 from .._host.errors import TempoftpError
@@ -27,12 +27,12 @@ from .._host.tree import HOME_MODE, Tree
 from .._host.units import ALREADY, COPY_PREFIX, PURGE_PREFIX, Units
 from .._record.manifest import Manifest, read_manifest
 from .._share.batch import Batch
+from .._share.desired import OVER, DesiredShare, Site
 from .._share.library import PURGE, build_program_argv, install_library
 from .._share.purge import check_no_mounts, list_trash
-from .._share.wish import OVER, Site, Wish
 from .._sweep.look import read_running
 from .audit import is_id, list_share_paths
-from .deep import find_oddities
+from .deep import find_irregular_entries
 from .look import hold_host, look_place
 from .world import Finding, World
 
@@ -73,21 +73,23 @@ def _end_shares(repairs: Repairs, world: World, findings: Sequence[Finding]) -> 
     """
     shares = {share.id: share for share in world.shares}
     ends = {end.id: end.generation for end in world.tombstones}
-    wishes: dict[str, Wish] = {}
+    desired_shares: dict[str, DesiredShare] = {}
     for finding in _select(findings, "share_out_of_place", "half_deleted", "share_past_expiry"):
         share = shares.get(finding.subject)
         if share is None:
             continue
         if finding.kind == "share_past_expiry":
-            wishes[share.id] = Wish(share.id, OVER)
+            desired_shares[share.id] = DesiredShare(share.id, OVER)
         elif finding.kind == "half_deleted" and _is_ending(share, ends.get(share.id, 0)):
-            wishes[share.id] = Wish(share.id, "absent", max(share.generation, ends.get(share.id, 0)))
+            desired_shares[share.id] = DesiredShare(
+                share.id, "absent", max(share.generation, ends.get(share.id, 0))
+            )
         elif finding.kind == "share_out_of_place":
-            wishes[share.id] = _wish_again(share)
-    if not wishes:
+            desired_shares[share.id] = _desire_again(share)
+    if not desired_shares:
         return []
     site = Site(wait=True, wait_timeout=_WAIT, max_copies=0, grace_seconds=read_grace())
-    results = Batch(repairs.tree, list(wishes.values()), site, repairs.units).run()
+    results = Batch(repairs.tree, list(desired_shares.values()), site, repairs.units).run()
     return [result["error"]["message"] for result in results if result["error"] is not None]
 
 
@@ -95,9 +97,11 @@ def _is_ending(share: Manifest, ended: int) -> bool:
     return not share.live or ended >= share.generation
 
 
-def _wish_again(share: Manifest) -> Wish:
-    values = {key: getattr(share, key) for key in Wish._fields if key in Manifest._fields and key != "state"}
-    return Wish(**{**values, "state": "blocked" if share.hidden else "present"})
+def _desire_again(share: Manifest) -> DesiredShare:
+    values = {
+        key: getattr(share, key) for key in DesiredShare._fields if key in Manifest._fields and key != "state"
+    }
+    return DesiredShare(**{**values, "state": "blocked" if share.hidden else "present"})
 
 
 def _clear_staging(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
@@ -188,7 +192,7 @@ def _set_modes(repairs: Repairs, world: World, findings: Sequence[Finding]) -> l
                 if not _is_mounted(world, place):
                     _set_place(Path(place), paths, seen.uid, seen.gid, choose_folder_mode(seen))
     if world.oddities:
-        find_oddities(tree, world, repairs.deep_limit, repair=True)
+        find_irregular_entries(tree, world, repairs.deep_limit, repair=True)
     return []
 
 
@@ -238,15 +242,19 @@ def _write_accounts(repairs: Repairs, world: World, findings: Sequence[Finding])
     """Remove accounts of ours without shares and set others right, by the plan of tempoftp_ftpuser."""
     if repairs.accounts is None:
         return []
-    wishes = [AccountWish(f.subject, state="absent") for f in _select(findings, "account_without_share")]
-    wishes += [AccountWish(f.subject) for f in _select(findings, "account_differs")]
+    desired_shares = [
+        DesiredAccount(f.subject, state="absent") for f in _select(findings, "account_without_share")
+    ]
+    desired_shares += [DesiredAccount(f.subject) for f in _select(findings, "account_differs")]
     # An account whose last share is over goes with it, as the sweep does.
     over = {f.subject for f in _select(findings, "share_past_expiry")}
     ended = {share.ftpuser for share in world.shares if share.id in over and share.origin == "created"}
-    wishes += [AccountWish(name, SWEPT) for name in sorted(ended - {wish.name for wish in wishes})]
-    if not wishes:
+    desired_shares += [
+        DesiredAccount(name, SWEPT) for name in sorted(ended - {desired.name for desired in desired_shares})
+    ]
+    if not desired_shares:
         return []
-    outcomes, _database = run_accounts(repairs.accounts, wishes)
+    outcomes, _database = run_accounts(repairs.accounts, desired_shares)
     return [outcome.error.message for outcome in outcomes if outcome.error is not None]
 
 

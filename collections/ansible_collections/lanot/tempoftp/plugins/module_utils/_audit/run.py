@@ -12,11 +12,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
+from .._account.desired import AccountSite
 from .._account.mysql_login import LoginOptions, build_login_argument_spec, open_connection
 from .._account.run import Execution, complete_site, read_mysql_crypt
 from .._account.table_options import build_table, build_table_argument_spec
 from .._account.users_table import UserRow, read_rows, read_rows_below, read_table
-from .._account.wish import AccountSite
 from .._host.errors import TempoftpError
 from .._host.facts import read_host
 from .._host.names import parse_ftpuser, parse_id

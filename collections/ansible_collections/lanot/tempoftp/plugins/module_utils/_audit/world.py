@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from .._account.desired import AccountSite
 from .._account.users_table import UserRow
-from .._account.wish import AccountSite
 from .._record.accounts import Account
 from .._record.manifest import Manifest
 from .._record.tombstones import Tombstone

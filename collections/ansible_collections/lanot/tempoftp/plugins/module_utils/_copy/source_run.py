@@ -38,7 +38,7 @@ SOURCE_OPTIONS = (
 _POLL_SECONDS = 0.05
 
 
-class SourceWish(NamedTuple):
+class SourceQuestion(NamedTuple):
     """The source that somebody wants to know of; the options of a share that say where its data is."""
 
     source: str
@@ -85,8 +85,8 @@ def run_source_info(items: Sequence[Item], params: Mapping[str, Any]) -> dict[st
 
     def tell(item: Item) -> dict[str, Any]:
         try:
-            wish = build_source_wish(item)
-            return build_result(wish, _measure(tree, wish, probes, deadline), read_room(tree, reserve))
+            desired = build_source_question(item)
+            return build_result(desired, _measure(tree, desired, probes, deadline), read_room(tree, reserve))
         except TempoftpError as error:
             return build_refusal(item, error)
         except OSError as error:
@@ -98,19 +98,19 @@ def run_source_info(items: Sequence[Item], params: Mapping[str, Any]) -> dict[st
     return {"sources": results, "host": describe_room(read_room(tree, reserve))}
 
 
-def build_source_wish(item: Item) -> SourceWish:
+def build_source_question(item: Item) -> SourceQuestion:
     """Check the options of one source; raise TempoftpError for the first that cannot be."""
     if isinstance(item, Refused):
         raise item.error
     given = {key: item[key] for key in SOURCE_OPTIONS if item.get(key) is not None}
     if "source" not in given:
         raise InvalidValueError("a source is missing: write host:/path or user@host:/path")
-    wish = SourceWish(**given)
-    return wish._replace(source_root=check_source(wish))
+    desired = SourceQuestion(**given)
+    return desired._replace(source_root=check_source(desired))
 
 
-def _measure(tree: Tree, wish: SourceWish, probes: int, deadline: float) -> Measure:
-    access = _ssh.read_access(wish)
+def _measure(tree: Tree, desired: SourceQuestion, probes: int, deadline: float) -> Measure:
+    access = _ssh.read_access(desired)
     if access.local:
         check_local_path(tree, access.source.path)
     else:
@@ -119,11 +119,11 @@ def _measure(tree: Tree, wish: SourceWish, probes: int, deadline: float) -> Meas
     with hold_slot(folder, probes, deadline) as held:
         if not held or time.monotonic() >= deadline:
             return Measure(complete=False)
-        measure = measure_source(wish, access, deadline, folder)
-    if wish.method == "bind" and measure.skipped_total:
+        measure = measure_source(desired, access, deadline, folder)
+    if desired.method == "bind" and measure.skipped_total:
         # As the copier will say.
         raise InvalidValueError(
-            f"{wish.source} cannot be mounted, since a mount leaves nothing out and these must not be shared: "
+            f"{desired.source} cannot be mounted, since a mount leaves nothing out and these must not be shared: "
             f"{', '.join(measure.skipped[:5])}; use copy"
         )
     return measure
@@ -163,22 +163,22 @@ def read_room(tree: Tree, reserve: Need) -> Room:
     return Room(read_disk(tree.root), held, reserve)
 
 
-def plan_need(wish: SourceWish, measure: Measure, disk: Disk) -> Need:
+def plan_need(desired: SourceQuestion, measure: Measure, disk: Disk) -> Need:
     """Return the most that a share of the source takes; what is mounted or cloned takes no room for its data."""
-    if wish.method == "bind":
+    if desired.method == "bind":
         return Need(0, 0)
-    return estimate_need(0 if wish.method == "reflink" else measure.bytes, measure.entries, 0, disk)
+    return estimate_need(0 if desired.method == "reflink" else measure.bytes, measure.entries, 0, disk)
 
 
-def build_result(wish: SourceWish, measure: Measure, room: Room) -> dict[str, Any]:
+def build_result(desired: SourceQuestion, measure: Measure, room: Room) -> dict[str, Any]:
     """Return what a caller is told of one source. What is not known to its end fits only if it is known not to."""
-    need = plan_need(wish, measure, room.disk)
-    mounted = wish.method == "bind"
+    need = plan_need(desired, measure, room.disk)
+    mounted = desired.method == "bind"
     shortage = None if mounted else check_space(need, room.held, room.reserve, room.disk)
     known = measure.complete or measure.entries > 0
     fits = shortage is None if measure.complete or shortage is not None else None
     return {
-        "source": wish.source,
+        "source": desired.source,
         "timed_out": not measure.complete,
         "bytes": measure.bytes if known else None,
         "files": measure.files if known else None,

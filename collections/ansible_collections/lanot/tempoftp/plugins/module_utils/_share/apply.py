@@ -25,29 +25,29 @@ from .._host.tree import Tree, prepare_tree
 from .._record.manifest import DELETED, EXPIRED, Manifest, delete_manifest, write_manifest
 from .._record.status import write_status
 from .._record.tombstones import Tombstone, delete_tombstone, read_tombstone, write_tombstone
+from .desired import DesiredShare, Site, adjust_manifest, build_manifest, refresh_manifest
 from .evictions import Eviction, delete_eviction, write_eviction
 from .homes import create_home, open_home, remove_empty_home
 from .look import find_origin, list_places
 from .plan import Seen, resolve_generation
 from .purge import check_no_mounts
-from .wish import Site, Wish, adjust_manifest, build_manifest, refresh_manifest
 
 _UMOUNT_LIMIT = 10.0
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def apply_enlist(tree: Tree, wish: Wish, site: Site, seen: Seen) -> None:
+def apply_enlist(tree: Tree, desired: DesiredShare, site: Site, seen: Seen) -> None:
     """Write down a new share or generation. What an older generation delivered becomes staging again."""
     prepare_tree(tree)
     take_ballast(tree)
-    tree.staging(wish.id).mkdir(mode=0o700, exist_ok=True)
-    same_home = seen.manifest is not None and seen.manifest.ftpuser == wish.ftpuser
+    tree.staging(desired.id).mkdir(mode=0o700, exist_ok=True)
+    same_home = seen.manifest is not None and seen.manifest.ftpuser == desired.ftpuser
     manifest = build_manifest(
-        wish,
+        desired,
         site,
-        resolve_generation(wish, seen),
-        path=str(tree.destination(wish.ftpuser, wish.id)),
-        origin=seen.manifest.origin if seen.manifest and same_home else find_origin(tree, wish.ftpuser),
+        resolve_generation(desired, seen),
+        path=str(tree.destination(desired.ftpuser, desired.id)),
+        origin=seen.manifest.origin if seen.manifest and same_home else find_origin(tree, desired.ftpuser),
         now=format_now(),
         # What lies in staging since an earlier boot may have lost its content in a power cut: the copier must know.
         boot_id=seen.manifest.boot_id if seen.manifest and seen.staged is not None else seen.boot_id,
@@ -61,18 +61,18 @@ def apply_enlist(tree: Tree, wish: Wish, site: Site, seen: Seen) -> None:
             expires=seen.manifest.expires,
             copy_generation=seen.manifest.copied_for,
         )
-    tree.status(wish.id).unlink(missing_ok=True)
+    tree.status(desired.id).unlink(missing_ok=True)
     write_manifest(tree, manifest)
-    delete_tombstone(tree, wish.id)
+    delete_tombstone(tree, desired.id)
 
 
-def apply_adjust(tree: Tree, wish: Wish, seen: Seen) -> None:
+def apply_adjust(tree: Tree, desired: DesiredShare, seen: Seen) -> None:
     """Write down what a later wish changes of a share whose data stays as it is."""
-    manifest, generation = _require_manifest(seen), resolve_generation(wish, seen)
+    manifest, generation = _require_manifest(seen), resolve_generation(desired, seen)
     if generation > manifest.generation and seen.status is not None and seen.status.phase == "failed":
         # The failure belongs to the earlier wish; this one tries again.
         apply_report(tree, seen)
-    write_manifest(tree, adjust_manifest(manifest, wish, generation))
+    write_manifest(tree, adjust_manifest(manifest, desired, generation))
 
 
 def apply_hide(tree: Tree, seen: Seen) -> None:
@@ -98,10 +98,10 @@ def apply_bind(tree: Tree, seen: Seen) -> None:
         bind_share(tree, manifest)
 
 
-def apply_refresh(tree: Tree, wish: Wish, site: Site, manifest: Manifest) -> None:
+def apply_refresh(tree: Tree, desired: DesiredShare, site: Site, manifest: Manifest) -> None:
     """Before a copy starts (again): take over how the source is reached, and forget a failure that was told."""
-    tree.staging(wish.id).mkdir(mode=0o700, exist_ok=True)
-    refreshed = refresh_manifest(manifest, wish, site)
+    tree.staging(desired.id).mkdir(mode=0o700, exist_ok=True)
+    refreshed = refresh_manifest(manifest, desired, site)
     if refreshed != manifest:
         write_manifest(tree, refreshed)
 
@@ -157,7 +157,7 @@ def apply_confirm(tree: Tree, seen: Seen) -> None:
         tree.staging(manifest.id).rmdir()
 
 
-def apply_condemn(tree: Tree, seen: Seen, generation: int = 0) -> None:
+def apply_mark_absent(tree: Tree, seen: Seen, generation: int = 0) -> None:
     """Write down that the share is being taken away: from here on nothing can bring this generation back."""
     drop_ballast(tree)
     manifest = _require_manifest(seen)
@@ -181,7 +181,7 @@ def apply_unmount(tree: Tree, seen: Seen) -> None:
         check_no_mounts(place)
 
 
-def apply_discard(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> None:
+def apply_move_to_trash(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> None:
     """Rename everything of the share into the trash and leave a tombstone: from here on it is out of reach."""
     drop_ballast(tree)
     manifest = _require_manifest(seen)
@@ -194,14 +194,16 @@ def apply_discard(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> None:
         if place.exists():
             check_no_mounts(place)
             place.rename(_choose_trash(tree, manifest))
-    apply_bury(tree, manifest.id, max(manifest.generation, seen.ended), manifest)
+    apply_write_tombstone(tree, manifest.id, max(manifest.generation, seen.ended), manifest)
     if manifest.origin == "created":
         # The next share of the account that is delivered makes it again.
         remove_empty_home(tree, manifest.ftpuser)
     delete_manifest(tree, manifest.id)
 
 
-def apply_bury(tree: Tree, share_id: str, generation: int, manifest: Optional[Manifest] = None) -> None:
+def apply_write_tombstone(
+    tree: Tree, share_id: str, generation: int, manifest: Optional[Manifest] = None
+) -> None:
     """Leave a tombstone, so that a late run cannot make this generation or an older one again.
 
     Without a *manifest* the share ended before, or was never here: how it ended stays as it was told.

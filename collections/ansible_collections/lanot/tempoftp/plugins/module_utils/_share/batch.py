@@ -26,25 +26,25 @@ from .._record.manifest import Manifest
 from .apply import (
     apply_adjust,
     apply_bind,
-    apply_bury,
-    apply_condemn,
     apply_confirm,
     apply_deliver,
-    apply_discard,
     apply_enlist,
     apply_hide,
+    apply_mark_absent,
+    apply_move_to_trash,
     apply_refresh,
     apply_report,
     apply_show,
     apply_unmount,
+    apply_write_tombstone,
     check_trash,
 )
+from .desired import DesiredShare, Site
 from .evictions import evict, read_eviction
 from .library import COPY, PURGE, build_program_argv, install_library
 from .look import look_share
 from .plan import CHANGING, Seen, Step, plan_step
 from .result import build_diff, build_result, predict_result
-from .wish import Site, Wish
 
 # Seconds between two looks while copies run: at first short, for small shares.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.5
@@ -64,8 +64,8 @@ class Clock(NamedTuple):
 class _Order:
     """One share of the batch on its way."""
 
-    def __init__(self, wish: Wish, root: Path) -> None:
-        self.wish = wish
+    def __init__(self, desired: DesiredShare, root: Path) -> None:
+        self.desired = desired
         self._root = root
         self.first: Optional[Seen] = None
         self.seen: Optional[Seen] = None
@@ -77,7 +77,7 @@ class _Order:
     def fail(self, error: Union[TempoftpError, OSError]) -> None:
         """End with an error."""
         if isinstance(error, OSError):
-            error = explain_os_error(error, f"share {self.wish.id}", self._root)
+            error = explain_os_error(error, f"share {self.desired.id}", self._root)
         self.error = error
         self.settled = True
 
@@ -86,14 +86,19 @@ class Batch:
     """All shares of one module execution."""
 
     def __init__(
-        self, tree: Tree, wishes: list[Wish], site: Site, units: Units, clock: Optional[Clock] = None
+        self,
+        tree: Tree,
+        desired_shares: list[DesiredShare],
+        site: Site,
+        units: Units,
+        clock: Optional[Clock] = None,
     ) -> None:
         self._tree = tree
         self._site = site
         self._units = units
         self._clock = clock or Clock()
         self._boot_id = read_boot_id()
-        self._orders = [_Order(wish, tree.root) for wish in wishes]
+        self._orders = [_Order(desired, tree.root) for desired in desired_shares]
         self._active: set[str] = set()
         # Copies that said their last word in this execution: their units end a moment later.
         self._ended: set[str] = set()
@@ -125,24 +130,26 @@ class Batch:
                 break
             self._clock.sleep(min(pause, max(0.0, deadline - self._clock.now())))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
-        return [build_result(order.wish, order.seen, order.changed, order.error) for order in self._orders]
+        return [build_result(order.desired, order.seen, order.changed, order.error) for order in self._orders]
 
     def build_diffs(self, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the before and after of every share, after ``run``."""
-        return [build_diff(order.wish, order.first, result) for order, result in zip(self._orders, results)]
+        return [
+            build_diff(order.desired, order.first, result) for order, result in zip(self._orders, results)
+        ]
 
     def _predict(self) -> list[dict[str, Any]]:
         results = []
         self._ask_units()
         for order in self._orders:
             try:
-                order.first = order.seen = look_share(self._tree, order.wish, self._active, self._boot_id)
-                step = plan_step(order.wish, order.seen)
+                order.first = order.seen = look_share(self._tree, order.desired, self._active, self._boot_id)
+                step = plan_step(order.desired, order.seen)
             except (TempoftpError, OSError) as error:
                 order.fail(error)
-                results.append(build_result(order.wish, None, False, order.error))
+                results.append(build_result(order.desired, None, False, order.error))
             else:
-                results.append(predict_result(order.wish, order.seen, step))
+                results.append(predict_result(order.desired, order.seen, step))
         return results
 
     def _take_turn(self) -> bool:
@@ -171,7 +178,7 @@ class Batch:
         return bool(pending) and (self._tree.state.is_dir() or self._make_state(pending))
 
     def _make_state(self, pending: list[_Order]) -> bool:
-        if not any(order.wish.wanted or order.wish.generation is not None for order in pending):
+        if not any(order.desired.wanted or order.desired.generation is not None for order in pending):
             return False
         self._tree.state.mkdir(mode=0o700, exist_ok=True)
         return True
@@ -195,10 +202,10 @@ class Batch:
             self._asked_units = now
 
     def _look(self, order: _Order) -> bool:
-        order.seen = look_share(self._tree, order.wish, self._active, self._boot_id)
+        order.seen = look_share(self._tree, order.desired, self._active, self._boot_id)
         if order.seen.copying and order.seen.status is not None and order.seen.status.final:
-            self._ended.add(COPY_PREFIX + order.wish.id)
-            self._active.discard(COPY_PREFIX + order.wish.id)
+            self._ended.add(COPY_PREFIX + order.desired.id)
+            self._active.discard(COPY_PREFIX + order.desired.id)
         if order.first is None:
             order.first = order.seen
         return True
@@ -218,7 +225,7 @@ class Batch:
         for _count in range(_STEP_LIMIT):
             if order.seen is None:
                 break
-            step = plan_step(order.wish, order.seen)
+            step = plan_step(order.desired, order.seen)
             if step.kind == "stop":
                 to_stop.append(order)
                 return True
@@ -249,25 +256,25 @@ class Batch:
         return step.kind not in ("start", "purge")
 
     def _enlist(self, order: _Order, seen: Seen) -> None:
-        apply_enlist(self._tree, order.wish, self._site, seen)
+        apply_enlist(self._tree, order.desired, self._site, seen)
 
     def _start(self, order: _Order, seen: Seen) -> None:
         if seen.manifest is None:
-            raise TempoftpError(f"share {order.wish.id} has no manifest: try again")
-        apply_refresh(self._tree, order.wish, self._site, seen.manifest)
+            raise TempoftpError(f"share {order.desired.id} has no manifest: try again")
+        apply_refresh(self._tree, order.desired, self._site, seen.manifest)
         starts = note_start(self._tree, seen.manifest, self._boot_id, seen.status)
-        self._limit_starts(f"{COPY_PREFIX}{order.wish.id}", max(starts - 1, order.starts))
+        self._limit_starts(f"{COPY_PREFIX}{order.desired.id}", max(starts - 1, order.starts))
         # A failure that was told, or the word of an older generation, would be taken for the new copier's.
         if seen.stale_status or (seen.status is not None and seen.status.final):
-            self._tree.status(order.wish.id).unlink(missing_ok=True)
-        self._to_start[COPY_PREFIX + order.wish.id] = self._build_argv(COPY, order.wish.id)
-        self._open_master(order.wish, seen.manifest)
+            self._tree.status(order.desired.id).unlink(missing_ok=True)
+        self._to_start[COPY_PREFIX + order.desired.id] = self._build_argv(COPY, order.desired.id)
+        self._open_master(order.desired, seen.manifest)
         self._places -= 1
 
     def _purge(self, order: _Order, seen: Seen) -> None:
-        self._limit_starts(f"{PURGE_PREFIX}{order.wish.id}", order.starts)
+        self._limit_starts(f"{PURGE_PREFIX}{order.desired.id}", order.starts)
         check_trash(self._tree, seen)
-        self._to_start[PURGE_PREFIX + order.wish.id] = self._build_argv(PURGE, order.wish.id)
+        self._to_start[PURGE_PREFIX + order.desired.id] = self._build_argv(PURGE, order.desired.id)
 
     def _limit_starts(self, unit: str, in_vain: int) -> None:
         """A unit that ends again and again without a word is not started for ever."""
@@ -282,7 +289,7 @@ class Batch:
             self._library = install_library(self._tree)
         return build_program_argv(self._library, entry, share_id)
 
-    def _open_master(self, wish: Wish, manifest: Manifest) -> None:
+    def _open_master(self, desired: DesiredShare, manifest: Manifest) -> None:
         """One connection for all shares of a source; without it each copy opens its own."""
         if manifest.local:
             return
@@ -299,7 +306,7 @@ class Batch:
         self._ended -= set(self._to_start)
         self._active |= {name for name in self._to_start if failures.get(name, ALREADY) == ALREADY}
         for order in pending:
-            for name in {COPY_PREFIX + order.wish.id, PURGE_PREFIX + order.wish.id}.intersection(
+            for name in {COPY_PREFIX + order.desired.id, PURGE_PREFIX + order.desired.id}.intersection(
                 self._to_start
             ):
                 self._note_start(order, name, failures.get(name))
@@ -314,7 +321,7 @@ class Batch:
 
     def _evict(self, order: _Order) -> bool:
         """End the sessions that a share left behind; say whether they are gone."""
-        eviction = read_eviction(self._tree, order.wish.id)
+        eviction = read_eviction(self._tree, order.desired.id)
         if eviction is None:
             return True
         evicted = evict(self._tree, eviction)
@@ -322,7 +329,7 @@ class Batch:
         return evicted.left == 0
 
     def _stop(self, order: _Order) -> bool:
-        name = COPY_PREFIX + order.wish.id
+        name = COPY_PREFIX + order.desired.id
         if order.seen is not None and order.seen.copying:
             self._units.stop([name])
             self._active.discard(name)
@@ -338,12 +345,18 @@ class Batch:
         "purge": _purge,
         "deliver": lambda self, _order, seen: apply_deliver(self._tree, seen),
         "confirm": lambda self, _order, seen: apply_confirm(self._tree, seen),
-        "adjust": lambda self, order, seen: apply_adjust(self._tree, order.wish, seen),
+        "adjust": lambda self, order, seen: apply_adjust(self._tree, order.desired, seen),
         "bind": lambda self, _order, seen: apply_bind(self._tree, seen),
         "hide": lambda self, _order, seen: apply_hide(self._tree, seen),
         "show": lambda self, _order, seen: apply_show(self._tree, seen),
-        "condemn": lambda self, order, seen: apply_condemn(self._tree, seen, order.wish.generation or 0),
-        "expire": lambda self, _order, seen: apply_condemn(self._tree, seen),
-        "discard": lambda self, _order, seen: apply_discard(self._tree, seen, self._site.grace_seconds),
-        "bury": lambda self, order, seen: apply_bury(self._tree, order.wish.id, order.wish.generation or 1),
+        "mark_absent": lambda self, order, seen: apply_mark_absent(
+            self._tree, seen, order.desired.generation or 0
+        ),
+        "expire": lambda self, _order, seen: apply_mark_absent(self._tree, seen),
+        "move_to_trash": lambda self, _order, seen: apply_move_to_trash(
+            self._tree, seen, self._site.grace_seconds
+        ),
+        "write_tombstone": lambda self, order, seen: apply_write_tombstone(
+            self._tree, order.desired.id, order.desired.generation or 1
+        ),
     }

@@ -20,38 +20,38 @@ from .._record.accounts import read_account
 from .._record.manifest import Manifest, list_account_manifests, read_manifest
 from .._record.status import Status, read_status
 from .._record.tombstones import read_tombstone
+from .desired import DesiredShare
 from .evictions import read_eviction
 from .homes import open_home, read_inode
 from .plan import Seen
 from .purge import list_trash
-from .wish import Wish
 
 
-def look_share(tree: Tree, wish: Wish, active: set[str], boot_id: str) -> Seen:
+def look_share(tree: Tree, desired: DesiredShare, active: set[str], boot_id: str) -> Seen:
     """Return what is; *active* are the names of our running units. TempoftpError when a file of ours is damaged."""
     now = read_now(tree)
-    manifest = read_manifest(tree, wish.id)
-    status = read_status(tree.status(wish.id))
+    manifest = read_manifest(tree, desired.id)
+    status = read_status(tree.status(desired.id))
     current = status is not None and manifest is not None and _speaks_of(manifest, status.generation)
     ending = manifest is not None and not manifest.live
     return Seen(
         boot_id=boot_id,
         manifest=manifest,
-        tombstone=read_tombstone(tree, wish.id),
+        tombstone=read_tombstone(tree, desired.id),
         status=status if current else None,
         stale_status=status is not None and not current,
-        copying=COPY_PREFIX + wish.id in active,
-        purging=PURGE_PREFIX + wish.id in active,
+        copying=COPY_PREFIX + desired.id in active,
+        purging=PURGE_PREFIX + desired.id in active,
         destination=_read_destination(tree, manifest, status) if manifest else None,
-        staged=_read_inode(tree.data(wish.id)),
-        held=_read_inode(tree.held(wish.id)),
+        staged=_read_inode(tree.data(desired.id)),
+        held=_read_inode(tree.held(desired.id)),
         unbound=manifest is not None and is_bind(manifest) and not is_bound(tree, manifest),
         over=manifest is not None and manifest.is_over(now),
-        occupied=_is_occupied(tree, wish, manifest),
-        home_problem=_check_home(tree, wish, manifest),
+        occupied=_is_occupied(tree, desired, manifest),
+        home_problem=_check_home(tree, desired, manifest),
         mounts=tuple(_list_mounts(tree, manifest)) if manifest and ending else (),
-        leaving=read_eviction(tree, wish.id) is not None,
-        trash=tuple(path.name for path in list_trash(tree, wish.id)),
+        leaving=read_eviction(tree, desired.id) is not None,
+        trash=tuple(path.name for path in list_trash(tree, desired.id)),
     )
 
 
@@ -67,30 +67,31 @@ def _read_destination(tree: Tree, manifest: Manifest, status: Optional[Status]) 
     return read_inode(tree, manifest.ftpuser, manifest.id)
 
 
-def _is_occupied(tree: Tree, wish: Wish, manifest: Optional[Manifest]) -> bool:
-    if not wish.wanted or (manifest is not None and manifest.ftpuser == wish.ftpuser):
+def _is_occupied(tree: Tree, desired: DesiredShare, manifest: Optional[Manifest]) -> bool:
+    if not desired.wanted or (manifest is not None and manifest.ftpuser == desired.ftpuser):
         return False
     try:
-        return read_inode(tree, wish.ftpuser, wish.id) is not None
+        return read_inode(tree, desired.ftpuser, desired.id) is not None
     except TempoftpError:
         return False  # the home itself is unfit, and says so
 
 
-def _check_home(tree: Tree, wish: Wish, manifest: Optional[Manifest]) -> Optional[TempoftpError]:
-    if not wish.wanted:
+def _check_home(tree: Tree, desired: DesiredShare, manifest: Optional[Manifest]) -> Optional[TempoftpError]:
+    if not desired.wanted:
         return None
-    begun = manifest is not None and manifest.ftpuser == wish.ftpuser
+    begun = manifest is not None and manifest.ftpuser == desired.ftpuser
     try:
-        with open_home(tree, wish.ftpuser):
+        with open_home(tree, desired.ftpuser):
             pass
         # Before anything is copied: what is delivered into somebody else's home is theirs to read.
-        if begun or wish.adopt or find_origin(tree, wish.ftpuser) == "created":
+        if begun or desired.adopt or find_origin(tree, desired.ftpuser) == "created":
             return None
     except TempoftpError as error:
         return error
     return AccountConflictError(
-        f"{tree.home(wish.ftpuser)} was there before tempoftp, and nobody has said whose account {wish.ftpuser} is: "
-        f"map it to its owner's e-mail (tempoftp account map EMAIL {wish.ftpuser}; with share.yml, adopt: true), "
+        f"{tree.home(desired.ftpuser)} was there before tempoftp, and nobody has said whose account "
+        f"{desired.ftpuser} is: "
+        f"map it to its owner's e-mail (tempoftp account map EMAIL {desired.ftpuser}; with share.yml, adopt: true), "
         "or choose another account"
     )
 

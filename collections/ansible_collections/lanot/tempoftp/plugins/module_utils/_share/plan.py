@@ -18,13 +18,13 @@ from .._host.errors import (
 from .._record.manifest import Manifest
 from .._record.status import Status
 from .._record.tombstones import Tombstone
-from .wish import OVER, Wish, differs
+from .desired import OVER, DesiredShare, differs
 
 # Steps that change the host. The others look, wait or only leave a note.
 CHANGING = frozenset(
     {
         *("enlist", "adjust", "start", "deliver", "confirm", "hide", "show", "bind"),
-        *("condemn", "expire", "stop", "discard", "purge"),
+        *("mark_absent", "expire", "stop", "move_to_trash", "purge"),
     }
 )
 
@@ -101,68 +101,69 @@ class Step(NamedTuple):
 NOTHING, WAIT, EVICT = Step("nothing"), Step("wait"), Step("evict")
 
 
-def resolve_generation(wish: Wish, seen: Seen) -> int:
+def resolve_generation(desired: DesiredShare, seen: Seen) -> int:
     """Return the generation that is meant: the given one, that of the manifest, or one more than the tombstone's."""
-    if wish.generation is not None:
-        return wish.generation
+    if desired.generation is not None:
+        return desired.generation
     if seen.manifest is not None and seen.manifest.generation > seen.ended and seen.manifest.live:
         return seen.manifest.generation
-    return seen.known + 1 if wish.wanted else seen.known
+    return seen.known + 1 if desired.wanted else seen.known
 
 
-def plan_step(wish: Wish, seen: Seen) -> Step:
+def plan_step(desired: DesiredShare, seen: Seen) -> Step:
     """Return the next step. ``start`` needs a free place among the running copies; without one the share is queued."""
-    if wish.state == OVER:
+    if desired.state == OVER:
         return _plan_over(seen)
-    return _plan_wanted(wish, seen) if wish.wanted else _plan_absent(wish, seen)
+    return _plan_wanted(desired, seen) if desired.wanted else _plan_absent(desired, seen)
 
 
-def _plan_wanted(wish: Wish, seen: Seen) -> Step:
-    generation = resolve_generation(wish, seen)
+def _plan_wanted(desired: DesiredShare, seen: Seen) -> Step:
+    generation = resolve_generation(desired, seen)
     manifest = seen.manifest
     if generation <= seen.ended or (manifest and generation < manifest.generation):
-        return _refuse_stale(wish, seen)
+        return _refuse_stale(desired, seen)
     if manifest is not None and not manifest.live:
         # A deletion was cut short. The same generation cannot come back from it; a newer one first lets it finish.
-        return _refuse_stale(wish, seen) if generation == manifest.generation else _plan_end(seen)
+        return _refuse_stale(desired, seen) if generation == manifest.generation else _plan_end(seen)
     if manifest is not None and seen.over:
         # Never revived. Who asks for it anew, rather than for more time, gets it once this one is gone.
-        anew = generation > manifest.generation and not wish.require_existing
-        return Step("expire") if anew else _refuse_ended(wish, seen)
+        anew = generation > manifest.generation and not desired.require_existing
+        return Step("expire") if anew else _refuse_ended(desired, seen)
     if manifest is None:
-        return _refuse_ended(wish, seen) if wish.require_existing else _plan_begin(wish, seen)
-    if differs(manifest, wish):
+        return _refuse_ended(desired, seen) if desired.require_existing else _plan_begin(desired, seen)
+    if differs(manifest, desired):
         if generation > manifest.generation:
-            return _plan_begin(wish, seen)
+            return _plan_begin(desired, seen)
         return Step(
             "refuse",
             InvalidValueError(
-                f"share {wish.id} generation {generation} is {manifest.source} for {manifest.ftpuser}: make it absent "
+                f"share {desired.id} generation {generation} is {manifest.source} for "
+                f"{manifest.ftpuser}: make it absent "
                 "first, or give a higher generation"
             ),
         )
-    if (generation, wish.lifetime_days, wish.hidden) != (
+    if (generation, desired.lifetime_days, desired.hidden) != (
         manifest.generation,
         manifest.lifetime_days,
         manifest.hidden,
     ):
         return Step("adjust")
-    return _plan_progress(wish, seen, manifest)
+    return _plan_progress(desired, seen, manifest)
 
 
-def _plan_begin(wish: Wish, seen: Seen) -> Step:
+def _plan_begin(desired: DesiredShare, seen: Seen) -> Step:
     if seen.home_problem is not None:
         return Step("refuse", seen.home_problem)
-    return _refuse_occupied(wish) if seen.occupied else Step("enlist")
+    return _refuse_occupied(desired) if seen.occupied else Step("enlist")
 
 
-def _plan_progress(wish: Wish, seen: Seen, manifest: Manifest) -> Step:
+def _plan_progress(desired: DesiredShare, seen: Seen, manifest: Manifest) -> Step:
     if manifest.arrived:
-        return _plan_place(wish, seen, manifest)
+        return _plan_place(desired, seen, manifest)
     if seen.put:
         return Step("confirm")
     if seen.destination is not None:
-        return _refuse_occupied(wish)
+        return _refuse_occupied(desired)
     if seen.held is not None:
         # Put there for a status that a power loss took: it is ours, and serves as what was copied so far.
         return Step("enlist")
@@ -181,12 +182,12 @@ def _plan_progress(wish: Wish, seen: Seen, manifest: Manifest) -> Step:
     return Step("start")
 
 
-def _plan_place(wish: Wish, seen: Seen, manifest: Manifest) -> Step:
+def _plan_place(desired: DesiredShare, seen: Seen, manifest: Manifest) -> Step:
     """Where a share stands whose whole data is here."""
     if manifest.hidden and seen.delivered:
         return Step("hide")
     if not manifest.hidden and seen.held is not None:
-        return Step("show") if seen.destination is None else _refuse_occupied(wish)
+        return Step("show") if seen.destination is None else _refuse_occupied(desired)
     if (seen.held if manifest.hidden else seen.destination) is None:
         return Step("enlist")
     if seen.unbound and not manifest.hidden:
@@ -208,14 +209,14 @@ def _plan_over(seen: Seen) -> Step:
     return _plan_end(seen)
 
 
-def _plan_absent(wish: Wish, seen: Seen) -> Step:
+def _plan_absent(desired: DesiredShare, seen: Seen) -> Step:
     manifest = seen.manifest
-    if wish.generation is not None and wish.generation < seen.known:
-        return _refuse_stale(wish, seen)
+    if desired.generation is not None and desired.generation < seen.known:
+        return _refuse_stale(desired, seen)
     if manifest is not None:
-        return Step("condemn") if manifest.live else _plan_end(seen)
-    if wish.generation is not None and wish.generation > seen.ended:
-        return Step("bury")
+        return Step("mark_absent") if manifest.live else _plan_end(seen)
+    if desired.generation is not None and desired.generation > seen.ended:
+        return Step("write_tombstone")
     if seen.trash and not seen.purging:
         return Step("purge")
     if seen.leaving:
@@ -225,38 +226,39 @@ def _plan_absent(wish: Wish, seen: Seen) -> Step:
 
 def _plan_end(seen: Seen) -> Step:
     """What is left to do for a share whose manifest says ``absent``."""
-    return Step("stop") if seen.copying or seen.mounts else Step("discard")
+    return Step("stop") if seen.copying or seen.mounts else Step("move_to_trash")
 
 
-def _refuse_stale(wish: Wish, seen: Seen) -> Step:
-    told = f"generation {wish.generation}" if wish.generation is not None else "this wish"
+def _refuse_stale(desired: DesiredShare, seen: Seen) -> Step:
+    told = f"generation {desired.generation}" if desired.generation is not None else "this wish"
     ended = f", which ended {seen.tombstone.ended_at}" if seen.tombstone and seen.ended == seen.known else ""
     return Step(
         "refuse",
         StaleGenerationError(
-            f"share {wish.id}: {told} is late, this host knows generation {seen.known}{ended}: nothing was changed"
+            f"share {desired.id}: {told} is late, this host knows generation {seen.known}{ended}: nothing was changed"
         ),
     )
 
 
-def _refuse_ended(wish: Wish, seen: Seen) -> Step:
+def _refuse_ended(desired: DesiredShare, seen: Seen) -> Step:
     if seen.manifest is not None:
         told = f"its time was up at {seen.manifest.ends_at}, and it is being taken away: ask for it anew"
-        return Step("refuse", EndedError(f"share {wish.id}: {told}"))
+        return Step("refuse", EndedError(f"share {desired.id}: {told}"))
     if seen.tombstone is not None:
         told = (
             f"it ended at {seen.tombstone.ended_at} ({seen.tombstone.reason or 'deleted'}): ask for it anew"
         )
-        return Step("refuse", EndedError(f"share {wish.id}: {told}"))
+        return Step("refuse", EndedError(f"share {desired.id}: {told}"))
     told = "this host does not have it, so there is nothing to change: ask for it without require_existing"
-    return Step("refuse", TempoftpError(f"share {wish.id}: {told}", "not_delivered"))
+    return Step("refuse", TempoftpError(f"share {desired.id}: {told}", "not_delivered"))
 
 
-def _refuse_occupied(wish: Wish) -> Step:
+def _refuse_occupied(desired: DesiredShare) -> Step:
     return Step(
         "refuse",
         DestinationOccupiedError(
-            f"share {wish.id}: something that tempoftp did not put there stands in the home of {wish.ftpuser} under "
+            f"share {desired.id}: something that tempoftp did not put there stands in "
+            f"the home of {desired.ftpuser} under "
             "this name: move it away or choose another id"
         ),
     )

@@ -9,21 +9,21 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from .._host.errors import TempoftpError, build_error
+from .desired import DesiredShare
 from .plan import CHANGING, Seen, Step, resolve_generation
-from .wish import Wish
 
 # Where a share comes to that changes, by the state that is wished.
 _PREDICTED = {"present": "delivered", "blocked": "blocked"}
 
 
 def build_result(
-    wish: Wish, seen: Optional[Seen], changed: bool, error: Optional[TempoftpError]
+    desired: DesiredShare, seen: Optional[Seen], changed: bool, error: Optional[TempoftpError]
 ) -> dict[str, Any]:
     """Return the result of one share. *seen* None: it could not be looked at."""
-    result = _build_empty(wish)
+    result = _build_empty(desired)
     result["changed"] = changed
     if seen is not None:
-        result["state"] = describe_state(wish, seen)
+        result["state"] = describe_state(desired, seen)
         result.update(_describe_copy(seen))
     if error is not None:
         result["error"] = error.to_dict()
@@ -34,12 +34,12 @@ def build_result(
 
 def build_refusal(share_id: Any, error: TempoftpError) -> dict[str, Any]:
     """Return the result of a share whose very options were refused."""
-    result = _build_empty(Wish(str(share_id)))
+    result = _build_empty(DesiredShare(str(share_id)))
     result["error"] = error.to_dict()
     return result
 
 
-def describe_state(wish: Wish, seen: Seen) -> str:
+def describe_state(desired: DesiredShare, seen: Seen) -> str:
     """Return the word for where a share stands."""
     manifest, status = seen.manifest, seen.status
     if manifest is None or not manifest.live:
@@ -56,18 +56,18 @@ def describe_state(wish: Wish, seen: Seen) -> str:
     return status.phase if status is not None else "probing"
 
 
-def predict_result(wish: Wish, seen: Seen, step: Step) -> dict[str, Any]:
+def predict_result(desired: DesiredShare, seen: Seen, step: Step) -> dict[str, Any]:
     """Return what an execution in check mode says: where the share would come to."""
-    result = build_result(wish, seen, step.kind in CHANGING, step.error)
+    result = build_result(desired, seen, step.kind in CHANGING, step.error)
     if step.kind in CHANGING:
-        result["generation"] = resolve_generation(wish, seen)
-        result["state"] = _PREDICTED.get(wish.state, "absent")
+        result["generation"] = resolve_generation(desired, seen)
+        result["state"] = _PREDICTED.get(desired.state, "absent")
     return result
 
 
-def build_diff(wish: Wish, before: Optional[Seen], result: dict[str, Any]) -> dict[str, Any]:
+def build_diff(desired: DesiredShare, before: Optional[Seen], result: dict[str, Any]) -> dict[str, Any]:
     """Return the before and after of one share for ``--diff``."""
-    was = build_result(wish, before, False, None) if before is not None else _build_empty(wish)
+    was = build_result(desired, before, False, None) if before is not None else _build_empty(desired)
     manifest = before.manifest if before is not None else None
     old = {"state": was["state"]}
     if manifest is not None and manifest.live:
@@ -78,25 +78,28 @@ def build_diff(wish: Wish, before: Optional[Seen], result: dict[str, Any]) -> di
             path=manifest.path,
         )
     new = {"state": result["state"]}
-    if wish.wanted and result["error"] is None:
+    if desired.wanted and result["error"] is None:
         new.update(
-            generation=result["generation"], ftpuser=wish.ftpuser, source=wish.source, path=result["path"]
+            generation=result["generation"],
+            ftpuser=desired.ftpuser,
+            source=desired.source,
+            path=result["path"],
         )
     elif not result["changed"]:
         new = old
     return {
-        "before_header": f"share {wish.id}",
-        "after_header": f"share {wish.id}",
+        "before_header": f"share {desired.id}",
+        "after_header": f"share {desired.id}",
         "before": old,
         "after": new,
     }
 
 
-def _build_empty(wish: Wish) -> dict[str, Any]:
+def _build_empty(desired: DesiredShare) -> dict[str, Any]:
     return {
-        "id": wish.id,
-        "generation": wish.generation,
-        "ftpuser": wish.ftpuser or None,
+        "id": desired.id,
+        "generation": desired.generation,
+        "ftpuser": desired.ftpuser or None,
         "changed": False,
         "state": "absent",
         "path": None,

@@ -20,8 +20,8 @@ from .._host.lock import hold_lock
 from .._host.tree import Tree, open_tree
 from .._host.units import Units
 from .batch import Batch
+from .desired import DesiredShare, Site, build_desired, check_bwlimit
 from .result import build_refusal
-from .wish import Site, Wish, build_wish, check_bwlimit
 
 
 class Refused(NamedTuple):
@@ -70,16 +70,16 @@ def run_shares(
     """
     tree = open_tree(params["root"])
     site = read_site(params, check_mode)
-    wishes: list[Wish] = []
+    desired_shares: list[DesiredShare] = []
     results: list[Optional[dict[str, Any]]] = []
     for item in items:
         try:
-            wishes.append(_read_wish(item, site, wishes))
+            desired_shares.append(_read_desired(item, site, desired_shares))
             results.append(None)
         except TempoftpError as error:
             share_id = item.id if isinstance(item, Refused) else item.get("id")
             results.append(build_refusal(share_id, error))
-    batch = Batch(tree, wishes, site, units or Units())
+    batch = Batch(tree, desired_shares, site, units or Units())
     told = batch.run()
     diff = batch.build_diffs(told)
     mounts = SweptBinds() if check_mode else _remount(tree)
@@ -104,13 +104,13 @@ def _remount(tree: Tree) -> SweptBinds:
         return sweep_binds(tree)
 
 
-def _read_wish(item: Item, site: Site, earlier: Sequence[Wish]) -> Wish:
+def _read_desired(item: Item, site: Site, earlier: Sequence[DesiredShare]) -> DesiredShare:
     if isinstance(item, Refused):
         raise item.error
-    wish = build_wish(item, site)
-    if any(wish.id == other.id for other in earlier):
-        raise InvalidValueError(f"share {wish.id} stands twice in one list: give each id once")
-    return wish
+    desired = build_desired(item, site)
+    if any(desired.id == other.id for other in earlier):
+        raise InvalidValueError(f"share {desired.id} stands twice in one list: give each id once")
+    return desired
 
 
 def _require_id(number: Optional[int], kind: str, name: str) -> int:

@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
+from .._account.desired import SWEPT, AccountSite, DesiredAccount
 from .._account.mysql_login import open_connection
 from .._account.run import Execution, Outcome, run_accounts
-from .._account.wish import SWEPT, AccountSite, AccountWish
 from .._copy.bind import list_binds, sweep_binds
 from .._host.ballast import drop_ballast
 from .._host.clock import advance_mark, read_now
@@ -30,8 +30,8 @@ from .._host.tree import Tree, prepare_tree
 from .._host.units import Units
 from .._record.manifest import EXPIRED, read_manifest, write_manifest
 from .._share.batch import Batch
+from .._share.desired import OVER, DesiredShare, Site
 from .._share.evictions import Eviction, evict, list_evictions, read_uptime
-from .._share.wish import OVER, Site, Wish
 from .look import Guard, SweepLook, look_libraries, read_running
 from .plan import SweepPlan, SweepSeen, is_abandoned, is_outdated, plan_sweep
 from .settings import ExpireSettings
@@ -133,7 +133,7 @@ class _Sweep:
         site = Site(wait=False, evicts=False, grace_seconds=self._settings.grace_seconds)
         with self._guard("shares"):
             for told in Batch(
-                self._tree, [Wish(share_id, OVER) for share_id in ids], site, self._units
+                self._tree, [DesiredShare(share_id, OVER) for share_id in ids], site, self._units
             ).run():
                 self._note_share(told)
 
@@ -152,8 +152,10 @@ class _Sweep:
             return
         # While a transfer has its grace, its session is ended by the note of its share and not with the account.
         leaving = {eviction.ftpuser for eviction in list_evictions(self._tree)[0]}
-        wishes = [AccountWish(name, SWEPT, end_sessions=name not in leaving) for name in plan.accounts]
-        outcomes, self._database = run_accounts(self._build_execution(False), wishes)
+        desired_shares = [
+            DesiredAccount(name, SWEPT, end_sessions=name not in leaving) for name in plan.accounts
+        ]
+        outcomes, self._database = run_accounts(self._build_execution(False), desired_shares)
         for outcome in outcomes:
             self._note_account(outcome)
         if not self._database["ok"]:
@@ -204,8 +206,8 @@ class _Sweep:
                     }
                 )
         if plan.accounts:
-            wishes = [AccountWish(name, SWEPT) for name in plan.accounts]
-            outcomes, self._database = run_accounts(self._build_execution(True), wishes)
+            desired_shares = [DesiredAccount(name, SWEPT) for name in plan.accounts]
+            outcomes, self._database = run_accounts(self._build_execution(True), desired_shares)
             for outcome in outcomes:
                 self._note_account(outcome)
         changed = self.changed or bool(self._staging or self._libraries or self._shares or plan.evictions)
@@ -259,7 +261,7 @@ class _Sweep:
         self.changed = self.changed or outcome.changed
         self._accounts.append(
             {
-                "name": outcome.wish.name,
+                "name": outcome.desired.name,
                 "changed": outcome.changed,
                 "state": plan.state if plan is not None and error is None else "unknown",
                 "expires": plan.row.expires if plan is not None and plan.row is not None else None,

@@ -40,7 +40,7 @@ _LOCK_SECONDS = 2.0
 _ATTEMPTS = 5
 
 
-class Wish(NamedTuple):
+class DesiredShare(NamedTuple):
     """What is asked for. *since*: leave out shares of which nothing has changed from then on."""
 
     root: str
@@ -88,28 +88,28 @@ class _Share:
         return True
 
 
-def run_transfers(wish: Wish, server_file: Path = SERVER_FILE) -> dict[str, Any]:
+def run_transfers(desired: DesiredShare, server_file: Path = SERVER_FILE) -> dict[str, Any]:
     """Count what is new in the log; return ``shares``, ``log`` and ``time``.
 
     InvalidValueError when an option is unfit. A log that cannot be read is told in ``log``, with no shares: what was
     downloaded is then not known, which is not zero.
     """
-    if wish.files_limit < 0:
-        raise InvalidValueError(f"files_limit {wish.files_limit} is refused: it is 0 or more")
-    since = None if wish.since is None else format_time(parse_time(wish.since))
-    tree = open_tree(wish.root)
-    log = choose_log(wish.log, server_file)
+    if desired.files_limit < 0:
+        raise InvalidValueError(f"files_limit {desired.files_limit} is refused: it is 0 or more")
+    since = None if desired.since is None else format_time(parse_time(desired.since))
+    tree = open_tree(desired.root)
+    log = choose_log(desired.log, server_file)
     report: dict[str, Any] = {"path": str(log), **_EMPTY_LOG}
     answer: dict[str, Any] = {"shares": [], "log": report, "time": format_now()}
     manifests = [manifest for manifest in list_manifests(tree)[0] if manifest.live]
     if not manifests:
-        if not wish.check_mode and tree.transfers.is_dir():
+        if not desired.check_mode and tree.transfers.is_dir():
             forget_others(tree, set())
         return answer
-    if not wish.check_mode:
+    if not desired.check_mode:
         tree.transfers.mkdir(mode=0o700, exist_ok=True)
     try:
-        if wish.check_mode:
+        if desired.check_mode:
             shares = _count(tree, log, manifests, report, keep=False)
         else:
             with hold_lock(tree.transfers / "lock", _LOCK_SECONDS):
@@ -120,7 +120,7 @@ def run_transfers(wish: Wish, server_file: Path = SERVER_FILE) -> dict[str, Any]
     if not report["behind"]:
         told = [share for share in shares if share.count.listing is not None]
         answer["shares"] = [
-            build_result(share.manifest, share.count, wish.files_limit)
+            build_result(share.manifest, share.count, desired.files_limit)
             for share in told
             if since is None or share.count.changed_at >= since
         ]

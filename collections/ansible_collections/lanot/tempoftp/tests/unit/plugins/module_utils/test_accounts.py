@@ -14,13 +14,13 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._account.accounts i
     plan_account,
     plan_times,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account.users_table import UserRow
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account.wish import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.desired import (
     SWEPT,
     AccountSite,
-    AccountWish,
+    DesiredAccount,
     parse_time,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.users_table import UserRow
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_time
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account
@@ -38,7 +38,7 @@ SHARED = ALONE._replace(shares_root="/data")
 ROW = UserRow(NAME, HASH, 2001, 2001, f"/data/{NAME}", "1")
 OURS = Account(NAME, CREATED, "2030-01-01T00:00:00Z")
 THEIRS = Account(NAME, ADOPTED, "2030-01-01T00:00:00Z")
-WISH = AccountWish(NAME, password_hash=HASH)
+WISH = DesiredAccount(NAME, password_hash=HASH)
 
 
 def build_share(share_id="s1", state="delivered", days=3, ready_at=None, expires=None):
@@ -56,9 +56,9 @@ def build_ready_share(share_id, ready, days):
 NOTHING = SeenAccount()
 
 
-def refusal(wish, seen=NOTHING, site=SHARED):
+def refusal(desired, seen=NOTHING, site=SHARED):
     with pytest.raises(TempoftpError) as caught:
-        plan_account(wish, seen, site)
+        plan_account(desired, seen, site)
     return caught.value
 
 
@@ -72,7 +72,7 @@ def test_a_missing_account_is_made_with_the_defaults():
 
 
 def test_a_plain_password_is_left_to_be_hashed_with_the_best_scheme():
-    plan = plan_account(AccountWish(NAME, password="a password"), SeenAccount(), ALONE)
+    plan = plan_account(DesiredAccount(NAME, password="a password"), SeenAccount(), ALONE)
     assert (plan.hash_with, plan.row.password) == ("argon2id", "")
 
 
@@ -86,15 +86,15 @@ def test_an_existing_password_is_not_touched():
 
 
 def test_an_existing_password_is_changed_when_that_is_asked_for():
-    wish = WISH._replace(password_hash=OTHER_HASH, update_password="always")
-    plan = plan_account(wish, SeenAccount(rows=(ROW,)), ALONE)
+    desired = WISH._replace(password_hash=OTHER_HASH, update_password="always")
+    plan = plan_account(desired, SeenAccount(rows=(ROW,)), ALONE)
     assert (plan.row.password, plan.changed) == (OTHER_HASH, True)
 
 
 @pytest.mark.parametrize(("verified", "hash_with"), [(True, None), (False, "argon2id"), (None, "argon2id")])
 def test_a_plain_password_is_hashed_again_only_when_it_is_another_one(verified, hash_with):
-    wish = AccountWish(NAME, password="a password", update_password="always")
-    plan = plan_account(wish, SeenAccount(rows=(ROW,), password_verified=verified), ALONE)
+    desired = DesiredAccount(NAME, password="a password", update_password="always")
+    plan = plan_account(desired, SeenAccount(rows=(ROW,), password_verified=verified), ALONE)
     assert (plan.hash_with, plan.changed) == (hash_with, hash_with is not None)
 
 
@@ -281,8 +281,10 @@ def test_an_account_that_fits_is_not_taken_over_unless_somebody_said_whose_it_is
 def test_an_account_of_ours_needs_nobody_to_say_so():
     share = build_ready_share("s1", NOW, 3)
     row = ROW._replace(expires=share.expires)
-    for wish in (WISH, MAPPED):
-        assert not plan_account(wish, SeenAccount(rows=(row,), record=OURS, shares=(share,)), SHARED).changed
+    for desired in (WISH, MAPPED):
+        assert not plan_account(
+            desired, SeenAccount(rows=(row,), record=OURS, shares=(share,)), SHARED
+        ).changed
 
 
 @pytest.mark.parametrize("record", [None, THEIRS])
@@ -371,12 +373,12 @@ def test_a_late_password_is_refused(number, error_class):
     share = build_ready_share("s1", NOW, 3)
     record = OURS._replace(password_generation=1)
     seen = SeenAccount(rows=(ROW._replace(expires=share.expires),), record=record, shares=(share,))
-    wish = WISH._replace(password_hash=OTHER_HASH, update_password="always", password_generation=number)
+    desired = WISH._replace(password_hash=OTHER_HASH, update_password="always", password_generation=number)
     if error_class:
-        assert refusal(wish, seen).error_class == error_class
-        assert not plan_account(wish._replace(update_password="on_create"), seen, SHARED).changed
+        assert refusal(desired, seen).error_class == error_class
+        assert not plan_account(desired._replace(update_password="on_create"), seen, SHARED).changed
         return
-    plan = plan_account(wish, seen, SHARED)
+    plan = plan_account(desired, seen, SHARED)
     assert plan.row.password == OTHER_HASH
     assert plan.record.password_generation == max(1, number or 0)
     assert plan.end_sessions
@@ -410,8 +412,8 @@ def test_removing_takes_the_row_the_record_and_the_sessions():
 
 def test_sessions_are_left_when_that_is_asked_for():
     for state in ("blocked", "absent"):
-        wish = WISH._replace(state=state, end_sessions=False)
-        assert not plan_account(wish, SeenAccount(rows=(ROW,)), ALONE).end_sessions
+        desired = WISH._replace(state=state, end_sessions=False)
+        assert not plan_account(desired, SeenAccount(rows=(ROW,)), ALONE).end_sessions
 
 
 def test_a_kill_after_the_delete_leaves_a_record_that_the_next_run_removes():
@@ -473,7 +475,7 @@ ROWS = st.builds(
     TIMES,
 )
 WISHES = st.builds(
-    AccountWish,
+    DesiredAccount,
     name=st.just(NAME),
     state=st.sampled_from(["present", "absent", "blocked", SWEPT]),
     password_generation=st.sampled_from([None, 0, 1, 2]),
@@ -493,16 +495,16 @@ SITES = st.builds(
 )
 
 
-def plan_or_none(wish, seen, site):
+def plan_or_none(desired, seen, site):
     try:
-        return plan_account(wish, seen, site)
+        return plan_account(desired, seen, site)
     except TempoftpError:
         return None
 
 
 @given(WISHES, SEEN, SITES)
-def test_the_second_run_changes_nothing(wish, seen, site):
-    plan = plan_or_none(wish, seen, site)
+def test_the_second_run_changes_nothing(desired, seen, site):
+    plan = plan_or_none(desired, seen, site)
     if plan is None:
         return
     fixed = {entry.id: entry for entry in plan.times}
@@ -517,7 +519,7 @@ def test_the_second_run_changes_nothing(wish, seen, site):
             for share in seen.shares
         ),
     )
-    again = plan_account(wish, after, site)
+    again = plan_account(desired, after, site)
     assert not again.changed
     if any(entry.expires <= format_time(NOW) for entry in plan.times):
         return  # made so short that it is over now, and counts no more
@@ -529,8 +531,8 @@ def test_the_second_run_changes_nothing(wish, seen, site):
 
 
 @given(WISHES, SEEN, SITES)
-def test_what_is_written_to_log_in_is_never_dangerous(wish, seen, site):
-    plan = plan_or_none(wish, seen, site)
+def test_what_is_written_to_log_in_is_never_dangerous(desired, seen, site):
+    plan = plan_or_none(desired, seen, site)
     if plan is None or plan.row is None or not plan.writes_row or plan.row.status != "1":
         return
     assert plan.row.uid >= 1000
@@ -539,39 +541,39 @@ def test_what_is_written_to_log_in_is_never_dangerous(wish, seen, site):
 
 
 @given(WISHES, SEEN)
-def test_an_account_that_tempoftp_did_not_create_is_never_written(wish, seen):
+def test_an_account_that_tempoftp_did_not_create_is_never_written(desired, seen):
     foreign = seen.rows and (seen.record is None or seen.record.origin == ADOPTED)
-    plan = plan_or_none(wish, seen, SHARED)
+    plan = plan_or_none(desired, seen, SHARED)
     if foreign and plan is not None:
         assert not plan.writes_row
         assert not plan.end_sessions
 
 
 @given(WISHES, SEEN)
-def test_an_account_is_open_only_while_it_has_something_to_show(wish, seen):
-    plan = plan_or_none(wish, seen, SHARED)
+def test_an_account_is_open_only_while_it_has_something_to_show(desired, seen):
+    plan = plan_or_none(desired, seen, SHARED)
     if plan is None or plan.origin != CREATED or not plan.times or plan.row is None:
         return
     if all(share.hidden for share in seen.shares if share.arrived and not share.is_over(NOW)):
         assert plan.state == "blocked"
-    if wish.state == SWEPT and seen.row is not None and seen.row.status != "1":
+    if desired.state == SWEPT and seen.row is not None and seen.row.status != "1":
         assert plan.state == "blocked"
 
 
 @given(WISHES, SEEN)
-def test_no_late_password_is_ever_set(wish, seen):
-    plan = plan_or_none(wish, seen, SHARED)
-    late = seen.record and wish.password_generation is not None
+def test_no_late_password_is_ever_set(desired, seen):
+    plan = plan_or_none(desired, seen, SHARED)
+    late = seen.record and desired.password_generation is not None
     if plan is None or not plan.times or not late or seen.row is None:
         return
-    if wish.password_generation < seen.record.password_generation:
+    if desired.password_generation < seen.record.password_generation:
         assert plan.row.password == seen.row.password
         assert plan.record == seen.record
 
 
 @given(SEEN)
 def test_the_sweep_removes_no_account_that_has_a_live_share_and_makes_none(seen):
-    plan = plan_or_none(AccountWish(NAME, SWEPT), seen, SHARED)
+    plan = plan_or_none(DesiredAccount(NAME, SWEPT), seen, SHARED)
     if plan is None:
         return
     live = any(share.live and not share.is_over(NOW) for share in seen.shares)
@@ -579,9 +581,9 @@ def test_the_sweep_removes_no_account_that_has_a_live_share_and_makes_none(seen)
 
 
 @given(WISHES, SEEN)
-def test_an_account_of_ours_ends_with_its_last_share(wish, seen):
-    plan = plan_or_none(wish, seen, SHARED)
-    if plan is None or plan.origin != CREATED or wish.state != "present" or plan.skipped_reason:
+def test_an_account_of_ours_ends_with_its_last_share(desired, seen):
+    plan = plan_or_none(desired, seen, SHARED)
+    if plan is None or plan.origin != CREATED or desired.state != "present" or plan.skipped_reason:
         return
     assert plan.row.expires == max(entry.expires for entry in plan.times)
     for share in seen.shares:

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Any, Optional
 
 import pytest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.desired import AccountSite
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account.users_table import (
     ACTIVE,
     BLOCKED,
     UserRow,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account.wish import AccountSite
 from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.audit import (
     KINDS,
     STATE_MODE,

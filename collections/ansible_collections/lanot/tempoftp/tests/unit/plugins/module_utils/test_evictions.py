@@ -194,7 +194,7 @@ def test_a_share_that_leaves_its_home_takes_the_sessions_along(
     who = host.folder / "bin" / "pure-ftpwho"
     shebang = f"#!{sys.executable}\n"
     who.write_text(shebang + print_living(mine, "ftp_p1") + print_living(other, "ftp_p2"))
-    wish = host.share("p1", "goes", state=state)
+    desired = host.share("p1", "goes", state=state)
     if killed is not None:
         real = getattr(_share_apply, killed)
 
@@ -205,12 +205,12 @@ def test_a_share_that_leaves_its_home_takes_the_sessions_along(
         with monkeypatch.context() as patch:
             patch.setattr(_share_apply, killed, die)
             if killed == "write_tombstone" and state == "blocked":
-                host.run(wish)
+                host.run(desired)
             else:
                 with pytest.raises(KeyboardInterrupt):
-                    host.run(wish)
+                    host.run(desired)
                 assert mine.poll() is None
-    (result,) = host.run(wish)
+    (result,) = host.run(desired)
     assert (result["state"], result["error"]) == (state, None)
     assert mine.wait(10) == -signal.SIGTERM
     assert other.poll() is None

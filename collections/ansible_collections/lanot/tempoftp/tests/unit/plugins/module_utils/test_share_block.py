@@ -224,14 +224,14 @@ def test_blocking_and_unblocking_may_be_killed_anywhere(
 
     killed = 0
     for generation, state, expected in ((2, "blocked", "blocked"), (3, "present", "delivered")):
-        wish = host.share("p1", "goes", generation=generation, state=state)
+        desired = host.share("p1", "goes", generation=generation, state=state)
         with monkeypatch.context() as patch:
             patch.setattr(module, step, die)
             try:
-                host.run(wish)
+                host.run(desired)
             except KeyboardInterrupt:
                 killed += 1
-        (result,) = host.run(wish)
+        (result,) = host.run(desired)
         assert (result["state"], result["error"]) == (expected, None)
         assert (host.root / "ftp_p1" / "p1").exists() == (expected == "delivered")
         assert host.tree.held("p1").exists() == (expected == "blocked")

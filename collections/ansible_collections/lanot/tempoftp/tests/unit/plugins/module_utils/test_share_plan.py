@@ -16,6 +16,14 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.status import PHASES, Status
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import Tombstone
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.desired import (
+    OVER,
+    DesiredShare,
+    Site,
+    adjust_manifest,
+    build_desired,
+    check_bwlimit,
+)
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share.plan import (
     CHANGING,
     Seen,
@@ -28,21 +36,13 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._share.result impor
     build_result,
     predict_result,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share.wish import (
-    OVER,
-    Site,
-    Wish,
-    adjust_manifest,
-    build_wish,
-    check_bwlimit,
-)
 from hypothesis import given
 from hypothesis import strategies as st
 
-WISH = Wish("p1", "present", 2, ftpuser="ftp_x", source="h:/x")
+WISH = DesiredShare("p1", "present", 2, ftpuser="ftp_x", source="h:/x")
 BLOCK = WISH._replace(state="blocked")
-SWEEP = Wish("p1", OVER)
-GONE = Wish("p1", "absent", 2)
+SWEEP = DesiredShare("p1", OVER)
+GONE = DesiredShare("p1", "absent", 2)
 HERE = Seen("boot")
 MANIFEST = Manifest("p1", 2, "ftp_x", "h:/x", path="/data/ftp_x/p1")
 DELIVERED = MANIFEST._replace(state="delivered", delivered_at="2026-01-01T00:00:00Z")
@@ -109,8 +109,8 @@ hosts = build(
     mounts=st.sampled_from([(), ("/data/ftp_x/p1/m",)]),
     trash=st.sampled_from([(), ("p1.1.1",)]),
 ).map(complete)
-wishes = build(
-    Wish,
+desired_shares = build(
+    DesiredShare,
     id=st.just("p1"),
     state=st.sampled_from(["present", "blocked", "absent", OVER]),
     generation=st.none() | generations,
@@ -118,7 +118,7 @@ wishes = build(
     lifetime_days=st.sampled_from([3, 10]),
     ftpuser=st.just("ftp_x"),
     source=st.just("h:/x"),
-).map(lambda wish: wish._replace(generation=None) if wish.state == OVER else wish)
+).map(lambda desired: desired._replace(generation=None) if desired.state == OVER else desired)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ wishes = build(
         (HERE._replace(manifest=DELIVERED._replace(source="h:/y"), destination=7), "refuse"),
         (HERE._replace(manifest=MANIFEST._replace(state="absent")), "refuse"),
         (HERE._replace(manifest=MANIFEST._replace(state="absent", generation=1), copying=True), "stop"),
-        (HERE._replace(manifest=MANIFEST._replace(state="absent", generation=1)), "discard"),
+        (HERE._replace(manifest=MANIFEST._replace(state="absent", generation=1)), "move_to_trash"),
     ],
 )
 def test_steps_towards_present(seen: Seen, kind: str) -> None:
@@ -189,7 +189,7 @@ def test_steps_towards_blocked(seen: Seen, kind: str) -> None:
         (HERE._replace(manifest=DELIVERED, destination=7), "nothing"),
         (HERE._replace(manifest=DELIVERED, destination=7, over=True), "expire"),
         (HERE._replace(manifest=BLOCKED, held=7, over=True), "expire"),
-        (HERE._replace(manifest=DELIVERED._replace(state="absent")), "discard"),
+        (HERE._replace(manifest=DELIVERED._replace(state="absent")), "move_to_trash"),
         (HERE._replace(manifest=DELIVERED._replace(state="absent"), mounts=("/m",)), "stop"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",)), "purge"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",), purging=True), "nothing"),
@@ -220,14 +220,14 @@ def test_what_must_exist_is_never_begun(seen: Seen, state: str, error_class: str
 @pytest.mark.parametrize(
     ("seen", "kind"),
     [
-        (HERE, "bury"),
+        (HERE, "write_tombstone"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then")), "nothing"),
         (HERE._replace(tombstone=Tombstone("p1", 3, "then")), "refuse"),
-        (HERE._replace(manifest=DELIVERED, destination=7), "condemn"),
+        (HERE._replace(manifest=DELIVERED, destination=7), "mark_absent"),
         (HERE._replace(manifest=DELIVERED._replace(generation=3), destination=7), "refuse"),
         (HERE._replace(manifest=DELIVERED._replace(state="absent"), mounts=("/m",)), "stop"),
         (HERE._replace(manifest=DELIVERED._replace(state="absent"), copying=True), "stop"),
-        (HERE._replace(manifest=DELIVERED._replace(state="absent")), "discard"),
+        (HERE._replace(manifest=DELIVERED._replace(state="absent")), "move_to_trash"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",)), "purge"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",), purging=True), "wait"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then"), leaving=True), "evict"),
@@ -237,48 +237,48 @@ def test_steps_towards_absent(seen: Seen, kind: str) -> None:
     assert plan_step(GONE, seen).kind == kind
 
 
-@given(wishes, hosts)
-def test_an_older_generation_changes_nothing(wish: Wish, seen: Seen) -> None:
-    older = wish._replace(
-        generation=wish.generation or 1, state="present" if wish.state == OVER else wish.state
+@given(desired_shares, hosts)
+def test_an_older_generation_changes_nothing(desired: DesiredShare, seen: Seen) -> None:
+    older = desired._replace(
+        generation=desired.generation or 1, state="present" if desired.state == OVER else desired.state
     )
     seen = seen._replace(tombstone=Tombstone("p1", (older.generation or 1) + 1, "then"))
     step = plan_step(older, seen)
     assert step.kind == "refuse" and step.error is not None and step.error.error_class == "stale"
 
 
-@given(wishes, hosts)
-def test_nothing_of_another_is_renamed_over(wish: Wish, seen: Seen) -> None:
-    step = plan_step(wish, seen)
+@given(desired_shares, hosts)
+def test_nothing_of_another_is_renamed_over(desired: DesiredShare, seen: Seen) -> None:
+    step = plan_step(desired, seen)
     if step.kind == "deliver":
         assert seen.destination is None and seen.status is not None and seen.status.inode == seen.staged
     if step.kind == "enlist" and (
-        seen.manifest is None or seen.manifest.generation != resolve_generation(wish, seen)
+        seen.manifest is None or seen.manifest.generation != resolve_generation(desired, seen)
     ):
         assert not seen.occupied
 
 
-@given(wishes, hosts)
-def test_results_can_be_told_of_anything(wish: Wish, seen: Seen) -> None:
-    step = plan_step(wish, seen)
+@given(desired_shares, hosts)
+def test_results_can_be_told_of_anything(desired: DesiredShare, seen: Seen) -> None:
+    step = plan_step(desired, seen)
     assert (step.kind == "refuse") == (step.error is not None)
-    result, predicted = build_result(wish, seen, False, step.error), predict_result(wish, seen, step)
+    result, predicted = build_result(desired, seen, False, step.error), predict_result(desired, seen, step)
     assert set(result) == set(predicted) == set(build_refusal("x", InvalidValueError("y")))
     assert predicted["changed"] == (step.kind in CHANGING)
     assert 0 <= result["percent"] <= 100
     assert (result["percent"] == 100) == (seen.manifest is not None and seen.manifest.arrived)
-    build_diff(wish, seen, predicted)
+    build_diff(desired, seen, predicted)
 
 
-def place_share(seen: Seen, wish: Wish, kind: str) -> Seen:
+def place_share(seen: Seen, desired: DesiredShare, kind: str) -> Seen:
     """The steps that change where complete data stands, or only what is written of it."""
     manifest = seen.manifest
     assert manifest is not None
     if kind == "adjust":
-        status, generation = seen.status, resolve_generation(wish, seen)
+        status, generation = seen.status, resolve_generation(desired, seen)
         if status is not None and status.phase == "failed" and generation > manifest.generation:
             status = status._replace(reported=True)
-        return seen._replace(manifest=adjust_manifest(manifest, wish, generation), status=status)
+        return seen._replace(manifest=adjust_manifest(manifest, desired, generation), status=status)
     if kind == "hide":
         assert seen.held is None
         return seen._replace(held=seen.destination, destination=None, leaving=True)
@@ -293,15 +293,15 @@ def place_share(seen: Seen, wish: Wish, kind: str) -> Seen:
     return seen._replace(manifest=manifest._replace(state=state, delivered_at="now"), status=None)
 
 
-def apply_step(seen: Seen, wish: Wish, kind: str) -> Seen:
+def apply_step(seen: Seen, desired: DesiredShare, kind: str) -> Seen:
     """What one applied step makes of the host, when nobody interferes; a copy that starts is done at once."""
     manifest = seen.manifest
-    generation = resolve_generation(wish, seen)
+    generation = resolve_generation(desired, seen)
     if kind == "enlist":
         staged = seen.destination if seen.delivered else seen.staged
         staged = seen.held if staged is None else staged
-        begun = Manifest("p1", generation, "ftp_x", "h:/x", lifetime_days=wish.lifetime_days)._replace(
-            hidden=wish.hidden, copy_generation=generation
+        begun = Manifest("p1", generation, "ftp_x", "h:/x", lifetime_days=desired.lifetime_days)._replace(
+            hidden=desired.hidden, copy_generation=generation
         )
         destination = None if seen.delivered else (8 if seen.occupied else None)
         if manifest is not None and manifest.ftpuser == "ftp_x" and not seen.delivered:
@@ -319,16 +319,16 @@ def apply_step(seen: Seen, wish: Wish, kind: str) -> Seen:
     if kind == "start":
         return seen._replace(status=Status(generation, "boot", "done", inode=9), staged=9, stale_status=False)
     if kind in ("adjust", "hide", "show", "deliver", "confirm"):
-        return place_share(seen, wish, kind)
-    if kind in ("condemn", "expire"):
+        return place_share(seen, desired, kind)
+    if kind in ("mark_absent", "expire"):
         assert manifest is not None
-        generation = max(manifest.generation, generation) if kind == "condemn" else manifest.generation
+        generation = max(manifest.generation, generation) if kind == "mark_absent" else manifest.generation
         return seen._replace(manifest=manifest._replace(state="absent", generation=generation))
     if kind == "stop":
         return seen._replace(copying=False, mounts=())
-    if kind in ("discard", "bury"):
+    if kind in ("move_to_trash", "write_tombstone"):
         ended = max(manifest.generation, seen.ended) if manifest else generation
-        trash = (*seen.trash, "p1.9.9") if kind == "discard" else seen.trash
+        trash = (*seen.trash, "p1.9.9") if kind == "move_to_trash" else seen.trash
         gone = None if seen.delivered else seen.destination
         return seen._replace(
             manifest=None,
@@ -347,11 +347,11 @@ def apply_step(seen: Seen, wish: Wish, kind: str) -> Seen:
     raise AssertionError(kind)
 
 
-@given(wishes, hosts)
-def test_every_way_ends(wish: Wish, seen: Seen) -> None:
+@given(desired_shares, hosts)
+def test_every_way_ends(desired: DesiredShare, seen: Seen) -> None:
     kinds: list[str] = []
     while len(kinds) < 20:
-        step = plan_step(wish, seen)
+        step = plan_step(desired, seen)
         kinds.append(step.kind)
         if step.kind in ("nothing", "refuse", "report"):
             break
@@ -362,16 +362,16 @@ def test_every_way_ends(wish: Wish, seen: Seen) -> None:
         if step.kind == "evict":
             seen = seen._replace(leaving=False)
             continue
-        seen = apply_step(seen, wish, step.kind)
+        seen = apply_step(seen, desired, step.kind)
     assert kinds[-1] in ("nothing", "refuse", "report"), kinds
-    if kinds[-1] == "nothing" and wish.wanted:
+    if kinds[-1] == "nothing" and desired.wanted:
         manifest = seen.manifest
-        assert manifest is not None and manifest.arrived and manifest.hidden == (wish.state == "blocked")
+        assert manifest is not None and manifest.arrived and manifest.hidden == (desired.state == "blocked")
         assert (seen.held if manifest.hidden else seen.destination) is not None
-        assert manifest.lifetime_days == wish.lifetime_days
-    if kinds[-1] == "nothing" and wish.state == OVER:
+        assert manifest.lifetime_days == desired.lifetime_days
+    if kinds[-1] == "nothing" and desired.state == OVER:
         assert seen.manifest is None or (seen.manifest.live and not seen.over)
-    if kinds[-1] == "nothing" and wish.state == "absent":
+    if kinds[-1] == "nothing" and desired.state == "absent":
         assert seen.manifest is None and not seen.trash
 
 
@@ -379,11 +379,11 @@ SITE = Site(writable_uid=2001)
 
 
 def test_a_wish_is_read_with_its_defaults() -> None:
-    wish = build_wish(
+    desired = build_desired(
         {"id": "p1", "ftpuser": "ftp_x", "source": "h:/x/", "generation": None, "root": "/data"}, SITE
     )
-    assert wish == Wish("p1", ftpuser="ftp_x", source="h:/x/")
-    assert build_wish({"id": "p1", "state": "absent"}, SITE).state == "absent"
+    assert desired == DesiredShare("p1", ftpuser="ftp_x", source="h:/x/")
+    assert build_desired({"id": "p1", "state": "absent"}, SITE).state == "absent"
 
 
 @pytest.mark.parametrize(
@@ -414,14 +414,14 @@ def test_a_wish_is_read_with_its_defaults() -> None:
 def test_other_wishes_are_refused(change: dict[str, Optional[object]]) -> None:
     values = {"id": "p1", "ftpuser": "ftp_x", "source": "h:/x", "state": "present", **change}
     with pytest.raises(InvalidValueError):
-        build_wish(values, SITE)
+        build_desired(values, SITE)
 
 
 def test_writable_needs_the_ftp_user() -> None:
     values = {"id": "p1", "ftpuser": "ftp_x", "source": "h:/x", "writable": True}
-    assert build_wish(values, SITE).writable is True
+    assert build_desired(values, SITE).writable is True
     with pytest.raises(InvalidValueError, match="writable"):
-        build_wish(values, Site())
+        build_desired(values, Site())
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ STEPS = 14
 # Where a run may die: every step and, inside the steps, between what they write.
 KILLS = [
     *[(_share_batch, f"apply_{name}") for name in ("enlist", "adjust", "deliver", "confirm", "hide", "show")],
-    *[(_share_batch, f"apply_{name}") for name in ("condemn", "discard", "bury")],
+    *[(_share_batch, f"apply_{name}") for name in ("mark_absent", "move_to_trash", "write_tombstone")],
     *[(_share_apply, name) for name in ("write_manifest", "_leave_home", "_enter_home", "write_eviction")],
     *[(_share_apply, name) for name in ("write_tombstone", "delete_manifest", "delete_tombstone")],
 ]
@@ -68,10 +68,10 @@ class Walk:
         elif action == "expire":
             self.let_expire(share_id)
         else:
-            self.wish(share_id, action)
+            self.desired(share_id, action)
         self.check()
 
-    def wish(self, share_id: str, action: str) -> None:
+    def desired(self, share_id: str, action: str) -> None:
         """A change of mind: a new generation."""
         self.generation[share_id] += 1
         if action == "extend":

@@ -15,8 +15,8 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
     InvalidValueError,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.desired import SHARE_OPTIONS
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share.result import build_refusal
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share.wish import SHARE_OPTIONS
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_share
 
 

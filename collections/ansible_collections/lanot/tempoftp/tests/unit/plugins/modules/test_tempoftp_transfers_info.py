@@ -26,7 +26,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest im
     delete_manifest,
     write_manifest,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share.apply import apply_bury
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share.apply import apply_write_tombstone
 from ansible_collections.lanot.tempoftp.plugins.module_utils._transfers import (
     run as _transfers_run,
 )
@@ -191,9 +191,9 @@ def test_a_killed_run_counts_nothing_twice(host: Host, monkeypatch: pytest.Monke
         kept(tree, count)
 
     monkeypatch.setattr(_transfers_run, "write_count", die_at_the_second)
-    wish = _transfers_run.Wish(str(host.root), str(host.log))
+    desired = _transfers_run.DesiredShare(str(host.root), str(host.log))
     with pytest.raises(KeyboardInterrupt):
-        _transfers_run.run_transfers(wish)
+        _transfers_run.run_transfers(desired)
     monkeypatch.undo()
     host.log_transfer("ftp_p1/p1/a", 5)
     shares = {share["id"]: share["complete"] for share in host.run()["shares"]}
@@ -228,7 +228,7 @@ def test_counts_are_gone_when_the_share_is(host: Host) -> None:
     host.deliver("p1", {"a": 5})
     host.run()
     assert host.tree.counted("p1").exists()
-    apply_bury(host.tree, "p1", 2)
+    apply_write_tombstone(host.tree, "p1", 2)
     assert not host.tree.counted("p1").exists()
 
 

@@ -11,7 +11,7 @@ import json
 import pymysql
 import pytest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account import (
-    wish as _account_wish,
+    desired as _account_wish,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record import manifest as _manifest
@@ -42,9 +42,9 @@ def tree(tmp_path):
 def run_shared(run, tree):
     """Return a function that runs the list form for one account with shares_root."""
 
-    def run_one(check=False, **wish):
-        wish = {"name": NAME, "password_hash": HASH, **wish}
-        result = run(check=check, shares_root=str(tree.root), users=[wish])
+    def run_one(check=False, **desired):
+        desired = {"name": NAME, "password_hash": HASH, **desired}
+        result = run(check=check, shares_root=str(tree.root), users=[desired])
         return result["users"][0], result
 
     return run_one
@@ -423,8 +423,8 @@ def test_a_late_password_is_refused_and_a_new_one_counted(server, run_shared, tr
             server.expect("^UPDATE `users` SET `Password` = %s WHERE", [HASH, NAME, NAME])
             server.expect_commit()
             server.expect_read([NAME], [build_row(tree, "2030-01-04T00:00:00Z")], fields=FIELDS)
-        wish = {"update_password": "always", "password_generation": number}
-        user = run_shared(**wish, password_hash=HASH if changed else old)[0]
+        desired = {"update_password": "always", "password_generation": number}
+        user = run_shared(**desired, password_hash=HASH if changed else old)[0]
         assert (user["error"] or {}).get("class") == ("stale" if number == 1 else None)
         assert user["changed"] is changed
         assert _manifest.read_account(tree, NAME).password_generation == (3 if changed else 2)

@@ -25,7 +25,7 @@ NEW_NAME_PATTERN = r"[a-z][a-z0-9_]{0,31}"
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
-class AccountWish(NamedTuple):
+class DesiredAccount(NamedTuple):
     """What the caller wants of one account; None leaves a value of an existing row alone.
 
     ``adopt``: an account that tempoftp did not create may be used for shares; somebody said whose it is.
@@ -62,34 +62,34 @@ class AccountSite(NamedTuple):
     home_width: int = 255
 
 
-def check_wish(wish: AccountWish, site: AccountSite) -> None:
+def check_desired(desired: DesiredAccount, site: AccountSite) -> None:
     """Raise InvalidValueError for values that no account may have."""
-    parse_ftpuser(wish.name)
-    if wish.state not in (*STATES, SWEPT):
-        raise InvalidValueError(f"state {wish.state!r} is refused: one of {', '.join(STATES)}")
-    if wish.password is not None and wish.password_hash is not None:
-        raise InvalidValueError(f"account {wish.name}: give password or password_hash, not both")
-    if wish.password_generation is not None and wish.password_generation < 0:
+    parse_ftpuser(desired.name)
+    if desired.state not in (*STATES, SWEPT):
+        raise InvalidValueError(f"state {desired.state!r} is refused: one of {', '.join(STATES)}")
+    if desired.password is not None and desired.password_hash is not None:
+        raise InvalidValueError(f"account {desired.name}: give password or password_hash, not both")
+    if desired.password_generation is not None and desired.password_generation < 0:
         raise InvalidValueError(
-            f"account {wish.name}: password_generation {wish.password_generation} is refused: it counts from 0"
+            f"account {desired.name}: password_generation {desired.password_generation} is refused: it counts from 0"
         )
-    for field, value in (("uid", wish.uid), ("gid", wish.gid)):
+    for field, value in (("uid", desired.uid), ("gid", desired.gid)):
         if value is not None and not site.min_uid <= value < 2**31:
             raise InvalidValueError(
-                f"account {wish.name}: {field} {value} is refused: below min_uid {site.min_uid} is the system's"
+                f"account {desired.name}: {field} {value} is refused: below min_uid {site.min_uid} is the system's"
             )
-    if wish.home is not None:
-        _check_home(wish.home, wish.name, site)
-    if wish.expires is not None:
+    if desired.home is not None:
+        _check_home(desired.home, desired.name, site)
+    if desired.expires is not None:
         if site.shares_root is not None:
             raise InvalidValueError(
-                f"account {wish.name}: expires is refused with shares_root: it comes from the account's shares"
+                f"account {desired.name}: expires is refused with shares_root: it comes from the account's shares"
             )
-        if not site.has_expires and wish.state == "present":
+        if not site.has_expires and desired.state == "present":
             raise InvalidValueError(
-                f"account {wish.name}: the users table has no Expires column: add it, or leave expires out"
+                f"account {desired.name}: the users table has no Expires column: add it, or leave expires out"
             )
-        parse_time(wish.expires)
+        parse_time(desired.expires)
 
 
 def parse_time(value: str) -> int:

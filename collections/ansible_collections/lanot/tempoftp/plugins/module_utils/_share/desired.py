@@ -51,7 +51,7 @@ _CONNECTION = (
 )
 
 
-class Wish(NamedTuple):
+class DesiredShare(NamedTuple):
     """What a caller wants of one share. ``generation`` None: that of the manifest, or one more than the tombstone's.
 
     ``require_existing``: only change a share that lives, never begin one. ``adopt``: the home may be one that was there
@@ -110,36 +110,37 @@ class Site(NamedTuple):
     evicts: bool = True
 
 
-def build_wish(values: Mapping[str, Any], site: Site) -> Wish:
+def build_desired(values: Mapping[str, Any], site: Site) -> DesiredShare:
     """Check the options of one share; raise InvalidValueError for the first that cannot be."""
     given = {key: values[key] for key in SHARE_OPTIONS if values.get(key) is not None}
     if "id" not in given:
         raise InvalidValueError("a share without an id is refused: give it one")
-    wish = Wish(**given)
-    parse_id(wish.id)
-    if wish.state not in STATES:
-        raise InvalidValueError(f"state {wish.state!r} is refused: it is one of {', '.join(STATES)}")
-    if wish.generation is not None and wish.generation < 1:
-        raise InvalidValueError(f"generation {wish.generation} is refused: generations count from 1")
-    return _check_wanted(wish, site) if wish.wanted else wish
+    desired = DesiredShare(**given)
+    parse_id(desired.id)
+    if desired.state not in STATES:
+        raise InvalidValueError(f"state {desired.state!r} is refused: it is one of {', '.join(STATES)}")
+    if desired.generation is not None and desired.generation < 1:
+        raise InvalidValueError(f"generation {desired.generation} is refused: generations count from 1")
+    return _check_wanted(desired, site) if desired.wanted else desired
 
 
-def _check_wanted(wish: Wish, site: Site) -> Wish:
-    if not wish.ftpuser or not wish.source:
-        raise InvalidValueError(f"share {wish.id}: state {wish.state} needs ftpuser and source")
-    parse_ftpuser(wish.ftpuser)
-    wish = wish._replace(source_root=check_source(wish))
-    if wish.method == "bind" and (wish.writable or wish.checksums):
+def _check_wanted(desired: DesiredShare, site: Site) -> DesiredShare:
+    if not desired.ftpuser or not desired.source:
+        raise InvalidValueError(f"share {desired.id}: state {desired.state} needs ftpuser and source")
+    parse_ftpuser(desired.ftpuser)
+    desired = desired._replace(source_root=check_source(desired))
+    if desired.method == "bind" and (desired.writable or desired.checksums):
         raise InvalidValueError(
-            f"share {wish.id}: a bind is the source itself, so it can be neither writable nor have checksums; use copy"
+            f"share {desired.id}: a bind is the source itself, so it can be neither "
+            "writable nor have checksums; use copy"
         )
-    if wish.lifetime_days < 1:
-        raise InvalidValueError(f"lifetime_days {wish.lifetime_days} is refused: at least one day")
-    if wish.writable and site.writable_uid is None:
+    if desired.lifetime_days < 1:
+        raise InvalidValueError(f"lifetime_days {desired.lifetime_days} is refused: at least one day")
+    if desired.writable and site.writable_uid is None:
         raise InvalidValueError(
             f"a writable share needs a user {site.group!r} on this host: run the role ftp_server"
         )
-    return wish
+    return desired
 
 
 def check_bwlimit(value: Optional[str]) -> Optional[str]:
@@ -149,48 +150,49 @@ def check_bwlimit(value: Optional[str]) -> Optional[str]:
     return value
 
 
-def differs(manifest: Manifest, wish: Wish) -> bool:
+def differs(manifest: Manifest, desired: DesiredShare) -> bool:
     """Whether *wish* asks for another share than the one that goes by this id and generation."""
     return (
-        manifest.ftpuser != wish.ftpuser
-        or resolve_source(manifest.source, manifest.ssh_user) != resolve_source(wish.source, wish.ssh_user)
-        or manifest.source_root != wish.source_root
-        or manifest.writable != wish.writable
-        or manifest.local != wish.local
-        or manifest.checksums != wish.checksums
-        or (manifest.method == "bind") != (wish.method == "bind")
+        manifest.ftpuser != desired.ftpuser
+        or resolve_source(manifest.source, manifest.ssh_user)
+        != resolve_source(desired.source, desired.ssh_user)
+        or manifest.source_root != desired.source_root
+        or manifest.writable != desired.writable
+        or manifest.local != desired.local
+        or manifest.checksums != desired.checksums
+        or (manifest.method == "bind") != (desired.method == "bind")
     )
 
 
-def adjust_manifest(manifest: Manifest, wish: Wish, generation: int) -> Manifest:
+def adjust_manifest(manifest: Manifest, desired: DesiredShare, generation: int) -> Manifest:
     """Return the manifest with what a later wish may change of a share without copying anything again."""
     state = manifest.state
     if manifest.arrived:
-        state = "blocked" if wish.hidden else "delivered"
+        state = "blocked" if desired.hidden else "delivered"
     return manifest._replace(
         generation=generation,
         copy_generation=manifest.copied_for,
-        lifetime_days=wish.lifetime_days,
-        hidden=wish.hidden,
+        lifetime_days=desired.lifetime_days,
+        hidden=desired.hidden,
         state=state,
     )
 
 
 def build_manifest(
-    wish: Wish, site: Site, generation: int, path: str, origin: str, now: str, boot_id: str
+    desired: DesiredShare, site: Site, generation: int, path: str, origin: str, now: str, boot_id: str
 ) -> Manifest:
     """Return the manifest of a share that begins."""
     writable_uid = site.writable_uid if site.writable_uid is not None else site.uid
-    values = {key: getattr(wish, key) for key in SHARE_OPTIONS if key not in _NOT_KEPT}
+    values = {key: getattr(desired, key) for key in SHARE_OPTIONS if key not in _NOT_KEPT}
     return Manifest(
         **values,
         generation=generation,
         copy_generation=generation,
-        hidden=wish.hidden,
+        hidden=desired.hidden,
         origin=origin,
-        owner=site.group if wish.writable else site.owner,
+        owner=site.group if desired.writable else site.owner,
         group=site.group,
-        uid=writable_uid if wish.writable else site.uid,
+        uid=writable_uid if desired.writable else site.uid,
         gid=site.gid,
         path=path,
         created_at=now,
@@ -201,8 +203,8 @@ def build_manifest(
     )
 
 
-def refresh_manifest(manifest: Manifest, wish: Wish, site: Site) -> Manifest:
+def refresh_manifest(manifest: Manifest, desired: DesiredShare, site: Site) -> Manifest:
     """Return the manifest with what may change within one generation, before a copy starts again."""
-    changes = {key: getattr(wish, key) for key in _CONNECTION}
+    changes = {key: getattr(desired, key) for key in _CONNECTION}
     changes.update(reserve_bytes=site.reserve_bytes, reserve_inodes=site.reserve_inodes, bwlimit=site.bwlimit)
-    return manifest._replace(lifetime_days=wish.lifetime_days, **changes)
+    return manifest._replace(lifetime_days=desired.lifetime_days, **changes)
