@@ -53,6 +53,12 @@ lock: ## Resolve pyproject.toml into requirements.lock and requirements-dev.lock
 	uv pip compile -q --python-version 3.11 --universal --no-emit-index-url --no-header --no-annotate --generate-hashes \
 	  --upgrade --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
+## ---- without hosts ----
+
+.PHONY: try
+try: ## The service with simulated FTP hosts, until Ctrl-C: no root, no hosts, under two minutes (PORT=9043)
+	@exec $(PYTHON) try.py $(if $(PORT),--port $(PORT))
+
 ## ---- the lab: real systemd hosts on this machine ----
 
 .PHONY: lab-up
@@ -145,4 +151,4 @@ bench: system venv ## Ratios against bare commands, measured alternately on the 
 
 .PHONY: clean
 clean: lab-down ## Remove what was built here (keeps nothing of var/)
-	rm -rf var $(VENV) build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf var $(VENV) .venv-try build .mypy_cache .ruff_cache .pytest_cache

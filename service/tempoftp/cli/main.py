@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "health": ("tempoftp.cli.health", "health", "Show whether the system works."),
     "config": ("tempoftp.cli.show_config", "config", "Show which service and token would be used."),
     "completion": ("tempoftp.cli.completion", "completion", "Let a shell complete commands and options."),
+    "try": ("tempoftp.cli.try_it", "try_it", "Try it all on this machine, with simulated FTP hosts."),
     "serve": ("tempoftp.cli.serve", "serve", "Run the HTTP API."),
     "worker": ("tempoftp.cli.worker", "worker", "Run the worker that carries out what was asked."),
     "account": ("tempoftp.cli.account", "account", "Say whose an account is that was there before."),

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -59,6 +60,39 @@ def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+PLAIN_USER = 65534
+
+
+@pytest.fixture
+def as_plain_user() -> list[str]:
+    """What to put before a command so that it has no right but to write where `plain_home` is.
+
+    Root's interpreter may lie where only root can look, so the plain user may read everything.
+    """
+    if os.geteuid() != 0:
+        return []
+    only = "=-all,+dac_read_search"
+    return [
+        *("setpriv", f"--reuid={PLAIN_USER}", f"--regid={PLAIN_USER}", "--clear-groups"),
+        *(f"--bounding-set{only}", f"--inh-caps{only}", f"--ambient-caps{only}"),
+    ]
+
+
+@pytest.fixture
+def plain_home() -> Iterator[Path]:
+    """A folder of that user. Not `tmp_path`: only its owner may pass through the folders above it."""
+    with tempfile.TemporaryDirectory(prefix="tempoftp-try-") as name:
+        if os.geteuid() == 0:
+            os.chown(name, PLAIN_USER, PLAIN_USER)
+        yield Path(name)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
+    return find_free_port()
 
 
 @contextmanager
