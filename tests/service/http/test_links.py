@@ -155,7 +155,7 @@ def test_more_days_are_refused_with_words(client, stranger, link: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "desired",
     [{}, {"dias": "7"}, {"dias": 0}, {"dias": 1000}, {"dias": 7, "x": 1}, {"dias": 7, "motivo": "x" * 501}],
 )
 def test_what_nobody_may_ask_for_is_422(stranger, link: str, client, desired: dict[str, Any]) -> None:
