@@ -13,8 +13,8 @@ from ansible_collections.lanot.tempoftp.plugins.action import write_outcome
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy import (
     source_run as _source_run,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.failures import MEASURE_EXPLANATIONS
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.source_probe import (
-    _EXPLANATIONS,
     Measure,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
@@ -131,7 +131,7 @@ def test_what_the_module_says_can_be_read() -> None:
 
 
 def test_every_class_of_a_preview_has_its_words() -> None:
-    assert set(_EXPLANATIONS) - {"copy_failed"} <= set(PREVIEW_ERRORS)
+    assert set(MEASURE_EXPLANATIONS) - {"copy_failed"} <= set(PREVIEW_ERRORS)
     (annotation, _none) = get_args(PreviewAnswer.model_fields["falta"].annotation)
     assert set(get_args(annotation)) == set(PREVIEW_SHORTAGES)
 

@@ -396,12 +396,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
     InvalidValueError,
+    Refused,
     TempoftpError,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share.desired import STATES
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share.run import (
     Item,
-    Refused,
     run_shares,
 )
 

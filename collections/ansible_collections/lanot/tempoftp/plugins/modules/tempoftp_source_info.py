@@ -226,11 +226,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.source_run import (
     Item,
-    Refused,
     run_source_info,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
     InvalidValueError,
+    Refused,
     TempoftpError,
 )
 

@@ -7,12 +7,11 @@
 from __future__ import annotations
 
 import re
-import time
-from calendar import timegm
 from typing import NamedTuple, Optional
 
 from .._host.errors import AccountConflictError, InvalidValueError
 from .._host.names import parse_ftpuser
+from .._host.times import require_time
 from .users_table import UserRow
 
 STATES = ("present", "absent", "blocked")
@@ -22,7 +21,6 @@ ALWAYS = "always"
 DEFAULT_HOMES = "/data"
 # Narrower than what may be adopted: lower case only, so that no collation confuses two of ours.
 NEW_NAME_PATTERN = r"[a-z][a-z0-9_]{0,31}"
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class DesiredAccount(NamedTuple):
@@ -89,18 +87,7 @@ def check_desired(desired: DesiredAccount, site: AccountSite) -> None:
             raise InvalidValueError(
                 f"account {desired.name}: the users table has no Expires column: add it, or leave expires out"
             )
-        parse_time(desired.expires)
-
-
-def parse_time(value: str) -> int:
-    """Return the seconds since the epoch of ``2030-01-31T12:00:00Z``; raise InvalidValueError for another form."""
-    try:
-        parsed = time.strptime(value, _TIME_FORMAT)
-    except ValueError:
-        parsed = None
-    if parsed is None or time.strftime(_TIME_FORMAT, parsed) != value:
-        raise InvalidValueError(f"time {value!r} is refused: write it in UTC like 2030-01-31T12:00:00Z")
-    return timegm(parsed)
+        require_time(desired.expires, canonical=True)
 
 
 def build_home(name: str, site: AccountSite) -> str:

@@ -17,11 +17,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
+from .._host.safe_open import closing_descriptor, open_directory, open_directory_below, open_file
 from .._host.tree import Tree
 from .._record.manifest import Manifest
 from .world import Oddity, World
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER_MODE, _FILE_MODE = 0o750, 0o640
 # Each level costs a descriptor.
 _DEPTH_LIMIT = 200
@@ -55,12 +55,8 @@ class Walk:
             if self._repair:
                 _set_right(folder, name, facts, share)
         if stat.S_ISDIR(facts.st_mode) and facts.st_dev == device:
-            with suppress(OSError):
-                inner = os.open(name, _DIRECTORY, dir_fd=folder)
-                try:
-                    yield from self.walk(inner, path, share, device, depth + 1)
-                finally:
-                    os.close(inner)
+            with suppress(OSError), closing_descriptor(open_directory(name, folder)) as inner:
+                yield from self.walk(inner, path, share, device, depth + 1)
 
 
 def find_irregular_entries(
@@ -88,26 +84,13 @@ def list_plain_shares(world: World) -> Iterable[Manifest]:
 
 
 def _walk_share(walk: Walk, tree: Tree, path: Path, share: Manifest) -> list[Oddity]:
-    descriptor = _open_below(tree.root, path)
-    if descriptor is None:
-        return []
-    try:
-        return list(walk.walk(descriptor, str(path), share, os.fstat(descriptor).st_dev))
-    finally:
-        os.close(descriptor)
-
-
-def _open_below(root: Path, path: Path) -> Optional[int]:
-    descriptor = os.open(root, _DIRECTORY)
-    for part in path.relative_to(root).parts:
+    with closing_descriptor(open_directory(tree.root)) as root:
         try:
-            inner = os.open(part, _DIRECTORY, dir_fd=descriptor)
+            descriptor = open_directory_below(root, path.relative_to(tree.root).parts)
         except OSError:
-            return None
-        finally:
-            os.close(descriptor)
-        descriptor = inner
-    return descriptor
+            return []
+    with closing_descriptor(descriptor):
+        return list(walk.walk(descriptor, str(path), share, os.fstat(descriptor).st_dev))
 
 
 def _describe(facts: os.stat_result, share: Manifest) -> Optional[str]:
@@ -130,10 +113,6 @@ def _set_right(folder: int, name: str, facts: os.stat_result, share: Manifest) -
     os.chown(name, share.uid, share.gid, dir_fd=folder, follow_symlinks=False)
     if stat.S_ISLNK(facts.st_mode):
         return
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    descriptor = os.open(name, flags, dir_fd=folder)
-    try:
+    with closing_descriptor(open_file(name, folder)) as descriptor:
         if os.fstat(descriptor).st_ino == facts.st_ino:
             os.fchmod(descriptor, _FOLDER_MODE if stat.S_ISDIR(facts.st_mode) else _FILE_MODE)
-    finally:
-        os.close(descriptor)

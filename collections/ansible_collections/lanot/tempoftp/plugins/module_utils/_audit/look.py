@@ -29,7 +29,7 @@ from .._share.library import name_library
 from .._sweep.look import CURRENT
 from .._sweep.plan import Library
 from .deep import find_irregular_entries
-from .world import Home, Place, Session, Staged, World
+from .world import Home, OpenSession, Place, Staged, World
 
 # What a home of ours, or the root, is looked at for at most: a look must end.
 ENTRIES_LIMIT = 20000
@@ -88,9 +88,9 @@ def look_host(
     return world
 
 
-def _read_sessions() -> tuple[Optional[tuple[Session, ...]], tuple[str, ...]]:
+def _read_sessions() -> tuple[Optional[tuple[OpenSession, ...]], tuple[str, ...]]:
     try:
-        return tuple(Session(pid, name) for pid, name in sorted(list_sessions().items())), ()
+        return tuple(OpenSession(pid, name) for pid, name in sorted(list_sessions().items())), ()
     except TempoftpError as error:
         return None, (f"sessions: {error.message}",)
 

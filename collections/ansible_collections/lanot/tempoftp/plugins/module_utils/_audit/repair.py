@@ -22,6 +22,7 @@ from .._copy.bind import choose_folder_mode, sweep_binds
 from .._host.commands import run_command
 from .._host.errors import TempoftpError
 from .._host.grace import read_grace
+from .._host.safe_open import closing_descriptor, open_directory
 from .._host.sessions import end_sessions
 from .._host.tree import HOME_MODE, Tree
 from .._host.units import ALREADY, COPY_PREFIX, PURGE_PREFIX, Units
@@ -29,7 +30,7 @@ from .._record.manifest import Manifest, read_manifest
 from .._share.batch import Batch
 from .._share.desired import OVER, DesiredShare, Site
 from .._share.library import PURGE, build_program_argv, install_library
-from .._share.purge import check_no_mounts, list_trash
+from .._share.trash import check_no_mounts, choose_trash, list_trash
 from .._sweep.look import read_running
 from .audit import is_id, list_share_paths
 from .deep import find_irregular_entries
@@ -120,15 +121,8 @@ def _clear_staging(repairs: Repairs, world: World, findings: Sequence[Finding]) 
             share = read_manifest(tree, staged.name)
             if (share is None or share.arrived) and tree.staging(staged.name).is_dir():
                 check_no_mounts(tree.staging(staged.name))
-                tree.staging(staged.name).rename(_choose_trash(tree, staged.name))
+                tree.staging(staged.name).rename(choose_trash(tree, staged.name))
     return []
-
-
-def _choose_trash(tree: Tree, share_id: str) -> Path:
-    number = 1
-    while os.path.lexists(path := tree.trash / f"{share_id}.0.{number}"):
-        number += 1
-    return path
 
 
 def _stop_units(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
@@ -203,17 +197,11 @@ def _is_mounted(world: World, path: str) -> bool:
 def _set_place(path: Path, wanted: set[str], uid: int, gid: int, mode: int) -> None:
     if str(path) not in wanted:
         return
-    parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(path.name, flags, dir_fd=parent)
-    finally:
-        os.close(parent)
-    try:
+    with closing_descriptor(open_directory(path.parent)) as parent:
+        descriptor = open_directory(path.name, parent)
+    with closing_descriptor(descriptor):
         os.fchown(descriptor, uid, gid)
         os.fchmod(descriptor, mode)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_homes(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:

@@ -42,7 +42,7 @@ class Staged(NamedTuple):
     place: Place
 
 
-class Session(NamedTuple):
+class OpenSession(NamedTuple):
     """An open FTP session: a process, and whom it serves."""
 
     pid: int
@@ -85,7 +85,7 @@ class World(NamedTuple):
     mounts: tuple[str, ...] = ()
     rows: Optional[tuple[UserRow, ...]] = None
     lookalikes: tuple[str, ...] = ()
-    sessions: Optional[tuple[Session, ...]] = None
+    sessions: Optional[tuple[OpenSession, ...]] = None
     site: Optional[AccountSite] = None
     oddities: tuple[Oddity, ...] = ()
     problems: tuple[str, ...] = ()

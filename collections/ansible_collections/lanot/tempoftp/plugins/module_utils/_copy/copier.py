@@ -31,8 +31,8 @@ from .bind import FOLDER_MODE, check_bind_source, is_bind
 from .checksums import compare_sums, compute_at_source, compute_here, deliver_sums, withdraw_sums
 from .local import check_local_path
 from .passes import PASSES, SHARED_COPY_LIMIT, Passes
+from .progress import Report, SupersededError
 from .reflink import Cloner, ImpossibleError, can_clone
-from .report import Report, SupersededError
 from .reuse import find_base
 from .rsync import Progress, Survey, Verdict, build_copy_argv, build_small_argv, parse_progress
 from .staging import drop_linked_files, prepare_data, remove_data, sum_held, sync_data
@@ -284,7 +284,7 @@ class Copier:
         begun = time.monotonic()
         survey = self._passes.survey()
         # With everything there it was the verification; else a big file was left out, and this has told its size.
-        self._report.book("probe" if survey.changes else "verify", time.monotonic() - begun)
+        self._report.add_seconds("probe" if survey.changes else "verify", time.monotonic() - begun)
         return survey
 
     def _reserve_small(self) -> bool:

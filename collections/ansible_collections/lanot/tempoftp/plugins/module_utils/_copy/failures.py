@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a person is told when a copy ends badly: what happened, where, and what to do."""
+"""The messages for a copy or a measurement that failed: what happened, where, and what to do next."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._host.errors import TempoftpError
 from .._record.manifest import Manifest
 from .rsync import Verdict
 
-# What happened to the source or the copy, and what to do, by class.
+# What happened and what to do, by error class: the same for a copy and for a measurement.
 _EXPLANATIONS = {
     "source_unreachable": (
         "cannot be reached",
@@ -18,6 +18,9 @@ _EXPLANATIONS = {
     ),
     "source_not_found": ("does not exist on the source host", "check the path"),
     "source_denied": ("cannot be read by the ssh user", "let it read all of that path"),
+}
+_COPY_EXPLANATIONS = {
+    **_EXPLANATIONS,
     "source_changing": ("changes while it is copied", "ask again when nobody writes there"),
     "no_space": ("does not fit any more, the disk is full", "it is tried again when others have ended"),
     "no_inodes": (
@@ -26,11 +29,23 @@ _EXPLANATIONS = {
     ),
     "copy_failed": ("could not be copied", "it is tried again; see journalctl -u tempoftp-copy-{id}"),
 }
+MEASURE_EXPLANATIONS = {
+    **_EXPLANATIONS,
+    "source_changing": ("changes while it is measured", "ask again when nobody writes there"),
+    "copy_failed": ("could not be measured", "ask again; if it stays so, look at the FTP host"),
+}
 
 
 def build_copy_error(manifest: Manifest, verdict: Verdict) -> TempoftpError:
-    """Return the classified failure of a share's copy, with rsync's own words behind."""
+    """Return the classified failure of a share's copy; rsync's own words stand in parentheses."""
     error_class = verdict.error_class or "copy_failed"
-    what, advice = _EXPLANATIONS[error_class]
-    told = f"{manifest.source} {what}: {advice.format(id=manifest.id)} ({verdict.reason})"
-    return TempoftpError(told, error_class)
+    what, advice = _COPY_EXPLANATIONS[error_class]
+    message = f"{manifest.source} {what}: {advice.format(id=manifest.id)} ({verdict.reason})"
+    return TempoftpError(message, error_class)
+
+
+def build_measure_error(source: str, verdict: Verdict) -> TempoftpError:
+    """Return the classified failure of a source's measurement; a full disk cannot make one fail."""
+    error_class = verdict.error_class if verdict.error_class in MEASURE_EXPLANATIONS else "copy_failed"
+    what, advice = MEASURE_EXPLANATIONS[error_class]
+    return TempoftpError(f"{source} {what}: {advice} ({verdict.reason})", error_class)

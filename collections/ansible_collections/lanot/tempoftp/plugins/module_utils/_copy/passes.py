@@ -19,8 +19,7 @@ from .._host.stream import stream_command
 from .._host.tree import Tree
 from .._record.manifest import Manifest
 from .failures import build_copy_error
-from .meter import STATUS_INTERVAL, Meter
-from .report import Report
+from .progress import STATUS_INTERVAL, Meter, Report
 from .rsync import (
     CopyPlan,
     Progress,

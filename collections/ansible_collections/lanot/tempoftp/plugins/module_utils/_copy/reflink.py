@@ -19,11 +19,11 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from .._host.safe_open import closing_descriptor, open_directory_below, open_file
 from .local import reading_as
 
 # _IOW(0x94, 9, int), linux/fs.h
 _FICLONE = 0x40049409
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FILE_MODE = 0o640
 # What says that these two filesystems cannot, rather than that this one file could not.
 _IMPOSSIBLE = frozenset(
@@ -47,24 +47,21 @@ class Cloner:
         """Clone a file, or all files below a folder; ImpossibleError when the two filesystems cannot do that."""
         with reading_as(self._user):
             top = os.open(source.parent if is_file else source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
+        with closing_descriptor(top):
             if is_file:
                 self._clone_file(top, source.name, self._target / source.name)
             else:
                 self._clone_folders(top)
-        finally:
-            os.close(top)
 
     def _clone_folders(self, top: int) -> None:
         pending: list[tuple[str, ...]] = [()]
         while pending:
             parts = pending.pop()
             with suppress(OSError):  # gone, swapped or unreadable meanwhile: rsync says so
-                folder = self._open_below(top, parts)
-                try:
+                with reading_as(self._user):
+                    folder = open_directory_below(top, parts)
+                with closing_descriptor(folder):
                     pending += [(*parts, name) for name in self._clone_folder(folder, parts)]
-                finally:
-                    os.close(folder)
 
     def _clone_folder(self, folder: int, parts: tuple[str, ...]) -> list[str]:
         folders = []
@@ -79,27 +76,13 @@ class Cloner:
                         self._clone_file(folder, entry.name, target / entry.name)
         return folders
 
-    def _open_below(self, top: int, parts: tuple[str, ...]) -> int:
-        """Open a folder step by step: none of the steps may be a link."""
-        with reading_as(self._user):
-            folder = os.dup(top)
-            for part in parts:
-                try:
-                    inner = os.open(part, _READ | os.O_DIRECTORY, dir_fd=folder)
-                finally:
-                    os.close(folder)
-                folder = inner
-        return folder
-
     def _clone_file(self, folder: int, name: str, target: Path) -> None:
         with reading_as(self._user):
-            source = os.open(name, _READ, dir_fd=folder)
-        try:
+            source = open_file(name, folder)
+        with closing_descriptor(source):
             facts = os.fstat(source)
             if stat.S_ISREG(facts.st_mode):
                 self._share_blocks(source, facts, target)
-        finally:
-            os.close(source)
 
     def _share_blocks(self, source: int, facts: os.stat_result, target: Path) -> None:
         made = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -16,6 +16,7 @@ from typing import NamedTuple, Optional
 from .._host.commands import Ended, run_command
 from .._host.errors import TempoftpError
 from .._host.stream import Stream
+from .failures import build_measure_error
 from .rsync import CopyPlan, Survey, SurveyReader, Verdict, build_survey_argv, classify_end
 from .ssh import (
     Access,
@@ -31,17 +32,6 @@ _ATTEMPTS = 3
 # Of each entry also its length: what was counted when time is up. rsync itself has sums only at its end.
 _FORMAT = "--out-format=%i %l %n%L"
 _COUNTED = re.compile(r"[<>ch.](?P<kind>[fdLDS])[.+?a-zA-Z ]{9} +(?P<length>[0-9]+) .*", re.DOTALL)
-
-_EXPLANATIONS = {
-    "source_unreachable": (
-        "cannot be reached",
-        "check that the source host is up and lets this host in (ssh user, key, known_hosts)",
-    ),
-    "source_not_found": ("does not exist on the source host", "check the path"),
-    "source_denied": ("cannot be read by the ssh user", "let it read all of that path"),
-    "source_changing": ("changes while it is measured", "ask again when nobody writes there"),
-    "copy_failed": ("could not be measured", "ask again; if it stays so, look at the FTP host"),
-}
 
 
 class Measure(NamedTuple):
@@ -106,7 +96,7 @@ def _survey(options: SourceOptions, access: Access, empty: str, deadline: float)
             is_file = True
         elif verdict.kind != "again":
             break
-    raise _explain(options, verdict)
+    raise build_measure_error(options.source, verdict)
 
 
 def _run(argv: list[str], reader: SurveyReader, deadline: float) -> Optional[Ended]:
@@ -116,8 +106,8 @@ def _run(argv: list[str], reader: SurveyReader, deadline: float) -> Optional[End
 
 def _read_survey(options: SourceOptions, survey: Survey, is_file: bool) -> Measure:
     if is_file and not survey.files_total:
-        raise _explain(
-            options, Verdict("failed", "source_not_found", "it is neither a folder nor a plain file")
+        raise build_measure_error(
+            options.source, Verdict("failed", "source_not_found", "it is neither a folder nor a plain file")
         )
     return Measure(
         complete=True,
@@ -141,11 +131,11 @@ def _measure_by_du(options: SourceOptions, access: Access, measure: Measure, dea
             raise
         return measure._replace(complete=False)
     if ended.rc != 0:
-        raise _explain(options, Verdict("failed", *classify_du_end(ended.rc, ended.stderr)))
+        raise build_measure_error(options.source, Verdict("failed", *classify_du_end(ended.rc, ended.stderr)))
     try:
         return measure._replace(bytes=max(measure.bytes, parse_du(ended.stdout)))
     except ValueError as error:
-        raise _explain(options, Verdict("failed", "copy_failed", str(error))) from None
+        raise build_measure_error(options.source, Verdict("failed", "copy_failed", str(error))) from None
 
 
 def _build_plan(options: SourceOptions, access: Access) -> CopyPlan:
@@ -162,9 +152,3 @@ def _build_plan(options: SourceOptions, access: Access) -> CopyPlan:
 def _choose_socket(access: Access) -> Optional[str]:
     """Use a connection that copies have open; never open one for them."""
     return access.socket if not access.local and Path(access.socket).exists() else None
-
-
-def _explain(options: SourceOptions, verdict: Verdict) -> TempoftpError:
-    error_class = verdict.error_class if verdict.error_class in _EXPLANATIONS else "copy_failed"
-    what, advice = _EXPLANATIONS[error_class]
-    return TempoftpError(f"{options.source} {what}: {advice} ({verdict.reason})", error_class)

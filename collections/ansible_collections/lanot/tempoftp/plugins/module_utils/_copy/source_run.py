@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Union
 
-from .._host.errors import InvalidValueError, TempoftpError
+from .._host.errors import InvalidValueError, Refused, TempoftpError
 from .._host.space import Disk, Need, check_space, estimate_need, read_disk
 from .._host.times import format_now
 from .._host.tree import Tree, open_tree
@@ -50,13 +50,6 @@ class SourceQuestion(NamedTuple):
     size_probe: str = "rsync"
     method: str = "auto"
     local: bool = False
-
-
-class Refused(NamedTuple):
-    """An item of ``sources`` that the argument specification did not let through."""
-
-    source: Any
-    error: TempoftpError
 
 
 class Room(NamedTuple):
@@ -90,7 +83,7 @@ def run_source_info(items: Sequence[Item], params: Mapping[str, Any]) -> dict[st
         except TempoftpError as error:
             return build_refusal(item, error)
         except OSError as error:
-            source = item.source if isinstance(item, Refused) else item.get("source")
+            source = item.name if isinstance(item, Refused) else item.get("source")
             return build_refusal(item, TempoftpError(f"{source} could not be measured: {error}"))
 
     with ThreadPoolExecutor(max_workers=probes) as pool:
@@ -197,7 +190,7 @@ def build_refusal(item: Item, error: TempoftpError) -> dict[str, Any]:
     """Return the result of a source that could not be measured."""
     names = ("bytes", "files", "entries", "skipped_total", "need_bytes", "need_inodes", "fits", "shortage")
     return {
-        "source": item.source if isinstance(item, Refused) else item.get("source"),
+        "source": item.name if isinstance(item, Refused) else item.get("source"),
         "timed_out": False,
         "skipped": [],
         **dict.fromkeys(names),

@@ -9,7 +9,7 @@ The table is repeated in ``service/tempoftp/errors.py``; a contract test compare
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 # True: passes by itself, so the caller keeps the wish and tries again later. False: somebody has to act.
 CLASSES: dict[str, bool] = {
@@ -103,6 +103,13 @@ class LockTimeoutError(TempoftpError):
     """Another run held the host's lock for too long."""
 
     error_class = "run_timeout"
+
+
+class Refused(NamedTuple):
+    """An item of a list option that the argument specification refused. *name*: its id or source, as it was given."""
+
+    name: Any
+    error: TempoftpError
 
 
 def build_error(error_class: str, message: str) -> dict[str, Any]:

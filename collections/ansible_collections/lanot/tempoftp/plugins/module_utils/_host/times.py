@@ -10,9 +10,9 @@ import calendar
 import time
 from typing import Any, Optional
 
+from .errors import InvalidValueError
+
 _DAY = 86400
-
-
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -33,6 +33,17 @@ def parse_time(moment: Any) -> Optional[int]:
         return calendar.timegm(time.strptime(moment, _TIME_FORMAT))
     except (TypeError, ValueError):
         return None
+
+
+def require_time(moment: Any, canonical: bool = False) -> int:
+    """Return the seconds since the epoch of an ISO 8601 UTC time; raise InvalidValueError when it is none.
+
+    *canonical*: its numbers must also have all their digits, as ``format_time`` writes them.
+    """
+    seconds = parse_time(moment)
+    if seconds is None or (canonical and format_time(seconds) != moment):
+        raise InvalidValueError(f"time {moment!r} is refused: write it in UTC like 2030-01-31T12:00:00Z")
+    return seconds
 
 
 def format_now() -> str:

@@ -20,6 +20,7 @@ from .._host.commands import run_command
 from .._host.errors import DestinationOccupiedError, TempoftpError
 from .._host.files import sync_directory
 from .._host.mounts import list_mounts_below
+from .._host.safe_open import closing_descriptor, open_directory
 from .._host.times import format_now
 from .._host.tree import Tree, prepare_tree
 from .._record.manifest import DELETED, EXPIRED, Manifest, delete_manifest, write_manifest
@@ -30,10 +31,9 @@ from .evictions import Eviction, delete_eviction, write_eviction
 from .homes import create_home, open_home, remove_empty_home
 from .look import find_origin, list_places
 from .plan import Seen, resolve_generation
-from .purge import check_no_mounts
+from .trash import check_no_mounts, choose_trash
 
 _UMOUNT_LIMIT = 10.0
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def apply_enlist(tree: Tree, desired: DesiredShare, site: Site, seen: Seen) -> None:
@@ -115,12 +115,9 @@ def apply_report(tree: Tree, seen: Seen) -> None:
 def apply_deliver(tree: Tree, seen: Seen) -> None:
     """Rename the finished copy into the home: a recipient sees all of it or nothing. A blocked one stays hidden."""
     manifest = _require_manifest(seen)
-    data = os.open(tree.data(manifest.id), _DIRECTORY)
-    try:
+    with closing_descriptor(open_directory(tree.data(manifest.id))) as data:
         os.fchown(data, manifest.uid, manifest.gid)
         os.fchmod(data, choose_folder_mode(manifest))
-    finally:
-        os.close(data)
     if manifest.hidden:
         prepare_tree(tree)
         tree.data(manifest.id).rename(tree.held(manifest.id))
@@ -189,11 +186,11 @@ def apply_move_to_trash(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> N
     if seen.delivered:
         grace = grace_seconds if manifest.reason == EXPIRED else 0.0
         write_eviction(tree, Eviction(manifest.id, manifest.ftpuser, manifest.origin == "adopted", grace))
-        _leave_home(tree, manifest, tree.trash, _choose_trash(tree, manifest).name)
+        _leave_home(tree, manifest, tree.trash, choose_trash(tree, manifest.id, manifest.generation).name)
     for place in (tree.held(manifest.id), tree.staging(manifest.id)):
         if place.exists():
             check_no_mounts(place)
-            place.rename(_choose_trash(tree, manifest))
+            place.rename(choose_trash(tree, manifest.id, manifest.generation))
     apply_write_tombstone(tree, manifest.id, max(manifest.generation, seen.ended), manifest)
     if manifest.origin == "created":
         # The next share of the account that is delivered makes it again.
@@ -228,13 +225,6 @@ def check_trash(tree: Tree, seen: Seen) -> None:
             check_no_mounts(tree.trash / name)
 
 
-def _choose_trash(tree: Tree, manifest: Manifest) -> Path:
-    number = 1
-    while os.path.lexists(path := tree.trash / f"{manifest.id}.{manifest.generation}.{number}"):
-        number += 1
-    return path
-
-
 def _withdraw(tree: Tree, manifest: Manifest, seen: Seen) -> None:
     """Take what was delivered back into staging, to be brought up to date there."""
     if seen.delivered:
@@ -242,20 +232,17 @@ def _withdraw(tree: Tree, manifest: Manifest, seen: Seen) -> None:
     if seen.held is not None:
         newer = seen.staged is not None or seen.delivered
         held = tree.held(manifest.id)
-        held.rename(_choose_trash(tree, manifest) if newer else tree.data(manifest.id))
+        held.rename(choose_trash(tree, manifest.id, manifest.generation) if newer else tree.data(manifest.id))
 
 
 def _enter_home(tree: Tree, manifest: Manifest, folder: Path, name: str) -> None:
     """Rename *name* of one of our own folders into the home."""
-    source = os.open(folder, _DIRECTORY)
-    try:
+    with closing_descriptor(open_directory(folder)) as source:
         with create_home(tree, manifest.ftpuser, manifest.gid) as home:
             _refuse_existing(home, manifest)
             os.rename(name, manifest.id, src_dir_fd=source, dst_dir_fd=home)
             os.fsync(home)
         os.fsync(source)
-    finally:
-        os.close(source)
     sync_directory(tree.root)
 
 
@@ -266,13 +253,10 @@ def _leave_home(tree: Tree, manifest: Manifest, folder: Path, name: str) -> None
     with open_home(tree, manifest.ftpuser) as home:
         if home is None:
             return
-        target = os.open(folder, _DIRECTORY)
-        try:
+        with closing_descriptor(open_directory(folder)) as target:
             os.rename(manifest.id, name, src_dir_fd=home, dst_dir_fd=target)
             os.fsync(home)
             os.fsync(target)
-        finally:
-            os.close(target)
 
 
 def _refuse_existing(home: int, manifest: Manifest) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Optional
 
 from .._host.names import decode_name
+from .._host.safe_open import closing_descriptor, open_directory, open_directory_below
 from .._host.tree import STATE_DIRECTORY, Tree
 from .._record.manifest import Manifest
-
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class DeliveredTree:
@@ -23,7 +23,10 @@ class DeliveredTree:
 
     def __init__(self, tree: Tree, manifest: Manifest) -> None:
         self._root = tree.root
-        self._places = ((manifest.ftpuser, manifest.id), (STATE_DIRECTORY, "held", manifest.id))
+        self._places = tuple(
+            [os.fsencode(part) for part in place]
+            for place in ((manifest.ftpuser, manifest.id), (STATE_DIRECTORY, "held", manifest.id))
+        )
 
     def read_size(self, name: str) -> Optional[int]:
         """Return the size of one of its files, None when there is no such regular file."""
@@ -31,34 +34,27 @@ class DeliveredTree:
         if any(part in (b"", b".", b"..") for part in parts):
             return None
         for place in self._places:
-            folder = _open_folder(self._root, [*map(os.fsencode, place), *parts[:-1]])
-            if folder is not None:
-                try:
-                    facts = os.stat(parts[-1], dir_fd=folder, follow_symlinks=False)
-                    return facts.st_size if stat.S_ISREG(facts.st_mode) else None
-                except OSError:
-                    return None
-                finally:
-                    os.close(folder)
+            with self._open_folder([*place, *parts[:-1]]) as folder:
+                if folder is not None:
+                    return _read_file_size(folder, parts[-1])
         return None
 
     def list_files(self) -> Optional[dict[str, int]]:
         """Return the size of every regular file by its name; None when the share is nowhere."""
         for place in self._places:
-            top = _open_folder(self._root, [os.fsencode(part) for part in place])
-            if top is not None:
-                os.close(top)
-                return dict(self._walk([os.fsencode(part) for part in place]))
+            with self._open_folder(place) as folder:
+                found = folder is not None
+            if found:
+                return dict(self._walk(place))
         return None
 
-    def _walk(self, place: list[bytes]) -> Iterator[tuple[str, int]]:
+    def _walk(self, place: Sequence[bytes]) -> Iterator[tuple[str, int]]:
         waiting: list[list[bytes]] = [[]]
         while waiting:
             parts = waiting.pop()
-            folder = _open_folder(self._root, [*place, *parts])
-            if folder is None:
-                continue  # gone meanwhile
-            try:
+            with self._open_folder([*place, *parts]) as folder:
+                if folder is None:
+                    continue  # it was removed in the meantime
                 with os.scandir(folder) as entries:
                     for entry in entries:
                         path = [*parts, os.fsencode(entry.name)]
@@ -66,18 +62,23 @@ class DeliveredTree:
                             waiting.append(path)
                         elif entry.is_file(follow_symlinks=False):
                             yield decode_name(b"/".join(path)), entry.stat(follow_symlinks=False).st_size
-            finally:
-                os.close(folder)
+
+    @contextmanager
+    def _open_folder(self, parts: Sequence[bytes]) -> Iterator[Optional[int]]:
+        """Give a descriptor of a folder below the root, None when a part of its path cannot be entered."""
+        with closing_descriptor(open_directory(self._root)) as root:
+            try:
+                folder = open_directory_below(root, parts)
+            except OSError:
+                yield None
+                return
+        with closing_descriptor(folder):
+            yield folder
 
 
-def _open_folder(root: os.PathLike[str], parts: Sequence[bytes]) -> Optional[int]:
-    folder = os.open(root, _DIRECTORY)
-    for part in parts:
-        try:
-            below = os.open(part, _DIRECTORY, dir_fd=folder)
-        except OSError:
-            os.close(folder)
-            return None
-        os.close(folder)
-        folder = below
-    return folder
+def _read_file_size(folder: int, name: bytes) -> Optional[int]:
+    try:
+        facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return None
+    return facts.st_size if stat.S_ISREG(facts.st_mode) else None

@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from typing import Optional
 
 from .._host.errors import AccountConflictError
+from .._host.safe_open import closing_descriptor, open_directory
 from .._host.tree import HOME_MODE, Tree
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # How a home looks between its mkdir and its chown: only root could have left it so.
 _UNFINISHED_MODE = 0o700
 
@@ -23,7 +23,7 @@ _UNFINISHED_MODE = 0o700
 @contextmanager
 def open_home(tree: Tree, ftpuser: str) -> Iterator[Optional[int]]:
     """Give a descriptor of an account's home, None when there is none; AccountConflictError when it is unfit."""
-    with _open_directory(tree, ftpuser) as descriptor:
+    with _open_home_directory(tree, ftpuser) as descriptor:
         if descriptor is not None:
             _check_home(tree, ftpuser, os.fstat(descriptor))
         yield descriptor
@@ -32,12 +32,8 @@ def open_home(tree: Tree, ftpuser: str) -> Iterator[Optional[int]]:
 @contextmanager
 def create_home(tree: Tree, ftpuser: str, gid: int) -> Iterator[int]:
     """Give a descriptor of an account's home, making it ``root:group`` 0750 when it is missing."""
-    root = os.open(tree.root, _DIRECTORY)
-    try:
-        with suppress(FileExistsError):
-            os.mkdir(ftpuser, _UNFINISHED_MODE, dir_fd=root)
-    finally:
-        os.close(root)
+    with closing_descriptor(open_directory(tree.root)) as root, suppress(FileExistsError):
+        os.mkdir(ftpuser, _UNFINISHED_MODE, dir_fd=root)
     with open_home(tree, ftpuser) as descriptor:
         if descriptor is None:
             raise AccountConflictError(f"{tree.home(ftpuser)} went away while it was made: try again")
@@ -55,7 +51,7 @@ def remove_empty_home(tree: Tree, ftpuser: str) -> None:
 
 def read_inode(tree: Tree, ftpuser: str, name: str) -> Optional[int]:
     """Return the inode of what stands in a home under *name*, symlinks not followed; None when nothing does."""
-    with _open_directory(tree, ftpuser) as descriptor:
+    with _open_home_directory(tree, ftpuser) as descriptor:
         if descriptor is None:
             return None
         try:
@@ -65,20 +61,18 @@ def read_inode(tree: Tree, ftpuser: str, name: str) -> Optional[int]:
 
 
 @contextmanager
-def _open_directory(tree: Tree, ftpuser: str) -> Iterator[Optional[int]]:
+def _open_home_directory(tree: Tree, ftpuser: str) -> Iterator[Optional[int]]:
     try:
-        descriptor: Optional[int] = os.open(tree.home(ftpuser), _DIRECTORY)
+        descriptor = open_directory(tree.home(ftpuser))
     except FileNotFoundError:
-        descriptor = None
+        yield None
+        return
     except OSError:
         raise AccountConflictError(
             f"{tree.home(ftpuser)} is not a directory (or is a symlink): move it away or choose another account"
         ) from None
-    try:
+    with closing_descriptor(descriptor):
         yield descriptor
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
 
 
 def _check_home(tree: Tree, ftpuser: str, facts: os.stat_result) -> None:

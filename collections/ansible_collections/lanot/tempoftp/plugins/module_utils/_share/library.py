@@ -23,7 +23,7 @@ from typing import Optional
 from .._copy import copier
 from .._host.errors import TempoftpError
 from .._host.tree import Tree
-from . import purge
+from . import trash
 
 PACKAGE = "tempoftp_copier"
 COPY, PURGE = "copy", "purge"
@@ -37,7 +37,7 @@ from {package}.{module} import {function}
 
 sys.exit({function}(here.parents[4], sys.argv[1]))
 """
-_ENTRIES = {COPY: copier.copy_share, PURGE: purge.purge_share}
+_ENTRIES = {COPY: copier.copy_share, PURGE: trash.purge_share}
 _ROOMS = __name__.rsplit(".", 2)[0]
 _PYTHON = "/usr/bin/python3"
 _IMPORT = re.compile(r"^\s*from (\.+)([\w.]*) import (?:\(([\w,\s]*)\)|([\w, ]*))", re.MULTILINE)

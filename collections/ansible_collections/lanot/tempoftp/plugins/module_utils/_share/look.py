@@ -24,7 +24,7 @@ from .desired import DesiredShare
 from .evictions import read_eviction
 from .homes import open_home, read_inode
 from .plan import Seen
-from .purge import list_trash
+from .trash import list_trash
 
 
 def look_share(tree: Tree, desired: DesiredShare, active: set[str], boot_id: str) -> Seen:

@@ -10,10 +10,10 @@ import grp
 import pwd
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Union
+from typing import Any, Optional, Union
 
 from .._copy.bind import SweptBinds, list_binds, sweep_binds
-from .._host.errors import InvalidValueError, TempoftpError
+from .._host.errors import InvalidValueError, Refused, TempoftpError
 from .._host.facts import SERVER_FILE, read_host
 from .._host.grace import read_grace
 from .._host.lock import hold_lock
@@ -22,14 +22,6 @@ from .._host.units import Units
 from .batch import Batch
 from .desired import DesiredShare, Site, build_desired, check_bwlimit
 from .result import build_refusal
-
-
-class Refused(NamedTuple):
-    """An item of ``shares`` that the argument specification did not let through."""
-
-    id: Any
-    error: TempoftpError
-
 
 Item = Union["Mapping[str, Any]", Refused]
 
@@ -77,7 +69,7 @@ def run_shares(
             desired_shares.append(_read_desired(item, site, desired_shares))
             results.append(None)
         except TempoftpError as error:
-            share_id = item.id if isinstance(item, Refused) else item.get("id")
+            share_id = item.name if isinstance(item, Refused) else item.get("id")
             results.append(build_refusal(share_id, error))
     batch = Batch(tree, desired_shares, site, units or Units())
     told = batch.run()

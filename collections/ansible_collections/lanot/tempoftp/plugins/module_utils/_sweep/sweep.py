@@ -11,10 +11,8 @@ with the database away the data is gone all the same, and access is over by the 
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
-from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from .._account.desired import SWEPT, AccountSite, DesiredAccount
@@ -32,6 +30,7 @@ from .._record.manifest import EXPIRED, read_manifest, write_manifest
 from .._share.batch import Batch
 from .._share.desired import OVER, DesiredShare, Site
 from .._share.evictions import Eviction, evict, list_evictions, read_uptime
+from .._share.trash import choose_trash
 from .look import Guard, SweepLook, look_libraries, read_running
 from .plan import SweepPlan, SweepSeen, is_abandoned, is_outdated, plan_sweep
 from .settings import ExpireSettings
@@ -122,7 +121,7 @@ class _Sweep:
                 if list_mounts_below(place):
                     self._problems.append(f"{place} has something mounted in it: unmount it first")
                     continue
-                place.rename(_choose_trash(self._tree, share_id))
+                place.rename(choose_trash(self._tree, share_id))
                 self._staging.append(share_id)
 
     def end_shares(self, plan: SweepPlan) -> None:
@@ -277,10 +276,3 @@ class _Sweep:
 
     def _guard(self, what: str) -> Guard:
         return Guard(what, self._problems)
-
-
-def _choose_trash(tree: Tree, share_id: str) -> Path:
-    number = 1
-    while os.path.lexists(path := tree.trash / f"{share_id}.0.{number}"):
-        number += 1
-    return path

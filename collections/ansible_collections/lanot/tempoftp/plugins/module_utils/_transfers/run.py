@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import calendar
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -15,7 +13,7 @@ from typing import Any, NamedTuple, Optional
 from .._host.errors import InvalidValueError, LockTimeoutError
 from .._host.facts import SERVER_FILE, read_server
 from .._host.lock import hold_lock
-from .._host.times import format_now, format_time
+from .._host.times import format_now, format_time, require_time
 from .._host.tree import Tree, open_tree
 from .._record.manifest import Manifest, list_manifests
 from .._share.delivered import DeliveredTree
@@ -57,7 +55,7 @@ class _Share:
         self.manifest = manifest
         self.count = read_count(tree, manifest.id, manifest.created_at)
         self.files = dict(self.count.files)
-        self.born = parse_time(manifest.created_at)
+        self.born = require_time(manifest.created_at)
         self.delivered = DeliveredTree(tree, manifest)
         self.grew = False
         self._sizes: dict[str, Optional[int]] = {}
@@ -96,7 +94,7 @@ def run_transfers(desired: DesiredShare, server_file: Path = SERVER_FILE) -> dic
     """
     if desired.files_limit < 0:
         raise InvalidValueError(f"files_limit {desired.files_limit} is refused: it is 0 or more")
-    since = None if desired.since is None else format_time(parse_time(desired.since))
+    since = None if desired.since is None else format_time(require_time(desired.since))
     tree = open_tree(desired.root)
     log = choose_log(desired.log, server_file)
     report: dict[str, Any] = {"path": str(log), **_EMPTY_LOG}
@@ -147,14 +145,6 @@ def choose_log(log: Optional[str], server_file: Path) -> Path:
     if isinstance(noted, str) and noted.startswith("/"):
         return Path(noted)
     return next((Path(path) for path in KNOWN_LOGS if Path(path).exists()), Path(KNOWN_LOGS[0]))
-
-
-def parse_time(text: str) -> int:
-    """Return a time like ``2030-01-31T12:00:00Z`` in seconds since the epoch; or raise InvalidValueError."""
-    try:
-        return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
-    except (TypeError, ValueError):
-        raise InvalidValueError(f"time {text!r} is refused: write it like 2030-01-31T12:00:00Z") from None
 
 
 def _count(

@@ -18,11 +18,10 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._account.desired im
     SWEPT,
     AccountSite,
     DesiredAccount,
-    parse_time,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account.users_table import UserRow
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
-from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_time
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_time, require_time
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest
 from hypothesis import given
@@ -593,13 +592,13 @@ def test_an_account_of_ours_ends_with_its_last_share(desired, seen):
 
 @given(st.integers(0, 2**33))
 def test_a_time_is_read_as_it_is_written(seconds):
-    assert parse_time(format_time(seconds)) == seconds
+    assert require_time(format_time(seconds)) == seconds
 
 
 @given(st.text(max_size=24))
 def test_any_text_is_a_time_or_invalid(text):
     try:
-        seconds = parse_time(text)
+        seconds = require_time(text, canonical=True)
     except TempoftpError as error:
         assert error.error_class == "invalid"
     else:
@@ -612,7 +611,7 @@ def test_a_share_lives_its_days_from_the_moment_it_is_ready(shares):
     for entry in plan_times(shares, NOW):
         share = by_id[entry.id]
         assert share.arrived
-        assert parse_time(entry.expires) - parse_time(entry.ready_at) == share.lifetime_days * DAY
+        assert require_time(entry.expires) - require_time(entry.ready_at) == share.lifetime_days * DAY
         if share.ready_at and share.expires:
             assert entry.ready_at == share.ready_at
         if not entry.fixed:

@@ -28,8 +28,8 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.world import
     Finding,
     Home,
     Oddity,
+    OpenSession,
     Place,
-    Session,
     Staged,
     World,
 )
@@ -104,8 +104,10 @@ def make_world(accounts: dict[str, tuple[str, list[str]]], ended: int = 0, logge
     homes.append(Home("lost+found", Place("directory", 11, 0, 0, 0o700)))
     folders = ("", "/shares", "/tombstones", "/accounts", "/staging", "/held", "/trash", "/lib")
     copying = [share.id for share in shares if share.state == "copying"]
-    sessions = [Session(900, "ftp_foreign")]
-    sessions += [Session(1000 + index, row.name) for index, row in enumerate(rows) if row.status == ACTIVE]
+    sessions = [OpenSession(900, "ftp_foreign")]
+    sessions += [
+        OpenSession(1000 + index, row.name) for index, row in enumerate(rows) if row.status == ACTIVE
+    ]
     return World(
         now=NOW,
         root=ROOT,
@@ -379,7 +381,7 @@ def leave_bind(world: World) -> tuple[World, str]:
 
 def leave_session(world: World) -> tuple[World, str]:
     assume(world.tombstones)
-    return world._replace(sessions=(*(world.sessions or ()), Session(77, "ftp_gone"))), "ftp_gone"
+    return world._replace(sessions=(*(world.sessions or ()), OpenSession(77, "ftp_gone"))), "ftp_gone"
 
 
 Damage = Callable[[World], "tuple[World, str]"]
@@ -449,7 +451,7 @@ def test_adopted_accounts_and_homes_of_others_are_nobodys_business() -> None:
     assert find_findings(replace_home(world, "ftp_c", entries={"ftp_c-0": HOME})) == []
     home = replace_home(world, "ftp_c", place=Place("directory", 9, 1000, 1000, 0o755), entries=entries)
     assert find_findings(home) == []
-    assert find_findings(world._replace(sessions=(Session(5, "root"),))) == []
+    assert find_findings(world._replace(sessions=(OpenSession(5, "root"),))) == []
 
 
 @pytest.mark.parametrize("home", ["/data/vieja/", "/data/vieja/./", "/data/./vieja"])
@@ -518,7 +520,7 @@ def test_a_row_whose_share_ended_says_when_and_why() -> None:
 
 
 def test_a_transfer_has_its_grace() -> None:
-    world = make_world({}, 1)._replace(sessions=(Session(77, "ftp_gone"),))
+    world = make_world({}, 1)._replace(sessions=(OpenSession(77, "ftp_gone"),))
     assert [finding.kind for finding in find_findings(world)] == ["session_without_access"]
     assert find_findings(world._replace(leaving=frozenset({"ftp_gone"}))) == []
 

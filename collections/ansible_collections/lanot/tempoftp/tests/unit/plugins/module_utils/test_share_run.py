@@ -21,6 +21,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.copier import
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.starts import START_LIMIT
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
     InvalidValueError,
+    Refused,
     TempoftpError,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account, write_account
@@ -32,7 +33,6 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
     batch as _share_batch,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share.run import Refused
 
 BIG = 6_000_000
 

@@ -10,9 +10,7 @@ import json
 
 import pymysql
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account import (
-    desired as _account_wish,
-)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import require_time
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record import manifest as _manifest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account
@@ -59,7 +57,7 @@ def write_share(tree, share_id="s1", **changes):
 
 
 def build_row(tree, expires=None, status=1, password=HASH):
-    seconds = None if expires is None else _account_wish.parse_time(expires)
+    seconds = None if expires is None else require_time(expires)
     moment = None if seconds is None else pymysql.converters.convert_datetime(_to_mysql(expires))
     return (NAME, password, 2001, 2001, f"{tree.root}/{NAME}", status, moment)
 
@@ -128,7 +126,7 @@ def test_the_first_delivered_share_makes_record_row_and_times_in_that_order(
     assert user["error"] is None
     assert steps[4:] == ["write_account", "INSERT", "COMMIT", "SELECT", "write_manifest"]
     manifest = _manifest.read_manifest(tree, "s1")
-    assert _account_wish.parse_time(manifest.expires) - _account_wish.parse_time(manifest.ready_at) == 3 * DAY
+    assert require_time(manifest.expires) - require_time(manifest.ready_at) == 3 * DAY
     assert user["expires"] == manifest.expires
     assert user["shares"] == [
         {"id": "s1", "generation": 1, "ready_at": manifest.ready_at, "expires": manifest.expires}

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The end of what was renamed into the trash: one ``rm`` that stays on its filesystem and reaches through no mount."""
+"""The trash: names for what is renamed into it, and its removal by one ``rm`` that never crosses a mount."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -19,8 +20,16 @@ from .._host.tree import Tree
 _LIMIT = 86400.0
 
 
+def choose_trash(tree: Tree, share_id: str, generation: int = 0) -> Path:
+    """Return a free path in the trash for data of a share. Generation 0: for data of which no manifest is known."""
+    number = 1
+    while os.path.lexists(path := tree.trash / f"{share_id}.{generation}.{number}"):
+        number += 1
+    return path
+
+
 def list_trash(tree: Tree, share_id: str) -> list[Path]:
-    """Return what of a share is still in the trash. An id has no dot, so the first one ends it."""
+    """Return the data of a share that is still in the trash. An id contains no dot: the first dot ends it."""
     try:
         return sorted(path for path in tree.trash.iterdir() if path.name.partition(".")[0] == share_id)
     except FileNotFoundError:
