@@ -26,7 +26,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.names import 
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import Disk, Need
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_share, tempoftp_source_info
 
-from tempoftp.http.preview_answers import PreviewAnswer
+from tempoftp.http.previews import PreviewAnswer
 from tempoftp.previews.results import (
     HostRoom,
     PreviewItem,

@@ -1,16 +1,20 @@
-"""The blueprints that the endpoint files put their routes on.
+"""The blueprints that the endpoints put their routes on, and the paths of those routes.
 
 Routes of one path belong on one blueprint: the schema library keeps only the last blueprint's operations of a path.
 """
 
 from __future__ import annotations
 
+import re
+
 from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
+from pydantic import BaseModel, Field
 
 from tempoftp.http.body import require_json_object
-from tempoftp.http.problems import document_limits, document_refusals
+from tempoftp.http.problems import build_not_found, document_limits, document_refusals
+from tempoftp.shares.schemas import ID_PATTERN, RESERVED_IDS
 
 SHARES_ROUTE = "/tmpftp"  # noqa: S108 - a route, not a folder
 SHARE_ROUTE = f"{SHARES_ROUTE}/<id>"
@@ -55,3 +59,24 @@ def _keep_link_to_itself(response: Response) -> Response:
 for _blueprint in (shares, hosts, links):
     _blueprint.before_request(_check_body)
 links.after_request(_keep_link_to_itself)
+
+
+_ID = re.compile(ID_PATTERN)
+
+
+class SharePath(BaseModel):
+    """The path of one share."""
+
+    id: str = Field(description="The id that the share was asked for with.")
+
+    def read_id(self) -> str:
+        """Return the id; a 404 problem for a text that no share can have as its id (odd characters, reserved)."""
+        if not _ID.fullmatch(self.id) or self.id in RESERVED_IDS:
+            raise build_not_found()
+        return self.id
+
+
+class LinkPath(BaseModel):
+    """The path of one link. Whatever is no token of ours is simply not found."""
+
+    token: str = Field(description="What a recipient's link ends with.")

@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response
 from tempoftp.accounts.map import list_accounts
 from tempoftp.db.models import Account
 from tempoftp.http.access import Role, allow, get_author
+from tempoftp.http.changes import wake_host
 from tempoftp.http.context import get_context
 from tempoftp.http.request_id import get_request_id
-from tempoftp.http.wake import wake_host
 from tempoftp.monitoring.overview import count_living_shares, list_living_shares
 from tempoftp.portal.routes import portal
 from tempoftp.refusals import AccountNotFound

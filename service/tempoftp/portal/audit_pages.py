@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response
 from tempoftp.audits.audits import request_audits
 from tempoftp.audits.serializers import describe_audits
 from tempoftp.http.access import Role, allow, get_author
-from tempoftp.http.audit_answers import wait_for_audits
+from tempoftp.http.audits import wait_for_audits
+from tempoftp.http.changes import wake_host
 from tempoftp.http.context import get_context
-from tempoftp.http.wake import wake_host
 from tempoftp.portal.routes import portal
 
 

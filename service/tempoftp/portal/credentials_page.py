@@ -6,7 +6,7 @@ from flask import render_template, url_for
 
 from tempoftp.http.access import Role, allow, get_author, get_principal
 from tempoftp.http.context import get_context
-from tempoftp.http.share_path import SharePath
+from tempoftp.http.routes import SharePath
 from tempoftp.portal.paste_lines import build_lines
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_page import read_share

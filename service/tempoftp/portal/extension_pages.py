@@ -7,10 +7,10 @@ from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from tempoftp.http.access import Role, allow, get_author
+from tempoftp.http.changes import wake_host
 from tempoftp.http.context import get_context
 from tempoftp.http.request_id import get_request_id
-from tempoftp.http.share_path import SharePath
-from tempoftp.http.wake import wake_host
+from tempoftp.http.routes import SharePath
 from tempoftp.portal.languages import say
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_changes import REASON_LENGTH

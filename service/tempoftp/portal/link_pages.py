@@ -21,9 +21,9 @@ from tempoftp.access.recipients import (
     reveal_credentials,
 )
 from tempoftp.http.access import PUBLIC, allow
+from tempoftp.http.changes import wake_host
 from tempoftp.http.context import get_context
 from tempoftp.http.request_id import get_request_id
-from tempoftp.http.wake import wake_host
 from tempoftp.portal.languages import say
 from tempoftp.portal.paste_lines import build_lines
 from tempoftp.portal.routes import LINK, portal

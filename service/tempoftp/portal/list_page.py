@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import render_template, request
 
 from tempoftp.http.access import Role, allow
-from tempoftp.http.list_shares import find_page
+from tempoftp.http.shares import find_page
 from tempoftp.portal.routes import portal
 from tempoftp.states import State
 

@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response
 
 from tempoftp.hosts.pauses import pause_hosts, resume_hosts
 from tempoftp.http.access import Role, allow, get_author
+from tempoftp.http.changes import wake_host
 from tempoftp.http.context import get_context
-from tempoftp.http.wake import wake_host
 from tempoftp.portal.routes import portal
 from tempoftp.refusals import HostNotFound
 

@@ -10,7 +10,7 @@ from tempoftp.access.links import issue_link, revoke_links
 from tempoftp.http.access import Role, allow, get_author, get_principal
 from tempoftp.http.context import get_context
 from tempoftp.http.request_id import get_request_id
-from tempoftp.http.share_path import SharePath
+from tempoftp.http.routes import SharePath
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_changes import ask_about
 

@@ -14,11 +14,11 @@ from werkzeug.wrappers import Response
 from tempoftp.db.clock import utc_now
 from tempoftp.hosts.space import read_space
 from tempoftp.http.access import Role, allow, get_author, get_principal
+from tempoftp.http.changes import wake_host
 from tempoftp.http.context import get_context
-from tempoftp.http.preview_answers import ask_and_wait
+from tempoftp.http.previews import ask_and_wait
 from tempoftp.http.problems import describe_field_errors
 from tempoftp.http.request_id import get_request_id
-from tempoftp.http.wake import wake_host
 from tempoftp.portal.languages import say
 from tempoftp.portal.routes import portal
 from tempoftp.refusals import IdInUse, InvalidRequest, ShareRefused, SourceNotAllowed, TooManyPreviews

@@ -10,8 +10,8 @@ from tempoftp.access.links import LIVING
 from tempoftp.db.models import Share
 from tempoftp.http.access import Role, allow, get_principal
 from tempoftp.http.context import get_context
-from tempoftp.http.get_events import answer_stream, parse_event_number
-from tempoftp.http.share_path import SharePath
+from tempoftp.http.events import answer_stream, parse_event_number
+from tempoftp.http.routes import SharePath
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_actions import list_actions
 from tempoftp.shares.extensions import Decision, find_last_extension

@@ -13,32 +13,41 @@ from flask.testing import FlaskClient
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from tempoftp.cli.main import main
+from tempoftp.http.accounts import AccountDeletionAnswer
 from tempoftp.http.answers import ShareAnswer
-from tempoftp.http.ask_extension import ExtensionAnswer, ExtensionBody
-from tempoftp.http.audit_answers import AuditAnswer
-from tempoftp.http.block_share import BlockAnswer, BlockRequest
-from tempoftp.http.decide_extension import DecisionAnswer, GrantRequest, RefuseRequest
-from tempoftp.http.delete_account import AccountDeletionAnswer
-from tempoftp.http.delete_share import DeletionAnswer
-from tempoftp.http.expire_shares import ExpiryAnswer
-from tempoftp.http.get_events import EventsAnswer
-from tempoftp.http.get_health import HealthAnswer
-from tempoftp.http.get_link import LinkAnswer
-from tempoftp.http.get_root import RootAnswer
-from tempoftp.http.list_extensions import ExtensionsAnswer
-from tempoftp.http.list_shares import ListAnswer
-from tempoftp.http.openapi_document import load_cases
-from tempoftp.http.patch_share import LifetimeAnswer, LifetimeRequest
-from tempoftp.http.pause_hosts import PauseAnswer, PauseRequest, ResumeRequest
-from tempoftp.http.post_audit import AuditOrder
-from tempoftp.http.post_preview import PreviewOrder
-from tempoftp.http.post_share import AcceptedAnswer
-from tempoftp.http.preview_answers import PreviewAnswer
-from tempoftp.http.renew_by_link import RenewAnswer, RenewRequest
-from tempoftp.http.reveal_credentials import CredentialsAnswer
-from tempoftp.http.rotate_password import PasswordAnswer
-from tempoftp.http.share_link import NewLinkAnswer, RevokedAnswer
-from tempoftp.http.unblock_share import UnblockRequest
+from tempoftp.http.audits import AuditAnswer, AuditOrder
+from tempoftp.http.events import EventsAnswer
+from tempoftp.http.extensions import (
+    DecisionAnswer,
+    ExtensionAnswer,
+    ExtensionBody,
+    ExtensionsAnswer,
+    GrantRequest,
+    RefuseRequest,
+)
+from tempoftp.http.hosts import PauseAnswer, PauseRequest, ResumeRequest
+from tempoftp.http.links import (
+    CredentialsAnswer,
+    LinkAnswer,
+    NewLinkAnswer,
+    RenewAnswer,
+    RenewRequest,
+    RevokedAnswer,
+)
+from tempoftp.http.openapi import load_cases
+from tempoftp.http.previews import PreviewAnswer, PreviewOrder
+from tempoftp.http.share_changes import (
+    BlockAnswer,
+    BlockRequest,
+    DeletionAnswer,
+    ExpiryAnswer,
+    LifetimeAnswer,
+    LifetimeRequest,
+    PasswordAnswer,
+    UnblockRequest,
+)
+from tempoftp.http.shares import AcceptedAnswer, ListAnswer
+from tempoftp.http.system import HealthAnswer, RootAnswer
 from tempoftp.shares.schemas import RESERVED_IDS, ShareRequest
 
 TEXT = (Path(__file__).parents[3] / "docs" / "api.md").read_text(encoding="utf-8")

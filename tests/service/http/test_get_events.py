@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tempoftp.http import get_events
+from tempoftp.http import events
 from tempoftp.http.context import STREAM_SLOTS, STREAMS_PER_CALLER, ApiContext
-from tempoftp.http.get_events import parse_event_number, write_event
+from tempoftp.http.events import parse_event_number, write_event
 from tempoftp.states import State
 
 ROUTE = "/tmpftp/proyecto_real_1/eventos"
@@ -20,7 +20,7 @@ STREAM = {"Accept": "text/event-stream"}
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(get_events, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(events, "LOOK_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -122,8 +122,8 @@ def test_a_stream_goes_on_where_the_client_was(client: FlaskClient, share: str, 
 def test_a_stream_is_bounded_in_time(
     client: FlaskClient, share: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(get_events, "STREAM_SECONDS", 0.05)
-    monkeypatch.setattr(get_events, "SILENCE_SECONDS", 0.0)
+    monkeypatch.setattr(events, "STREAM_SECONDS", 0.05)
+    monkeypatch.setattr(events, "SILENCE_SECONDS", 0.0)
     answer = client.get(ROUTE, headers=STREAM)
     assert parse(answer.text)[-1]["data"]["status"] == "listo"
     assert "\n: \n\n" in answer.text

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tempoftp.access.tokens import Principal, Role
-from tempoftp.http.openapi_document import PARAMETERS, load_cases
+from tempoftp.http.openapi import PARAMETERS, load_cases
 from tempoftp.previews.previews import ask_preview
 from tempoftp.settings import Settings
 from tempoftp.worker.auditor import Auditor

@@ -23,7 +23,7 @@ from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
 from tempoftp.db.models import FtpHost, Share
 from tempoftp.hosts.wake_ups import wake
-from tempoftp.http.wake import wake_host
+from tempoftp.http.changes import wake_host
 from tempoftp.settings import Settings, load_settings
 from tempoftp.worker.worker import Worker
 

@@ -1,14 +1,17 @@
-"""Waiting a bounded time for a change to reach its FTP host, so that most answers can say that it is done."""
+"""What a change needs after it is written down: wake the workers of its FTP host, and wait a bounded time for it."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
 from tempoftp.db.models import Account, FtpHost, Share
+from tempoftp.hosts.wake_ups import wake
 from tempoftp.http.context import ApiContext
+from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import Pending, list_pending
 from tempoftp.states import DELIVERED
 
@@ -57,3 +60,18 @@ def wait_for_change(context: ApiContext, share_id: str, *words: Pending) -> bool
 
     wait_for(context, is_over)
     return settled
+
+
+logger = logging.getLogger(__name__)
+
+
+def wake_host(settings: Settings, ftp_host: str) -> None:
+    """Tell the workers that a share of this FTP host is due.
+
+    A wake-up that gets lost costs seconds, since the worker looks for due rows by itself. So it never fails a request
+    whose row is already committed.
+    """
+    try:
+        wake(settings, ftp_host)
+    except Exception as error:
+        logger.warning("wake-up for %s was lost (%s); the worker will find the row itself", ftp_host, error)

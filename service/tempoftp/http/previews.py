@@ -1,4 +1,4 @@
-"""The answer about a preview, shared by the endpoints that give it."""
+"""`POST /tmpftp/vista_previa` and `GET …/{vista}`: how large a source is and whether it fits, before a request."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import time
 from typing import Any, Literal
 
 from flask import Response, jsonify, url_for
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from tempoftp.http.access import get_principal
+from tempoftp.http.access import Role, allow, get_principal
 from tempoftp.http.answers import RETRY_AFTER_LEAST, Skipped
-from tempoftp.http.context import ApiContext
+from tempoftp.http.changes import wake_host
+from tempoftp.http.context import ApiContext, get_context
+from tempoftp.http.problems import document_refusals
 from tempoftp.http.request_id import get_request_id
-from tempoftp.http.routes import SHARES_ROUTE
-from tempoftp.http.wake import wake_host
+from tempoftp.http.routes import SHARES_ROUTE, shares
 from tempoftp.previews.previews import ask_preview, describe_preview, is_settled, read_preview
+from tempoftp.shares.schemas import Ruta
 
 PREVIEW_ROUTE = f"{SHARES_ROUTE}/vista_previa"
 POLL_SECONDS = 0.1
@@ -93,3 +95,46 @@ def answer_preview(body: dict[str, Any]) -> Response:
         response.status_code = 202
         response.headers["Retry-After"] = str(RETRY_AFTER_LEAST)
     return response
+
+
+class PreviewOrder(BaseModel):
+    """What to measure. Unknown keys and loose types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    ruta: Ruta
+
+
+@shares.post(
+    PREVIEW_ROUTE,
+    summary="Ver tamaño y espacio antes de pedir",
+    responses={
+        200: PreviewAnswer,
+        202: PreviewAnswer,
+        **document_refusals(400, 403, 413, 415, 422, 503),
+    },
+)
+@allow(Role.CLIENTE)
+def post_preview(body: PreviewOrder) -> Response:
+    """Have a source measured, and wait a bounded time for it: 200 with what was found, 202 when it takes longer.
+
+    Sources are those that may be requested. What was found for the same source in the last minute is answered again.
+    """
+    return answer_preview(ask_and_wait(get_context(), body.ruta))
+
+
+class PreviewPath(BaseModel):
+    """A preview, by the id that its `POST` answered."""
+
+    vista: str = Field(description="The preview's `id`.")
+
+
+@shares.get(
+    f"{PREVIEW_ROUTE}/<vista>",
+    summary="Una vista previa",
+    responses={200: PreviewAnswer, 202: PreviewAnswer, **document_refusals(404, 503)},
+)
+@allow(Role.CLIENTE)
+def get_preview(path: PreviewPath) -> Response:
+    """Answer a preview of the caller: 202 while it is under way. One of somebody else, or past its day, is 404."""
+    return answer_preview(read_answer(get_context(), path.vista))

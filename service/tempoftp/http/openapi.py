@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from tempoftp.http.access import PUBLIC, Role, read_allowed
 from tempoftp.http.body import is_body_optional
-from tempoftp.http.get_events import EventsAnswer
+from tempoftp.http.events import EventsAnswer
 from tempoftp.http.problems import PROBLEM_JSON, ProblemDocument
 from tempoftp.http.request_id import HEADER, PATTERN
 from tempoftp.http.routes import SECURITY_SCHEME

@@ -1,4 +1,4 @@
-"""The answer about audits, shared by the endpoints that give it."""
+"""`GET` and `POST /tmpftp/auditoria`: the differences between rows, FTP hosts, accounts, disks and sessions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import time
 from typing import Any, Literal
 
 from flask import Response, jsonify
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tempoftp.audits.audits import request_audits
 from tempoftp.audits.serializers import describe_audits, is_pending
-from tempoftp.http.context import ApiContext
-from tempoftp.http.wake import wake_host
+from tempoftp.http.access import Role, allow, get_author
+from tempoftp.http.body import OptionalBody
+from tempoftp.http.changes import wake_host
+from tempoftp.http.context import ApiContext, get_context
+from tempoftp.http.problems import document_refusals
+from tempoftp.http.routes import SHARES_ROUTE, shares
 
 POLL_SECONDS = 0.2
 RETRY_AFTER_SECONDS = 3
@@ -93,3 +97,47 @@ def answer_audits(context: ApiContext) -> Response:
         response.status_code = 202
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
+
+
+AUDIT_ROUTE = f"{SHARES_ROUTE}/auditoria"
+
+
+class AuditQuery(BaseModel):
+    """Whether the last audit will do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ahora: bool = Field(default=False, description="Make an audit now, and wait a bounded time for it.")
+
+
+@shares.get(
+    AUDIT_ROUTE,
+    summary="Diferencias entre base de datos, MySQL, disco y sesiones",
+    responses={200: AuditAnswer, 202: AuditAnswer, **document_refusals(403, 422, 503)},
+)
+@allow(Role.OPERADOR)
+def get_audit(query: AuditQuery) -> Response:
+    """Answer the last audit of each FTP host with its age; with `ahora` a new one, which only looks."""
+    context = get_context()
+    return ask_and_wait(context, get_author()) if query.ahora else answer_audits(context)
+
+
+class AuditOrder(OptionalBody):
+    """What to do beside looking."""
+
+    reparar: bool = Field(default=False, description="Repair what is safe; unknown data is only ever listed.")
+    tras_restaurar: bool = Field(
+        default=False,
+        description="The database came from a backup: correct its rows from the FTP hosts, then act on them again.",
+    )
+
+
+@shares.post(
+    AUDIT_ROUTE,
+    summary="Auditar ahora y reparar lo que es seguro",
+    responses={200: AuditAnswer, 202: AuditAnswer, **document_refusals(400, 403, 413, 415, 422, 503)},
+)
+@allow(Role.OPERADOR)
+def post_audit(body: AuditOrder) -> Response:
+    """Make an audit, and wait a bounded time for it: 200 with what it found and repaired, 202 when it takes longer."""
+    return ask_and_wait(get_context(), get_author(), repair=body.reparar, restore=body.tras_restaurar)

@@ -1,4 +1,4 @@
-"""`GET /tmpftp/{id}/eventos`: the history of a share, once or as it goes on (server-sent events)."""
+"""What happened to a share: its history (`GET /tmpftp/{id}/eventos`), also as a stream, and its log (`GET …/log`)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from flask import Response, jsonify, request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tempoftp.db.models import Account, Share
 from tempoftp.http.access import Role, allow, get_principal
 from tempoftp.http.context import ApiContext, get_context
 from tempoftp.http.problems import Problem, document_refusals
-from tempoftp.http.routes import SHARE_ROUTE, shares
-from tempoftp.http.share_path import SharePath
+from tempoftp.http.routes import SHARE_ROUTE, SharePath, shares
 from tempoftp.shares.desired_state import list_pending
 from tempoftp.shares.history import read_events
+from tempoftp.shares.log import PIECE_BYTES, read_log
 from tempoftp.shares.serializers import describe_progress, explain_share, find_share
 from tempoftp.states import TERMINAL, State
 
@@ -166,3 +166,49 @@ def write_event(name: str, data: dict[str, Any], number: int | None = None) -> s
     """Return one server-sent event. JSON has no line breaks of its own, so it is one `data` line."""
     head = f"id: {number}\n" if number is not None else ""
     return f"{head}event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+FOLLOWING = "X-Log-Siguiente"
+
+
+class LogQuery(BaseModel):
+    """Which part of the log."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    desde: int | None = Field(
+        default=None,
+        ge=0,
+        le=2**53,
+        description=f"Byte to begin at, from `{FOLLOWING}` of the answer before; left out: the end of the log.",
+    )
+
+
+@shares.get(
+    f"{SHARE_ROUTE}/log",
+    summary="Bitácora de una solicitud",
+    responses={
+        200: {
+            "description": f"At most {PIECE_BYTES} bytes of the log, in whole lines.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+            "headers": {
+                FOLLOWING: {
+                    "description": "Byte at which what comes after begins: `desde` of the next request.",
+                    "schema": {"type": "integer"},
+                }
+            },
+        },
+        **document_refusals(403, 404, 422, 503),
+    },
+)
+@allow(Role.OPERADOR)
+def get_log(path: SharePath, query: LogQuery) -> Response:
+    """Answer the log of a share, also of a deleted one: a line for each run that worked on it."""
+    context = get_context()
+    share_id = path.read_id()
+    with context.database.read() as session:
+        find_share(session, share_id, get_principal().emails, deleted=True)
+    piece = read_log(context.settings.state_dir, share_id, query.desde)
+    response = Response(piece.text, content_type="text/plain; charset=utf-8")
+    response.headers[FOLLOWING] = str(piece.following)
+    return response

@@ -12,10 +12,10 @@ from tempoftp.db.models import FtpHost
 from tempoftp.hosts.pauses import count_runs, describe_pause, pause_hosts, resume_hosts
 from tempoftp.http.access import Role, allow, get_author
 from tempoftp.http.body import OptionalBody, allow_empty
+from tempoftp.http.changes import wake_host
 from tempoftp.http.context import get_context
 from tempoftp.http.problems import document_refusals
 from tempoftp.http.routes import hosts
-from tempoftp.http.wake import wake_host
 
 HostName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 

@@ -9,12 +9,11 @@ from sqlalchemy.orm import Session
 from tempoftp.db.models import Share
 from tempoftp.http.access import Role, allow, get_author
 from tempoftp.http.answers import answer_change
+from tempoftp.http.changes import wait_for, wake_host
 from tempoftp.http.context import get_context
 from tempoftp.http.problems import document_refusals
 from tempoftp.http.request_id import get_request_id
 from tempoftp.http.routes import SHARES_ROUTE, shares
-from tempoftp.http.waiting import wait_for
-from tempoftp.http.wake import wake_host
 from tempoftp.shares.deletion import request_account_deletion
 from tempoftp.states import TERMINAL, State
 

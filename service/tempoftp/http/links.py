@@ -1,0 +1,228 @@
+"""A recipient's link: how it is made and revoked, and what its holder may read and do."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import Response, jsonify, redirect, request, url_for
+from pydantic import BaseModel, Field
+
+from tempoftp.access.links import find_linked_share, issue_link, revoke_links
+from tempoftp.access.recipients import describe_for_recipient, request_new_password
+from tempoftp.access.recipients import reveal_credentials as reveal
+from tempoftp.db.models import Account, Share
+from tempoftp.http.access import PUBLIC, Role, allow, get_author, get_principal
+from tempoftp.http.answers import Delivery, Server, ShareAnswer, answer_change, answer_state
+from tempoftp.http.body import OptionalBody, allow_empty
+from tempoftp.http.changes import wait_for_change, wake_host
+from tempoftp.http.context import get_context
+from tempoftp.http.extensions import Extension
+from tempoftp.http.problems import document_refusals
+from tempoftp.http.request_id import get_request_id
+from tempoftp.http.routes import LINK_ROUTE, SHARE_ROUTE, LinkPath, SharePath, links, shares
+from tempoftp.shares.credentials import PasswordShown
+from tempoftp.shares.desired_state import Pending, list_pending
+from tempoftp.shares.rotation import list_opened
+from tempoftp.shares.serializers import explain_share
+from tempoftp.states import State
+
+
+class RenewRequest(OptionalBody):
+    """Whether the consequences are known."""
+
+    confirmar: bool = Field(
+        default=False, description="`true` once the person has read what else the new password opens."
+    )
+
+
+class RenewAnswer(BaseModel):
+    """That there is a new password; `POST /enlace/{token}/credenciales` shows it."""
+
+    id: str
+    status: State
+    usuario: str = Field(description="The FTP account.")
+    abre: list[str] = Field(description="Every share that it opens, or will once it is delivered.")
+    pendiente: list[Pending]
+    mensaje: str
+
+
+@links.post(
+    f"{LINK_ROUTE}/password",
+    summary="Contraseña nueva para quien tiene el enlace",
+    responses={
+        200: RenewAnswer,
+        202: RenewAnswer,
+        **document_refusals(400, 404, 409, 413, 415, 422, 503),
+    },
+)
+@allow(PUBLIC)
+@allow_empty
+def renew_by_link(path: LinkPath, body: RenewRequest) -> Response:
+    """Make a new password for the share's account: 200 once it works, 202 if it waits.
+
+    Without `confirmar` 409, whose `abre` names the other shares that it opens. So is an account that was there before.
+    """
+    context = get_context()
+    with context.write() as session:
+        share = find_linked_share(session, context.settings, path.token)
+        share_id, ftp_host = share.id, share.ftp_host
+        request_new_password(
+            session, context.settings, share, confirmed=body.confirmar, request_id=get_request_id()
+        )
+    wake_host(context.settings, ftp_host)
+    done = wait_for_change(context, share_id, Pending.PASSWORD)
+    with context.database.read() as session:
+        share = session.get_one(Share, share_id)
+        account = session.get_one(Account, share.ftpuser)
+        answer = {
+            "id": share.id,
+            "status": share.state,
+            "usuario": account.name,
+            "abre": list_opened(session, account),
+            "pendiente": [word.value for word in list_pending(share, account)],
+            "mensaje": explain_share(session, share),
+        }
+    return answer_change(answer, done=done)
+
+
+LINK_OF_SHARE = f"{SHARE_ROUTE}/enlace"
+
+
+class LinkRequest(OptionalBody):
+    """Nothing needs to be said."""
+
+
+class NewLinkAnswer(BaseModel):
+    """The link: whoever has it can log in to the share."""
+
+    id: str
+    enlace: str = Field(description="Its address; without TEMPOFTP_PUBLIC_URL only the path.")
+
+
+class RevokedAnswer(BaseModel):
+    """No link that was made before opens anything."""
+
+    id: str
+    enlaces: int = Field(description="How often the links of this id were revoked.")
+
+
+@shares.post(
+    LINK_OF_SHARE,
+    summary="Enlace para el destinatario",
+    responses={200: NewLinkAnswer, **document_refusals(400, 403, 404, 409, 413, 415, 422, 503)},
+)
+@allow(Role.OPERADOR)
+@allow_empty
+def make_share_link(path: SharePath, body: LinkRequest) -> Response:
+    """Make another link; earlier ones go on. 409 for a share that is over."""
+    context = get_context()
+    share_id = path.read_id()
+    with context.write() as session:
+        link = issue_link(
+            session, context.settings, share_id, author=get_author(), request_id=get_request_id()
+        )
+    response: Response = jsonify({"id": share_id, "enlace": link})
+    return response
+
+
+@shares.delete(
+    LINK_OF_SHARE,
+    summary="Retirar los enlaces de una solicitud",
+    responses={200: RevokedAnswer, **document_refusals(404, 503)},
+)
+@allow(Role.CLIENTE)
+def revoke_share_links(path: SharePath) -> Response:
+    """End every link of the share that was made so far, those in mails too."""
+    context = get_context()
+    share_id = path.read_id()
+    with context.write() as session:
+        share = revoke_links(
+            session,
+            share_id,
+            emails=get_principal().emails,
+            author=get_author(),
+            request_id=get_request_id(),
+        )
+        number = share.link_number
+    response: Response = jsonify({"id": share_id, "enlaces": number})
+    return response
+
+
+class LinkAnswer(ShareAnswer):
+    """The share without its credentials, and what became of the last request for more days."""
+
+    vigencia_maxima: int = Field(description="Most days that a share may have.")
+    prorroga: Extension | None
+
+
+@links.get(
+    LINK_ROUTE,
+    summary="Estado de una solicitud para quien tiene su enlace",
+    responses={
+        200: LinkAnswer,
+        202: LinkAnswer,
+        303: {"description": "To the page of the link, for who prefers HTML."},
+        **document_refusals(404, 503),
+    },
+)
+@allow(PUBLIC)
+def get_link(path: LinkPath) -> Response:
+    """Answer 202 while the share is on its way, 200 once it has settled; never a password.
+
+    404 for a link that is none, has ended with its share or its time, or was revoked: all alike. 303 to its page when
+    `Accept` prefers HTML.
+    """
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        return _lead_to_page(path.token)
+    context = get_context()
+    with context.database.read() as session:
+        share = find_linked_share(session, context.settings, path.token)
+        body = describe_for_recipient(session, context.settings, share)
+        response = answer_state(body, State(share.state), eta=share.eta)
+        response.headers["Vary"] = "Accept"
+        return response
+
+
+def _lead_to_page(token: str) -> Response:
+    response = redirect(url_for("portal.link_page", token=token), 303)
+    response.headers["Vary"] = "Accept"
+    return cast(Response, response)
+
+
+class RevealRequest(OptionalBody):
+    """Nothing needs to be said."""
+
+
+class CredentialsAnswer(BaseModel):
+    """How to log in. Without a password, `password_mensaje` says why and what to do."""
+
+    id: str
+    usuario: str = Field(description="The FTP account.")
+    ftpuser: str = Field(description="The same.")
+    password: str | None = Field(description="In clear; never a token, never a hash.")
+    password_estado: PasswordShown = Field(
+        description="`anterior`: an earlier one still works; `ajena`: the account was there before tempoftp; "
+        "`ilegible`: the service lacks the key to it."
+    )
+    password_mensaje: str | None
+    expira: str | None
+    servidor: Server
+    homedir: str | None
+    directorio: str | None
+    entrega: Delivery
+
+
+@links.post(
+    f"{LINK_ROUTE}/credenciales",
+    summary="Datos de acceso para quien tiene el enlace",
+    responses={200: CredentialsAnswer, **document_refusals(400, 404, 409, 413, 415, 422, 503)},
+)
+@allow(PUBLIC)
+@allow_empty
+def reveal_credentials(path: LinkPath, body: RevealRequest) -> Response:
+    """Show how to log in to a share that is `listo`, else 409. That it was shown goes into the history."""
+    context = get_context()
+    with context.write() as session:
+        share = find_linked_share(session, context.settings, path.token)
+        response: Response = jsonify(reveal(session, context.settings, share))
+    return response
