@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -79,6 +80,30 @@ def context(app: Flask) -> ApiContext:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def patient_client(app: Flask, settings: Settings) -> Iterator[FlaskClient]:
+    """A client of an API on the same database that waits longer than any test does."""
+    patient = create_app(settings.model_copy(update={"deletion_wait_seconds": 60}))
+    yield patient.test_client()
+    patient.extensions["tempoftp"].database.close()
+
+
+@pytest.fixture
+def wait_for_state(context: ApiContext) -> Callable[[str, State], None]:
+    """Wait until a share is in a state."""
+
+    def wait(share_id: str, state: State) -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with context.database.read() as session:
+                if session.get_one(Share, share_id).state == state:
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"{share_id} did not become {state}")
+
+    return wait
 
 
 @pytest.fixture

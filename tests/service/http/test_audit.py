@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -99,8 +100,8 @@ def test_findings_are_told_and_repaired(
     from tempoftp.states import State
 
     client.post("/tmpftp", json=body)
-    past = utc_now().replace(year=2025)
-    move_share(body["id"], State.LISTO, due_at=None, ready_at=past, expires=past.replace(year=2099))
+    past = utc_now() - timedelta(days=365)
+    move_share(body["id"], State.LISTO, due_at=None, ready_at=past, expires=past + timedelta(days=730))
     with context.write() as session:
         share = session.get_one(Share, body["id"])
         share.state_changed_at = share.wished_at = past

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from tempoftp.http.waiting import POLL_SECONDS
 from tempoftp.states import State
 
 ROUTE = "/tmpftp/user/ftp_alguien_dominio"
@@ -36,13 +38,40 @@ def test_every_share_of_it_ends(
     assert states == {"proyecto_real_1": "eliminando", "otra": "eliminando", "ajena": "recibido"}
 
 
-def test_200_when_all_is_gone(
-    client: FlaskClient, two_shares: None, move_share: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+def test_200_as_soon_as_every_share_is_gone(
+    client: FlaskClient,
+    patient_client: FlaskClient,
+    two_shares: None,
+    move_share: Callable[..., None],
+    wait_for_state: Callable[..., None],
 ) -> None:
-    client.delete(ROUTE)
+    answers: list[Any] = []
+    asking = threading.Thread(target=lambda: answers.append(patient_client.delete(ROUTE)))
+    asking.start()
+    wait_for_state("proyecto_real_1", State.ELIMINANDO)
+    move_share("otra", State.ELIMINADO)
+    asking.join(timeout=4 * POLL_SECONDS)
+    assert asking.is_alive(), "it answered while one of the two shares was still there"
+    move_share("proyecto_real_1", State.ELIMINADO)
+    asking.join(timeout=20)
+    assert answers[0].status_code == 200
+    assert answers[0].json == {
+        "status": "deleted",
+        "usuario": "ftp_alguien_dominio",
+        "solicitudes": ["otra", "proyecto_real_1"],
+    }
+    assert client.get("/tmpftp/ajena").json["status"] == "recibido"
+
+
+def test_404_when_all_is_gone_already(
+    client: FlaskClient, two_shares: None, move_share: Callable[..., None], count_rows
+) -> None:
+    assert client.delete(ROUTE).status_code == 202
     for name in ("otra", "proyecto_real_1"):
         move_share(name, State.ELIMINADO)
+    before = count_rows()
     assert client.delete(ROUTE).status_code == 404
+    assert count_rows() == before
 
 
 def test_again_goes_on_with_the_same_end(client: FlaskClient, two_shares: None, count_rows) -> None:

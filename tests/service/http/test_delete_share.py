@@ -2,17 +2,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
-from tempoftp.app import create_app
-from tempoftp.db.models import Share
-from tempoftp.http.context import ApiContext
-from tempoftp.settings import Settings
 from tempoftp.states import State
 
 
@@ -29,26 +24,18 @@ def test_answers_202_when_it_takes_longer_than_the_wait(
     assert client.get("/tmpftp/proyecto_real_1").json["status"] == "eliminando"
 
 
-@pytest.fixture
-def patient_client(app: Flask, settings: Settings) -> Iterator[FlaskClient]:
-    """A client of an API on the same database that waits longer than any test does."""
-    patient = create_app(settings.model_copy(update={"deletion_wait_seconds": 60}))
-    yield patient.test_client()
-    patient.extensions["tempoftp"].database.close()
-
-
 def test_answers_200_as_soon_as_all_is_gone(
     client: FlaskClient,
     patient_client: FlaskClient,
     body: dict[str, Any],
-    context: ApiContext,
+    wait_for_state: Callable[..., None],
     move_share: Callable[..., None],
 ) -> None:
     client.post("/tmpftp", json=body)
     answers: list[Any] = []
     asking = threading.Thread(target=lambda: answers.append(patient_client.delete("/tmpftp/proyecto_real_1")))
     asking.start()
-    wait_for_state(context, "proyecto_real_1", State.ELIMINANDO)
+    wait_for_state("proyecto_real_1", State.ELIMINANDO)
     move_share("proyecto_real_1", State.ELIMINADO)
     asking.join(timeout=20)
     assert answers[0].status_code == 200
@@ -108,13 +95,3 @@ def test_of_everything_is_no_route(client: FlaskClient, body: dict[str, Any]) ->
     assert client.delete("/tmpftp").status_code == 405
     assert client.delete("/tmpftp/").status_code == 404
     assert client.get("/tmpftp/proyecto_real_1").json["status"] == "recibido"
-
-
-def wait_for_state(context, share_id: str, state: State) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with context.database.read() as session:
-            if session.get_one(Share, share_id).state == state:
-                return
-        time.sleep(0.02)
-    raise AssertionError(f"{share_id} did not become {state}")

@@ -119,7 +119,7 @@ def test_failures_are_counted_by_class(client: FlaskClient, body, scrape, run) -
 
 def test_overdue_endings_show(client: FlaskClient, body, scrape, move_share) -> None:
     client.post("/tmpftp", json=body)
-    long_ago = utc_now().replace(year=2020)
+    long_ago = utc_now() - timedelta(days=2000)
     move_share(body["id"], State.LISTO, expires=long_ago)
     assert get(scrape(), "tempoftp_shares_overdue", kind="expired") == 1
     move_share(body["id"], State.EXPIRANDO, state_changed_at=long_ago)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -29,7 +30,7 @@ def link(client: FlaskClient, context, body: dict[str, Any], move_share) -> str:
     """The path of the link of a share that is `listo`."""
     client.post("/tmpftp", json=body)
     now = utc_now()
-    move_share(ID, State.LISTO, path=f"/data/x/{ID}", ready_at=now, expires=now.replace(year=now.year + 1))
+    move_share(ID, State.LISTO, path=f"/data/x/{ID}", ready_at=now, expires=now + timedelta(days=365))
     with context.write() as session:
         account = session.get_one(Account, session.get_one(Share, ID).ftpuser)
         account.origin, account.exists_since = "created", now

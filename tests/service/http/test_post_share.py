@@ -147,14 +147,15 @@ def test_the_same_body_in_other_words_is_the_same(
     assert count_rows() == (1, 1)
 
 
+@pytest.mark.parametrize("state", [State.ERROR, State.LISTO, State.BLOQUEADO])
 def test_the_same_body_of_a_settled_share_is_not_on_its_way(
-    client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None]
+    client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None], state: State
 ) -> None:
     client.post("/tmpftp", json=body)
-    move_share("proyecto_real_1", State.ERROR)
+    move_share("proyecto_real_1", state)
     answer = client.post("/tmpftp", json=body)
     assert answer.status_code == 200
-    assert answer.json == {"id": "proyecto_real_1", "status": "error"}
+    assert answer.json == {"id": "proyecto_real_1", "status": state}
     assert "Retry-After" not in answer.headers
 
 

@@ -80,12 +80,15 @@ def test_every_kind_has_words_in_every_language(
     build_message, kind: str, language: str, link: str | None
 ) -> None:
     values = {"descargas": {"archivos_total": 3, "archivos_completos": 2}, "bytes": None, "expira": None}
+    # What `GET` tells beside it: a template that named it would send it.
+    secret = {"password": "Secreta-42", "password_tipo": "fernet", "token": "gAAAAA-42"}
     for changes in ({}, values):
-        text = write_mail(build_message(kind, link, **changes), language)
+        text = write_mail(build_message(kind, link, **changes, **secret), language)
         assert text.subject.endswith(": p1")
         assert "None" not in text.plain
         assert "{" not in text.plain + text.html
-        assert "password" not in text.plain + text.html or language == "en"
+        for value in secret.values():
+            assert value not in text.subject + text.plain + text.html, "no mail carries a password"
         if link is not None and kind != Kind.EXPIRADO:
             assert link in text.plain.splitlines()
             assert f'<a href="{link}">' in text.html
@@ -138,10 +141,7 @@ def test_nothing_that_was_sent_to_us_makes_a_header_or_a_tag(
 ) -> None:
     honest = build_mail(mail_settings, build_message("error"), TO)
     message = build_message("error", id=share_id, ruta=f"{source}<b>", mensaje=f"{words}<script>")
-    try:
-        mail = build_mail(mail_settings, message, TO)
-    except SendFailed:
-        return
+    mail = build_mail(mail_settings, message, TO)
     read = message_from_bytes(mail.as_bytes(), policy=default)
     assert read.keys() == honest.keys()
     assert read["To"] == "alguien@dominio.mx"

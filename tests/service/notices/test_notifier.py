@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 import yaml
@@ -132,8 +133,8 @@ def test_what_is_soon_to_expire_is_told(settings: Settings, database: Database, 
     with database.write() as session:
         share = session.get_one(Share, "p1")
         share.expires = utc_now().replace(microsecond=0)
-        share.ready_at = share.expires.replace(year=share.expires.year - 1)
-        share.expires = share.expires.replace(year=share.expires.year + 1)
+        share.ready_at = share.expires - timedelta(days=365)
+        share.expires = share.expires + timedelta(days=365)
     notes = Notes()
     with notifying(
         settings.model_copy(update={"notice_before_hours": 24 * 366}), database, notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -135,8 +136,8 @@ def test_an_earlier_password_is_said_in_words_and_never_as_a_hash(context, brows
     now = utc_now()
     change_account(
         context,
-        exists_since=now.replace(year=2020),
-        password_since=now.replace(year=2020),
+        exists_since=now - timedelta(days=2000),
+        password_since=now - timedelta(days=2000),
         password_hash=STORED,
     )
     with context.database.write() as session:

@@ -19,6 +19,7 @@ from tempoftp.downloads.counts import (
 )
 from tempoftp.settings import Settings
 from tempoftp.shares.apply_result import Claim
+from tempoftp.shares.expiry import sweep_fetched
 from tempoftp.shares.outcomes import apply_outcome
 from tempoftp.shares.results import Outcome
 from tempoftp.shares.serializers import describe_share, list_shares
@@ -280,6 +281,23 @@ class TestEarlyEnd:
             session.get_one(Share, "p1").state = State.BLOQUEADO
         report(desk, self.ALL | self.ago(100))
         assert desk.share().state == State.BLOQUEADO
+
+    def sweep(self, desk: Any, ftp_host: str) -> list[str]:
+        with desk.database.write() as session:
+            return [share.id for share in sweep_fetched(session, desk.settings, ftp_host)]
+
+    def test_only_shares_of_the_host_that_was_counted_end(self, desk: Any) -> None:
+        report(desk, self.ALL | self.ago(1.99))
+        with time_machine.travel(utc_now() + timedelta(minutes=1)):
+            assert self.sweep(desk, "other") == []
+            assert self.sweep(desk, desk.ftp_host) == ["p1"]
+
+    def test_not_by_counts_of_an_earlier_share_of_the_id(self, desk: Any) -> None:
+        report(desk, self.ALL | self.ago(1.99))
+        with time_machine.travel(utc_now() + timedelta(minutes=1)):
+            with desk.database.write() as session:
+                session.get_one(Share, "p1").created_at = utc_now()
+            assert self.sweep(desk, desk.ftp_host) == []
 
     def test_off_by_default(self, desk: Any, settings: Settings) -> None:
         assert settings.expire_after_download_hours == 0

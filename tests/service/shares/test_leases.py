@@ -20,6 +20,7 @@ from tempoftp.shares.claims import (
     find_due_hosts,
     find_next_due,
     find_stale_hosts,
+    lock_accounts,
     lock_claimed,
     release_leases,
 )
@@ -87,6 +88,56 @@ def test_expired_lease_is_not_revived(database: Database, accept_share: AcceptSh
     expire_leases(database)
     with database.write() as session:
         assert extend_leases(session, "run1", 30) == 0
+
+
+def test_an_account_is_locked_only_for_the_run_whose_lease_lasts(
+    database: Database, accept_share: AcceptShare, ftp_host: str
+) -> None:
+    name = accept_share("p1").ftpuser
+    claim(database, ftp_host, "run1")
+    with database.write() as session:
+        assert set(lock_accounts(session, "run1")) == {name}
+        assert lock_accounts(session, "run2") == {}
+    expire_leases(database)
+    with database.write() as session:
+        assert lock_accounts(session, "run1") == {}
+
+
+def test_a_release_gives_back_the_leases_of_one_run_only(
+    database: Database, accept_share: AcceptShare, ftp_host: str
+) -> None:
+    accept_share("p1")
+    assert claim(database, ftp_host, "run1") == {"p1"}
+    other = accept_share("q1", usuario="otra@dominio")
+    assert claim(database, ftp_host, "run2") == {"q1"}
+    with database.write() as session:
+        release_leases(session, "run1")
+    with database.write() as session:
+        assert set(lock_claimed(session, "run2", {"q1": 1})) == {"q1"}
+        assert set(lock_accounts(session, "run2")) == {other.ftpuser}
+
+
+def test_shares_of_a_busy_account_take_no_place_in_a_batch(
+    database: Database, accept_share: AcceptShare, ftp_host: str
+) -> None:
+    accept_share("p1")
+    assert claim(database, ftp_host, "run1") == {"p1"}
+    for share_id in ("p2", "p3"):
+        accept_share(share_id, ruta=f"source1:/srv/datos/{share_id}")
+    with database.read() as session:
+        assert find_due_hosts(session) == set(), "a host with nothing that a run may take is not due"
+    accept_share("q1", usuario="otra@dominio")
+    assert claim(database, ftp_host, "run2", limit=2) == {"q1"}
+
+
+def test_the_share_that_has_been_due_longest_is_claimed_first(
+    database: Database, accept_share: AcceptShare, ftp_host: str
+) -> None:
+    for share_id in ("p1", "p2", "p3"):
+        accept_share(share_id, usuario=f"{share_id}@dominio")
+    with database.write() as session:
+        session.get_one(Share, "p2").due_at = utc_now() - timedelta(hours=1)
+    assert claim(database, ftp_host, "run1", limit=1) == {"p2"}
 
 
 def test_heartbeat_extends(database: Database, accept_share: AcceptShare, ftp_host: str) -> None:
@@ -169,8 +220,13 @@ def test_not_before_it_is_due_nor_for_another_host_nor_paused(
     with database.write() as session:
         session.get_one(Share, "p1").due_at = utc_now() + timedelta(seconds=60)
     assert claim(database, ftp_host, "run1") == set()
+    with database.read() as session:
+        assert find_due_hosts(session) == set()
     with database.write() as session:
         session.get_one(Share, "p1").due_at = utc_now()
+    with database.read() as session:
+        assert find_due_hosts(session) == {ftp_host}
+    with database.write() as session:
         session.add(FtpHost(name=ftp_host, paused=True))
     assert claim(database, ftp_host, "run1") == set()
     with database.read() as session:
@@ -217,6 +273,12 @@ def test_stale_hosts(settings: Settings, database: Database, ftp_host: str) -> N
     assert stale() == {ftp_host}
     with database.write() as session:
         session.get_one(FtpHost, ftp_host).error_at = utc_now()
+    assert stale() == set()
+    with database.write() as session:
+        session.get_one(FtpHost, ftp_host).error_at = old
+    assert stale() == {ftp_host}
+    with database.write() as session:
+        session.get_one(FtpHost, ftp_host).paused = True
     assert stale() == set()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, Share
-from tempoftp.refusals import IllegalTransition, InvalidRequest, LifetimeInPast
+from tempoftp.refusals import IllegalTransition, InvalidRequest, LifetimeInPast, ShareNotFound
 from tempoftp.shares.desired_state import list_pending
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.lifetime import request_lifetime
@@ -120,7 +120,7 @@ def test_in_the_past(desk: Any) -> None:
 def test_what_ended_does_not_come_back(desk: Any, state: State) -> None:
     with desk.database.write() as session:
         session.get_one(Share, "p1").state = state
-    with pytest.raises((IllegalTransition, LookupError) if state != State.ELIMINADO else Exception):
+    with pytest.raises(ShareNotFound if state == State.ELIMINADO else IllegalTransition):
         ask(desk, 9)
     assert desk.share().lifetime_days == 3
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -26,6 +27,7 @@ from tempoftp.db.models import Account, Share, Token
 from tempoftp.db.schema import upgrade_database
 from tempoftp.refusals import IllegalTransition
 from tempoftp.settings import Settings, load_settings
+from tempoftp.shares.claims import claim_shares, lock_accounts, lock_claimed, release_leases
 from tempoftp.shares.deletion import request_account_deletion, request_deletion
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.lifetime import request_lifetime
@@ -190,6 +192,64 @@ def test_a_server_that_hangs_is_given_up(settings: Settings, server: Server, rip
     finally:
         server.process.send_signal(signal.SIGCONT)
         impatient.close()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"due_at": None}, {"due_at": utc_now() + timedelta(hours=1)}, {"state": State.ERROR}],
+    ids=["no_longer_due", "due_later", "settled"],
+)
+def test_a_share_that_a_run_has_finished_meanwhile_is_not_claimed(
+    race: Race,
+    accept_share: Callable[..., Share],
+    read_share: Callable[[str], Share],
+    changes: dict[str, Any],
+) -> None:
+    """The second run has read the share as due and waits for its account; then the first is done with the share."""
+    host = accept_share("p1").ftp_host
+    claimed: list[str] = []
+
+    def work(session: Session) -> None:
+        (share,) = claim_shares(session, host, "run1", 50, 30)
+        for name, value in changes.items():
+            setattr(share, name, value)
+        session.flush()
+        release_leases(session, "run1")
+
+    race.run(
+        work,
+        lambda session: claimed.extend(share.id for share in claim_shares(session, host, "run2", 50, 30)),
+    )
+    assert race.refusal is None
+    assert claimed == []
+    assert read_share("p1").lease_run_id is None
+
+
+def test_a_deletion_waits_until_a_run_has_written_its_outcome(
+    race: Race, accept_share: Callable[..., Share], database: Database, read_share: Callable[[str], Share]
+) -> None:
+    share = accept_share("p1")
+    with database.write() as session:
+        claim_shares(session, share.ftp_host, "run1", 50, 30)
+    race.run(
+        lambda session: lock_claimed(session, "run1", {"p1": 1}),
+        lambda session: request_deletion(session, "p1", **AUTHOR),
+    )
+    assert race.refusal is None
+    assert read_share("p1").state == State.ELIMINANDO
+
+
+def test_an_account_that_a_run_reports_on_is_not_changed_at_once(
+    race: Race, accept_share: Callable[..., Share], database: Database
+) -> None:
+    share = accept_share("p1")
+    with database.write() as session:
+        claim_shares(session, share.ftp_host, "run1", 50, 30)
+    race.run(
+        lambda session: lock_accounts(session, "run1"),
+        lambda session: release_leases(session, "run1"),
+    )
+    assert race.refusal is None
 
 
 def test_two_first_sign_ins_of_a_person_are_one_row(database: Database, race: Race) -> None:

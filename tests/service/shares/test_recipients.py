@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from tempoftp.settings import Settings
 from tempoftp.shares.extensions import (
     Decision,
     ask_extension,
+    count_extensions,
     find_last_extension,
     grant_extension,
     list_extensions,
@@ -240,6 +242,44 @@ class TestMoreDays:
         ask(2)
         assert [entry["dias"] for entry in read_list()] == [2]
 
+    def test_as_many_days_as_a_share_may_have_are_granted(
+        self, desk: Any, ask, read_list, database: Database, settings: Settings
+    ) -> None:
+        desk.make_ready()
+        ask(87)
+        self.grant(database, settings)
+        assert desk.share().lifetime_days == settings.lifetime_max == 90
+        with pytest.raises(InvalidRequest, match="90"):
+            ask(1)
+
+    def test_a_request_of_an_earlier_share_of_the_id_waits_no_more(
+        self, desk: Any, ask, read_list, database: Database, settings: Settings
+    ) -> None:
+        desk.make_ready()
+        ask(7)
+        with database.write() as session:
+            session.get_one(Share, "p1").asked_generation += 1
+        assert read_list() == []
+        with database.read() as session:
+            assert find_last_extension(session, session.get_one(Share, "p1")) is None
+            assert count_extensions(session) == 0
+        with pytest.raises(ExtensionNotFound):
+            self.grant(database, settings)
+        assert desk.share().lifetime_days == 3
+
+    def test_the_last_request_is_the_one_that_is_shown(
+        self, desk: Any, ask, database: Database, settings: Settings
+    ) -> None:
+        desk.make_ready()
+        ask(7)
+        self.grant(database, settings)
+        ask(2, "otra vez")
+        with database.read() as session:
+            last = find_last_extension(session, session.get_one(Share, "p1"))
+            assert count_extensions(session) == 1
+        assert last is not None
+        assert (last.days, last.reason, last.decided_at) == (2, "otra vez", None)
+
     @pytest.mark.parametrize("days", [0, -1, 88, 10**9])
     def test_out_of_bounds_is_refused(self, desk: Any, ask, read_list, days: int) -> None:
         desk.make_ready()
@@ -267,7 +307,7 @@ class TestMoreDays:
         ask(1)
         with database.write() as session:
             share = session.get_one(Share, "p1")
-            share.ready_at = share.ready_at.replace(year=utc_now().year - 1)
+            share.ready_at = utc_now() - timedelta(days=365)
         with pytest.raises(LifetimeInPast):
             self.grant(database, settings)
         assert len(read_list()) == 1

@@ -129,9 +129,22 @@ def test_refuses_off_the_list(ruta: str) -> None:
         CATALOGUE.resolve_source(ruta)
 
 
-@given(
-    st.text(alphabet=st.sampled_from("source1:/@.-datosrv *$\n{}\\ñ~"), max_size=40) | st.text(max_size=60)
+# Put together from what a `ruta` is made of and from what breaks one: about half of them pass.
+PIECES = st.sampled_from(
+    ["a", "b.c", "año", "goes", "..", ".", "", " ", "-x", "*", "$(x)", "\n", "{", "\\", "~"]
 )
+PATHS = st.lists(PIECES, max_size=5).map("/".join)
+ROOTS = st.sampled_from(["/srv/datos", "/srv/datos/goes", "/srv", "/", "/etc", ""])
+RUTAS = st.builds(
+    "{}{}:{}/{}".format,
+    st.sampled_from(["", "", "lanotadm@", "root@", "-o@", "@"]),
+    st.sampled_from(["source1", "source1", "datos.example.org", "otro", "-x", ""]),
+    ROOTS,
+    PATHS | st.text(max_size=20),
+)
+
+
+@given(RUTAS | st.text(max_size=60))
 def test_whatever_passes_is_under_its_root(ruta: str) -> None:
     for attempt in (ruta, f"source1:/srv/datos/{ruta}", f"lanotadm@source1:/srv/datos{ruta}"):
         try:
@@ -144,7 +157,7 @@ def test_whatever_passes_is_under_its_root(ruta: str) -> None:
         assert CATALOGUE.resolve_source(found.canonical) == found
 
 
-@given(st.text(max_size=80))
+@given(RUTAS | st.text(max_size=80))
 def test_parser_returns_or_refuses(ruta: str) -> None:
     try:
         user, host, path = parse_ruta(ruta)

@@ -14,6 +14,24 @@ from tempoftp.refusals import IllegalTransition
 from tempoftp.shares.lifecycle import transition
 from tempoftp.states import CLAIMABLE, DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, TRANSITIONS, UNFINISHED, State
 
+EXPECTED = {
+    "recibido": "preparando traslado listo bloqueado error expirando eliminando",
+    "preparando": "traslado listo bloqueado error expirando eliminando",
+    "traslado": "listo bloqueado error expirando eliminando",
+    "listo": "bloqueado error expirando eliminando",
+    "bloqueado": "listo error expirando eliminando",
+    "expirando": "expirado eliminando",
+    "expirado": "recibido",
+    "eliminando": "eliminado",
+    "eliminado": "recibido",
+    "error": "recibido eliminando",
+}
+
+
+def test_the_table_is_the_one_that_was_decided() -> None:
+    """The table is written out again here, because every client sees a change of it."""
+    assert {state: set(words.split()) for state, words in EXPECTED.items()} == TRANSITIONS
+
 
 @pytest.mark.parametrize(("origin", "to"), list(itertools.product(State, State)))
 def test_full_table(database: Database, accept_share: Callable[..., Share], origin: State, to: State) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,14 @@ from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, FtpHost, Share
 from tempoftp.refusals import InvalidRequest, ShareNotFound
 from tempoftp.settings import Settings
-from tempoftp.shares.serializers import _read_cursor, describe_share, find_share, list_shares, show_password
+from tempoftp.shares.serializers import (
+    _read_cursor,
+    _write_cursor,
+    describe_share,
+    find_share,
+    list_shares,
+    show_password,
+)
 from tempoftp.states import State
 
 AcceptShare = Callable[..., Share]
@@ -183,7 +191,19 @@ def test_list_refuses(database: Database, filters: dict[str, object], field: str
     assert caught.value.field == field
 
 
-@given(st.text())
+# What a cursor holds, and what it might hold: text alone is never base64 of JSON of two values.
+MOMENTS = st.datetimes(timezones=st.just(UTC) | st.none()).map(datetime.isoformat) | st.text(max_size=20)
+CONTENTS = st.tuples(MOMENTS | st.none() | st.integers(), st.text(max_size=20) | st.none()) | st.text()
+CURSORS = CONTENTS.map(lambda content: base64.urlsafe_b64encode(json.dumps(content).encode()).decode())
+
+
+@given(moment=st.datetimes(timezones=st.just(UTC)), share_id=st.text(max_size=64))
+def test_a_cursor_is_read_as_it_was_written(moment: datetime, share_id: str) -> None:
+    cursor = _write_cursor(Share(id=share_id, created_at=moment))
+    assert _read_cursor(cursor) == (moment, share_id)
+
+
+@given(CURSORS | st.text())
 def test_any_cursor_is_read_or_refused(cursor: str) -> None:
     try:
         created_at, share_id = _read_cursor(cursor)

@@ -70,7 +70,7 @@ def test_an_idle_host_is_asked_once_and_the_answer_is_shown(
 ) -> None:
     accept_share("p1", ruta="source1:/srv/datos/descargada")
     finish(runner, database, ftp_host)
-    assert all(request.transfers is None for request in provisioner.requests)
+    assert provisioner.requests and all(request.transfers is None for request in provisioner.requests)
     provisioner.requests.clear()
     assert [runner.run_host(ftp_host) for _time in range(3)] == [0, 0, 0]
     (request,) = provisioner.requests

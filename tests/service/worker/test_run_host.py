@@ -90,7 +90,7 @@ def test_a_share_becomes_ready(
     assert answer["password_tipo"] == "fernet"
     assert len(settings.build_fernet().decrypt(answer["password"])) == 20
     assert answer["directorio"] == "/data/ftp_alguien_dominio/p1"
-    assert all(run.ended_at is not None and run.error_class is None for run in runs)
+    assert runs and all(run.ended_at is not None and run.error_class is None for run in runs)
 
 
 def test_password_is_hashed_by_what_the_host_verifies_and_sent_unchanged(
