@@ -8,12 +8,19 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export ANSIBLE_HOME := $(CURDIR)/var/ansible
 export PYTHONDONTWRITEBYTECODE :=
-LAB := $(BIN)/python molecule/shared/lab
+LAB := $(BIN)/python molecule/shared lab
 COLLECTION := collections/ansible_collections/lanot/tempoftp
 
-# What the lab's hosts, the demo and the tests need of the machine itself.
-APT_PACKAGES := mmdebstrap systemd-container iptables iproute2 openssh-client rsync procps lftp curl wget openssl \
-	python3-venv mariadb-server-core redis-tools btrfs-progs
+# What the lab's hosts, the demo and the tests need of the machine itself. mariadb-install-db of mariadb-server-core
+# calls my_print_defaults, which mariadb-client-core brings.
+APT_PACKAGES := mmdebstrap systemd systemd-container iptables iproute2 openssh-client rsync procps lftp curl wget \
+	openssl python3-venv mariadb-server-core mariadb-client-core redis-tools btrfs-progs e2fsprogs man-db \
+	groff-base libsodium23
+
+# pure-ftpd for tests on this machine: unpacked, since its package starts a server where it is installed. What it links
+# with is among APT_PACKAGES (libsodium23; libmariadb3 comes with mariadb-client-core).
+PURE_FTPD := var/pure-ftpd
+PURE_FTPD_PACKAGES := pure-ftpd-mysql pure-ftpd-common
 
 # What drives a browser: the browser itself, and letters to draw.
 BROWSER_PACKAGES := chromium fonts-dejavu-core fonts-liberation2
@@ -46,6 +53,12 @@ $(VENV)/.complete: requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+$(PURE_FTPD)/.complete:
+	@rm -rf $(@D) && mkdir -p $(@D)/packages
+	@cd $(@D)/packages && { apt-get download -q $(PURE_FTPD_PACKAGES) || { apt-get update -q && apt-get download -q $(PURE_FTPD_PACKAGES); }; }
+	@for package in $(@D)/packages/*.deb; do dpkg-deb -x $$package $(@D) || exit 1; done
+	@touch $@
+
 .PHONY: lock
 lock: ## Resolve pyproject.toml into requirements.lock and requirements-dev.lock (needs uv)
 	uv pip compile -q --python-version 3.11 --universal --no-emit-index-url --no-header --no-annotate --generate-hashes \
@@ -67,7 +80,7 @@ lab-up: system venv ## Bring up the lab's hosts (ftp1, source1)
 
 .PHONY: lab-down
 lab-down: ## Stop the demo's API and worker and take the lab's hosts down; leaves nothing
-	@[ ! -x $(BIN)/python ] || $(BIN)/python molecule/shared/control stop --net $${TEMPOFTP_LAB_NET:-demo}
+	@[ ! -x $(BIN)/python ] || $(BIN)/python molecule/shared control stop --net $${TEMPOFTP_LAB_NET:-demo}
 	@[ ! -x $(BIN)/python ] || $(LAB) down
 
 .PHONY: lab-status
@@ -81,7 +94,7 @@ lab-ssh: venv ## Root shell on a lab host, or run one command: make lab-ssh HOST
 
 .PHONY: demo
 demo: system venv ## From a bare checkout to one delivered share, on real hosts
-	@$(BIN)/python molecule/shared/demo
+	@$(BIN)/python molecule/shared demo
 
 ## ---- documentation ----
 
@@ -98,7 +111,7 @@ unit: venv ## Unit and contract tests: no root, no hosts, under two minutes
 	$(BIN)/python -m pytest -q -n 2 -m "not lab and not faults and not processes and not browser" tests $(COLLECTION)/tests/unit
 
 .PHONY: processes
-processes: system venv ## Tests of real copies, playbooks and services on this machine, and of accounts in a real MariaDB
+processes: system venv $(PURE_FTPD)/.complete ## Tests of real copies, playbooks and services on this machine, and of accounts in a real MariaDB
 	$(BIN)/python -m pytest -q -n 2 -m "processes and not lab and not faults" tests $(COLLECTION)/tests/unit
 
 .PHONY: simulation
@@ -113,7 +126,7 @@ browser: system venv ## The portal in a real Chromium, with axe, on the lab; on 
 .PHONY: screenshots
 screenshots: venv ## Pictures of every page of the portal into docs/screenshots
 	@$(call install,$(BROWSER_PACKAGES))
-	$(BIN)/python tests/browser/screenshots.py
+	$(BIN)/python -m tests.browser.screenshots
 
 .PHONY: messages
 messages: venv ## Bring the portal's English texts up to date
@@ -147,7 +160,7 @@ test: system venv check unit processes molecule e2e ## Everything CI runs: check
 
 .PHONY: bench
 bench: system venv ## Ratios against bare commands, measured alternately on the lab
-	$(BIN)/python tests/bench
+	PYTHONPATH=molecule/shared $(BIN)/python -m tests.bench
 
 .PHONY: clean
 clean: lab-down ## Remove what was built here (keeps nothing of var/)

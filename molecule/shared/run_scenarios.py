@@ -19,7 +19,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-LAB_DOWN = [sys.executable, str(PROJECT / "molecule/shared/lab"), "--net", "molecule", "down"]
+LAB_DOWN = [sys.executable, str(PROJECT / "molecule/shared"), "lab", "--net", "molecule", "down"]
 MISSING = re.compile(r"missing=[1-9]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 DESTROY_SECONDS = 180

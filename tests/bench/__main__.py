@@ -11,17 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "end_to_end"))
-
-from api_client import ApiClient
-from load import SECONDS, Load, describe, percentile, read_own_seconds
-from stage import Stage
+from tests.bench.load import SECONDS, Load, describe, percentile, read_own_seconds
+from tests.support.api_client import ApiClient
+from tests.support.stage import Stage
 
 BARE = "/data/bare"
 

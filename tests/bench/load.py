@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from api_client import ApiClient
+
+from tests.support.api_client import ApiClient
 
 REQUESTS = 1000
 SECONDS = 60.0

@@ -9,21 +9,16 @@
 from __future__ import annotations
 
 import os
-import runpy
-import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parent))
-from portal import NAMED, SIMULATED, Place
-from stage import Stage
+from tests.browser.portal import NAMED, SIMULATED, Place
+from tests.support.needs import find_program
+from tests.support.stage import Stage
 
-_CLI = runpy.run_path(str(Path(__file__).parents[1] / "service" / "cli" / "conftest.py"))
-service, make_environ = _CLI["service"], _CLI["make_environ"]
 SIMULATED_SOURCE = "source1:/srv/datos/tarda-3"
 WAIT_MILLISECONDS = 20_000
 
@@ -55,8 +50,7 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert program is not None, "there is no Chromium: make browser installs it"
+    program = find_program("chromium", "needs_chromium")
     with sync_playwright() as playwright:
         # No sandbox: tests also run as root, and only ever open our own pages.
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])

@@ -10,8 +10,9 @@ from contextlib import closing
 from dataclasses import dataclass
 
 import httpx
-from ftps import log_in, read_tree
 from playwright.sync_api import Page, expect
+
+from tests.support.ftps import log_in, read_tree
 
 READY_MILLISECONDS = 120_000
 NAMED = "TEMPOFTP_URL" in os.environ

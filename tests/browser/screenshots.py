@@ -1,12 +1,11 @@
 """Pictures of every page, light and dark, wide and narrow, into docs/screenshots: `make screenshots`.
 
-With names (`python tests/browser/screenshots.py recipient extensions`) only of those pages. Of a
+With names (`python -m tests.browser.screenshots recipient extensions`) only of those pages. Of a
 simulated service with a few shares in each state; sizes are enlarged, since simulated ones are small.
 """
 
 from __future__ import annotations
 
-import runpy
 import shutil
 import subprocess
 import sys
@@ -20,20 +19,17 @@ from urllib.parse import urlsplit
 
 import httpx
 from playwright.sync_api import Browser, Page, sync_playwright
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "end_to_end"))
-
-from portal import Place, preview, reveal_password, sign_in
 from sqlalchemy import select
 
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
 from tempoftp.db.models import FtpHost, HostAudit, Share
 from tempoftp.settings import Settings
+from tests.browser.portal import Place, preview, reveal_password, sign_in
+from tests.support.run_service import TEMPOFTP, build_environ, find_free_port, run_command, wait_until_up
 
 PROJECT = Path(__file__).resolve().parents[2]
 FOLDER = PROJECT / "docs" / "screenshots"
-CLI = runpy.run_path(str(PROJECT / "tests" / "service" / "cli" / "conftest.py"))
 ENLARGED = 1800
 SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
 PREVIEWED = "source1:/srv/datos/goes16/2026-05"
@@ -79,9 +75,9 @@ EXTENSIONS = {
 @contextmanager
 def run_service(folder: Path) -> Iterator[tuple[Place, Callable[[], None]]]:
     """Run a simulated service with shares in it; its worker stands still, until it is started with what is yielded."""
-    environ = CLI["build_environ"](
+    environ = build_environ(
         folder,
-        TEMPOFTP_PORT=str(CLI["find_free_port"]()),
+        TEMPOFTP_PORT=str(find_free_port()),
         TEMPOFTP_TRANSFERS_SECONDS="0.5",
         # The shares stand still; what is shown of their host must not look old.
         TEMPOFTP_FACTS_MAX_AGE_SECONDS="3600",
@@ -94,7 +90,7 @@ def run_service(folder: Path) -> Iterator[tuple[Place, Callable[[], None]]]:
     )
     url = f"http://127.0.0.1:{environ['TEMPOFTP_PORT']}"
     token = make_tokens(environ)
-    argv = {name: [CLI["TEMPOFTP"], name] for name in ("serve", "worker")}
+    argv = {name: [TEMPOFTP, name] for name in ("serve", "worker")}
     database = Database(
         Settings(
             simulacro=True, encryption_key=environ["TEMPOFTP_ENCRYPTION_KEY"], state_dir=folder / "state"
@@ -106,7 +102,7 @@ def run_service(folder: Path) -> Iterator[tuple[Place, Callable[[], None]]]:
             for name, command in argv.items()
         }
         try:
-            CLI["wait_until_up"](url, list(processes.values()), folder / "log")
+            wait_until_up(url, list(processes.values()), folder / "log")
             ask_for_shares(url, token)
             processes["worker"].terminate()
             processes["worker"].wait(timeout=40)
@@ -133,8 +129,8 @@ def make_tokens(environ: dict[str, str]) -> str:
         ("ana", "--email", "ana.ruiz@inst.example", "--days", "90"),
         ("pasante-2025", "--email", "luis.vega@geo.example"),
     ):
-        made[name] = CLI["run_command"](environ, "token", "create", name, *options).out.strip()
-    CLI["run_command"](environ, "token", "revoke", "pasante-2025")
+        made[name] = run_command(environ, "token", "create", name, *options).out.strip()
+    run_command(environ, "token", "revoke", "pasante-2025")
     return made["operaciones"]
 
 

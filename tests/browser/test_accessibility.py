@@ -7,7 +7,18 @@ from collections.abc import Iterator
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
-from portal import Place, ask, delete, make_link, new_id, preview, reveal_password, sign_in, wait_until
+
+from tests.browser.portal import (
+    Place,
+    ask,
+    delete,
+    make_link,
+    new_id,
+    preview,
+    reveal_password,
+    sign_in,
+    wait_until,
+)
 
 PATHS = (
     "/portal/entrar",

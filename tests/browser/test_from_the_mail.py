@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-import runpy
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import expect
-from portal import NAMED, SIMULATED, Place, find_account, new_id, reveal_password
-from stage import Stage
 
-SERVICE_TESTS = Path(__file__).parents[1] / "service"
-run_service = runpy.run_path(str(SERVICE_TESTS / "cli" / "conftest.py"))["run_service"]
-start_mailbox = runpy.run_path(str(SERVICE_TESTS / "notices" / "conftest.py"))["start_mailbox"]
+from tests.browser.portal import NAMED, SIMULATED, Place, find_account, new_id, reveal_password
+from tests.support.run_service import run_service
+from tests.support.stage import Stage
+
 LOCALES = {"es": "es-MX", "en": "en-GB"}
 ACCOUNT = {"es": "Cuenta", "en": "Account"}
 

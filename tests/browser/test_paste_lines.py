@@ -11,7 +11,18 @@ from pathlib import Path
 import pexpect
 import pytest
 from playwright.sync_api import Page
-from portal import SIMULATED, Place, ask, delete, find_account, new_id, reveal_password, sign_in, wait_until
+
+from tests.browser.portal import (
+    SIMULATED,
+    Place,
+    ask,
+    delete,
+    find_account,
+    new_id,
+    reveal_password,
+    sign_in,
+    wait_until,
+)
 
 pytestmark = pytest.mark.skipif(SIMULATED, reason="a simulated host has no FTP server to fetch from")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
-from portal import Place
 
-SERVICE_TESTS = Path(__file__).parents[1] / "service"
-run_service = runpy.run_path(str(SERVICE_TESTS / "cli" / "conftest.py"))["run_service"]
-TOOLS = runpy.run_path(str(SERVICE_TESTS / "portal" / "identity_provider.py"))
+from tests.browser.portal import Place
+from tests.support.identity_provider import IdentityProvider
+from tests.support.run_service import run_service
+
 WORDS = {
     "es-MX": {
         "enter": "Entrar con LANOT",
@@ -39,7 +38,7 @@ def environ(make_environ: Any, tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def provider(environ: dict[str, str]) -> Iterator[Any]:
     # "localhost" and the provider's 127.0.0.1 are two sites: the cookie has to come along all the same.
-    provider = TOOLS["IdentityProvider"](f"http://localhost:{environ['TEMPOFTP_PORT']}")
+    provider = IdentityProvider(f"http://localhost:{environ['TEMPOFTP_PORT']}")
     yield provider
     provider.stop()
 

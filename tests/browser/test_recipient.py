@@ -6,7 +6,8 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from portal import (
+
+from tests.browser.portal import (
     READY_MILLISECONDS,
     Place,
     ask,

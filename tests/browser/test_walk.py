@@ -6,7 +6,8 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from portal import (
+
+from tests.browser.portal import (
     Place,
     ask,
     change,

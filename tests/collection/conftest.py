@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from tests.support.mariadb_server import Server
+
 HERE = Path(__file__).resolve().parent
-COLLECTIONS = HERE.parents[1] / "collections"
-sys.path[:0] = [str(HERE), str(COLLECTIONS)]
-
-from mariadb_server import Server, run_mariadb  # noqa: E402 - found by the path of above
-
-
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[Server]:
-    """Start a MariaDB server for the session; skip where there is no mariadbd."""
-    with run_mariadb() as server:
-        yield server
 
 
 @pytest.fixture

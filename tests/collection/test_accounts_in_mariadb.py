@@ -8,7 +8,8 @@ import time
 
 import pymysql
 import pytest
-from users_tables import ENUM_TABLE, FOREIGN_NAMES, FOREIGN_TABLE, OUR_TABLE, SEED_TABLE
+
+from tests.collection.users_tables import ENUM_TABLE, FOREIGN_NAMES, FOREIGN_TABLE, OUR_TABLE, SEED_TABLE
 
 NAME = "ftp_alguien"
 HASH = "$2b$12$" + "a" * 53

@@ -1,20 +1,22 @@
 """What the module writes, tried with a real pure-ftpd: who gets in, who does not, and whose session ends.
 
-Needs root (pure-ftpd does) and the package pure-ftpd-mysql; the lab's hosts have both, see molecule/ and
-tests/end_to_end for the same over TLS.
+Needs root (pure-ftpd does) and pure-ftpd (`make processes` unpacks it); molecule/ and tests/end_to_end try the same
+over TLS on the lab's hosts.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ftplib
-import os
-import shutil
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host import sessions as _sessions
+
+from tests.support.needs import find_program
 
 NAME = "ftp_alguien"
 PASSWORD = "a good password"
@@ -42,13 +44,8 @@ MYSQLGetDir SELECT Dir FROM users WHERE BINARY User="\L"
 """
 START_LIMIT = 20.0
 
-# Not among the quick ones: pure-ftpd takes some seconds over every login that it refuses.
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skipif(
-        os.geteuid() != 0 or shutil.which("pure-ftpd-mysql") is None, reason="needs root and pure-ftpd-mysql"
-    ),
-]
+# pure-ftpd starts only as root.
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_pureftpd]
 
 
 class Ftpd:
@@ -87,8 +84,12 @@ class Ftpd:
 
 
 @pytest.fixture
-def start_ftpd(database, run_module, tmp_path):
+def start_ftpd(database, run_module, tmp_path, monkeypatch):
     """Return a function that starts pure-ftpd for a column width and a line of its MySQL configuration."""
+    # The module looks for pure-ftpwho where a package installs it; here it is unpacked beside the server.
+    monkeypatch.setattr(
+        _sessions, "_SERVICE_PATH", str(Path(find_program("pure-ftpwho", "needs_pureftpd")).parent)
+    )
     with contextlib.ExitStack() as stack:
 
         def start(width=64, crypt="MYSQLCrypt any"):
@@ -102,7 +103,7 @@ def start_ftpd(database, run_module, tmp_path):
                     folder.chmod(0o755)
             port = find_free_port()
             argv = [
-                "pure-ftpd-mysql",
+                find_program("pure-ftpd-mysql", "needs_pureftpd"),
                 "-l",
                 f"mysql:{conf}",
                 "-S",

@@ -17,7 +17,8 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look imp
     DesiredState,
     look_at_database,
 )
-from users_tables import ENUM_TABLE, FOREIGN_NAMES, FOREIGN_TABLE, OUR_TABLE, SEED_TABLE
+
+from tests.collection.users_tables import ENUM_TABLE, FOREIGN_NAMES, FOREIGN_TABLE, OUR_TABLE, SEED_TABLE
 
 QUERY = r"SELECT Password FROM users WHERE User='\L' AND Status='1'"
 

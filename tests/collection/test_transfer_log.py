@@ -1,6 +1,6 @@
 """What pure-ftpd logs of real downloads, and what is counted of it: resumed, aborted, odd names, a rotation in between.
 
-Needs root (pure-ftpd does) and the packages pure-ftpd-mysql and pure-ftpd-common.
+Needs root (pure-ftpd does) and pure-ftpd (`make processes` unpacks it).
 """
 
 from __future__ import annotations
@@ -18,18 +18,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.needs import find_program
+
 USER, PASSWORD, UID = "ftp_p1", "a good password", 2001
 BIG = 20_000_003
 START_LIMIT = 20.0
 
-# Not among the quick ones: pure-ftpd takes some seconds over a login.
-pytestmark = [
-    pytest.mark.lab,
-    pytest.mark.skipif(
-        os.geteuid() != 0 or not shutil.which("pure-ftpd-mysql") or not shutil.which("pure-pw"),
-        reason="needs root, pure-ftpd-mysql and pure-pw (packages pure-ftpd-mysql, pure-ftpd-common)",
-    ),
-]
+# pure-ftpd starts only as root.
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_pureftpd]
 
 
 class Ftpd:
@@ -130,9 +126,10 @@ def ftpd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ftpd]:
     )
     made.log.touch()
     accounts = [str(tmp_path / "accounts"), str(tmp_path / "accounts.pdb")]
+    pure_pw = find_program("pure-pw", "needs_pureftpd")
     subprocess.run(
         [
-            "pure-pw",
+            pure_pw,
             "useradd",
             USER,
             "-f",
@@ -143,16 +140,15 @@ def ftpd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ftpd]:
             str(UID),
             "-d",
             made.share.parent,
-            "-m",
         ],
         input=f"{PASSWORD}\n{PASSWORD}\n",
         text=True,
         check=True,
         capture_output=True,
     )
-    subprocess.run(["pure-pw", "mkdb", accounts[1], "-f", accounts[0]], check=True)
+    subprocess.run([pure_pw, "mkdb", accounts[1], "-f", accounts[0]], check=True)
     argv = [
-        "pure-ftpd-mysql",
+        find_program("pure-ftpd-mysql", "needs_pureftpd"),
         "-l",
         f"puredb:{accounts[1]}",
         "-S",

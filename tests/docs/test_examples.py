@@ -6,12 +6,12 @@ import json
 import re
 
 import pytest
-from documents import PROJECT, READMES, Document
 
 from tempoftp.http.answers import ShareAnswer
 from tempoftp.shares.messages import STATE_MESSAGES
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import State
+from tests.support.documents import PROJECT, READMES, Document
 
 each_readme = pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)
 
@@ -43,7 +43,7 @@ def test_both_languages_run_the_same_commands() -> None:
 
 @each_readme
 def test_client_settings_are_what_the_demo_writes(document: Document) -> None:
-    demo = (PROJECT / "molecule" / "shared" / "demo" / "__main__.py").read_text(encoding="utf-8")
+    demo = (PROJECT / "molecule" / "shared" / "demo" / "cli.py").read_text(encoding="utf-8")
     assert ". var/demo.env" in document.blocks["client settings"]
     assert '"demo.env"' in demo
     for name in re.findall(r"\$(TEMPOFTP_\w+)", "\n".join(document.blocks.values())):

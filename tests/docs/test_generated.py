@@ -5,9 +5,9 @@ from __future__ import annotations
 import generate
 import module_pages
 import pytest
-from documents import COLLECTION, PROJECT, READMES, Document
 
 from tempoftp.settings import Settings, variable_of
+from tests.support.documents import COLLECTION, PROJECT, READMES, Document
 
 
 @pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from documents import DOCUMENTS, PROJECT, READMES, Document
 from mkdocs_hooks import make_anchor
+
+from tests.support.documents import DOCUMENTS, PROJECT, READMES, Document
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)

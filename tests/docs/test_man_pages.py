@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import click
 import man_pages
 import pytest
-from documents import PROJECT
 
 from tempoftp.cli.command import Command
 from tempoftp.cli.main import main
+from tests.support.documents import PROJECT
 
 CONTEXTS = {
     context.command_path.replace(" ", "-"): context for context in man_pages.walk_contexts(main, "tempoftp")
@@ -31,8 +30,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def show(page: Path) -> str:
-    if shutil.which("man") is None or shutil.which("groff") is None:
-        pytest.skip("man or groff is not installed")
     environ = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "MANWIDTH": "200", "MANROFFSEQ": ""}
     done = subprocess.run(
         ["man", "--warnings=all", "-P", "cat", "-l", page],
@@ -51,6 +48,7 @@ def test_every_command_has_a_page_and_nothing_else_has(folder: Path) -> None:
     assert len(CONTEXTS) > 40
 
 
+@pytest.mark.needs_man
 @pytest.mark.parametrize(
     "name", ["tempoftp", "tempoftp-decrypt", "tempoftp-token-create", "tempoftp-completion"]
 )

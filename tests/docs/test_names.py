@@ -10,7 +10,6 @@ import click
 import pytest
 import yaml
 from cryptography.fernet import Fernet
-from documents import COLLECTION, DOCUMENTS, PROJECT, READMES, Document
 
 from tempoftp.app import create_app
 from tempoftp.cli.main import COMMANDS, main
@@ -24,6 +23,7 @@ from tempoftp.settings import (
     variable_of,
 )
 from tempoftp.states import TRANSITIONS, State
+from tests.support.documents import COLLECTION, DOCUMENTS, PROJECT, READMES, Document
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 each_readme = pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from documents import DOCUMENTS, PROJECT
 from mkdocs_hooks import OUTSIDE, bend_links
+
+from tests.support.documents import DOCUMENTS, PROJECT
 
 # What a page loads by itself; a link that somebody follows is none of it.
 _LOADED = re.compile(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from documents import PROJECT, READMES, Document
+
+from tests.support.documents import PROJECT, READMES, Document
 
 TUTORIALS = [Document(PROJECT / "docs" / "tutorial.md"), Document(PROJECT / "docs" / "tutorial.es.md")]
 _SHELL = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)

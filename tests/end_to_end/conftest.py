@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from api_client import ApiClient
-from stage import Stage
+
+from tests.support.api_client import ApiClient
+from tests.support.stage import Stage
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_client import ApiClient
-from ftps import log_in, read_tree
-from stage import PROJECT, Stage
+
+from tests.support.api_client import ApiClient
+from tests.support.ftps import log_in, read_tree
+from tests.support.stage import PROJECT, Stage
 
 pytestmark = pytest.mark.lab
 

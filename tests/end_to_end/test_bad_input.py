@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from api_client import ON_ITS_WAY, ApiClient
-from stage import Stage
+
+from tests.support.api_client import ON_ITS_WAY, ApiClient
+from tests.support.stage import Stage
 
 pytestmark = pytest.mark.lab
 

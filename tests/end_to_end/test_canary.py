@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import os
 import re
-import runpy
 import shlex
 import sqlite3
 import threading
@@ -24,15 +23,13 @@ from typing import Any
 import pytest
 import yaml
 from aiosmtpd.smtp import AuthResult
-from api_client import ApiClient
-from ftps import log_in, read_tree
-from outside import Outside, follow_link, visit_portal
-from stage import PROJECT, Stage
+
+from tests.support.api_client import ApiClient
+from tests.support.ftps import log_in, read_tree
+from tests.support.outside import Outside, follow_link, visit_portal
+from tests.support.stage import PROJECT, Stage
 
 pytestmark = pytest.mark.lab
-
-_NOTICES = runpy.run_path(str(PROJECT / "tests" / "service" / "notices" / "conftest.py"))
-start_mailbox, start_receiver = _NOTICES["start_mailbox"], _NOTICES["start_receiver"]
 
 # Where a secret belongs on a host, as a regular expression of paths. Anything else is a leak.
 PLACES_ON_FTP_HOST = {

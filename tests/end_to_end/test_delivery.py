@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
-from api_client import ApiClient
-from ftps import log_in, read_tree, try_upload
-from stage import Stage
+
+from tests.support.api_client import ApiClient
+from tests.support.ftps import log_in, read_tree, try_upload
+from tests.support.stage import Stage
 
 pytestmark = pytest.mark.lab
 

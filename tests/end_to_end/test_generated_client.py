@@ -6,10 +6,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from api_client import ApiClient
-from ftps import log_in, read_tree
-from generated_client import GeneratedClient
-from stage import Stage
+
+from tests.support.api_client import ApiClient
+from tests.support.ftps import log_in, read_tree
+from tests.support.generated_client import GeneratedClient
+from tests.support.stage import Stage
 
 pytestmark = pytest.mark.lab
 

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from api_client import ApiClient
-from ftps import log_in, read_tree
-from stage import Stage
+
+from tests.support.api_client import ApiClient
+from tests.support.ftps import log_in, read_tree
+from tests.support.stage import Stage
 
 pytestmark = pytest.mark.lab
 

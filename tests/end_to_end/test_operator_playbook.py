@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from ftps import log_in, read_tree
-from stage import PROJECT, Stage
+
+from tests.support.ftps import log_in, read_tree
+from tests.support.stage import PROJECT, Stage
 
 pytestmark = pytest.mark.lab
 

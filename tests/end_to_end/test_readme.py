@@ -7,19 +7,16 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
-from api_client import ApiClient
-from ftps import log_in, read_tree
-from stage import BIN, PROJECT, Stage
 
-sys.path.insert(0, str(PROJECT / "tests" / "docs"))
-
-from documents import READMES
+from tests.support.api_client import ApiClient
+from tests.support.documents import READMES
+from tests.support.ftps import log_in, read_tree
+from tests.support.stage import BIN, PROJECT, Stage
 
 pytestmark = pytest.mark.lab
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from api_client import ApiClient
-from ftps import log_in, read_tree
-from stage import Stage
+
+from tests.support.api_client import ApiClient
+from tests.support.ftps import log_in, read_tree
+from tests.support.stage import Stage
 
 pytestmark = pytest.mark.lab
 

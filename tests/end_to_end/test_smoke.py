@@ -7,10 +7,11 @@ import datetime as dt
 import ftplib
 
 import pytest
-from api_client import ON_ITS_WAY, ApiClient
 from cryptography.fernet import Fernet
-from ftps import log_in, read_tree, try_upload
-from stage import Stage
+
+from tests.support.api_client import ON_ITS_WAY, ApiClient
+from tests.support.ftps import log_in, read_tree, try_upload
+from tests.support.stage import Stage
 
 pytestmark = pytest.mark.lab
 

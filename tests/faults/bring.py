@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ground import HELD_BYTES, Ground, Subject
+from tests.faults.ground import HELD_BYTES, Ground, Subject
 
 # Makes a file that not even root can remove (chattr is not on every host); and removable again.
 IMMUTABLE = (

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from bring import STATES
-from ground import Ground
-from matrix import FAULTS, Cell, iterate_cells
-from stage import Stage
+from tests.faults.bring import STATES
+from tests.faults.ground import Ground
+from tests.faults.matrix import FAULTS, Cell, iterate_cells
+from tests.support.stage import Stage
 
 OUTCOMES = pytest.StashKey[dict[tuple[str, str], str]]()
 

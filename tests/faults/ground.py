@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from api_client import ON_ITS_WAY, ApiClient
-from ftps import log_in, read_tree
-from stage import PROJECT, Stage
+
+from tests.support.api_client import ON_ITS_WAY, ApiClient
+from tests.support.ftps import log_in, read_tree
+from tests.support.stage import PROJECT, Stage
 
 WATCH = Path(__file__).with_name("watch_copiers.py")
 # More than the copier takes at once without a probe (32 MiB).

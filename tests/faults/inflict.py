@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 
-from ground import Ground, Subject
 from lab.host import LabHost
 from lab.nets import find_net
+
+from tests.faults.ground import Ground, Subject
 
 FILLING = "/data/relleno"
 

@@ -6,15 +6,15 @@ import ftplib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import inflict
-from bring import (
+from tests.faults import inflict
+from tests.faults.bring import (
     STATES,
     bring_eliminando_in_mid_copy,
     bring_eliminando_untouched,
     bring_many_half_deleted,
     bring_many_in_mid_copy,
 )
-from ground import ON_ITS_WAY, Ground, Subject
+from tests.faults.ground import ON_ITS_WAY, Ground, Subject
 
 Meanwhile = Callable[[Ground, Subject], str]
 

@@ -6,8 +6,9 @@ import os
 import random
 
 import pytest
-from ground import Ground
-from walk import Walk
+
+from tests.faults.ground import Ground
+from tests.faults.walk import Walk
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(2400)]
 

@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from bring import STATES
-from inflict import FILLING
-from matrix import FAULTS, Cell, iterate_cells
+
+from tests.faults.bring import STATES
+from tests.faults.inflict import FILLING
+from tests.faults.matrix import FAULTS, Cell, iterate_cells
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from ftps import log_in, read_tree
-from ground import Ground, Subject
+
+from tests.faults.ground import Ground, Subject
+from tests.support.ftps import log_in, read_tree
 
 PEOPLE = [f"persona_{number}@faults.example" for number in range(4)]
 SETTLED = {"listo", "error", "bloqueado", "expirado"}

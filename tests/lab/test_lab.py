@@ -14,19 +14,20 @@ import pytest
 from lab.cgroups import HostGroup
 from lab.host import LabHost, answers_ssh
 from lab.nets import NETS
-from lab_leftovers import KINDS, find_leftovers
+
+from tests.lab.lab_leftovers import KINDS, find_leftovers
 
 ROOT = Path(__file__).resolve().parents[2]
 NET = NETS["labtest"]
 FTP1 = "10.117.9.11"
 HOSTS = ("ftp1", "small=12,data_mb=16")
 
-pytestmark = [pytest.mark.lab, pytest.mark.skipif(os.geteuid() != 0, reason="the lab needs root")]
+pytestmark = pytest.mark.lab
 
 
 def run_lab(*words: str, rc: int = 0) -> str:
     """Run the lab's own command line; return what it said."""
-    argv = [sys.executable, "molecule/shared/lab", "--net", NET.name, *words]
+    argv = [sys.executable, "molecule/shared", "lab", "--net", NET.name, *words]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == rc, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -181,7 +182,7 @@ class TestDown:
         assert find_leftovers(NET) == {kind: [] for kind in KINDS}
 
     def test_after_up_was_killed_half_way(self) -> None:
-        argv = [sys.executable, "molecule/shared/lab", "--net", NET.name, "up", *HOSTS]
+        argv = [sys.executable, "molecule/shared", "lab", "--net", NET.name, "up", *HOSTS]
         with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.DEVNULL) as half:
             wait_for((HostGroup("labt-ftp1").top / "launcher").exists)
             half.kill()

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import time
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-
-RUNNER = Path(__file__).resolve().parents[2] / "molecule" / "shared" / "run_scenarios.py"
+import run_scenarios
 
 
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Return the runner with a `molecule` whose words and exit status come from the file `script`."""
-    spec = importlib.util.spec_from_file_location("run_scenarios", RUNNER)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "BIN", tmp_path)
-    return module
+    monkeypatch.setattr(run_scenarios, "BIN", tmp_path)
+    return run_scenarios
 
 
 def write_molecule(folder: Path, body: str) -> None:

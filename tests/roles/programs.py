@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rendering import PROJECT
+from tests.roles.rendering import PROJECT
 
 BIN = Path(sys.executable).parent
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from rendering import FAMILIES, ROLES, evaluate, read_yaml
+
+from tests.roles.rendering import FAMILIES, ROLES, evaluate, read_yaml
 
 NAMES = ("ftp_database", "ftp_server", "service", "source_host")
 

@@ -13,7 +13,8 @@ import pytest
 import yaml
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_audit
 from audit_report import describe_audit
-from rendering import PROJECT
+
+from tests.roles.rendering import PROJECT
 
 pytestmark = pytest.mark.processes
 

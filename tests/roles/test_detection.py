@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from rendering import FAMILIES, ROLES, evaluate
+
+from tests.roles.rendering import FAMILIES, ROLES, evaluate
 
 OUR_LOGIN = "# Kept by Ansible (role lanot.tempoftp.ftp_database).\n[client]\n"
 OUR_CONF = "# Kept by Ansible (role lanot.tempoftp.ftp_server).\n"

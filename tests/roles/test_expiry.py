@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +10,11 @@ from typing import Any
 
 import pytest
 import yaml
-from rendering import FAMILIES, PROJECT, evaluate, render
-
-sys.path.insert(0, str(PROJECT / "collections"))
-sys.path.insert(0, str(PROJECT / "playbooks" / "filter_plugins"))
-
 from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.settings import read_settings
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_expire
 from expiry_report import describe_expiry
+
+from tests.roles.rendering import FAMILIES, PROJECT, evaluate, render
 
 UNITS = ("tempoftp-expire.service", "tempoftp-expire.timer")
 
@@ -53,15 +49,13 @@ def test_the_timer_starts_the_newest_program_each_minute(family: str) -> None:
     assert "OnCalendar=minutely\n" in render("ftp_server", "tempoftp-expire.timer.j2", family)
 
 
+@pytest.mark.needs_systemd
 def test_systemd_understands_the_units(tmp_path: Path) -> None:
-    analyze = shutil.which("systemd-analyze")
-    if analyze is None:
-        pytest.skip("systemd-analyze is not installed")
     for name in UNITS:
         text = (PROJECT / "deploy" / name).read_text(encoding="utf-8")
         (tmp_path / name).write_text(text.replace("/usr/bin/python3", sys.executable))
     ended = subprocess.run(
-        [analyze, "verify", "--man=no", *(str(tmp_path / name) for name in UNITS)],
+        ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / name) for name in UNITS)],
         capture_output=True,
         text=True,
         timeout=60,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 import re
 
-from rendering import evaluate, render
+from tests.roles.rendering import evaluate, render
 
 
 def test_client_file_is_what_the_modules_read() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from rendering import FAMILIES, evaluate, read_variables, render
+
+from tests.roles.rendering import FAMILIES, evaluate, read_variables, render
 
 LOGINS = [{"user": "tempoftp", "password": "geheim1"}, {"user": "pureftpd", "password": "geheim2"}]
 SEED_COLUMNS = ["User", "Password", "Uid", "Gid", "Dir", "Status"]

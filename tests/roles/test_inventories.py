@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import run_program
+
+from tests.roles.programs import run_program
 
 pytestmark = pytest.mark.processes
 

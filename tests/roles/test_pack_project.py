@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import runpy
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rendering import PROJECT, ROLES
+from pack_project import pack
 
-SCRIPT = runpy.run_path(str(ROLES / "service/files/pack_project.py"))
-pack: Callable[[Path, Path], str] = SCRIPT["pack"]
+from tests.roles.rendering import PROJECT
 
 
 @pytest.fixture

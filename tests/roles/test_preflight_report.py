@@ -14,7 +14,8 @@ from preflight_report import (
     list_preflight_checks,
     list_preflight_failures,
 )
-from programs import run_program
+
+from tests.roles.programs import run_program
 
 pytestmark = pytest.mark.processes
 

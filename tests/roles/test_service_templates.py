@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 from cryptography.fernet import Fernet
-from rendering import FAMILIES, evaluate, read_variables, render
 
 from tempoftp.settings import Settings, SettingsError, load_settings, variable_of
 from tempoftp.shares.sources import SourcesFile
+from tests.roles.rendering import FAMILIES, evaluate, read_variables, render
 
 HOSTVARS = {"ftp1": {"tempoftp_root": "/data2"}, "ftp2": {"ansible_host": "192.0.2.12"}}
 ORIGIN = {"service_origin": "test"}

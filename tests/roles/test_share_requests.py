@@ -14,7 +14,6 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._account.passwords 
 from ansible_collections.lanot.tempoftp.plugins.modules.tempoftp_share import build_share_spec
 from hypothesis import given
 from hypothesis import strategies as st
-from rendering import PROJECT, SOURCES
 from share_requests import (
     build_accounts,
     describe_delivery,
@@ -24,6 +23,8 @@ from share_requests import (
     locate_passwords,
     plan_shares,
 )
+
+from tests.roles.rendering import PROJECT, SOURCES
 
 pytestmark = pytest.mark.processes
 

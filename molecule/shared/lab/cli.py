@@ -1,4 +1,4 @@
-"""The command line of the lab: `python3 molecule/shared/lab [--net NET] COMMAND …`. It only translates and calls."""
+"""The command line of the lab: `python3 molecule/shared lab [--net NET] COMMAND …`. It only translates and calls."""
 
 from __future__ import annotations
 

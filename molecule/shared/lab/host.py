@@ -95,7 +95,7 @@ class LabHost:
             subprocess.Popen(  # it outlives us on purpose; control groups, not handles, are how it is found again
                 [
                     *("unshare", "--mount", "--propagation", "private", sys.executable),
-                    *(str(Path(__file__).parent), "_launch", self.net.name, self.name),
+                    *(str(Path(__file__).parents[1]), "lab", "_launch", self.net.name, self.name),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

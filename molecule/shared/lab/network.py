@@ -69,7 +69,7 @@ def check_owner(net: Net) -> None:
     if owner and owner != str(REPOSITORY) and Path(owner, "molecule/shared/lab").is_dir():
         raise LabError(
             f"net {net.name} on this machine is up from another checkout, {owner}; run "
-            f"`make lab-down` (or `python3 molecule/shared/lab --net {net.name} down`) there first"
+            f"`make lab-down` (or `python3 molecule/shared lab --net {net.name} down`) there first"
         )
 
 

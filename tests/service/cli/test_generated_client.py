@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from generated_client import GeneratedClient
+
+from tests.support.generated_client import GeneratedClient
 
 pytestmark = pytest.mark.processes
 

@@ -12,11 +12,9 @@ from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "collection"))
+from tests.support.mariadb_server import Server, run_mariadb
 
-from mariadb_server import Server, run_mariadb
-
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.needs_mariadb]
 TEMPOFTP = str(Path(sys.executable).with_name("tempoftp"))
 RUTA = "source1:/srv/datos/tarda-0"
 

@@ -14,11 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.documents import Document
+
 PROJECT = Path(__file__).resolve().parents[3]
-sys.path.append(str(PROJECT / "tests" / "docs"))
-
-from documents import Document  # noqa: E402 - found by the path of above
-
 BLOCKS = Document(PROJECT / "docs" / "tutorial.md").blocks
 
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
-
-from redis_server import run_redis
-
 from tempoftp.app import create_app
 from tempoftp.http.rate_limits import name_network
 from tempoftp.settings import Settings
+from tests.support.redis_server import run_redis
 
 STRANGER = {"REMOTE_ADDR": "192.0.2.9"}
 DEFAULTS = ("rate_reads", "rate_writes", "rate_strangers")
@@ -144,6 +139,7 @@ def test_a_storage_that_is_away_takes_nothing_along(make_app, body: dict[str, An
 
 
 @pytest.mark.processes
+@pytest.mark.needs_redis
 def test_several_processes_count_together_in_a_redis(make_app, body: dict[str, Any]) -> None:
     with run_redis() as server:
         clients = [

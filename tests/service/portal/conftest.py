@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import runpy
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -20,10 +18,9 @@ from tempoftp.http.context import ApiContext
 from tempoftp.shares.create import create_share
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import State
+from tests.support.application import app, context, fresh_state, move_share, settings
 
-_API = runpy.run_path(str(Path(__file__).parents[1] / "http" / "conftest.py"))
-fresh_state, settings, app, context = (_API[name] for name in ("fresh_state", "settings", "app", "context"))
-move_share = _API["move_share"]
+__all__ = ["app", "context", "fresh_state", "move_share", "settings"]
 
 ADDRESS = {"REMOTE_ADDR": "192.0.2.9"}
 _FORM_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')

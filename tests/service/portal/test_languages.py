@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import runpy
 from pathlib import Path
 
 import pytest
+import translate
 from flask import Flask
 from flask_babel import force_locale
 
@@ -26,23 +26,20 @@ from tempoftp.shares.messages import (
 from tempoftp.shares.sources import read_sources
 from tempoftp.states import State
 
-TRANSLATE = runpy.run_path(str(Path(__file__).parents[3] / "docs" / "translate.py"))
-CATALOGUE: Path = TRANSLATE["CATALOGUE"]
-
 
 def test_every_text_has_a_translation_and_none_is_left_over() -> None:
-    catalogue = TRANSLATE["update_catalogue"]()
-    assert TRANSLATE["list_untranslated"](catalogue) == []
-    assert TRANSLATE["write_text"](catalogue) == CATALOGUE.read_bytes(), "run python docs/translate.py"
+    catalogue = translate.update_catalogue()
+    assert translate.list_untranslated(catalogue) == []
+    assert translate.write_text(catalogue) == translate.CATALOGUE.read_bytes(), "run python docs/translate.py"
 
 
 def test_the_compiled_catalogue_is_current() -> None:
-    compiled = TRANSLATE["compile_text"](CATALOGUE.read_bytes())
-    assert CATALOGUE.with_suffix(".mo").read_bytes() == compiled, "run python docs/translate.py"
+    compiled = translate.compile_text(translate.CATALOGUE.read_bytes())
+    assert translate.CATALOGUE.with_suffix(".mo").read_bytes() == compiled, "run python docs/translate.py"
 
 
 def test_translations_have_the_same_values() -> None:
-    for message in TRANSLATE["update_catalogue"]():
+    for message in translate.update_catalogue():
         ids = [message.id] if isinstance(message.id, str) else message.id
         said = [message.string] if isinstance(message.string, str) else message.string
         for text in said:

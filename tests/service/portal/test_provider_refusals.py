@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import runpy
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -20,11 +19,9 @@ from pydantic import ValidationError
 from tempoftp.app import create_app
 from tempoftp.http.context import SIGN_IN_SLOTS
 from tempoftp.settings import Settings
+from tests.support.certificate import write_certificate
+from tests.support.identity_provider import CLIENT_SECRET, IdentityProvider, drop, make_key
 
-_TOOLS = runpy.run_path(str(Path(__file__).with_name("identity_provider.py")))
-_CLI = runpy.run_path(str(Path(__file__).parents[1] / "cli" / "test_serve_tls.py"))
-CLIENT_SECRET: str = _TOOLS["CLIENT_SECRET"]
-drop = _TOOLS["drop"]
 START = "/portal/entrar/proveedor"
 RETURN = f"{START}/vuelta"
 DISCOVERY = "/casa/.well-known/openid-configuration"
@@ -32,7 +29,7 @@ DISCOVERY = "/casa/.well-known/openid-configuration"
 
 @pytest.fixture
 def provider() -> Iterator[Any]:
-    provider = _TOOLS["IdentityProvider"]()
+    provider = IdentityProvider()
     yield provider
     provider.stop()
 
@@ -149,12 +146,12 @@ def sign_with_secret(claims: dict[str, Any]) -> str:
 
 
 def sign_with_another_key(claims: dict[str, Any]) -> str:
-    key = _TOOLS["make_key"]("uno")
+    key = make_key("uno")
     return jwt.encode({"alg": "RS256", "kid": "uno"}, claims, key, algorithms=["RS256"])
 
 
 def sign_with_unknown_key(claims: dict[str, Any]) -> str:
-    key = _TOOLS["make_key"]("nadie")
+    key = make_key("nadie")
     return jwt.encode({"alg": "RS256", "kid": "nadie"}, claims, key, algorithms=["RS256"])
 
 
@@ -304,8 +301,7 @@ def test_it_is_slow(settings, browser, provider, path: str, seconds: float, coun
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """A certificate of its own for 127.0.0.1, and its key."""
-    made: tuple[Path, Path] = _CLI["write_certificate"](tmp_path)
-    return made
+    return write_certificate(tmp_path)
 
 
 @pytest.fixture
@@ -313,7 +309,7 @@ def over_tls(certificate: tuple[Path, Path]) -> Iterator[Any]:
     """A provider with that certificate."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(*certificate)
-    provider = _TOOLS["IdentityProvider"](tls=tls)
+    provider = IdentityProvider(tls=tls)
     yield provider
     provider.stop()
 

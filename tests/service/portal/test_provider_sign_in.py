@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import runpy
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,16 +18,15 @@ from tempoftp.access.tokens import list_tokens, revoke_token
 from tempoftp.app import create_app
 from tempoftp.db.models import Token
 from tempoftp.settings import Settings
+from tests.support.identity_provider import CLIENT_SECRET, IdentityProvider, drop, make_key
 
-_TOOLS = runpy.run_path(str(Path(__file__).with_name("identity_provider.py")))
-CLIENT_SECRET: str = _TOOLS["CLIENT_SECRET"]
 START = "/portal/entrar/proveedor"
 PERSON = "oidc:ana@dominio.example:"
 
 
 @pytest.fixture
 def provider() -> Iterator[Any]:
-    provider = _TOOLS["IdentityProvider"]()
+    provider = IdentityProvider()
     yield provider
     provider.stop()
 
@@ -132,7 +129,7 @@ def test_the_history_names_the_person(browser, enter, ask, context) -> None:
 @pytest.mark.parametrize("claim", ["realm_access.roles", "https://dominio.example/roles"])
 def test_the_claim_may_be_nested_or_have_dots(settings, provider, enter, claim: str, browser_of) -> None:
     values = ["usuarios"]
-    provider.person = _TOOLS["drop"](provider.person, "groups") | (
+    provider.person = drop(provider.person, "groups") | (
         {claim: values} if ":" in claim else {"realm_access": {"roles": values}}
     )
     browser = browser_of(oidc_role_claim=claim)
@@ -157,7 +154,7 @@ def test_a_provider_without_basic_logins_gets_the_secret_in_the_form(browser_of,
 
 def test_new_keys_of_the_provider_are_found(browser, enter, provider, app) -> None:
     enter(browser)
-    provider.key = provider.published = _TOOLS["make_key"]("dos")
+    provider.key = provider.published = make_key("dos")
     other = type(browser)(app.test_client())
     assert enter(other).status_code == 303
     assert provider.calls.count("/casa/jwks") == 2

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -20,7 +18,6 @@ from tempoftp.refusals import ExtensionNotFound
 from tempoftp.settings import Settings
 from tempoftp.shares.extensions import ask_extension, grant_extension
 
-mariadb = runpy.run_path(str(Path(__file__).parents[2] / "collection" / "conftest.py"))["mariadb"]
 ROUNDS = 8
 
 

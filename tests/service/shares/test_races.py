@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
-
-sys.path.append(str(Path(__file__).resolve().parents[2] / "collection"))
-
-from mariadb_server import Server, run_mariadb
 
 from tempoftp.access.identities import Identity, admit_identity
 from tempoftp.access.tokens import Role
@@ -32,8 +26,9 @@ from tempoftp.shares.deletion import request_account_deletion, request_deletion
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.lifetime import request_lifetime
 from tempoftp.states import State
+from tests.support.mariadb_server import Server, run_mariadb
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.needs_mariadb]
 AUTHOR = {"author": "tester", "request_id": "r1"}
 
 

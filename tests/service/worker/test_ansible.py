@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import signal
 import stat
 import subprocess
@@ -301,7 +300,7 @@ def test_an_audit_of_an_unreachable_host_is_classified(
     wait_until_swept(ansible_settings)
 
 
-@pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is needed")
+@pytest.mark.needs_rsync
 def test_a_preview_is_measured_beside_what_stands_by(
     ansible_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

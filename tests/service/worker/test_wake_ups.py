@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,10 +14,6 @@ import pytest
 import redis
 from cryptography.fernet import Fernet
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
-
-from redis_server import RedisServer, run_redis
-
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
 from tempoftp.db.models import FtpHost, Share
@@ -26,8 +21,9 @@ from tempoftp.hosts.wake_ups import wake
 from tempoftp.http.changes import wake_host
 from tempoftp.settings import Settings, load_settings
 from tempoftp.worker.worker import Worker
+from tests.support.redis_server import RedisServer, run_redis
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.needs_redis]
 QUEUE = "huey.redis.tempoftpwakeups"
 
 

@@ -58,8 +58,6 @@ IDS = [
 ]
 NAMES = ["../x", ".", "..", "/etc", "", "a" * 33, "-rf", "a/b", "a\0", "' OR 1=1 -- ", "{{ 7*7 }}", "ñandú"]
 
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount and make devices")
-
 
 @pytest.fixture
 def goes(host: Any) -> Path:
@@ -163,7 +161,7 @@ def test_a_silent_source_makes_nobody_wait(host: Any, goes: Path) -> None:
     assert again["state"] == "delivered"
 
 
-@needs_root
+@pytest.mark.needs_root
 def test_only_files_folders_and_inner_links_arrive(host: Any, goes: Path, outside: Path) -> None:
     os.mknod(goes / "disk", stat.S_IFBLK | 0o666, os.makedev(7, 0))
     os.mknod(goes / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
@@ -241,7 +239,7 @@ def mounted(host: Any, goes: Path) -> Iterator[Path]:
                 subprocess.run(["umount", "--lazy", line.split()[4]], check=True)
 
 
-@needs_root
+@pytest.mark.needs_root
 def test_deletion_unmounts_what_is_mounted_below(host: Any, goes: Path, mounted: Path) -> None:
     before = read_facts(goes)
     (result,) = host.run({"id": "p1", "state": "absent", "generation": 2})
@@ -251,7 +249,7 @@ def test_deletion_unmounts_what_is_mounted_below(host: Any, goes: Path, mounted:
     assert not (host.root / "ftp_p1").exists()
 
 
-@needs_root
+@pytest.mark.needs_root
 def test_deletion_is_refused_while_a_mount_is_busy(host: Any, goes: Path, mounted: Path) -> None:
     before = read_facts(goes)
     busy = subprocess.Popen([sys.executable, "-c", "input()"], cwd=mounted, stdin=subprocess.PIPE)
@@ -266,7 +264,7 @@ def test_deletion_is_refused_while_a_mount_is_busy(host: Any, goes: Path, mounte
     assert read_facts(goes) == before
 
 
-@needs_root
+@pytest.mark.needs_root
 def test_what_is_mounted_in_the_trash_is_not_removed(host: Any, goes: Path, mounted: Path) -> None:
     subprocess.run(["umount", mounted], check=True)
     (host.folder / "systemd_broken").touch()  # the removal does not start yet

@@ -22,7 +22,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.ballast impor
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import prepare_tree
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a filesystem of its own")
+pytestmark = [pytest.mark.needs_root, pytest.mark.needs_ext4]
 
 
 @pytest.fixture

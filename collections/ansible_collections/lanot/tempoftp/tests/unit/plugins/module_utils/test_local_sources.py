@@ -24,8 +24,6 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest im
     read_manifest,
 )
 
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="another user's rights are tried on")
-
 
 def read_tree(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
@@ -111,7 +109,7 @@ def test_what_must_not_be_shared_is_left_out_and_named(host: Any, goes: Path) ->
     assert (delivered / "setuid").stat().st_mode & 0o7777 == 0o640
 
 
-@AS_ROOT
+@pytest.mark.needs_root
 def test_it_is_read_as_its_user_and_not_as_root(host: Any, public: Path) -> None:
     (public / "a.nc").write_text("everybody's")
     (public / "secret").write_text("root's alone")
@@ -126,7 +124,7 @@ def test_it_is_read_as_its_user_and_not_as_root(host: Any, public: Path) -> None
     assert (delivered.stat().st_uid, delivered.stat().st_mode & 0o7777) == (0, 0o640)
 
 
-@AS_ROOT
+@pytest.mark.needs_root
 def test_reading_as_another_user_ends_with_the_block(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     groups = os.getgroups()

@@ -36,8 +36,6 @@ def count_free(path: Path) -> int:
 @pytest.fixture
 def sharing(host: Any, private_mounts: None, tmp_path: Path) -> Iterator[Any]:
     """The FTP host with its source and its root on one btrfs."""
-    if not shutil.which("mkfs.btrfs"):
-        pytest.skip("btrfs-progs is not installed")
     image = tmp_path / "image"
     with image.open("wb") as stream:
         stream.truncate(300 * MEGABYTE)
@@ -163,7 +161,7 @@ def test_a_folder_that_becomes_a_link_meanwhile_is_not_followed(sharing: Any, go
     assert sorted(path.name for path in target.iterdir()) == ["a.nc", "empty"]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="another user's rights are tried on")
+@pytest.mark.needs_root
 def test_it_is_read_as_its_user(sharing: Any, goes: Path) -> None:
     (goes / "a.nc").chmod(0o600)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:

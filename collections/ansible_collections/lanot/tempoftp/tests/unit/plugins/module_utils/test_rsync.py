@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Optional
@@ -50,7 +49,7 @@ def survey_locally(source: Path, target: Path) -> Survey:
     return reader.finish()
 
 
-@pytest.mark.skipif(not shutil.which("rsync"), reason="rsync is needed")
+@pytest.mark.needs_rsync
 def test_a_survey_tells_what_there_is_and_what_is_left(tmp_path: Path) -> None:
     source, target = tmp_path / "s", tmp_path / "t"
     (source / "sub").mkdir(parents=True)

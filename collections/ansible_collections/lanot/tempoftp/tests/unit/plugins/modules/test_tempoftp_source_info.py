@@ -32,7 +32,6 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._record.status impo
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_source_info
 
 Run = Callable[..., dict[str, Any]]
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="another user's rights are tried on")
 
 
 @pytest.fixture
@@ -121,7 +120,7 @@ def test_du_counts_when_it_says_more(host: Any, run: Run, goes: str) -> None:
     assert found["bytes"] == int(said.stdout.split()[0]) > 5002
 
 
-@AS_ROOT
+@pytest.mark.needs_root
 def test_a_local_source_is_read_without_ssh_and_as_its_user(host: Any, run: Run, goes: str) -> None:
     found = read_one(run(source=goes, local=True, ssh_user=host.user))
     assert (found["files"], found["error"]) == (2, None)
@@ -179,7 +178,7 @@ def test_an_unreachable_source_is_said(host: Any, run: Run, goes: str) -> None:
     assert (error["class"], error["transient"]) == ("source_unreachable", True)
 
 
-@AS_ROOT
+@pytest.mark.needs_root
 def test_a_closed_folder_is_said(host: Any, run: Run, goes: str) -> None:
     (host.folder / "bin" / "ssh").write_text(
         (host.folder / "bin" / "ssh").read_text().replace("exec sh -c", "exec setpriv --reuid=65534 sh -c")
@@ -234,6 +233,7 @@ def test_a_path_is_taken_literally(host: Any, run: Run) -> None:
     assert not Path("P").exists() and not (host.source / "P").exists()
 
 
+@pytest.mark.needs_ssh
 def test_a_host_with_a_known_key_is_configured(host: Any, run: Run, goes: str) -> None:
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(host.folder / "key")], check=True

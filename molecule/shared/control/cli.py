@@ -1,12 +1,9 @@
-"""`python molecule/shared/control start|stop|status [--net demo]`."""
+"""`python3 molecule/shared control start|stop|status [--net demo]`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from control import Control, ControlError
 from control.control import PROGRAMS, PROJECT
@@ -33,7 +30,3 @@ def main() -> int:
     for program in PROGRAMS:
         print(f"{program:8} {control.pid(program) or 'not running'}")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from mkdocs_hooks import make_anchor
+
 PROJECT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(PROJECT / "docs"))
-
-from mkdocs_hooks import make_anchor  # noqa: E402 - found by the path of above
-
 COLLECTION = PROJECT / "collections/ansible_collections/lanot/tempoftp"
 
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)

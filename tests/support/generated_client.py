@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -14,6 +15,19 @@ from typing import Any
 import httpx
 
 PACKAGE = "cliente_generado"
+
+
+def import_package(folder: Path) -> ModuleType:
+    """Import the package in *folder*; its modules are imported by its name from then on."""
+    spec = importlib.util.spec_from_file_location(
+        PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[PACKAGE] = package
+    spec.loader.exec_module(package)
+    return package
 
 
 class GeneratedClient:
@@ -35,8 +49,7 @@ class GeneratedClient:
         assert done.returncode == 0, done.stdout + done.stderr
         for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
             del sys.modules[name]  # another service's
-        sys.path.insert(0, str(folder))
-        self.package: ModuleType = importlib.import_module(PACKAGE)
+        self.package = import_package(self.root)
 
     def load(self, name: str) -> Any:
         """A module of the package."""

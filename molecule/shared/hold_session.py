@@ -14,8 +14,6 @@ import socket
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
-
 import ftps_client
 
 LONGEST = 1800  # seconds; nobody comes to close the session of a scenario that was killed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -11,8 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import redis
+
+from tests.support.needs import find_program
 
 START_LIMIT = 30.0
 
@@ -63,9 +63,7 @@ class RedisServer:
 @contextlib.contextmanager
 def run_redis() -> Iterator[RedisServer]:
     """Run a Redis until the block ends; skip the test where there is none."""
-    program = shutil.which("redis-server") or shutil.which("redis-check-rdb")
-    if program is None:
-        pytest.skip("no Redis is installed (Debian: redis-tools)")
+    program = find_program("redis-check-rdb", "needs_redis")
     # A short path: the name of a unix socket has 107 bytes at most.
     with tempfile.TemporaryDirectory(prefix="tempoftp-redis-") as folder:
         server = RedisServer(Path(folder), program)

@@ -15,14 +15,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from control import Control, ControlError
 from control.control import PROJECT
 
 NET = "demo"
 BIN = Path(sys.executable).parent
-LAB = [sys.executable, str(PROJECT / "molecule/shared/lab"), "--net", NET]
+LAB = [sys.executable, str(PROJECT / "molecule/shared"), "lab", "--net", NET]
 ROOT = "/srv/datos"
 SOURCE = f"{ROOT}/ejemplo"
 RUTA = f"lanotadm@source1:{SOURCE}"
@@ -186,7 +184,3 @@ def main() -> int:
     print("A host     make lab-ssh HOST=ftp1")
     print("Stop       make lab-down")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pymysql
-import pytest
+
+from tests.support.needs import find_program
 
 START_LIMIT = 60.0
 
@@ -54,11 +54,9 @@ class Server(NamedTuple):
 
 @contextlib.contextmanager
 def run_mariadb() -> Iterator[Server]:
-    """Run a MariaDB server until the block ends; skip the test where there is no mariadbd."""
-    program = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    installer = shutil.which("mariadb-install-db")
-    if program is None or installer is None:
-        pytest.skip("mariadbd is not installed")
+    """Run a MariaDB server until the block ends; skip the test where one of its programs is missing."""
+    program = find_program("mariadbd", "needs_mariadb")
+    installer = find_program("mariadb-install-db", "needs_mariadb")
     # Not tmp_path: a unix socket's path has at most 107 bytes.
     with tempfile.TemporaryDirectory(prefix="tempoftp-db-") as directory:
         place = Path(directory)

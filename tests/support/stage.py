@@ -11,13 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from control import Control
 from cryptography.fernet import Fernet
 
 PROJECT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(PROJECT / "molecule" / "shared"))
-
-from control import Control  # noqa: E402 - molecule/shared must be on the path first
-
 BIN = Path(sys.executable).parent
 LAB_TIMEOUT = 600
 
@@ -78,7 +75,7 @@ class Stage:
     def lab(self, *arguments: str, timeout: float = LAB_TIMEOUT) -> str:
         """Run the lab's command for this net; its output on failure is the error."""
         return self._run(
-            [sys.executable, str(PROJECT / "molecule/shared/lab"), "--net", self.net, *arguments], timeout
+            [sys.executable, str(PROJECT / "molecule/shared"), "lab", "--net", self.net, *arguments], timeout
         )
 
     def run_playbook(self, *arguments: str, timeout: float = LAB_TIMEOUT) -> str:

@@ -1,0 +1,23 @@
+"""Runs a program of this folder: `python3 molecule/shared lab|control|demo …`.
+
+Python puts the folder that it is told to run on its path; that is how these programs find each other. `lab` runs
+before any venv exists, so only the program that is asked for is imported.
+"""
+
+import sys
+from importlib import import_module
+
+PROGRAMS = ("lab", "control", "demo")
+
+
+def main() -> int:
+    """Run the program that the first argument names, with the arguments after it; return its exit status."""
+    if len(sys.argv) < 2 or sys.argv[1] not in PROGRAMS:
+        print(f"usage: python3 molecule/shared {'|'.join(PROGRAMS)} …", file=sys.stderr)
+        return 2
+    sys.argv = sys.argv[1:]
+    return int(import_module(f"{sys.argv[0]}.cli").main() or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

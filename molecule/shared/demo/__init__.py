@@ -1,0 +1,1 @@
+"""`make demo`: the whole of tempoftp on real hosts, from a bare checkout."""

@@ -1,9 +1,0 @@
-"""Makes `documents` and the programs of docs/ importable for the tests of this folder."""
-
-from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs"))
