@@ -24,7 +24,8 @@ from antsibull_docs_parser.parser import Context, parse
 
 PROJECT = Path(__file__).resolve().parents[1]
 COLLECTION = "lanot.tempoftp"
-PLACES = {"module": "plugins/modules/*.py", "filter": "plugins/filter/*.py", "role": "roles/*"}
+# Plugins whose names start with `_` are private to the collection and have no page.
+PLACES = {"module": "plugins/modules/[!_]*.py", "filter": "plugins/filter/[!_]*.py", "role": "roles/*"}
 FOLDER = "docs/modules"
 Writer = Callable[[str], str]
 _ORIGIN = "<!-- Written by `python docs/generate.py` from the collection; not to be edited here. -->"

@@ -1,1 +1,1 @@
-../../playbooks/files/ftps_client.py
+../../collections/ansible_collections/lanot/tempoftp/playbooks/files/ftps_client.py

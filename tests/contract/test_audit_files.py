@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import yaml
 from ansible_collections.lanot.tempoftp.plugins.action import write_outcome
@@ -26,15 +25,10 @@ from tempoftp.audits.results import (
     HostTombstone,
 )
 from tempoftp.worker.ansible import AUDIT_PLAYBOOK, parse_audit_outcome
+from tests.contract.worker_playbooks import locate_playbook, read_tasks
 
 PROJECT = Path(__file__).resolve().parents[2]
-PLAYBOOK = PROJECT / "playbooks" / AUDIT_PLAYBOOK
 RETURNED = yaml.safe_load(tempoftp_audit.RETURN)
-
-
-def read_tasks() -> dict[str, dict[str, Any]]:
-    (play,) = yaml.safe_load(PLAYBOOK.read_text())
-    return {task["name"]: task for entry in play["tasks"] for task in entry.get("block", [entry])}
 
 
 def test_the_request_has_what_the_playbook_reads() -> None:
@@ -45,12 +39,12 @@ def test_the_request_has_what_the_playbook_reads() -> None:
         "ftp_host": "ftp1",
         "repair": True,
     }
-    text = PLAYBOOK.read_text()
+    text = locate_playbook(AUDIT_PLAYBOOK).read_text()
     assert "audit_request.repair" in text and "audit_request.run_id" in text
 
 
 def test_the_playbook_writes_the_outcome_that_is_read() -> None:
-    arguments = read_tasks()["Outcome"]["lanot.tempoftp.write_outcome"]
+    arguments = read_tasks(AUDIT_PLAYBOOK)["Outcome"]["lanot.tempoftp.write_outcome"]
     assert set(arguments) <= write_outcome.ActionModule._VALID_ARGS
     assert set(arguments["content"]) == {field.alias or n for n, field in AuditOutcome.model_fields.items()}
 

@@ -37,9 +37,9 @@ from tempoftp.previews.results import (
 from tempoftp.shares.messages import PREVIEW_ERRORS, PREVIEW_SHORTAGES
 from tempoftp.shares.schemas import RESERVED_IDS
 from tempoftp.worker.ansible import PREVIEW_PLAYBOOK, _parse
+from tests.contract.worker_playbooks import read_tasks
 
 PROJECT = Path(__file__).resolve().parents[2]
-PLAYBOOK = PROJECT / "playbooks" / PREVIEW_PLAYBOOK
 RETURNED = yaml.safe_load(tempoftp_source_info.RETURN)
 ITEM = PreviewItem(
     source="lanotadm@source1:/srv/datos/goes",
@@ -48,11 +48,6 @@ ITEM = PreviewItem(
     ssh_key_file="/etc/tempoftp/ssh/source1-datos",
     size_probe="rsync",
 )
-
-
-def read_tasks() -> dict[str, dict[str, Any]]:
-    (play,) = yaml.safe_load(PLAYBOOK.read_text())
-    return {task["name"]: task for entry in play["tasks"] for task in entry.get("block", [entry])}
 
 
 def dump(*items: PreviewItem) -> dict[str, Any]:
@@ -93,14 +88,14 @@ def test_the_file_has_the_shape_of_the_contract() -> None:
 
 
 def test_the_playbook_hands_on_what_is_asked_and_only_options_that_exist() -> None:
-    options = read_tasks()["Sources"]["lanot.tempoftp.tempoftp_source_info"]
+    options = read_tasks(PREVIEW_PLAYBOOK)["Sources"]["lanot.tempoftp.tempoftp_source_info"]
     assert set(options) <= set(tempoftp_source_info.build_argument_spec())
     assert options["sources"] == "{{ preview_request.sources }}"
     assert options["time_limit"] == "{{ preview_request.time_limit }}"
 
 
 def test_the_playbook_writes_the_outcome_that_is_read_and_shows_no_path() -> None:
-    tasks = read_tasks()
+    tasks = read_tasks(PREVIEW_PLAYBOOK)
     arguments = tasks["Outcome"]["lanot.tempoftp.write_outcome"]
     assert set(arguments) <= write_outcome.ActionModule._VALID_ARGS
     assert set(arguments["content"]) == {field.alias or n for n, field in PreviewOutcome.model_fields.items()}

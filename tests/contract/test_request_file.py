@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.lanot.tempoftp.plugins.action import write_outcome
 from ansible_collections.lanot.tempoftp.plugins.modules import (
@@ -18,10 +16,9 @@ from ansible_collections.lanot.tempoftp.plugins.modules import (
 
 from tempoftp.shares.results import Outcome
 from tempoftp.shares.sources import Method
-from tempoftp.worker.ansible import OUTCOME, REQUEST
+from tempoftp.worker.ansible import OUTCOME, PLAYBOOK, REQUEST
 from tempoftp.worker.request import RunRequest, ShareItem, TransfersItem, UserItem
-
-PLAYBOOK = Path(__file__).resolve().parents[2] / "playbooks" / "run_request.yml"
+from tests.contract.worker_playbooks import locate_playbook, read_tasks
 
 SHARE = ShareItem(
     id="proyecto_real_1",
@@ -45,15 +42,6 @@ def dump(*, shares: list[ShareItem], users: list[UserItem]) -> dict[str, Any]:
     request = RunRequest(run_id="r1", ftp_host="ftp1", wait_timeout=3, shares=shares, users=users)
     content: dict[str, Any] = json.loads(request.write_json())
     return content
-
-
-def read_tasks() -> dict[str, dict[str, Any]]:
-    (play,) = yaml.safe_load(PLAYBOOK.read_text())
-    tasks: dict[str, dict[str, Any]] = {}
-    for entry in play["tasks"]:
-        for task in entry.get("block", [entry]):
-            tasks[task["name"]] = task
-    return tasks
 
 
 @pytest.mark.parametrize(
@@ -105,26 +93,26 @@ def test_file_has_the_shape_of_the_contract() -> None:
 )
 def test_playbook_gives_only_options_that_exist(task: str, module: Any) -> None:
     name = module.__name__.rsplit(".", 1)[1]
-    options = set(read_tasks()[task][f"lanot.tempoftp.{name}"])
+    options = set(read_tasks(PLAYBOOK)[task][f"lanot.tempoftp.{name}"])
     assert options <= set(module.build_argument_spec())
 
 
 def test_playbook_writes_the_outcome_that_is_read() -> None:
-    arguments = read_tasks()["Outcome"]["lanot.tempoftp.write_outcome"]
+    arguments = read_tasks(PLAYBOOK)["Outcome"]["lanot.tempoftp.write_outcome"]
     assert set(arguments) <= write_outcome.ActionModule._VALID_ARGS
     fields = {field.alias or name for name, field in Outcome.model_fields.items()}
     assert set(arguments["content"]) == fields
 
 
 def test_playbook_hides_what_may_hold_a_hash() -> None:
-    tasks = read_tasks()
+    tasks = read_tasks(PLAYBOOK)
     assert set(tasks) == {"Modules", "Request", "Shares", "Accounts", "Downloads", "Outcome"}
     assert {name for name, task in tasks.items() if task.get("no_log") is not True} == {"Modules"}
 
 
 def test_playbook_prepares_the_modules_it_runs() -> None:
-    tasks = read_tasks()
-    prepared = tasks["Modules"]["prepare_modules"]["modules"]
+    tasks = read_tasks(PLAYBOOK)
+    prepared = tasks["Modules"]["lanot.tempoftp.prepare_modules"]["modules"]
     assert {next(key for key in tasks[name] if key in prepared) for name in ("Shares", "Accounts")} == set(
         prepared
     )
@@ -138,13 +126,13 @@ def test_transfers_item_is_what_the_module_takes_and_the_playbook_hands_on(since
     checked = ArgumentSpecValidator(tempoftp_transfers_info.build_argument_spec()).validate(content)
     assert checked.error_messages == []
     assert {name: checked.validated_parameters[name] for name in content} == content
-    options = read_tasks()["Downloads"]["lanot.tempoftp.tempoftp_transfers_info"]
+    options = read_tasks(PLAYBOOK)["Downloads"]["lanot.tempoftp.tempoftp_transfers_info"]
     for name in TransfersItem.model_fields:
         assert f"run_request.transfers.{name}" in options[name]
 
 
 def test_counting_downloads_fails_no_run_and_costs_nothing_when_it_is_not_asked_for() -> None:
-    task = read_tasks()["Downloads"]
+    task = read_tasks(PLAYBOOK)["Downloads"]
     assert task["when"] == "run_request.transfers is defined"
     assert task["ignore_errors"] is True
     assert "transfers" not in dump(shares=[], users=[])
@@ -152,7 +140,7 @@ def test_counting_downloads_fails_no_run_and_costs_nothing_when_it_is_not_asked_
 
 def test_playbook_knows_no_other_value_of_a_run() -> None:
     """Extra vars are evaluated as templates: two paths of our own are all there may be."""
-    text = PLAYBOOK.read_text()
+    text = locate_playbook(PLAYBOOK).read_text()
     assert "request_file" in text
     assert "outcome_file" in text
     assert (REQUEST, OUTCOME) == ("request.json", "outcome.json")

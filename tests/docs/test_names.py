@@ -202,12 +202,7 @@ def test_states_page_has_every_state_and_transition() -> None:
 
 @each_readme
 def test_every_playbook_and_role_is_named(document: Document) -> None:
-    internal = {
-        "playbooks/run_request.yml",
-        "playbooks/audit_request.yml",
-        "playbooks/preview_request.yml",
-    }  # the worker's own; no operator runs them
-    playbooks = {path.relative_to(PROJECT).as_posix() for path in PROJECT.glob("playbooks/*.yml")} - internal
+    playbooks = {path.relative_to(PROJECT).as_posix() for path in PROJECT.glob("playbooks/*.yml")}
     code = "\n".join(document.code)
     assert {name for name in playbooks if name not in code} == set()
     assert {path.name for path in (COLLECTION / "roles").iterdir()} - document.spans == set()
@@ -221,7 +216,7 @@ def _read_role_variables() -> set[str]:
 
 
 def _read_ansible_text() -> str:
-    folders = [COLLECTION / "roles", PROJECT / "playbooks"]
+    folders = [COLLECTION / "roles", COLLECTION / "playbooks"]
     files: list[Path] = [path for folder in folders for path in folder.rglob("*.yml")]
     return "\n".join(path.read_text(encoding="utf-8") for path in files)
 

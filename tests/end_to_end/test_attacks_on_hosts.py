@@ -81,7 +81,7 @@ def run_modules(stage: Stage, folder: Path, *shares: dict[str, Any]) -> list[dic
     (folder / "request.json").write_text(json.dumps(request))
     (folder / "outcome.json").unlink(missing_ok=True)
     files = {name + "_file": str(folder / f"{name}.json") for name in ("request", "outcome")}
-    stage.run_playbook("playbooks/run_request.yml", "--limit", "ftp1", "-e", json.dumps(files))
+    stage.run_playbook("lanot.tempoftp.run_request", "--limit", "ftp1", "-e", json.dumps(files))
     results: list[dict[str, Any]] = json.loads((folder / "outcome.json").read_text())["shares"]
     return results
 

@@ -126,7 +126,7 @@ def test_late_run_after_delete_changes_nothing(api: ApiClient, stage: Stage, tmp
     }
     (tmp_path / "request.json").write_text(json.dumps(request))
     stage.run_playbook(
-        "playbooks/run_request.yml",
+        "lanot.tempoftp.run_request",
         "--limit",
         "ftp1",
         "-e",

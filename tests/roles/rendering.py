@@ -10,7 +10,9 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROLES = PROJECT / "collections/ansible_collections/lanot/tempoftp/roles"
+COLLECTION = PROJECT / "collections/ansible_collections/lanot/tempoftp"
+ROLES = COLLECTION / "roles"
+PLAYBOOKS = COLLECTION / "playbooks"
 FAMILIES = ("Debian", "RedHat")
 
 SOURCES = [

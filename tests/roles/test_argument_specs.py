@@ -31,7 +31,7 @@ def test_every_default_is_an_option_and_every_option_has_a_default(role: str) ->
 def test_documented_defaults_are_the_real_ones(role: str) -> None:
     for name, option in _read_options(role).items():
         if "default" in option:
-            value = evaluate(role, "Debian", name, playbook_dir="/opt/x/playbooks")
+            value = evaluate(role, "Debian", name, role_path=str(ROLES / role))
             assert value == option["default"], name
 
 
@@ -39,7 +39,7 @@ def test_documented_defaults_are_the_real_ones(role: str) -> None:
 @pytest.mark.parametrize("role", NAMES)
 def test_defaults_pass_validation(role: str, family: str) -> None:
     options = _read_options(role)
-    given = {name: evaluate(role, family, name, playbook_dir="/opt/x/playbooks") for name in options}
+    given = {name: evaluate(role, family, name, role_path=str(ROLES / role)) for name in options}
     result = ArgumentSpecValidator(options).validate(given)
     assert result.error_messages == []
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.lanot.tempoftp.plugins.filter._audit_report import describe_audit
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_audit
-from audit_report import describe_audit
 
-from tests.roles.rendering import PROJECT
+from tests.roles.rendering import PLAYBOOKS, PROJECT
 
 pytestmark = pytest.mark.processes
 
@@ -62,7 +62,7 @@ def list_tasks(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", ["audit.yml", "audit_request.yml"])
 def test_the_module_has_every_option_that_is_given(name: str) -> None:
-    (play,) = yaml.safe_load((PROJECT / "playbooks" / name).read_text())
+    (play,) = yaml.safe_load((PLAYBOOKS / name).read_text())
     given = next(
         t["lanot.tempoftp.tempoftp_audit"]
         for t in list_tasks(play["tasks"])

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.roles.programs import run_program
+from tests.roles.rendering import PROJECT
 
 pytestmark = pytest.mark.processes
 
-PLAYBOOKS = [f"playbooks/{name}.yml" for name in ("site", "share", "preflight", "selftest")]
+PLAYBOOKS = sorted(path.relative_to(PROJECT).as_posix() for path in PROJECT.glob("playbooks/*.yml"))
 INVENTORIES = ("inventories/local", "inventories/production.example")
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 from pack_project import pack
 
-from tests.roles.rendering import PROJECT
+from tests.roles.rendering import PROJECT, ROLES, evaluate
 
 
 @pytest.fixture
@@ -34,12 +36,33 @@ def test_release_of_this_project_is_what_an_install_needs(tmp_path: Path) -> Non
         "pyproject.toml",
         "requirements.lock",
         "README.md",
-        "playbooks/run_request.yml",
+        "playbooks/expire.yml",
         "docs/man_pages.py",
         "service/tempoftp/settings.py",
+        "collections/ansible_collections/lanot/tempoftp/playbooks/run_request.yml",
         "collections/ansible_collections/lanot/tempoftp/plugins/modules/tempoftp_share.py",
     } <= names
     assert not [name for name in names if name.endswith(".pyc") or ".egg-info" in name]
+
+
+def test_the_role_packs_the_checkout_that_its_collection_lies_in() -> None:
+    role = ROLES / "service"
+    assert evaluate("service", "Debian", "service_project_dir", role_path=str(role)) == str(PROJECT)
+
+
+def test_a_folder_that_is_no_checkout_is_refused(project: Path, tmp_path: Path) -> None:
+    """A collection that came from Galaxy has no checkout around it: half a release must not be installed."""
+    argv = [
+        sys.executable,
+        str(ROLES / "service/files/pack_project.py"),
+        str(project),
+        str(tmp_path / "1.tar"),
+    ]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert "pyproject.toml" in ended.stderr
+    assert "service_project_dir" in ended.stderr
+    assert not (tmp_path / "1.tar").exists()
 
 
 def test_times_and_modes_do_not_make_another_release(project: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from preflight_report import (
+from ansible_collections.lanot.tempoftp.plugins.filter._preflight_report import (
     build_preflight_report,
     format_preflight,
     list_preflight_checks,

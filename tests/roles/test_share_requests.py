@@ -8,13 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account.passwords import (
-    hash_password,
-)
-from ansible_collections.lanot.tempoftp.plugins.modules.tempoftp_share import build_share_spec
-from hypothesis import given
-from hypothesis import strategies as st
-from share_requests import (
+from ansible_collections.lanot.tempoftp.plugins.filter._share_requests import (
     build_accounts,
     describe_delivery,
     find_reachable_source,
@@ -23,6 +17,12 @@ from share_requests import (
     locate_passwords,
     plan_shares,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.passwords import (
+    hash_password,
+)
+from ansible_collections.lanot.tempoftp.plugins.modules.tempoftp_share import build_share_spec
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.roles.rendering import PROJECT, SOURCES
 

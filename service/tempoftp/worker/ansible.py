@@ -34,9 +34,9 @@ from tempoftp.worker.request import RunRequest
 
 logger = logging.getLogger(__name__)
 
-PLAYBOOK = "run_request.yml"
-AUDIT_PLAYBOOK = "audit_request.yml"
-PREVIEW_PLAYBOOK = "preview_request.yml"
+PLAYBOOK = "lanot.tempoftp.run_request"
+AUDIT_PLAYBOOK = "lanot.tempoftp.audit_request"
+PREVIEW_PLAYBOOK = "lanot.tempoftp.preview_request"
 CANCEL_POLL_SECONDS = 1
 OUTCOME_POLL_SECONDS = 0.02
 LOCK = "lock"
@@ -136,7 +136,7 @@ class PlaybookRun:
             runner = ansible_runner.run(
                 private_data_dir=str(self._folder),
                 project_dir=str(settings.project_dir),
-                playbook=str(settings.project_dir / "playbooks" / self._playbook),
+                playbook=self._playbook,
                 inventory=str(settings.inventory) if settings.inventory else None,
                 limit=self.ftp_host,
                 extravars={

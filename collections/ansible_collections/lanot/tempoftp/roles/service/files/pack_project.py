@@ -26,6 +26,11 @@ PARTS = (
 LEFT_OUT = frozenset({"__pycache__", "output", ".ansible", ".hypothesis"})
 
 
+def list_missing(project: Path) -> list[str]:
+    """Return the parts that the folder does not have; a checkout has all of them."""
+    return [part for part in PARTS if not (project / part).exists()]
+
+
 def list_files(project: Path) -> list[Path]:
     """Return the files of the release, relative to the project, in an order of their own."""
     found: list[Path] = []
@@ -57,4 +62,9 @@ def pack(project: Path, target: Path) -> str:
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(f"usage: {sys.argv[0]} PROJECT TARFILE")
+    if missing := list_missing(Path(sys.argv[1])):
+        sys.exit(
+            f"{sys.argv[1]} is no checkout of tempoftp, it has no {', '.join(missing)}: "
+            "set service_project_dir to a checkout"
+        )
     sys.stdout.write(pack(Path(sys.argv[1]), Path(sys.argv[2])) + "\n")

@@ -1,9 +1,16 @@
-"""Filter of `expire.yml`: what the module ended on a host → lines for people."""
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the module ended on a host → lines for people.
+
+Private: the filter is for the playbook `expire` of this collection.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Callable
 
 
 def describe_expiry(result: Mapping[str, Any], check_mode: bool = False) -> list[str]:
@@ -41,4 +48,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"describe_expiry": describe_expiry}
+        return {"_describe_expiry": describe_expiry}

@@ -1,9 +1,16 @@
-"""Filter of `audit.yml`: what the module found on each host → a table for people and a report for programs."""
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the module found on each host → a table for people and a report for programs.
+
+Private: the filter is for the playbook `audit` of this collection.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Callable
 
 COLUMNS = ("host", "kind", "subject", "what to do", "detail")
 NOT_LOOKED_AT = "not_looked_at"
@@ -64,4 +71,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""
-        return {"describe_audit": describe_audit}
+        return {"_describe_audit": describe_audit}

@@ -1,15 +1,19 @@
-"""Filters of `share.yml`: an operator's list of shares → options of the modules, and their answers → what is printed.
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 
-What the file says may have come from anybody, so it is parsed as strictly as a request over HTTP; one item that is
-refused takes no other along.
+"""An operator's list of shares → options of the modules, and the modules' answers → what is printed.
+
+Anybody may have written the list, so it is parsed as strictly as a request over HTTP. An item that is refused does
+not stop the other items. Private: the filters are for the playbooks `share` and `selftest` of this collection.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account.passwords import (
     verify_password,
@@ -258,11 +262,11 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters of this file."""
         return {
-            "plan_shares": plan_shares,
-            "find_reachable_source": find_reachable_source,
-            "list_missing_passwords": list_missing_passwords,
-            "locate_passwords": locate_passwords,
-            "build_accounts": build_accounts,
-            "list_unfit_passwords": list_unfit_passwords,
-            "describe_delivery": describe_delivery,
+            "_plan_shares": plan_shares,
+            "_find_reachable_source": find_reachable_source,
+            "_list_missing_passwords": list_missing_passwords,
+            "_locate_passwords": locate_passwords,
+            "_build_accounts": build_accounts,
+            "_list_unfit_passwords": list_unfit_passwords,
+            "_describe_delivery": describe_delivery,
         }

@@ -1,11 +1,18 @@
-"""Filters of `preflight.yml`: what the hosts answered → what is printed, and the file with the same as JSON."""
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the hosts answered → what is printed, and the file with the same as JSON.
+
+Private: the filters are for the playbook `preflight` of this collection.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timezone
+from typing import Any, Callable
 
 SCHEMA = 1
 STATUSES = ("ok", "warn", "fail")
@@ -49,7 +56,7 @@ def build_preflight_report(hosts: Mapping[str, Checks]) -> str:
     }
     report = {
         "schema": SCHEMA,
-        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "time": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "ok": not list_preflight_failures(hosts),
         "hosts": described,
     }
@@ -67,8 +74,8 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters of this file."""
         return {
-            "list_preflight_checks": list_preflight_checks,
-            "format_preflight": format_preflight,
-            "list_preflight_failures": list_preflight_failures,
-            "build_preflight_report": build_preflight_report,
+            "_list_preflight_checks": list_preflight_checks,
+            "_format_preflight": format_preflight,
+            "_list_preflight_failures": list_preflight_failures,
+            "_build_preflight_report": build_preflight_report,
         }

@@ -47,7 +47,7 @@ def run_session(wanted: dict[str, Any]) -> dict[str, Any]:
     if "upload" in wanted:
         answer["upload"] = upload(session, wanted["upload"])
     if "fetch" in wanted:
-        answer["names"] = sorted(name for name, _ in list_folder(session, "/"))
+        answer["names"] = sorted(name for name, _kind in list_folder(session, "/"))
         answer["sha256"] = sorted(fetch(session, wanted["fetch"], "."))
     if "hold" in wanted:
         answer["ended"] = is_ended_within(session, wanted["hold"])

@@ -1,0 +1,53 @@
+#!/usr/bin/python
+# Copyright (c) 2026, LANOT
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the action plugin of the same name: a run that stands by packs its modules ahead."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: prepare_modules
+short_description: Pack modules on the control host before they are needed
+version_added: 0.2.0
+description:
+  - Packs modules as Ansible does it before it sends them to a host, which costs about 0.3 seconds of CPU for each.
+    A later task of the same playbook finds them packed.
+  - It serves a playbook that is started before there is anything to do and then waits. A playbook that runs at
+    once gains nothing.
+  - Runs on the control host and sends nothing to the managed host.
+author:
+  - LANOT (@lanot)
+attributes:
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed
+      on the controller.
+    support: full
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed, or possibly needs changing in C(check_mode), when in
+      diff mode.
+    support: none
+options:
+  modules:
+    description: Full names of the modules.
+    type: list
+    elements: str
+    required: true
+seealso:
+  - module: lanot.tempoftp.write_outcome
+"""
+
+EXAMPLES = r"""
+- name: Pack what the next tasks run
+  lanot.tempoftp.prepare_modules:
+    modules:
+      - lanot.tempoftp.tempoftp_share
+      - lanot.tempoftp.tempoftp_ftpuser
+"""
+
+RETURN = r"""
+"""
