@@ -27,11 +27,18 @@ def database(mariadb: Server) -> Server:
 
 @pytest.fixture
 def run_module(
-    database: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    database: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., dict[str, Any]]:
     """Return a function that runs tempoftp_ftpuser's main() against the real server and returns its result."""
+    from ansible_collections.lanot.tempoftp.plugins.module_utils._host import sessions as _sessions
     from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_ftpuser
 
+    # Nobody is served, though other tests start processes that look like sessions at the same time.
+    who = tmp_path / "who" / "pure-ftpwho"
+    who.parent.mkdir()
+    who.write_text("#!/bin/sh\n")
+    who.chmod(0o755)
+    monkeypatch.setattr(_sessions, "_SERVICE_PATH", str(who.parent))
     login = tmp_path / "mysql.cnf"
     login.write_text(
         f"[client]\nsocket = {database.socket}\nuser = tempoftp\npassword = 'login secret'\ndatabase = pureftpd\n"

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import T
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import read_account
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
     Manifest,
+    delete_manifest,
     read_manifest,
     write_manifest,
 )
@@ -111,6 +112,26 @@ def expire(tree: Tree, tmp_path: Path) -> Callable[[], subprocess.CompletedProce
     return run
 
 
+@pytest.fixture
+def download(tree: Tree, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that looks like a session of the account with a running download."""
+    program = tmp_path / "pure-ftpd-mysql"
+    shutil.copy2(str(shutil.which("sleep")), program)
+    with subprocess.Popen(["pure-ftpd (DOWNLOAD)", "300"], executable=program) as process:
+        # In the middle of its exec a process has no command line yet.
+        deadline = time.monotonic() + LIMIT
+        while not Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(b"pure-ftpd"):
+            assert time.monotonic() < deadline
+        who = tmp_path / "bin" / "pure-ftpwho"
+        # A process that was killed and not yet waited for is no session.
+        who.write_text(
+            f"#!/bin/sh\n{shutil.which('grep')} -q '^State:.[^Z]' /proc/{process.pid}/status &&"
+            f" echo '{process.pid}|{NAME}|1|DL||||||||'\nexit 0\n"
+        )
+        yield process
+        process.kill()
+
+
 def write_share(tree: Tree, share_id: str, days: int = 10, **changes: Any) -> Manifest:
     """Put a delivered share into its home."""
     share = Manifest(
@@ -164,6 +185,37 @@ def test_the_account_goes_with_its_last_share(account: Any, database: Any, tree:
     tombstone = read_tombstone(tree, "p1")
     assert tombstone is not None and (tombstone.ftpuser, tombstone.reason) == (NAME, "expired")
     assert HASH not in ended.stdout + ended.stderr
+
+
+def test_a_transfer_has_its_grace_when_its_account_goes(
+    account: Any, database: Any, tree: Tree, tmp_path: Path, expire: Any, download: subprocess.Popen[bytes]
+) -> None:
+    write_share(tree, "p1")
+    account()
+    end(tree, "p1")
+    settings = json.loads((tmp_path / "expire.json").read_text())
+    (tmp_path / "expire.json").write_text(json.dumps({**settings, "grace_seconds": 600}))
+    ended = expire()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert read_row(database) is None
+    assert download.poll() is None
+    note = json.loads(tree.eviction("p1").read_text())
+    tree.eviction("p1").write_text(json.dumps({**note, "grace": 0.0}))
+    assert expire().returncode == 0
+    assert download.wait(LIMIT) == -signal.SIGTERM
+
+
+def test_the_sessions_of_an_account_that_outlived_its_shares_end_with_it(
+    account: Any, database: Any, tree: Tree, expire: Any, download: subprocess.Popen[bytes]
+) -> None:
+    write_share(tree, "p1")
+    account()
+    delete_manifest(tree, "p1")
+    shutil.rmtree(tree.home(NAME))
+    ended = expire()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert read_row(database) is None
+    assert download.wait(LIMIT) == -signal.SIGTERM
 
 
 def test_an_account_lives_as_long_as_its_longest_share(

@@ -106,10 +106,11 @@ def _plan_blocked(seen: SeenAccount, site: AccountSite, desired: DesiredAccount)
 def _plan_swept(seen: SeenAccount, site: AccountSite, desired: DesiredAccount) -> AccountPlan:
     """After shares have ended: the account goes with the last one, else it lives as long as those that are left.
 
-    It opens nothing and makes nothing; that is for those who know the wishes.
+    It opens nothing and makes nothing; that is for those who know the wishes. A row that gives more than a share is
+    not written: a person has to look at it.
     """
     plan = _keep(seen, site)
-    if plan.origin == ADOPTED or not _has_live_share(seen, site):
+    if not _has_live_share(seen, site) or (plan.origin == ADOPTED and seen.row is not None):
         return _plan_absent(seen, site, desired)
     times = plan_times([share for share in seen.shares if share.ready_at and share.expires], site.now)
     if seen.row is None or not times:
@@ -119,6 +120,12 @@ def _plan_swept(seen: SeenAccount, site: AccountSite, desired: DesiredAccount) -
         status=BLOCKED if closed else ACTIVE,
         expires=_choose_end(times, site),
     )
+    if row.status == ACTIVE:
+        if _is_expired(seen.row, site):
+            # A later end would let the account in again.
+            row = seen.row
+        else:
+            check_row(row, site)
     return plan._replace(row=row, times=times, kept_reason=LIVE_SHARES)
 
 
@@ -223,6 +230,10 @@ def _has_live_share(seen: SeenAccount, site: AccountSite) -> bool:
     return any(share.live and not share.is_over(site.now) for share in seen.shares)
 
 
+def _is_expired(row: UserRow, site: AccountSite) -> bool:
+    return row.expires is not None and row.expires <= format_time(site.now)
+
+
 def _keep(seen: SeenAccount, site: AccountSite) -> AccountPlan:
     """Return the plan that writes nothing."""
     origin = None
@@ -296,7 +307,7 @@ def _check_adopted(desired: DesiredAccount, seen: SeenAccount, site: AccountSite
         for key, value in wanted.items()
         if getattr(row, key) != value
     ]
-    if row.expires is not None and row.expires <= format_time(site.now):
+    if _is_expired(row, site):
         wrong.append(f"expired at {row.expires}")
     if wrong:
         raise AccountConflictError(

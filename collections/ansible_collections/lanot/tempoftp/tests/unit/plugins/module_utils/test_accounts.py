@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account.accounts import (
     ADOPTED,
@@ -24,7 +26,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_time, require_time
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 NOW = 1_900_000_000
@@ -383,6 +385,32 @@ def test_a_late_password_is_refused(number, error_class):
     assert plan.end_sessions
 
 
+def test_a_late_password_is_refused_while_the_account_is_blocked():
+    record = OURS._replace(password_generation=2)
+    seen = SeenAccount(rows=(ROW,), record=record, shares=(build_ready_share("s1", NOW, 3),))
+    desired = WISH._replace(state="blocked", password_hash=OTHER_HASH, update_password="always")
+    assert refusal(desired._replace(password_generation=1), seen).error_class == "stale"
+    plan = plan_account(desired._replace(password_generation=3), seen, SHARED)
+    assert (plan.row.password, plan.state, plan.record.password_generation) == (OTHER_HASH, "blocked", 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "verified"),
+    [
+        ({"password": "a password", "update_password": "always"}, False),
+        ({"password": "a password"}, True),
+        ({"password_hash": HASH}, None),
+    ],
+    ids=["hashed anew", "verified", "the same hash"],
+)
+def test_the_number_of_the_password_that_the_account_has_is_kept(change, verified):
+    share = build_ready_share("s1", NOW, 3)
+    row = ROW._replace(expires=share.expires)
+    seen = SeenAccount(rows=(row,), record=OURS, shares=(share,), password_verified=verified)
+    plan = plan_account(DesiredAccount(NAME, password_generation=5, **change), seen, SHARED)
+    assert plan.record.password_generation == 5
+
+
 def test_the_number_of_a_password_that_is_not_set_is_not_kept():
     share = build_ready_share("s1", NOW, 3)
     seen = SeenAccount(rows=(ROW._replace(expires=share.expires),), record=OURS, shares=(share,))
@@ -445,53 +473,156 @@ def test_an_account_is_not_removed_while_a_manifest_cannot_be_read():
     assert (error.error_class, "s9.json" in error.message) == ("run_failed", True)
 
 
+# ---- the sweep, after shares have ended
+
+SWEEP = DesiredAccount(NAME, SWEPT)
+
+
+def test_the_sweep_shortens_an_account_to_what_is_left():
+    share = build_ready_share("s1", NOW, 3)
+    row = ROW._replace(expires=format_time(NOW + 30 * DAY))
+    plan = plan_account(SWEEP, SeenAccount(rows=(row,), record=OURS, shares=(share,)), SHARED)
+    assert plan.row == row._replace(expires=share.expires)
+    assert (plan.kept_reason, plan.end_sessions) == ("live_shares", False)
+
+
+@pytest.mark.parametrize("change", [{"uid": 0}, {"gid": 0}, {"home": "/"}, {"home": "/data/otra"}])
+def test_the_sweep_does_not_write_an_open_row_that_gives_more_than_a_share(change):
+    seen = SeenAccount(rows=(ROW._replace(**change),), record=OURS, shares=(build_ready_share("s1", NOW, 3),))
+    assert refusal(SWEEP, seen).error_class == "account_conflict"
+
+
+def test_the_sweep_writes_a_closed_row_whatever_it_gives():
+    share = build_ready_share("s1", NOW, 3)
+    row = ROW._replace(uid=0, home="/", status="0")
+    plan = plan_account(SWEEP, SeenAccount(rows=(row,), record=OURS, shares=(share,)), SHARED)
+    assert plan.row == row._replace(expires=share.expires)
+
+
+@pytest.mark.parametrize("ago", [0, DAY])
+def test_the_sweep_leaves_an_end_that_is_past(ago):
+    row = ROW._replace(expires=format_time(NOW - ago))
+    seen = SeenAccount(rows=(row,), record=OURS, shares=(build_ready_share("s1", NOW - DAY, 9),))
+    plan = plan_account(SWEEP, seen, SHARED)
+    assert (plan.row, plan.writes_row, plan.kept_reason) == (row, False, "live_shares")
+
+
+def test_the_sweep_keeps_the_record_of_an_adopted_account_whose_row_is_gone():
+    """Without the record the next run would make the account, as if tempoftp had created it before."""
+    seen = SeenAccount(record=THEIRS, shares=(build_ready_share("s1", NOW, 3),))
+    plan = plan_account(SWEEP, seen, SHARED)
+    assert (plan.record, plan.changed, plan.kept_reason) == (THEIRS, False, "live_shares")
+    assert plan_account(SWEEP, SeenAccount(record=THEIRS), SHARED).record is None
+
+
 # ---- whatever comes
 
-TIMES = st.one_of(st.none(), st.integers(NOW - 40 * DAY, NOW + 40 * DAY).map(format_time))
+TIMES = st.integers(NOW - 40 * DAY, NOW + 40 * DAY).map(format_time)
+
+
+def build(kind, **fields):
+    """Return a strategy for a named tuple. It needs every field: ``st.builds`` invents those that are not listed."""
+    assert set(fields) == set(kind._fields), set(fields) ^ set(kind._fields)
+    return st.fixed_dictionaries(fields).map(lambda values: kind(**values))
+
+
+def end_with_its_shares(seen):
+    """Write the end of the longest share into the row, as an earlier run did."""
+    ends = [share.promised for share in seen.shares if share.arrived and share.promised]
+    return seen._replace(rows=tuple(row._replace(expires=max(ends, default=None)) for row in seen.rows))
+
+
+def mostly(usual, *others):
+    """Return a strategy that draws *usual* five times in six: one field at a time is out of the ordinary."""
+    return st.sampled_from([*[usual] * 5 * len(others), *others])
 
 
 @st.composite
 def draw_shares(draw):
     shares = []
-    for number in range(draw(st.integers(0, 3))):
-        ready = draw(TIMES)
-        share = build_share(
-            f"s{number}", draw(st.sampled_from(["copying", "delivered", "blocked"])), draw(st.integers(1, 90))
-        )
+    for number in range(draw(st.sampled_from([1, 1, 1, 2, 2, 3, 0]))):
+        state = draw(st.sampled_from(["delivered", "delivered", "copying", "blocked"]))
+        share = build_share(f"s{number}", state, draw(st.integers(1, 90)))
         share = share._replace(hidden=share.state == "blocked")
-        shares.append(share if ready is None else share._replace(ready_at=ready, expires=draw(TIMES)))
+        if share.arrived and draw(st.sampled_from([True, True, True, False])):
+            ready = draw(st.integers(NOW - 30 * DAY, NOW).map(format_time))
+            # An end that differs from ready_at plus the days is one whose extension nobody has confirmed yet.
+            expires = draw(mostly(share._replace(ready_at=ready).promised, draw(TIMES)))
+            share = share._replace(ready_at=ready, expires=expires)
+        shares.append(share)
     return tuple(shares)
 
 
-ROWS = st.builds(
+ROWS = build(
     UserRow,
-    st.just(NAME),
-    st.sampled_from([HASH, OTHER_HASH, "clear", ""]),
-    st.sampled_from([0, 999, 2001]),
-    st.sampled_from([0, 2001]),
-    st.sampled_from(["/", "/data", f"/data/{NAME}", "/etc"]),
-    st.sampled_from(["0", "1", "2", ""]),
-    TIMES,
+    name=st.just(NAME),
+    password=mostly(HASH, OTHER_HASH, "clear", ""),
+    uid=mostly(2001, 0, 999),
+    gid=mostly(2001, 0),
+    home=mostly(f"/data/{NAME}", "/", "/data", "/etc"),
+    status=st.sampled_from(["1", "1", "1", "1", "0", "0", "2", ""]),
+    expires=TIMES | TIMES | st.none(),
 )
-WISHES = st.builds(
+# A password comes as text or as a hash, never as both.
+PASSWORDS = st.sampled_from(
+    [(None, None), (HASH, None), (HASH, None), (OTHER_HASH, None), (None, "a password")]
+)
+WISHES = build(
     DesiredAccount,
     name=st.just(NAME),
-    state=st.sampled_from(["present", "absent", "blocked", SWEPT]),
-    password_generation=st.sampled_from([None, 0, 1, 2]),
-    password_hash=st.sampled_from([None, HASH, OTHER_HASH]),
+    state=st.sampled_from(["present", "present", "present", "absent", "blocked", SWEPT]),
+    password_hash=PASSWORDS,
+    password=st.none(),
     update_password=st.sampled_from(["on_create", "always"]),
+    uid=mostly(None, 2001, 3000),
+    gid=mostly(None, 2001, 3000),
+    home=mostly(None, f"/data/{NAME}"),
+    expires=st.none(),
     end_sessions=st.booleans(),
-    adopt=st.booleans(),
+    adopt=st.sampled_from([True, True, False]),
+    password_generation=st.sampled_from([None, 0, 0, 1, 2]),
+).map(
+    lambda desired: desired._replace(
+        password_hash=desired.password_hash[0], password=desired.password_hash[1]
+    )
 )
-SEEN = st.builds(
+SEEN = build(
     SeenAccount,
-    rows=st.one_of(st.just(()), ROWS.map(lambda row: (row,))),
-    record=st.sampled_from([None, OURS, OURS._replace(password_generation=1), THEIRS]),
+    rows=ROWS.map(lambda row: (row,)) | ROWS.map(lambda row: (row,)) | st.just(()),
+    lookalikes=mostly((), ("FTP_ALGUIEN",)),
+    record=st.sampled_from([*[OURS, OURS._replace(password_generation=1)] * 4, None, THEIRS]),
     shares=draw_shares(),
+    damaged=st.sampled_from([(), (), ("s9.json",)]),
+    password_verified=st.none(),
 )
-SITES = st.builds(
-    ALONE._replace, shares_root=st.sampled_from([None, "/data"]), mysql_crypt=st.sampled_from(["any", "md5"])
+SITES = build(
+    AccountSite,
+    now=st.just(NOW),
+    shares_root=mostly("/data", None),
+    default_uid=st.just(2001),
+    default_gid=st.just(2001),
+    min_uid=st.just(1000),
+    has_expires=mostly(True, False),
+    mysql_crypt=mostly("any", "md5"),
+    mysql_conf=st.just("mysql.conf"),
+    name_width=st.just(64),
+    password_width=st.just(255),
+    home_width=st.just(255),
 )
+SEEN = SEEN | SEEN.map(end_with_its_shares)
+
+
+@st.composite
+def draw_case(draw):
+    """Return a wish and what there is. A plain password is compared with the row when there is one."""
+    desired, seen = draw(WISHES), draw(SEEN)
+    if desired.password and seen.rows:
+        seen = seen._replace(password_verified=draw(st.sampled_from([None, True, False])))
+    return desired, seen
+
+
+CASES = draw_case()
+many = settings(max_examples=300, deadline=None)
 
 
 def plan_or_none(desired, seen, site):
@@ -501,14 +632,82 @@ def plan_or_none(desired, seen, site):
         return None
 
 
-@given(WISHES, SEEN, SITES)
-def test_the_second_run_changes_nothing(desired, seen, site):
+def may_log_in(row):
+    """Return what the login query of pure-ftpd finds."""
+    return row.status == "1" and (row.expires is None or row.expires > format_time(NOW))
+
+
+def name_outcome(desired, seen, site):
+    """Return in a few words what the plan does. The names are those of ``OUTCOMES``."""
+    try:
+        plan = plan_account(desired, seen, site)
+    except TempoftpError as error:
+        return f"{desired.state}: {error.error_class}"
+    if plan.skipped_reason or plan.kept_reason:
+        written = ", written" if plan.writes_row else ""
+        return f"{desired.state}: {plan.skipped_reason or plan.kept_reason}{written}"
+    if plan.origin == ADOPTED:
+        return f"{desired.state}: adopted"
+    if plan.before is None or plan.row is None:
+        return f"{desired.state}: {'made' if plan.row else 'removed' if plan.before else 'not there'}"
+    return f"{desired.state}: {'changed' if plan.changed else 'unchanged'}, {plan.state}"
+
+
+OUTCOMES = [
+    "present: made",
+    "present: changed, present",
+    "present: changed, blocked",
+    "present: unchanged, present",
+    "present: adopted",
+    "present: no_delivered_share",
+    "blocked: changed, blocked",
+    "blocked: unchanged, blocked",
+    "blocked: adopted",
+    "blocked: not there",
+    "absent: removed",
+    "absent: not there",
+    "absent: live_shares",
+    "absent: adopted",
+    "swept: removed",
+    "swept: not there",
+    "swept: live_shares",
+    "swept: live_shares, written",
+    "swept: adopted",
+]
+
+
+def test_the_examples_reach_every_outcome():
+    """The properties below say nothing of an outcome that the examples never reach. Refusals are tested above."""
+    counts = Counter()
+
+    @settings(max_examples=1200, deadline=None, derandomize=True, database=None)
+    @given(CASES, SITES)
+    def count(case, site):
+        counts[name_outcome(*case, site)] += 1
+
+    count()
+    assert {outcome for outcome in OUTCOMES if not counts[outcome]} == set(), counts
+    planned = (
+        "present: made",
+        "present: changed, present",
+        "present: unchanged, present",
+        "present: adopted",
+    )
+    assert sum(counts[outcome] for outcome in planned) > 100, counts
+
+
+@pytest.mark.parametrize("state", ["present", "absent", "blocked", SWEPT])
+@settings(max_examples=150, deadline=None)
+@given(case=CASES, site=SITES)
+def test_the_second_run_changes_nothing(state, case, site):
+    desired, seen = case[0]._replace(state=state), case[1]
     plan = plan_or_none(desired, seen, site)
     if plan is None:
         return
     fixed = {entry.id: entry for entry in plan.times}
     after = SeenAccount(
-        rows=() if plan.row is None else (plan.row,),
+        # A plain password is hashed into the row once the plan is made.
+        rows=() if plan.row is None else (plan.row._replace(password=HASH) if plan.hash_with else plan.row,),
         record=plan.record,
         password_verified=True if plan.hash_with else seen.password_verified,
         shares=tuple(
@@ -519,9 +718,11 @@ def test_the_second_run_changes_nothing(desired, seen, site):
         ),
     )
     again = plan_account(desired, after, site)
-    assert not again.changed
     if any(entry.expires <= format_time(NOW) for entry in plan.times):
-        return  # made so short that it is over now, and counts no more
+        # Made so short that it is over now, and counts no more: a second sweep may take the account away.
+        assert state == SWEPT or not again.changed
+        return
+    assert not again.changed
     assert (again.state, again.skipped_reason, again.kept_reason) == (
         plan.state,
         plan.skipped_reason,
@@ -529,8 +730,11 @@ def test_the_second_run_changes_nothing(desired, seen, site):
     )
 
 
-@given(WISHES, SEEN, SITES)
-def test_what_is_written_to_log_in_is_never_dangerous(desired, seen, site):
+@pytest.mark.parametrize("state", ["present", "absent", "blocked", SWEPT])
+@settings(max_examples=150, deadline=None)
+@given(case=CASES, site=SITES)
+def test_what_is_written_to_log_in_is_never_dangerous(state, case, site):
+    desired, seen = case[0]._replace(state=state), case[1]
     plan = plan_or_none(desired, seen, site)
     if plan is None or plan.row is None or not plan.writes_row or plan.row.status != "1":
         return
@@ -539,17 +743,21 @@ def test_what_is_written_to_log_in_is_never_dangerous(desired, seen, site):
     assert plan.row.home == f"/data/{NAME}"
 
 
-@given(WISHES, SEEN)
-def test_an_account_that_tempoftp_did_not_create_is_never_written(desired, seen):
-    foreign = seen.rows and (seen.record is None or seen.record.origin == ADOPTED)
-    plan = plan_or_none(desired, seen, SHARED)
-    if foreign and plan is not None:
+@many
+@given(CASES, st.sampled_from([THEIRS, None]), st.booleans())
+def test_an_account_that_tempoftp_did_not_create_is_never_written(case, record, fits):
+    desired, seen = case
+    rows = (ROW,) if fits else seen.rows
+    plan = plan_or_none(desired, seen._replace(record=record, rows=rows), SHARED)
+    if rows and plan is not None:
         assert not plan.writes_row
         assert not plan.end_sessions
 
 
-@given(WISHES, SEEN)
-def test_an_account_is_open_only_while_it_has_something_to_show(desired, seen):
+@many
+@given(CASES)
+def test_an_account_is_open_only_while_it_has_something_to_show(case):
+    desired, seen = case
     plan = plan_or_none(desired, seen, SHARED)
     if plan is None or plan.origin != CREATED or not plan.times or plan.row is None:
         return
@@ -559,8 +767,10 @@ def test_an_account_is_open_only_while_it_has_something_to_show(desired, seen):
         assert plan.state == "blocked"
 
 
-@given(WISHES, SEEN)
-def test_no_late_password_is_ever_set(desired, seen):
+@many
+@given(CASES)
+def test_no_late_password_is_ever_set(case):
+    desired, seen = case
     plan = plan_or_none(desired, seen, SHARED)
     late = seen.record and desired.password_generation is not None
     if plan is None or not plan.times or not late or seen.row is None:
@@ -570,6 +780,7 @@ def test_no_late_password_is_ever_set(desired, seen):
         assert plan.record == seen.record
 
 
+@many
 @given(SEEN)
 def test_the_sweep_removes_no_account_that_has_a_live_share_and_makes_none(seen):
     plan = plan_or_none(DesiredAccount(NAME, SWEPT), seen, SHARED)
@@ -579,8 +790,21 @@ def test_the_sweep_removes_no_account_that_has_a_live_share_and_makes_none(seen)
     assert (plan.row is None) == (seen.row is None or (not live and plan.origin == CREATED))
 
 
-@given(WISHES, SEEN)
-def test_an_account_of_ours_ends_with_its_last_share(desired, seen):
+@many
+@given(SEEN, SITES)
+def test_the_sweep_lets_nobody_in_and_changes_only_the_end_of_an_account(seen, site):
+    plan = plan_or_none(DesiredAccount(NAME, SWEPT), seen, site._replace(shares_root="/data"))
+    if plan is None or plan.row is None:
+        return
+    assert plan.row._replace(status=seen.row.status, expires=seen.row.expires) == seen.row
+    if not may_log_in(seen.row):
+        assert not may_log_in(plan.row)
+
+
+@many
+@given(CASES)
+def test_an_account_of_ours_ends_with_its_last_share(case):
+    desired, seen = case
     plan = plan_or_none(desired, seen, SHARED)
     if plan is None or plan.origin != CREATED or desired.state != "present" or plan.skipped_reason:
         return

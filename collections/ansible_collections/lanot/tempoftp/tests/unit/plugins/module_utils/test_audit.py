@@ -454,6 +454,30 @@ def test_adopted_accounts_and_homes_of_others_are_nobodys_business() -> None:
     assert find_findings(world._replace(sessions=(OpenSession(5, "root"),))) == []
 
 
+def test_an_empty_home_is_left_over_only_when_nothing_may_belong_to_it() -> None:
+    world = make_world({}, 1)._replace(homes=(Home("ftp_gone", HOME, {}),))
+    assert [(finding.subject, finding.repair) for finding in find_findings(world)] == [
+        (f"{ROOT}/ftp_gone", "safe")
+    ]
+    damaged = find_findings(world._replace(damaged=("shares/zz.json",)))
+    assert [finding.kind for finding in damaged] == ["damaged_manifest"]
+    share = make_share("ftp_gone", 0, "copying", "created")
+    staged = (Staged(share.id, Place("directory", 4, 0, 0, 0o700)),)
+    assert find_findings(world._replace(shares=(share,), staged=staged)) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "entries"),
+    [(HOME._replace(uid=GID), {}), (HOME, None), (HOME, {"theirs": HOME})],
+    ids=["of another user", "not listed", "not empty"],
+)
+def test_a_home_that_is_not_empty_or_not_ours_is_never_removed(
+    place: Place, entries: Optional[dict[str, Place]]
+) -> None:
+    world = make_world({}, 1)._replace(homes=(Home("ftp_gone", place, entries),))
+    assert [finding for finding in find_findings(world) if finding.repair == "safe"] == []
+
+
 @pytest.mark.parametrize("home", ["/data/vieja/", "/data/vieja/./", "/data/./vieja"])
 def test_a_home_is_somebodys_however_it_is_written(home: str) -> None:
     world = make_world({})

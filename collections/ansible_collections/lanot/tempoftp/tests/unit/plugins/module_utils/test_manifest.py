@@ -41,7 +41,9 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest im
     delete_manifest,
     list_account_manifests,
     list_manifests,
+    read_json,
     read_manifest,
+    write_json,
     write_manifest,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.status import (
@@ -113,6 +115,25 @@ def test_a_damaged_manifest_is_an_error(tree: Tree, change: dict[str, object]) -
     tree.manifest("p1").write_text(json.dumps({**content, **change}))
     with pytest.raises(TempoftpError, match=r"p1\.json"):
         read_manifest(tree, "p1")
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_what_must_survive_a_power_loss_is_synced_before_and_after_its_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool
+) -> None:
+    path, synced, real = tmp_path / "a.json", [], os.fsync
+
+    def sync(descriptor: int) -> None:
+        real(descriptor)
+        synced.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), path.exists()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    write_json(path, {"a": 1}, durable)
+    assert read_json(path) == {"a": 1}
+    if durable:
+        assert synced == [(str(tmp_path / f".a.json.{os.getpid()}"), False), (str(tmp_path), True)]
+    else:
+        assert synced == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\udcff"])

@@ -168,6 +168,19 @@ def test_a_new_hash_is_one_that_is_accepted_and_verifies(scheme):
     assert verify_password("half a \ud800 character", hashed) is False
 
 
+def test_a_new_argon2id_hash_costs_what_pure_ftpd_can_bear() -> None:
+    """pure-ftpd computes it at each login: three passes over 64 MiB, in one lane."""
+    assert hash_password("long enough", ARGON2ID).startswith("$argon2id$v=19$m=65536,t=3,p=1$")
+
+
+@pytest.mark.parametrize(
+    ("password", "scheme"),
+    [("x" * 72, BCRYPT), ("ñ" * 36, BCRYPT), ("x" * 73, ARGON2ID), ("ñ" * 40, ARGON2ID)],
+)
+def test_only_bcrypt_has_a_limit_of_72_bytes(password: str, scheme: str) -> None:
+    assert verify_password(password, hash_password(password, scheme)) is True
+
+
 @pytest.mark.parametrize("stored", ["$1$salt$hash", "clear", "", BCRYPT_HASH[:-1]])
 def test_a_foreign_hash_cannot_be_verified(stored):
     assert verify_password("contraseña larga", stored) is None
@@ -180,6 +193,7 @@ def test_a_foreign_hash_cannot_be_verified(stored):
         ("line\nbreak in it", ARGON2ID, "control characters"),
         ("half a \ud800 character", ARGON2ID, "control characters"),
         ("x" * 73, BCRYPT, "72 bytes"),
+        ("ñ" * 37, BCRYPT, "72 bytes"),
         ("long enough", "md5", "not known"),
     ],
 )

@@ -20,6 +20,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.rsync import 
     SurveyReader,
     build_copy_argv,
     build_operand,
+    build_small_argv,
     build_survey_argv,
     classify_end,
     parse_progress,
@@ -100,6 +101,13 @@ def test_operands_stand_behind_the_options() -> None:
     assert "--secluded-args" not in restricted and "--checksum" not in restricted
     assert "--bwlimit=5M" in restricted
     assert "--checksum" in build_copy_argv(PLAN, False, "/t/", True)
+
+
+def test_a_copy_of_small_files_is_the_copy_with_one_more_option() -> None:
+    small, copy = build_small_argv(PLAN, False, "/t/", 5000), build_copy_argv(PLAN, False, "/t/", False)
+    assert small[0] == "rsync" and small[-3:] == ["--", "u@h:/srv/x/", "/t/"]
+    assert [word for word in small if word not in copy] == ["--max-size=5000"]
+    assert [word for word in small if word in copy] == copy
 
 
 @pytest.mark.parametrize(
@@ -211,6 +219,19 @@ ENDS = [
     (11, 'rsync: [receiver] write failed on "/d/big": No space left on device (28)', "failed", "no_space"),
     (23, 'rsync: [receiver] open "/d/7" failed: No space left on device (28)', "failed", "no_space"),
     (11, 'rsync: [receiver] write failed on "/d/big": Disk quota exceeded (122)', "failed", "no_space"),
+    (11, "rsync: [receiver] write failed on ", "failed", "no_space"),
+    (23, 'rsync: [receiver] open "/d/7" failed: Disk quota exceeded (122)', "failed", "no_space"),
+    (12, f"/usr/bin/rrsync error: unsafe arg: ./a;b\n{CLOSED}", "failed", "source_denied"),
+    (12, f"/usr/bin/rrsync error: do not use .. in ./a/../b\n{CLOSED}", "failed", "source_denied"),
+    # The name of a file is no message of ssh.
+    (
+        23,
+        'rsync: [sender] opendir "/x/ssh: No route to host" failed: Permission denied (13)',
+        "failed",
+        "source_denied",
+    ),
+    (5, "@ERROR: access denied", "failed", "source_unreachable"),
+    (35, "rsync error: timeout waiting for daemon connection", "failed", "source_unreachable"),
     (
         255,
         f"ssh: connect to host 192.0.2.1 port 22: Connection refused\n{CLOSED}",

@@ -237,6 +237,52 @@ def test_steps_towards_absent(seen: Seen, kind: str) -> None:
     assert plan_step(GONE, seen).kind == kind
 
 
+def test_a_blocked_share_stays_out_of_the_home() -> None:
+    hidden = HERE._replace(manifest=BLOCKED, held=7)
+    assert plan_step(BLOCK, hidden).kind == "nothing"
+    assert plan_step(BLOCK, hidden._replace(unbound=True)).kind == "nothing"
+    assert plan_step(BLOCK, hidden._replace(leaving=True)).kind == "evict"
+
+
+def test_a_share_in_the_home_is_mounted_and_its_recipient_stays() -> None:
+    seen = HERE._replace(manifest=DELIVERED, destination=7)
+    assert plan_step(WISH, seen._replace(unbound=True)).kind == "bind"
+    assert plan_step(WISH, seen._replace(leaving=True)).kind == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("phase", "kind"), [("probing", "wait"), ("copying", "wait"), ("verifying", "wait"), ("failed", "report")]
+)
+def test_a_copy_that_runs_is_waited_for_until_it_has_said_its_last_word(phase: str, kind: str) -> None:
+    seen = HERE._replace(manifest=MANIFEST, copying=True, status=Status(2, "boot", phase))
+    assert plan_step(WISH, seen).kind == kind
+    # A status of an earlier generation beside it stops nothing.
+    assert plan_step(WISH, seen._replace(stale_status=True)).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("manifest", "ended", "present", "absent"),
+    [
+        (None, 0, 1, 0),
+        (None, 3, 4, 3),
+        (DELIVERED, 0, 2, 2),
+        (DELIVERED, 1, 2, 2),
+        # The tombstone is written before the manifest goes: the share has ended.
+        (DELIVERED, 2, 3, 2),
+        (DELIVERED, 3, 4, 3),
+        (DELIVERED._replace(state="absent"), 0, 3, 2),
+        (DELIVERED._replace(state="absent"), 1, 3, 2),
+    ],
+)
+def test_a_wish_without_a_generation_means_the_share_that_lives_or_a_new_one(
+    manifest: Optional[Manifest], ended: int, present: int, absent: int
+) -> None:
+    seen = HERE._replace(manifest=manifest, tombstone=Tombstone("p1", ended, "then") if ended else None)
+    assert resolve_generation(WISH._replace(generation=None), seen) == present
+    assert resolve_generation(GONE._replace(generation=None), seen) == absent
+    assert resolve_generation(WISH._replace(generation=9), seen) == 9
+
+
 @given(desired_shares, hosts)
 def test_an_older_generation_changes_nothing(desired: DesiredShare, seen: Seen) -> None:
     older = desired._replace(
@@ -247,14 +293,34 @@ def test_an_older_generation_changes_nothing(desired: DesiredShare, seen: Seen) 
     assert step.kind == "refuse" and step.error is not None and step.error.error_class == "stale"
 
 
+@given(
+    build(
+        Seen,
+        boot_id=st.just("boot"),
+        manifest=st.just(MANIFEST),
+        status=st.sampled_from([DONE, DONE._replace(inode=8), DONE._replace(phase="copying"), None]),
+        copying=st.booleans(),
+        destination=st.sampled_from([None, None, 7, 8]),
+        staged=st.sampled_from([7, 7, 8, None]),
+        held=st.sampled_from([None, None, None, 7, 9]),
+    ),
+    st.booleans(),
+)
+def test_only_the_finished_copy_is_delivered_and_nothing_is_renamed_over(seen: Seen, hidden: bool) -> None:
+    desired = BLOCK if hidden else WISH
+    kind = plan_step(desired, seen._replace(manifest=MANIFEST._replace(hidden=hidden))).kind
+    finished = seen.status is not None and seen.status.phase == "done" and seen.staged == seen.status.inode
+    free = seen.destination is None and seen.held is None
+    assert (kind == "deliver") == (finished and free)
+
+
 @given(desired_shares, hosts)
-def test_nothing_of_another_is_renamed_over(desired: DesiredShare, seen: Seen) -> None:
-    step = plan_step(desired, seen)
-    if step.kind == "deliver":
-        assert seen.destination is None and seen.status is not None and seen.status.inode == seen.staged
-    if step.kind == "enlist" and (
-        seen.manifest is None or seen.manifest.generation != resolve_generation(desired, seen)
-    ):
+def test_no_share_begins_where_something_of_others_stands(desired: DesiredShare, seen: Seen) -> None:
+    begins = HERE._replace(occupied=True, manifest=None, tombstone=None, home_problem=seen.home_problem)
+    if desired.wanted and not desired.require_existing:
+        assert plan_step(desired, begins).kind == "refuse"
+    manifest, generation = seen.manifest, resolve_generation(desired, seen)
+    if plan_step(desired, seen).kind == "enlist" and (manifest is None or manifest.generation != generation):
         assert not seen.occupied
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -274,6 +275,61 @@ def test_staging_that_belongs_to_nothing_is_removed_after_some_days(host: Any, g
     assert sweep(host).staging == ["old"]
     assert not host.tree.staging("old").exists() and host.tree.staging("new").exists()
     host.wait_for(lambda: list(host.tree.trash.iterdir()) == [])
+
+
+def test_staging_in_which_something_is_mounted_is_named_and_left(
+    host: Any, goes: Path, private_mounts: None
+) -> None:
+    host.run(host.share("p1", "goes"))
+    host.tree.data("old").mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(host.tree.data("old"))], check=True)
+    (host.tree.data("old") / "theirs").touch()
+    then = time.time() - 8 * DAY
+    os.utime(host.tree.staging("old"), (then, then))
+    result = sweep(host)
+    assert result.staging == [] and (host.tree.data("old") / "theirs").exists()
+    assert result.problems == [f"{host.tree.staging('old')} has something mounted in it: unmount it first"]
+    subprocess.run(["umount", str(host.tree.data("old"))], check=True)
+    assert sweep(host).staging == ["old"]
+
+
+def test_a_full_disk_keeps_no_share_whose_copy_failed_long_ago(own_disk: Any, goes: Path) -> None:
+    host = own_disk
+    (host.folder / "unreachable").touch()
+    host.run(host.share("p1", "goes"))
+    host.wait_for(lambda: host.pid("tempoftp-copy-p1") is None)
+    then = time.time() - 8 * DAY
+    os.utime(host.tree.status("p1"), (then, then))
+    with (host.root / "filling").open("ab", buffering=0) as file, pytest.raises(OSError, match="No space"):
+        while True:
+            file.write(bytes(4096))
+    result = sweep(host)
+    assert (result.staging, result.problems) == (["p1"], [])
+    assert is_gone(host, "p1")
+
+
+def test_a_program_that_is_wanted_again_meanwhile_stays(
+    host: Any, goes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the sweep's look and its removal another release takes the program into use."""
+    host.run(host.share("p1", "goes"))
+    install_expire(host.tree)
+    library = host.tree.lib / "aaaaaaaaaaaaaaaa"
+    library.mkdir()
+    then = time.time() - 20 * DAY
+    os.utime(library, (then, then))
+    real = _sweep.list_binds
+
+    def want_first(tree: Tree) -> Any:
+        os.utime(library)
+        return real(tree)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_sweep, "list_binds", want_first)
+        assert sweep(host).libraries == []
+    assert library.is_dir()
+    os.utime(library, (then, then))
+    assert sweep(host).libraries == ["aaaaaaaaaaaaaaaa"]
 
 
 def test_programs_of_earlier_releases_are_removed_unless_they_run(host: Any, goes: Path) -> None:

@@ -32,9 +32,10 @@ PACKERS = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 class Log:
     """A log in a folder, and what logrotate does with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fresh: bool = True) -> None:
         self.path = folder / "transfer.log"
-        self.path.write_bytes(b"")
+        if fresh:
+            self.path.write_bytes(b"")
         self.position = Position()
         self.gap = False
 
@@ -155,12 +156,28 @@ def test_a_damaged_file_stops_only_itself(log: Log) -> None:
 
 
 def test_files_that_were_closed_before_are_left_alone(log: Log) -> None:
-    log.rotated(2, ".gz").write_bytes(b"is not even looked at")
-    os.utime(log.rotated(2, ".gz"), (1000, 1000))
+    log.rotated(2, ".gz").write_bytes(gzip.compress(b"zero\n"))
+    os.utime(log.rotated(2, ".gz"), (1499, 1499))
     log.rotated(1).write_bytes(b"one\n")
-    os.utime(log.rotated(1), (2000, 2000))
+    os.utime(log.rotated(1), (1500, 1500))
     log.write(b"two\n")
+    assert Log(log.path.parent, fresh=False).read(since=1000) == [b"zero", b"one", b"two"]
     assert log.read(since=1500) == [b"one", b"two"]
+
+
+def test_the_log_itself_is_read_however_old_it_is(log: Log) -> None:
+    log.write(b"one\n")
+    os.utime(log.path, (1000, 1000))
+    assert log.read(since=1500) == [b"one"]
+
+
+def test_a_log_is_told_from_another_that_ends_the_same_for_8191_bytes(log: Log) -> None:
+    same = b"x" * 8190 + b"\n"
+    log.write(b"A" + same)
+    assert log.read() == [b"A" + same[:-1]]
+    log.path.write_bytes(b"B" + same)
+    assert log.read() == [b"B" + same[:-1]]
+    assert log.gap
 
 
 def test_a_place_that_is_gone_is_told(log: Log) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pymysql
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host import sessions as _sessions
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_ftpuser
 
 HASH = "$2b$12$" + "a" * 53
@@ -90,6 +91,16 @@ class ScriptedServer:
     def assert_done(self) -> None:
         """Fail when an expected statement never came."""
         assert not self._exchanges, f"never came: {[exchange[0] for exchange in self._exchanges]}"
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_served(tmp_path, monkeypatch):
+    """Answer that nobody is served: other tests start processes that look like sessions at the same time."""
+    who = tmp_path / "who" / "pure-ftpwho"
+    who.parent.mkdir()
+    who.write_text("#!/bin/sh\n")
+    who.chmod(0o755)
+    monkeypatch.setattr(_sessions, "_SERVICE_PATH", str(who.parent))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pymysql
 import pytest
@@ -24,7 +25,11 @@ COLUMNS = [
 ]
 FIELDS = "`User`, `Password`, `Uid`, `Gid`, `Dir`, `Status`, `Expires`"
 DAY = 86400
-UNTIL_2099 = 25202
+# The module asks the real clock, so these moments follow it: a share that became ready an hour ago, and its ends.
+READY_AT = int(time.time()) - 3600
+READY, AFTER_3_DAYS, AFTER_5_DAYS, AFTER_90_DAYS = (
+    _manifest.format_time(READY_AT + days * DAY) for days in (0, 3, 5, 90)
+)
 
 
 @pytest.fixture
@@ -165,29 +170,25 @@ def test_no_share_is_ready_when_the_row_reads_back_differently(server, run_share
 
 
 def test_what_a_kill_left_after_the_insert_is_repaired(server, run_shared, tree):
-    write_share(
-        tree, ready_at="2030-01-01T00:00:00Z", expires="2099-01-01T00:00:00Z", lifetime_days=UNTIL_2099
-    )
+    write_share(tree, ready_at=READY, expires=AFTER_90_DAYS, lifetime_days=90)
     write_share(tree, "s2")
-    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    _manifest.write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
-    server.expect_read([NAME], [build_row(tree, "2099-01-01T00:00:00Z")], fields=FIELDS)
+    server.expect_read([NAME], [build_row(tree, AFTER_90_DAYS)], fields=FIELDS)
     user = run_shared()[0]
     assert (user["changed"], user["created"]) == (True, False)
     assert _manifest.read_manifest(tree, "s2").ready_at is not None
-    assert _manifest.read_manifest(tree, "s1").expires == "2099-01-01T00:00:00Z"
+    assert _manifest.read_manifest(tree, "s1").expires == AFTER_90_DAYS
 
 
 def test_the_second_run_changes_nothing(server, run_shared, tree):
-    write_share(
-        tree, ready_at="2030-01-01T00:00:00Z", expires="2099-01-01T00:00:00Z", lifetime_days=UNTIL_2099
-    )
-    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    write_share(tree, ready_at=READY, expires=AFTER_90_DAYS, lifetime_days=90)
+    _manifest.write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
-    server.expect_read([NAME], [build_row(tree, "2099-01-01T00:00:00Z")], fields=FIELDS)
+    server.expect_read([NAME], [build_row(tree, AFTER_90_DAYS)], fields=FIELDS)
     user, result = run_shared()
     assert (user["changed"], result["changed"], result["diff"]) == (False, False, [])
-    assert user["expires"] == "2099-01-01T00:00:00Z"
+    assert user["expires"] == AFTER_90_DAYS
 
 
 def test_check_mode_writes_neither_table_nor_files(server, run_shared, tree):
@@ -253,7 +254,7 @@ def test_a_stranger_s_account_reads_nothing_of_what_was_delivered_for_its_name(s
 def test_an_account_of_ours_that_is_in_conflict_keeps_its_shares(server, run_shared, tree):
     write_share(tree)
     (tree.home(NAME) / "s1").mkdir(parents=True)
-    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    _manifest.write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree), build_row(tree)], fields=FIELDS)
     assert run_shared()[0]["error"]["class"] == "account_conflict"
@@ -270,7 +271,7 @@ def test_an_account_that_was_there_is_kept(server, run_shared, tree, state):
 
 def test_an_account_with_a_live_share_is_kept(server, run_shared, tree):
     write_share(tree, state="copying")
-    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    _manifest.write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
     user, result = run_shared(state="absent")
@@ -278,7 +279,7 @@ def test_an_account_with_a_live_share_is_kept(server, run_shared, tree):
 
 
 def test_removing_deletes_the_row_then_the_record(server, run_shared, tree):
-    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    _manifest.write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
     server.expect("^DELETE FROM `users` WHERE `User` = %s AND BINARY `User` = %s$", [NAME, NAME])
@@ -290,7 +291,7 @@ def test_removing_deletes_the_row_then_the_record(server, run_shared, tree):
 
 
 def test_a_row_that_survives_its_delete_keeps_its_record(server, run_shared, tree):
-    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    _manifest.write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
     server.expect("^DELETE", [NAME, NAME])
@@ -302,7 +303,7 @@ def test_a_row_that_survives_its_delete_keeps_its_record(server, run_shared, tre
 
 
 def test_blocking_writes_the_status_only(server, run_shared, tree):
-    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z"))
+    _manifest.write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
     server.expect(r"^UPDATE `users` SET `Status` = %s WHERE", ["0", NAME, NAME])
@@ -363,64 +364,66 @@ def test_a_full_disk_is_that_accounts_error(server, run_shared, tree, monkeypatc
 
 
 def make_ours(tree, **changes):
-    _manifest.write_account(tree, Account(NAME, "created", "2030-01-01T00:00:00Z")._replace(**changes))
+    _manifest.write_account(tree, Account(NAME, "created", READY)._replace(**changes))
 
 
 def test_a_changed_number_of_days_is_written_to_the_row_and_then_to_the_manifest(server, run_shared, tree):
-    write_share(tree, ready_at="2030-01-01T00:00:00Z", expires="2030-01-04T00:00:00Z", lifetime_days=5)
+    write_share(tree, ready_at=READY, expires=AFTER_3_DAYS, lifetime_days=5)
     make_ours(tree)
     server.expect_table(COLUMNS)
-    server.expect_read([NAME], [build_row(tree, "2030-01-04T00:00:00Z")], fields=FIELDS)
+    server.expect_read([NAME], [build_row(tree, AFTER_3_DAYS)], fields=FIELDS)
     server.expect(
         "^UPDATE `users` SET `Expires` = %s WHERE `User` = %s AND BINARY `User` = %s$",
-        ["2030-01-06 00:00:00", NAME, NAME],
+        [_to_mysql(AFTER_5_DAYS), NAME, NAME],
     )
     server.expect_commit()
-    server.expect_read([NAME], [build_row(tree, "2030-01-06T00:00:00Z")], fields=FIELDS)
+    server.expect_read([NAME], [build_row(tree, AFTER_5_DAYS)], fields=FIELDS)
     user = run_shared()[0]
-    assert (user["expires"], user["shares"][0]["expires"]) == ("2030-01-06T00:00:00Z",) * 2
+    assert (user["expires"], user["shares"][0]["expires"]) == (AFTER_5_DAYS,) * 2
     manifest = _manifest.read_manifest(tree, "s1")
-    assert (manifest.ready_at, manifest.expires) == ("2030-01-01T00:00:00Z", "2030-01-06T00:00:00Z")
+    assert (manifest.ready_at, manifest.expires) == (READY, AFTER_5_DAYS)
 
 
 def test_an_extension_is_not_promised_before_the_table_has_it(server, run_shared, tree):
-    write_share(tree, ready_at="2030-01-01T00:00:00Z", expires="2030-01-04T00:00:00Z", lifetime_days=5)
+    write_share(tree, ready_at=READY, expires=AFTER_3_DAYS, lifetime_days=5)
     make_ours(tree)
     server.expect_table(COLUMNS)
-    server.expect_read([NAME], [build_row(tree, "2030-01-04T00:00:00Z")], fields=FIELDS)
+    server.expect_read([NAME], [build_row(tree, AFTER_3_DAYS)], fields=FIELDS)
     server.expect(
-        "^UPDATE", ["2030-01-06 00:00:00", NAME, NAME], pymysql.err.OperationalError(2013, "Lost connection")
+        "^UPDATE",
+        [_to_mysql(AFTER_5_DAYS), NAME, NAME],
+        pymysql.err.OperationalError(2013, "Lost connection"),
     )
     assert run_shared()[0]["error"]["class"] == "database_unavailable"
-    assert _manifest.read_manifest(tree, "s1").expires == "2030-01-04T00:00:00Z"
+    assert _manifest.read_manifest(tree, "s1").expires == AFTER_3_DAYS
 
 
 @pytest.mark.parametrize("state", ["present", "blocked"])
 def test_an_account_is_blocked_with_its_last_share(server, run_shared, tree, state):
-    times = {"ready_at": "2030-01-01T00:00:00Z", "expires": "2030-01-04T00:00:00Z"}
+    times = {"ready_at": READY, "expires": AFTER_3_DAYS}
     write_share(tree, "s1", state="blocked", hidden=True, **times)
     write_share(tree, "s2", state="blocked", hidden=True, **times)
     make_ours(tree)
     server.expect_table(COLUMNS)
-    server.expect_read([NAME], [build_row(tree, "2030-01-04T00:00:00Z")], fields=FIELDS)
+    server.expect_read([NAME], [build_row(tree, AFTER_3_DAYS)], fields=FIELDS)
     server.expect("^UPDATE `users` SET `Status` = %s WHERE", ["0", NAME, NAME])
     server.expect_commit()
-    server.expect_read([NAME], [build_row(tree, "2030-01-04T00:00:00Z", status=0)], fields=FIELDS)
+    server.expect_read([NAME], [build_row(tree, AFTER_3_DAYS, status=0)], fields=FIELDS)
     user = run_shared(state=state)[0]
     assert (user["state"], [share["id"] for share in user["shares"]]) == ("blocked", ["s1", "s2"])
 
 
 def test_a_late_password_is_refused_and_a_new_one_counted(server, run_shared, tree):
-    write_share(tree, ready_at="2030-01-01T00:00:00Z", expires="2030-01-04T00:00:00Z")
+    write_share(tree, ready_at=READY, expires=AFTER_3_DAYS)
     make_ours(tree, password_generation=2)
     old = "$2b$12$" + "b" * 53
     for number, changed in ((1, False), (2, False), (3, True)):
         server.expect_table(COLUMNS)
-        server.expect_read([NAME], [build_row(tree, "2030-01-04T00:00:00Z", password=old)], fields=FIELDS)
+        server.expect_read([NAME], [build_row(tree, AFTER_3_DAYS, password=old)], fields=FIELDS)
         if changed:
             server.expect("^UPDATE `users` SET `Password` = %s WHERE", [HASH, NAME, NAME])
             server.expect_commit()
-            server.expect_read([NAME], [build_row(tree, "2030-01-04T00:00:00Z")], fields=FIELDS)
+            server.expect_read([NAME], [build_row(tree, AFTER_3_DAYS)], fields=FIELDS)
         desired = {"update_password": "always", "password_generation": number}
         user = run_shared(**desired, password_hash=HASH if changed else old)[0]
         assert (user["error"] or {}).get("class") == ("stale" if number == 1 else None)
