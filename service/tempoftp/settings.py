@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     )
     state_dir: Path = Field(
         default=Path("/var/lib/tempoftp"),
-        description="Folder for the database, the queue, run directories and per-share logs.",
+        description="Folder for the database, the workers' sockets, run directories and per-share logs.",
     )
     database_url: str | None = Field(
         default=None,
@@ -97,8 +97,12 @@ class Settings(BaseSettings):
         description="1: a later share of the same account also answers with the token, not the hash.",
     )
     batch_size: int = Field(default=50, ge=1, le=500, description="Most shares that one run carries.")
-    worker_threads: int = Field(
-        default=4, ge=1, le=64, description="Runs at the same time in one worker, each for another FTP host."
+    worker_threads: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Most runs at the same time in one worker, each for another FTP host; the others wait in the order "
+        "in which they came. Default: no bound, so that no FTP host waits for another.",
     )
     hash_threads: int = Field(
         default=2, ge=1, le=64, description="Threads that hash passwords before a run, about one per core."
@@ -283,7 +287,7 @@ class Settings(BaseSettings):
     )
     queue_url: SecretStr | None = Field(
         default=None,
-        description="Redis (`redis://…`) through which the API wakes workers on other machines. Default: a file in "
+        description="Redis (`redis://…`) through which the API wakes workers on other machines. Default: a socket in "
         "`TEMPOFTP_STATE_DIR`; a worker elsewhere then finds what is due within `TEMPOFTP_RECONCILE_SECONDS`.",
     )
     public_url: str | None = Field(

@@ -159,6 +159,19 @@ def test_only_a_worker_on_an_ftp_host_may_become_root() -> None:
     assert _read_unit("tempoftp.service.j2")["Service"]["NoNewPrivileges"] == "yes"
 
 
+@pytest.mark.parametrize("local_hosts", [["ftp1"], []])
+def test_the_api_may_send_to_the_sockets_of_the_worker(local_hosts: list[str]) -> None:
+    """The socket stands in the state folder, 0660 and of the group that both have."""
+    worker = _read_unit("tempoftp-worker.service.j2", service_local_ftp_hosts=local_hosts)["Service"]
+    api = _read_unit("tempoftp.service.j2")["Service"]
+    assert api["Group"] == worker["Group"]
+    assert "AF_UNIX" in api["RestrictAddressFamilies"]
+    assert "AF_UNIX" in worker.get("RestrictAddressFamilies", "AF_UNIX")
+    state = read_variables("service", "Debian")["service_state_dir"]
+    assert state in api["ReadWritePaths"].split()
+    assert "ReadWritePaths" not in worker or state in worker["ReadWritePaths"].split()
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_units_read_the_env_file_of_either_family(family: str) -> None:
     path = read_variables("service", family)["service_env_file"]

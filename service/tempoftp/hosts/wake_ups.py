@@ -1,162 +1,264 @@
-"""Step 3 of the flow: wake-ups. They carry a host name and no truth; a lost one only costs a second or so.
+"""Step 3 of the flow: wake-ups. A wake-up is the name of an FTP host as text, and nothing else.
 
-Huey stands behind `wake`, `open_wake_ups` and `Relay`. Each machine has a queue of its own, a file; where API and
-workers are on several machines, what the API sends goes through a Redis (`TEMPOFTP_QUEUE_URL`), and each worker
-process hands what it takes from there to its own queue. So nothing waits while that Redis is away: the periodic look
-goes on waking what is due.
+A lost wake-up costs at most the time to the worker's next look for due rows. So the sender never waits for a worker and
+sends nothing twice. On one machine a wake-up is a datagram to the socket that each worker has in the state folder.
+Between machines it goes through the publish/subscribe of a Redis (`TEMPOFTP_QUEUE_URL`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
+import os
+import secrets
+import socket
+import stat
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
 import redis
-from huey import Huey, RedisHuey, SqliteHuey
-from huey.serializer import SignedSerializer
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tempoftp.db.engine import make_database_file
 from tempoftp.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+Receive = Callable[[bytes], object]
+
+NAME_BYTES = 255
+"""A longer message is no name of an FTP host."""
+SOCKET_PREFIX, SOCKET_SUFFIX = "worker-", ".socket"
+SOCKET_MODE = 0o660
+"""The API's user is another one than the worker's, of the same group."""
+
 SEND_SECONDS = 0.5
-"""What a request waits for a Redis that does not answer, at most twice (to connect, to be told)."""
-BLOCKING_READ_SECONDS = 1
+"""Time limit of the API for a Redis that does not answer; it counts twice at most: to connect, and for the answer."""
 ANSWER_SECONDS = 5.0
+"""Time limit of a worker for each answer of the Redis."""
+SILENCE_SECONDS = 10.0
+"""After so long without any message a worker asks the Redis whether it is still there."""
+POLL_SECONDS = 1.0
 PAUSE_SECONDS = (0.5, 30.0)
 """First and longest pause between two attempts at a Redis that is away."""
-
-
-@dataclass(slots=True)
-class WakeUps:
-    """A queue of wake-ups: on one side `send`, on the other a consumer that calls `receive` for each."""
-
-    huey: Huey
-    send: Callable[[str], object]
 
 
 def wake(settings: Settings, ftp_host: str) -> None:
     """Tell the workers that something of this FTP host is due. Call it after the commit.
 
-    Raises whatever the queue raises; nothing is lost then but time.
+    Where no worker listens there is only a line in the log at DEBUG. Raises redis.RedisError or OSError; the loss is
+    some time and nothing else.
     """
-    url = settings.queue_url.get_secret_value() if settings.queue_url else None
-    _open_sender(settings.state_dir, url, derive_secret(settings)).send(ftp_host)
+    message = ftp_host.encode()
+    if settings.queue_url is not None:
+        reached = publish(settings.queue_url.get_secret_value(), message)
+    else:
+        reached = send_to_sockets(settings.state_dir, message)
+    if not reached:
+        logger.debug("no worker was reached with the wake-up for %s; it will find the row itself", ftp_host)
 
 
-def open_wake_ups(state_dir: Path, secret: str, receive: Callable[[str], object]) -> WakeUps:
-    """Open this machine's queue; `receive` is called with the host name, in the consumer's threads."""
-    return _add_task(open_file_queue("wakeups", state_dir, secret, fsync=True), receive)
+def parse_wake_up(message: bytes) -> str | None:
+    """Return the name that a message carries; None when it cannot be one. The worker knows which names exist."""
+    if not 0 < len(message) <= NAME_BYTES:
+        return None
+    try:
+        name = message.decode()
+    except UnicodeDecodeError:
+        return None
+    return name if name.isprintable() else None
 
 
-def open_shared_wake_ups(
-    url: str, secret: str, receive: Callable[[str], object], seconds: float = ANSWER_SECONDS
-) -> WakeUps:
-    """Open the queue that several machines share; `seconds` is the time limit for each answer of its Redis."""
+def send_to_sockets(state_dir: Path, message: bytes) -> int:
+    """Send to every worker of this machine without waiting for any; returns how many got it."""
+    reached = 0
+    try:
+        with _open_folder(state_dir) as folder, _make_socket() as sender:
+            for name in _list_sockets(folder):
+                # No worker, a dead worker's socket, or a full buffer: the rows say what is due.
+                with suppress(OSError):
+                    sender.sendto(message, socket.MSG_DONTWAIT, _build_address(folder, name))
+                    reached += 1
+    except FileNotFoundError:  # no worker has been here yet
+        return 0
+    return reached
+
+
+def publish(url: str, message: bytes) -> int:
+    """Publish to the workers of all machines; returns how many subscribe. Raises redis.RedisError."""
+    client = _open_publisher(url)
+    reached = client.publish(_name_channel(client), message)
+    assert isinstance(reached, int)  # noqa: S101 - redis types answers of both of its clients alike
+    return reached
+
+
+class SocketReceiver:
+    """Hands the wake-ups of this machine to `receive`, in a thread. Each worker has a socket of its own."""
+
+    def __init__(self, state_dir: Path, receive: Receive) -> None:
+        self._state_dir = state_dir
+        self._receive = receive
+        self._name = f"{SOCKET_PREFIX}{secrets.token_hex(4)}{SOCKET_SUFFIX}"
+        self._socket: socket.socket | None = None
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Bind the socket and start the thread. Where that is impossible, the worker finds what is due by looking."""
+        try:
+            self._socket = self._bind()
+        except OSError as error:
+            logger.warning("no wake-ups can arrive (%s); what is due is found by looking", error)
+            return
+        threading.Thread(target=self._run, args=(self._socket,), name="wake-ups", daemon=True).start()
+
+    def stop(self) -> None:
+        """Remove the socket; the thread ends."""
+        self._stopping.set()
+        if self._socket is None:
+            return
+        (self._state_dir / self._name).unlink(missing_ok=True)
+        self._socket.shutdown(socket.SHUT_RDWR)  # the thread wakes up and closes it
+
+    def _bind(self) -> socket.socket:
+        self._state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+        with _open_folder(self._state_dir) as folder:
+            _remove_dead_sockets(folder)
+            receiver = _make_socket()
+            try:
+                # Before it has a name: at no moment may others than owner and group send.
+                os.fchmod(receiver.fileno(), SOCKET_MODE)
+                receiver.bind(_build_address(folder, self._name))
+                os.chmod(self._name, SOCKET_MODE, dir_fd=folder)  # what the umask took away
+            except OSError:
+                receiver.close()
+                raise
+        return receiver
+
+    def _run(self, receiver: socket.socket) -> None:
+        with receiver:
+            while not self._stopping.is_set():
+                try:
+                    message = receiver.recv(NAME_BYTES + 1)
+                except OSError as error:
+                    logger.warning("wake-ups cannot be read (%s); what is due is found by looking", error)
+                    self._stopping.wait(PAUSE_SECONDS[0])
+                    continue
+                if not self._stopping.is_set():
+                    self._receive(message)
+
+
+class RedisReceiver:
+    """Hands what is published in a Redis to `receive`, in a thread; it says once that the Redis is away."""
+
+    def __init__(self, url: str, receive: Receive) -> None:
+        self._client = _open_redis(url, ANSWER_SECONDS)
+        self._receive = receive
+        self._stopping = threading.Event()
+        self._is_away = False
+        self._pause = PAUSE_SECONDS[0]
+
+    def start(self) -> None:
+        """Start the thread."""
+        threading.Thread(target=self._run, name="redis-wake-ups", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop taking wake-ups. The thread ends within the time limit of an answer; nothing waits for it."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._listen()
+            except (redis.RedisError, OSError, ValueError) as error:
+                if not self._is_away:
+                    logger.warning(
+                        "the Redis of the wake-ups is away (%s); what is due is found by looking", error
+                    )
+                self._is_away = True
+                self._stopping.wait(self._pause)
+                self._pause = min(self._pause * 2, PAUSE_SECONDS[1])
+
+    def _listen(self) -> None:
+        with self._client.pubsub() as subscription:  # type: ignore[no-untyped-call]
+            subscription.subscribe(_name_channel(self._client))
+            heard = asked = time.monotonic()  # the subscription has to be confirmed
+            while not self._stopping.is_set():
+                message = subscription.get_message(timeout=POLL_SECONDS)
+                now = time.monotonic()
+                if message is not None:
+                    heard, asked = now, 0.0
+                    self._note_answer()
+                    if message["type"] == "message":
+                        self._receive(message["data"])
+                elif asked and now - asked > ANSWER_SECONDS:
+                    raise redis.TimeoutError(f"no answer for {ANSWER_SECONDS:g} s")
+                elif not asked and now - heard > SILENCE_SECONDS:
+                    subscription.ping()
+                    asked = now
+
+    def _note_answer(self) -> None:
+        if self._is_away:
+            logger.info("the Redis of the wake-ups is back")
+        self._is_away, self._pause = False, PAUSE_SECONDS[0]
+
+
+def _make_socket() -> socket.socket:
+    return socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+
+@contextmanager
+def _open_folder(path: Path) -> Iterator[int]:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _build_address(folder: int, name: str) -> str:
+    """Return an address that is short whatever the folder is called: that of a Unix socket has 107 bytes at most."""
+    return f"/proc/self/fd/{folder}/{name}"
+
+
+def _list_sockets(folder: int) -> list[str]:
+    return [
+        name for name in os.listdir(folder) if name.startswith(SOCKET_PREFIX) and name.endswith(SOCKET_SUFFIX)
+    ]
+
+
+def _remove_dead_sockets(folder: int) -> None:
+    """Remove the sockets of workers that were killed: nothing listens there any more."""
+    for name in _list_sockets(folder):
+        with _make_socket() as probe:
+            try:
+                probe.connect(_build_address(folder, name))
+            except ConnectionRefusedError:
+                with suppress(FileNotFoundError):
+                    if stat.S_ISSOCK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                        os.unlink(name, dir_fd=folder)
+            except OSError:  # another worker removes it at the same time, or it is none
+                continue
+
+
+@lru_cache(maxsize=4)
+def _open_publisher(url: str) -> redis.Redis:
+    return _open_redis(url, SEND_SECONDS)
+
+
+def _open_redis(url: str, seconds: float) -> redis.Redis:
     pool = redis.ConnectionPool.from_url(
         url.replace("redis+unix://", "unix://", 1),  # as the library that counts requests spells it
         socket_timeout=seconds,
         socket_connect_timeout=seconds,
-        # One attempt: who sends has the periodic look behind him, who takes makes pauses of his own.
+        # One attempt: the periodic look stands behind the sender, and the receiver makes pauses of its own.
         retry=Retry(NoBackoff(), 0),
     )
-    huey = RedisHuey(
-        "tempoftp-wakeups",
-        connection_pool=pool,
-        read_timeout=BLOCKING_READ_SECONDS,
-        results=False,
-        serializer=SignedSerializer(secret=secret),
-    )
-    return _add_task(huey, receive)
+    return redis.Redis(connection_pool=pool)
 
 
-def open_file_queue(name: str, state_dir: Path, secret: str, *, fsync: bool) -> SqliteHuey:
-    """Open a queue of this machine, in a file that only its users may read."""
-    path = state_dir / f"{name}.sqlite3"
-    make_database_file(path)
-    return SqliteHuey(
-        f"tempoftp-{name}",
-        filename=str(path),
-        fsync=fsync,
-        results=False,
-        # Huey unpickles what it reads: only what was signed with our key.
-        serializer=SignedSerializer(secret=secret),
-    )
-
-
-def derive_secret(settings: Settings) -> str:
-    """Return what wake-ups are signed with; nothing about the encryption key can be learned from it."""
-    key = settings.encryption_key.get_secret_value()
-    return hashlib.sha256(b"tempoftp wake-ups\0" + key.encode()).hexdigest()
-
-
-def _add_task(huey: Huey, receive: Callable[[str], object]) -> WakeUps:
-    @huey.task(name="wake")  # type: ignore[untyped-decorator]
-    def wake_task(ftp_host: str) -> None:
-        receive(ftp_host)
-
-    return WakeUps(huey=huey, send=wake_task)
-
-
-@lru_cache(maxsize=4)
-def _open_sender(state_dir: Path, url: str | None, secret: str) -> WakeUps:
-    if url is not None:
-        return open_shared_wake_ups(url, secret, _refuse, SEND_SECONDS)
-    return open_wake_ups(state_dir, secret, _refuse)
-
-
-def _refuse(ftp_host: str) -> None:
-    raise RuntimeError(f"here wake-ups are only sent or passed on; nobody works on {ftp_host}")
-
-
-class Relay:
-    """Hands what arrives in the shared queue to this machine's own, in a thread; says once that the Redis is away."""
-
-    def __init__(self, url: str, secret: str, send: Callable[[str], object]) -> None:
-        """`send` puts a host name into this machine's queue."""
-        self._send = send
-        self._shared = open_shared_wake_ups(url, secret, _refuse)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop taking wake-ups. The thread ends by itself within the time limit of an answer; nobody waits for it."""
-        self._stopping.set()
-
-    def _run(self) -> None:
-        pause = PAUSE_SECONDS[0]
-        away = False
-        while not self._stopping.is_set():
-            try:
-                task = self._shared.huey.dequeue()
-                if away:
-                    logger.info("the Redis of the wake-ups is back")
-                away, pause = False, PAUSE_SECONDS[0]
-                if task is not None:
-                    # Not Huey's `execute`: it asks the Redis again, which may be away by now.
-                    self._send(*task.args)
-            except redis.RedisError as error:
-                if not away:
-                    logger.warning(
-                        "the Redis of the wake-ups is away (%s); what is due is found by looking", error
-                    )
-                away = True
-                self._stopping.wait(pause)
-                pause = min(pause * 2, PAUSE_SECONDS[1])
-            except (
-                Exception
-            ) as error:  # signed with another key or by nobody, or this machine's queue is away
-                logger.warning("a wake-up was lost (%s); what is due is found by looking", error)
-                self._stopping.wait(PAUSE_SECONDS[0])
+def _name_channel(client: redis.Redis) -> str:
+    """Channels know no databases of a Redis, so their number is in the name: two services may share one Redis."""
+    return f"tempoftp:{client.connection_pool.connection_kwargs.get('db') or 0}:wake-ups"

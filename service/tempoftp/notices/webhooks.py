@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import http.client
+import base64
 import json
-import socket
-import ssl
 import stat
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,16 +23,17 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
+from standardwebhooks import Webhook as Signer
 
 from tempoftp.db.clock import write_time
+from tempoftp.notices.bounded_calls import CallFailed, build_context, call
 from tempoftp.notices.deliveries import Channel
 from tempoftp.notices.mail import MAIL_CHANNELS
-from tempoftp.notices.sending import Message, SendFailed, clean, cut_after
+from tempoftp.notices.sending import Message, SendFailed, clean
 from tempoftp.settings import Settings, SettingsError
 from tempoftp.shares.notices import Kind
 
-SIGNATURE_HEADER = "X-Tempoftp-Signature"
-NOTICE_HEADER = "X-Tempoftp-Notice"
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets in the shape of Standard Webhooks begin with
 SECRET_LENGTH = 16
 SAID_LENGTH = 1024
 """Bytes of an answer that are read at all: what a receiver says when it refuses."""
@@ -57,6 +55,13 @@ class WebhookEntry(BaseModel):
     def _refuse_mail(cls, value: str) -> str:
         if value in MAIL_CHANNELS:
             raise ValueError(f"{value} is what mails are called")
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _check_secret(cls, value: SecretStr) -> SecretStr:
+        if len(parse_secret(value.get_secret_value())) < SECRET_LENGTH:
+            raise ValueError(f"has fewer than {SECRET_LENGTH} bytes behind {SECRET_PREFIX}")
         return value
 
     @field_validator("url")
@@ -124,41 +129,23 @@ class Webhook:
     def send(self, message: Message) -> None:
         """Tell of one notice. Only 2xx is success: a redirect is not followed. Raises SendFailed."""
         body = build_body(message)
-        headers = build_headers(message, body, self._entry.secret.get_secret_value(), int(self._clock()))
-        parts = urlsplit(self._entry.url)
-        connection = self._build_connection(parts.scheme, str(parts.hostname), parts.port)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        kept: list[socket.socket] = []
-
-        def find_socket() -> socket.socket | None:
-            # With "Connection: close" the class forgets its socket while the answer is still being read.
-            return connection.sock or (kept[0] if kept else None)
-
-        with cut_after(self._timeout, find_socket) as was_cut:
-            try:
-                connection.connect()
-                kept.append(connection.sock)
-                connection.request("POST", target, body=body, headers=headers)
-                with connection.getresponse() as answer:
-                    status = answer.status
-                    said = b"" if 200 <= status < 300 else answer.read(SAID_LENGTH)
-                if was_cut():  # an answer that was cut in its headers reads as a short one
-                    raise TimeoutError
-            except (http.client.HTTPException, OSError, ValueError) as error:
-                if was_cut():
-                    raise SendFailed(f"not done after {self._timeout:g} s") from None
-                raise SendFailed(f"{type(error).__name__}: {clean(error)}") from None
-            finally:
-                connection.close()
-        if not 200 <= status < 300:
-            raise SendFailed(f"HTTP {status}: {clean(said.decode('utf-8', 'replace'))}")
-
-    def _build_connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-        if scheme == "http":
-            return http.client.HTTPConnection(host, port, timeout=self._timeout)
-        ca = self._entry.ca_file
-        context = ssl.create_default_context(cafile=None if ca is None else str(ca))
-        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
+        entry = self._entry
+        headers = build_headers(message, body, entry.secret.get_secret_value(), int(self._clock()))
+        try:
+            answer = call(
+                "POST",
+                entry.url,
+                headers=headers,
+                content=body,
+                seconds=self._timeout,
+                context=build_context(entry.url, entry.ca_file),
+                most_bytes=SAID_LENGTH,
+            )
+        except (CallFailed, OSError) as error:
+            raise SendFailed(clean(error)) from None
+        if not 200 <= answer.status_code < 300:
+            said = answer.content.decode("utf-8", "replace")
+            raise SendFailed(f"HTTP {answer.status_code}: {clean(said)}")
 
 
 def build_body(message: Message) -> bytes:
@@ -173,16 +160,25 @@ def build_body(message: Message) -> bytes:
 
 
 def build_headers(message: Message, body: bytes, secret: str, moment: int) -> dict[str, str]:
-    """Return the headers; each try is signed with its own time, so that a receiver can refuse an old one."""
+    """Return the headers, signed as Standard Webhooks says (https://www.standardwebhooks.com).
+
+    Each try is signed with its own time, so that a receiver can refuse an old one.
+    """
+    signer = Signer(parse_secret(secret))
     return {
         "Content-Type": "application/json",
         "User-Agent": f"tempoftp/{version('tempoftp')}",
-        "Connection": "close",
-        NOTICE_HEADER: message.uid,
-        SIGNATURE_HEADER: f"t={moment},v1={sign(secret, moment, body)}",
+        "webhook-id": message.uid,
+        "webhook-timestamp": str(moment),
+        "webhook-signature": signer.sign(message.uid, datetime.fromtimestamp(moment, UTC), body.decode()),
     }
 
 
-def sign(secret: str, moment: int, body: bytes) -> str:
-    """Return HMAC-SHA256 over `<moment>.<body>` in hex."""
-    return hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+def parse_secret(text: str) -> bytes:
+    """Return the key: what `whsec_` has behind it in base64, else the text itself. Raises ValueError."""
+    if not text.startswith(SECRET_PREFIX):
+        return text.encode()
+    try:
+        return base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
+    except ValueError:
+        raise ValueError(f"is not base64 behind {SECRET_PREFIX}") from None

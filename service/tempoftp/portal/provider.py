@@ -11,11 +11,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
-from authlib.integrations.base_client import MismatchingStateError, OAuthError
-from authlib.integrations.flask_client import FlaskOAuth2App, OAuth
+import httpx
+from authlib.integrations.base_client import (
+    BaseApp,
+    FrameworkIntegration,
+    MismatchingStateError,
+    OAuth2Mixin,
+    OAuthError,
+    OpenIDMixin,
+)
 from flask import Flask, current_app, request, session
 from joserfc.errors import JoseError
-from requests import RequestException
 
 from tempoftp.access.identities import Identity
 from tempoftp.http.context import get_context
@@ -40,8 +46,15 @@ _STATE_PREFIX = f"_state_{PROVIDER}_"
 _EXTENSION = "tempoftp_provider"
 
 
-class ProviderApp(FlaskOAuth2App):  # type: ignore[misc]
-    """Authlib's client for Flask, with discovery that is checked and does not last for ever."""
+class SessionStates(FrameworkIntegration):  # type: ignore[misc]
+    """Where Authlib keeps what was begun: in the portal's session. (Its own class for Flask needs requests.)"""
+
+    def update_token(self, token: Any, refresh_token: Any = None, access_token: Any = None) -> None:
+        """Keep nothing: a token is used once, for the claims."""
+
+
+class ProviderApp(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
+    """Authlib's client, with discovery that is checked and does not last for ever."""
 
     client_cls = ProviderSession
     server_metadata: dict[str, Any]
@@ -56,6 +69,19 @@ class ProviderApp(FlaskOAuth2App):  # type: ignore[misc]
             issuer = get_context().settings.oidc_issuer
             self.server_metadata = check_metadata(found, str(issuer)) | {"_loaded_at": time.time()}
         return self.server_metadata
+
+    def authorize_access_token(self, claims_options: dict[str, Any], leeway: int) -> dict[str, Any]:
+        """Return the token for the code of the present request, with the checked claims as its `userinfo`."""
+        state = request.args.get("state")
+        begun = self.framework.get_state_data(session, state)
+        self.framework.clear_state_data(session, state)
+        parameters = self._format_state_params(begun, {"code": request.args.get("code"), "state": state})
+        token: dict[str, Any] = self.fetch_access_token(**parameters)
+        if "id_token" in token and "nonce" in begun:
+            token["userinfo"] = self.parse_id_token(
+                token, nonce=begun["nonce"], claims_options=claims_options, leeway=leeway
+            )
+        return token
 
 
 def check_metadata(found: object, issuer: str) -> dict[str, Any]:
@@ -86,9 +112,9 @@ def init_provider(app: Flask, settings: Settings) -> None:
     """Make the client of the provider, if there is one; nothing is called yet."""
     if settings.oidc_issuer is None or settings.oidc_client_secret is None:
         return
-    app.extensions[_EXTENSION] = OAuth(app).register(
+    app.extensions[_EXTENSION] = ProviderApp(
+        SessionStates(PROVIDER),
         PROVIDER,
-        client_cls=ProviderApp,
         client_id=settings.oidc_client_id,
         client_secret=settings.oidc_client_secret.get_secret_value(),
         server_metadata_url=settings.oidc_issuer.rstrip("/") + DISCOVERY_PATH,
@@ -117,7 +143,8 @@ def begin_sign_in() -> str:
     with _call_provider():
         made = client.create_authorization_url(redirect_uri)
     forget_sign_ins()
-    client.save_authorize_data(redirect_uri=redirect_uri, **made)
+    state = made.pop("state")
+    client.framework.set_state_data(session, state, {"redirect_uri": redirect_uri, **made})
     return cast("str", made["url"])
 
 
@@ -194,7 +221,7 @@ def _call_provider() -> Iterator[None]:
         raise SignInFailed(Failure.ANSWER, clean(error.error, 60)) from None
     except JoseError as error:
         raise SignInFailed(Failure.TOKEN, _name_claim(error)) from None
-    except (RequestException, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+    except (httpx.HTTPError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         # Whatever Authlib makes of an answer that is not what it should be.
         raise SignInFailed(Failure.ANSWER, type(error).__name__) from None
     finally:

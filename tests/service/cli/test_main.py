@@ -16,7 +16,7 @@ HEAVY = (
     "sqlalchemy",
     "ansible",
     "ansible_runner",
-    "huey",
+    "redis",
     "gunicorn",
     "pydantic",
     "alembic",

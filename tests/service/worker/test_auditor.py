@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -125,12 +126,18 @@ def test_a_host_is_checked_before_its_first_run(
     assert runner.run_host(HOST) == 1
 
 
-def test_the_worker_looks_for_audits_by_itself(
-    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_worker_looks_for_audits_by_itself(database: Database, settings: Settings) -> None:
     woken: list[str] = []
-    worker = Worker(settings, lambda _host: 0, database)
-    monkeypatch.setattr(worker._wake_ups, "send", woken.append)
+    ran = threading.Event()
+
+    def note(ftp_host: str) -> int:
+        woken.append(ftp_host)
+        ran.set()
+        return 0
+
+    worker = Worker(settings, note, database)
     ask(database, settings)
     worker.reconcile()
+    assert ran.wait(20)
+    worker.stop(lambda: None)
     assert woken == [HOST]

@@ -205,14 +205,15 @@ def test_no_share_waits_for_a_preview(
     provisioner.hold = threading.Event()
     runner = HostRunner(settings, database, provisioner)
     worker = Worker(settings, runner.run_host, database, preview=previewer.look)
-    worker.look()
+    worker.start()
     wait_until(lambda: hasattr(provisioner, "requests"))
     accept_share("p1", "source1:/srv/datos/tarda-0")
-    worker.work_on(HOST)
-    assert read_share("p1").state == State.LISTO
+    worker.wake(HOST)
+    wait_until(lambda: read_share("p1").state == State.LISTO)
     assert read(preview_id).answered_at is None, "it is still being measured"
     provisioner.hold.set()
     wait_until(lambda: read(preview_id).answered_at is not None)
+    worker.stop(lambda: None)
     runner.close()
 
 
@@ -256,6 +257,7 @@ def test_shares_go_on_whatever_becomes_of_previews(
     runner: HostRunner,
     accept_share: Callable[..., Share],
     read_share: Callable[[str], Share],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail() -> None:
         raise RuntimeError("the table is gone")
@@ -263,7 +265,9 @@ def test_shares_go_on_whatever_becomes_of_previews(
     told: list[bool] = []
     worker = Worker(settings, runner.run_host, database, preview=fail, tell=lambda: told.append(True))
     accept_share("p1", "source1:/srv/datos/tarda-0")
-    worker.work_on(HOST)
-    assert read_share("p1").state == State.LISTO
-    worker.look()
-    assert told == [True]
+    worker.start()
+    worker.wake(HOST)
+    wait_until(lambda: read_share("p1").state == State.LISTO)
+    wait_until(lambda: len(told) > 1)
+    worker.stop(lambda: None)
+    assert "the work of thread previews broke" in caplog.text

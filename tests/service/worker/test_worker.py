@@ -1,19 +1,15 @@
-"""Wake-ups over a real SqliteHuey, one run per host at a time, and the look that finds what no wake-up told."""
+"""Wake-ups through a real socket, one run per host at a time, and the look that finds what no wake-up told."""
 
 from __future__ import annotations
 
 import os
-import pickle
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
@@ -21,7 +17,7 @@ from tempoftp.db.models import FtpHost, Share
 from tempoftp.hosts.wake_ups import wake
 from tempoftp.settings import Settings, load_settings
 from tempoftp.states import State
-from tempoftp.worker.worker import HostRounds, Worker, scrub_environment
+from tempoftp.worker.worker import Worker, scrub_environment
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:
@@ -54,11 +50,20 @@ class Runs:
         return 1
 
 
+HOSTS = ("ftp1", "ftp2", "ftp3", "ftp4", "ftp5")
+
+
 @pytest.fixture
-def fresh_host(database: Database, ftp_host: str) -> None:
-    """A host that was heard of just now, so that only wake-ups and due shares make runs."""
+def settings(settings: Settings) -> Settings:
+    key = settings.encryption_key.get_secret_value()
+    return load_settings(**settings.model_dump() | {"encryption_key": key, "ftp_hosts": ",".join(HOSTS)})
+
+
+@pytest.fixture
+def fresh_hosts(database: Database) -> None:
+    """Hosts that were heard of just now, so that only wake-ups and due shares make runs."""
     with database.write() as session:
-        session.add(FtpHost(name=ftp_host, facts_at=utc_now(), paused=False))
+        session.add_all(FtpHost(name=name, facts_at=utc_now(), paused=False) for name in HOSTS)
 
 
 @contextmanager
@@ -72,61 +77,60 @@ def working(settings: Settings, database: Database, runs: Runs) -> Iterator[Work
         worker.stop(lambda: None)
 
 
-@pytest.mark.usefixtures("fresh_host")
+@pytest.mark.usefixtures("fresh_hosts")
 def test_wake_up_arrives(settings: Settings, database: Database) -> None:
     runs = Runs()
     with working(settings, database, runs):
-        wake(settings, "ftp7")
-        wait_for(lambda: runs.calls == ["ftp7"])
+        wake(settings, "ftp1")
+        wait_for(lambda: runs.calls == ["ftp1"])
 
 
-@pytest.mark.usefixtures("fresh_host")
-def test_wake_up_waits_for_a_worker(settings: Settings, database: Database) -> None:
-    wake(settings, "ftp7")
-    runs = Runs()
-    with working(settings, database, runs):
-        wait_for(lambda: runs.calls == ["ftp7"])
-
-
-@pytest.mark.usefixtures("fresh_host")
+@pytest.mark.usefixtures("fresh_hosts")
 def test_wake_up_of_a_busy_host_prepares_its_next_run(settings: Settings, database: Database) -> None:
     runs, prepared = Runs(), []
     runs.may_end.clear()
     worker = Worker(settings, runs.run_host, database, prepared.append)
     worker.start()
     try:
-        wake(settings, "ftp7")
-        wait_for(lambda: runs.calls == ["ftp7"])
+        wake(settings, "ftp1")
+        wait_for(lambda: runs.calls == ["ftp1"])
         assert prepared == []
-        wake(settings, "ftp7")
-        wait_for(lambda: prepared == ["ftp7"])
+        wake(settings, "ftp1")
+        wait_for(lambda: prepared == ["ftp1"])
     finally:
         runs.may_end.set()
         worker.stop(lambda: None)
 
 
-@pytest.mark.usefixtures("fresh_host")
+@pytest.mark.usefixtures("fresh_hosts")
 def test_many_wake_ups_are_one_more_round(settings: Settings, database: Database) -> None:
-    runs = Runs()
+    runs, prepared = Runs(), threading.Event()
     runs.may_end.clear()
-    with working(settings, database, runs) as worker:
-        wake(settings, "ftp7")
-        wait_for(lambda: runs.calls == ["ftp7"])
-        for _ in range(20):
-            wake(settings, "ftp7")
-        wait_for(lambda: worker._wake_ups.huey.pending_count() == 0)
+    worker = Worker(settings, runs.run_host, database, lambda _host: prepared.set())
+    worker.start()
+    try:
+        wake(settings, "ftp1")
+        wait_for(lambda: runs.calls == ["ftp1"])
+        for _ in range(5):  # fewer than a socket holds
+            wake(settings, "ftp1")
+        wake(settings, "ftp2")  # it arrives after the others
+        wait_for(lambda: "ftp2" in runs.calls)
         runs.may_end.set()
-        wait_for(lambda: len(runs.calls) == 2)
-    assert runs.calls == ["ftp7", "ftp7"]
-    assert runs.most_per_host == {"ftp7": 1}
+        wait_for(lambda: runs.calls.count("ftp1") == 2)
+    finally:
+        runs.may_end.set()
+        worker.stop(lambda: None)
+    assert prepared.is_set()
+    assert sorted(runs.calls) == ["ftp1", "ftp1", "ftp2"]
+    assert runs.most_per_host == {"ftp1": 1, "ftp2": 1}
 
 
-@pytest.mark.usefixtures("fresh_host")
+@pytest.mark.usefixtures("fresh_hosts")
 def test_what_is_due_in_a_moment_is_waited_for(
-    settings: Settings, database: Database, accept_share: Callable[..., Share], ftp_host: str
+    settings: Settings, database: Database, accept_share: Callable[..., Share]
 ) -> None:
     """Else a share that needs two looks would wait for the periodic one in between."""
-    accept_share("p1")
+    ftp_host = accept_share("p1").ftp_host
     with database.write() as session:  # so that the periodic look does not see it
         session.get_one(Share, "p1").due_at = utc_now() + timedelta(hours=1)
     looks: list[float] = []
@@ -151,74 +155,123 @@ def test_what_is_due_in_a_moment_is_waited_for(
     assert 0.3 <= looks[1] - looks[0] <= 3
 
 
-@pytest.mark.usefixtures("fresh_host")
-def test_a_busy_host_holds_no_other_up(settings: Settings, database: Database) -> None:
-    runs = Runs()
-    runs.may_end.clear()
-    with working(settings, database, runs):
-        for host in ("ftp7", "ftp8", "ftp9"):
-            wake(settings, host)
-        wait_for(lambda: sorted(runs.calls) == ["ftp7", "ftp8", "ftp9"])
+@pytest.mark.usefixtures("fresh_hosts")
+def test_four_busy_hosts_do_not_delay_a_fifth(settings: Settings, database: Database) -> None:
+    held = threading.Event()
+    runs: list[str] = []
+
+    def run_host(ftp_host: str) -> int:
+        runs.append(ftp_host)
+        if ftp_host != "ftp5":
+            held.wait(60)
+        return 0
+
+    worker = Worker(settings, run_host, database)
+    worker.start()
+    try:
+        for name in HOSTS[:4]:
+            wake(settings, name)
+        wait_for(lambda: sorted(runs) == list(HOSTS[:4]))
+        for number in range(1, 101):
+            wake(settings, "ftp5")
+            wait_for(lambda number=number: runs.count("ftp5") == number)
+        assert not held.is_set()
+    finally:
+        held.set()
+        worker.stop(lambda: None)
 
 
-@pytest.mark.usefixtures("fresh_host")
+@pytest.mark.usefixtures("fresh_hosts")
+def test_bounded_runs_take_turns(settings: Settings, database: Database) -> None:
+    """With one run at a time, a host that always has work lets each of the others have a run after each of its own."""
+    runs: list[str] = []
+    waiting = threading.Event()
+    worker: Worker
+
+    def run_host(ftp_host: str) -> int:
+        runs.append(ftp_host)
+        waiting.wait(20)
+        if len(runs) < 12:
+            worker.wake(ftp_host)
+        return 0
+
+    worker = Worker(settings.model_copy(update={"worker_threads": 1}), run_host, database)
+    worker.start()
+    try:
+        worker.wake("ftp1")
+        wait_for(lambda: runs == ["ftp1"])
+        worker.wake("ftp2")
+        worker.wake("ftp3")
+        wait_for(lambda: len(worker._slots._waiting) == 2)
+        assert runs == ["ftp1"]
+        waiting.set()
+        wait_for(lambda: len(runs) >= 12)
+    finally:
+        waiting.set()
+        worker.stop(lambda: None)
+    assert {runs.count(name) for name in ("ftp1", "ftp2", "ftp3")} <= {4, 5}, runs
+
+
+@pytest.mark.usefixtures("fresh_hosts")
 def test_due_share_is_found_without_a_wake_up(
-    settings: Settings, database: Database, accept_share: Callable[..., Share], ftp_host: str
+    settings: Settings, database: Database, accept_share: Callable[..., Share]
 ) -> None:
-    accept_share("p1")
+    ftp_host = accept_share("p1").ftp_host
     runs = Runs()
     with working(settings, database, runs):
         wait_for(lambda: ftp_host in runs.calls)
 
 
-def test_host_that_was_not_heard_of_is_visited(settings: Settings, database: Database, ftp_host: str) -> None:
+def test_host_that_was_not_heard_of_is_visited(settings: Settings, database: Database) -> None:
     runs = Runs()
     with working(settings, database, runs):
-        wait_for(lambda: runs.calls == [ftp_host])
+        wait_for(lambda: set(runs.calls) == set(HOSTS))
 
 
-@pytest.mark.usefixtures("fresh_host")
+@pytest.mark.usefixtures("fresh_hosts")
 def test_host_whose_downloads_were_not_counted_is_visited(
-    settings: Settings, database: Database, accept_share: Callable[..., Share], ftp_host: str
+    settings: Settings, database: Database, accept_share: Callable[..., Share]
 ) -> None:
-    accept_share("p1")
+    ftp_host = accept_share("p1").ftp_host
     with database.write() as session:
         share = session.get_one(Share, "p1")
         share.state, share.due_at = State.LISTO, None
         share.ready_at = utc_now() - timedelta(seconds=settings.transfers_seconds + 1)
     runs = Runs()
     with working(settings, database, runs):
-        wait_for(lambda: runs.calls == [ftp_host])
+        wait_for(lambda: runs.calls[:1] == [ftp_host])
 
 
-@pytest.mark.usefixtures("fresh_host")
-def test_backlog_of_wake_ups_does_not_delay_the_look(
-    settings: Settings, database: Database, accept_share: Callable[..., Share], ftp_host: str
-) -> None:
-    """All threads busy, wake-ups waiting: what is due still goes to the queue."""
+@pytest.mark.usefixtures("fresh_hosts")
+def test_a_stale_host_at_work_gets_no_second_round(settings: Settings, database: Database) -> None:
+    """Its run is what asks for the facts; only something due is worth another one."""
     runs = Runs()
     runs.may_end.clear()
     with working(settings, database, runs) as worker:
-        for number in range(settings.worker_threads):
-            wake(settings, f"busy{number}")
-        wait_for(lambda: len(runs.calls) == settings.worker_threads)
-        accept_share("p1")
-        wait_for(lambda: worker._wake_ups.huey.pending_count() == 1)
-        assert not worker._rounds.request(ftp_host, again=True)  # it was sent once, not every second
+        with database.write() as session:
+            session.get_one(FtpHost, "ftp1").facts_at = utc_now() - timedelta(days=1)
+        wait_for(lambda: runs.calls == ["ftp1"])
+        worker.reconcile()
+        with database.write() as session:
+            session.get_one(FtpHost, "ftp1").facts_at = utc_now()
+        runs.may_end.set()
+        wake(settings, "ftp2")
+        wait_for(lambda: "ftp2" in runs.calls)
+    assert runs.calls == ["ftp1", "ftp2"]
 
 
-@pytest.mark.usefixtures("fresh_host")
-def test_backlog_of_wake_ups_does_not_delay_an_expiry(
-    settings: Settings, database: Database, accept_share: Callable[..., Share], ftp_host: str
+@pytest.mark.usefixtures("fresh_hosts")
+def test_busy_hosts_do_not_delay_an_expiry(
+    settings: Settings, database: Database, accept_share: Callable[..., Share]
 ) -> None:
     accept_share("p1")
     accept_share("p2", usuario="otra@dominio")
     runs = Runs()
     runs.may_end.clear()
     with working(settings, database, runs):
-        for number in range(settings.worker_threads):
-            wake(settings, f"busy{number}")
-        wait_for(lambda: len(runs.calls) == settings.worker_threads)
+        for name in HOSTS:
+            wake(settings, name)
+        wait_for(lambda: sorted(runs.calls) == list(HOSTS))
         with database.write() as session:
             share = session.get_one(Share, "p1")
             share.state, share.expires, share.due_at = State.LISTO, utc_now(), None
@@ -226,12 +279,57 @@ def test_backlog_of_wake_ups_does_not_delay_an_expiry(
         assert read_state(database, "p2") == State.RECIBIDO
 
 
+@pytest.mark.usefixtures("fresh_hosts")
+def test_a_slow_preparation_delays_no_other_host(settings: Settings, database: Database) -> None:
+    runs, held = Runs(), threading.Event()
+    runs.may_end.clear()
+    preparing = threading.Event()
+
+    def prepare(_ftp_host: str) -> None:
+        preparing.set()
+        held.wait(20)
+
+    worker = Worker(settings, runs.run_host, database, prepare)
+    worker.start()
+    try:
+        wake(settings, "ftp1")
+        wait_for(lambda: runs.calls == ["ftp1"])
+        wake(settings, "ftp1")
+        wait_for(preparing.is_set)
+        wake(settings, "ftp2")
+        wait_for(lambda: "ftp2" in runs.calls)
+    finally:
+        held.set()
+        runs.may_end.set()
+        worker.stop(lambda: None)
+
+
+@pytest.mark.usefixtures("fresh_hosts")
+def test_a_wake_up_starts_previews_while_its_host_is_busy(settings: Settings, database: Database) -> None:
+    runs, previews = Runs(), []
+    runs.may_end.clear()
+    slow = settings.model_copy(update={"reconcile_seconds": 3600})
+    worker = Worker(slow, runs.run_host, database, preview=lambda: previews.append(len(runs.calls)))
+    worker.start()
+    try:
+        wait_for(lambda: previews != [])  # by the first look
+        wake(settings, "ftp1")
+        wait_for(lambda: runs.calls == ["ftp1"])
+        wait_for(lambda: len(previews) >= 2)
+        wake(settings, "ftp1")
+        wait_for(lambda: len(previews) >= 3)
+        assert runs.calls == ["ftp1"]
+    finally:
+        runs.may_end.set()
+        worker.stop(lambda: None)
+
+
 def read_state(database: Database, share_id: str) -> str:
     with database.read() as session:
         return session.get_one(Share, share_id).state
 
 
-@pytest.mark.usefixtures("fresh_host")
+@pytest.mark.usefixtures("fresh_hosts")
 def test_failing_run_does_not_stop_the_worker(
     settings: Settings, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -246,23 +344,23 @@ def test_failing_run_does_not_stop_the_worker(
 
     worker = Worker(settings, fail_first, database)
     worker.start()
-    wake(settings, "ftp7")
-    wait_for(lambda: seen == ["ftp7"])
-    wake(settings, "ftp7")
-    wait_for(lambda: runs.calls == ["ftp7"])
+    wake(settings, "ftp1")
+    wait_for(lambda: seen == ["ftp1"])
+    wake(settings, "ftp1")
+    wait_for(lambda: runs.calls == ["ftp1"])
     worker.stop(lambda: None)
     assert any("ZeroDivisionError" in (record.exc_text or "") for record in caplog.records)
 
 
-@pytest.mark.usefixtures("fresh_host")
+@pytest.mark.usefixtures("fresh_hosts")
 def test_stop_waits_for_runs_and_then_abandons_them(settings: Settings, database: Database) -> None:
     impatient = settings.model_copy(update={"stop_seconds": 0.3})
     runs = Runs()
     runs.may_end.clear()
     worker = Worker(impatient, runs.run_host, database)
     worker.start()
-    wake(settings, "ftp7")
-    wait_for(lambda: runs.calls == ["ftp7"])
+    wake(settings, "ftp1")
+    wait_for(lambda: runs.calls == ["ftp1"])
     abandoned = []
 
     def abandon() -> None:
@@ -271,71 +369,8 @@ def test_stop_waits_for_runs_and_then_abandons_them(settings: Settings, database
 
     worker.stop(abandon)
     assert abandoned == [True]
-    wake(settings, "ftp7")
-    assert runs.calls == ["ftp7"]
-
-
-@pytest.mark.usefixtures("fresh_host")
-def test_forged_message_is_not_unpickled(settings: Settings, database: Database, tmp_path: Path) -> None:
-    """Huey pickles: whoever can write the queue's file must not run code in the worker."""
-    proof = tmp_path / "proof"
-
-    class Bomb:
-        def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
-            return os.mkdir, (str(proof),)
-
-    wake(settings, "ftp7")
-    with sqlite3.connect(settings.state_dir / "wakeups.sqlite3") as queue:
-        queue.execute("UPDATE task SET data = ?", (pickle.dumps(Bomb()) + b":" + b"0" * 40,))
-    queue.close()
-    other = load_settings(**(settings.model_dump() | {"encryption_key": Fernet.generate_key().decode()}))
-    wake(other, "ftp8")
-    runs = Runs()
-    with working(settings, database, runs):
-        wake(settings, "ftp9")
-        wait_for(lambda: runs.calls == ["ftp9"])
-    assert not proof.exists()
-
-
-def test_rounds_never_overlap_and_never_lose_a_wake_up() -> None:
-    rounds = HostRounds()
-    inside, most, made = 0, 0, 0
-    lock = threading.Lock()
-
-    def come() -> None:
-        nonlocal inside, most, made
-        if not rounds.enter("h"):
-            return
-        while True:
-            with lock:
-                inside += 1
-                most = max(most, inside)
-            time.sleep(0.001)
-            with lock:
-                inside -= 1
-                made += 1
-            if rounds.leave("h"):
-                return
-
-    threads = [threading.Thread(target=come) for _ in range(40)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(10)
-    assert most == 1
-    assert made >= 2
-    assert rounds.enter("h"), "somebody left the host marked as busy"
-
-
-def test_request_is_sent_once_until_it_is_answered() -> None:
-    rounds = HostRounds()
-    assert rounds.request("h", again=True)
-    assert not rounds.request("h", again=True)
-    assert rounds.enter("h")
-    assert not rounds.request("h", again=True)  # another round instead
-    assert not rounds.leave("h")
-    assert rounds.leave("h")
-    assert rounds.request("h", again=False)
+    wake(settings, "ftp1")
+    assert runs.calls == ["ftp1"]
 
 
 def test_environment_is_scrubbed(monkeypatch: pytest.MonkeyPatch) -> None:
