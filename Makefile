@@ -144,7 +144,7 @@ check: venv ## Linters, types, import rules, collection sanity
 
 .PHONY: molecule
 molecule: system venv ## Molecule scenarios on real hosts
-	$(BIN)/python molecule/shared/run_scenarios.py default single_host existing_host life_cycle reboot
+	$(BIN)/python molecule/shared/run_scenarios.py default single_host existing_host life_cycle reboot options
 
 .PHONY: e2e
 e2e: system venv ## End to end on the lab: requests, copies, ways of delivery, FTPS downloads, a browser, some faults

@@ -45,6 +45,6 @@ def test_both_languages_run_the_same_commands() -> None:
 def test_client_settings_are_what_the_demo_writes(document: Document) -> None:
     demo = (PROJECT / "molecule" / "shared" / "demo" / "cli.py").read_text(encoding="utf-8")
     assert ". var/demo.env" in document.blocks["client settings"]
-    assert '"demo.env"' in demo
+    assert '"var" / f"{NET}.env"' in demo
     for name in re.findall(r"\$(TEMPOFTP_\w+)", "\n".join(document.blocks.values())):
         assert f"{name}=" in demo, f"{name} is not in var/demo.env"

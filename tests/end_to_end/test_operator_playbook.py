@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ftplib
+import hashlib
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.support.ftps import log_in, read_tree
+from tests.support.ftps import log_in, read_tree, try_upload
 from tests.support.stage import PROJECT, Stage
 
 pytestmark = pytest.mark.lab
@@ -85,3 +88,40 @@ def test_one_bad_share_harms_no_other_and_is_never_a_template(stage: Stage, shar
         for left in (PROJECT / "var" / "credentials").glob("**/ftp_operador_lab"):
             left.unlink()
     assert "ftp_operador_lab" not in stage.list_host_state()
+
+
+def test_only_a_writable_share_takes_uploads(stage: Stage, tmp_path: Path) -> None:
+    source = stage.make_tree("escribible", files=1)
+    user, written = "ftp_escribe_lab", b"medido hoy\n"
+    common = {"ftpuser": user, "source": f"source1:{source}", "lifetime_days": 2}
+    wanted = [{"id": "escribe_1", "writable": True, **common}, {"id": "escribe_2", **common}]
+    shares, credentials = tmp_path / "shares.yml", tmp_path / "credentials"
+    arguments = ("playbooks/share.yml", "-e", f"shares_file={shares} tempoftp_credentials_dir={credentials}")
+    shares.write_text(yaml.safe_dump({"shares": wanted}))
+    try:
+        stage.run_playbook(*arguments)
+        password = next(credentials.glob(f"*/{user}")).read_text().strip()
+        delivered = stage.digest_source(source)
+        with log_in(stage.ftp_address, user, password) as client:
+            try_upload(client, "/escribe_1/resultado.txt", written)
+            client.mkd("/escribe_1/nueva")
+            try_upload(client, "/escribe_1/nueva/otro.txt", written)
+            for outside in (
+                "/escribe_2/resultado.txt",
+                "/escribe_2/sub carpeta/resultado.txt",
+                "/resultado.txt",
+            ):
+                with pytest.raises(ftplib.error_perm, match="55"):
+                    try_upload(client, outside, written)
+            digest = hashlib.sha256(written).hexdigest()
+            uploaded = {"resultado.txt": digest, "nueva/otro.txt": digest}
+            assert read_tree(client, "/escribe_1") == {**delivered, **uploaded}
+            assert read_tree(client, "/escribe_2") == delivered
+        assert _count_changed(stage.run_playbook(*arguments)) == 0, "what was uploaded is left alone"
+        with log_in(stage.ftp_address, user, password) as client:
+            assert read_tree(client, "/escribe_1") == {**delivered, **uploaded}
+        assert stage.digest_source(source) == delivered, "nothing of it reaches the source"
+    finally:
+        shares.write_text(yaml.safe_dump({"shares": [{**share, "state": "absent"} for share in wanted]}))
+        stage.run_playbook(*arguments)
+    assert user not in stage.list_host_state()

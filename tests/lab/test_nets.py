@@ -45,7 +45,7 @@ def test_inventory_names_the_same_nets_and_addresses() -> None:
     listed = {
         name: entry["lab_address"] for group in groups.values() for name, entry in group["hosts"].items()
     }
-    for name in ("demo", "test", "molecule", "bench", "faults"):
+    for name in ("demo", "test", "molecule", "bench", "faults", "demotest"):
         assert listed == {host.name: host.address for host in NETS[name].hosts}
 
 

@@ -38,6 +38,16 @@ class ApiClient:
             time.sleep(0.1)
         return answer
 
+    def wait_for_health(
+        self, reached: Callable[[dict[str, Any]], bool], *, seconds: float = 90
+    ) -> dict[str, Any]:
+        """Poll `GET /health` until `reached(answer)`; fails with the last answer after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not reached(answer := self.http.get("/health").json()):
+            assert time.monotonic() < deadline, f"not in {seconds} s: {answer}"
+            time.sleep(0.1)
+        return dict(answer)
+
     def wait_ready(self, share_id: str, *, seconds: float = 90) -> dict[str, Any]:
         """Poll until `listo`; fails at once on `error`."""
         answer = self.wait_for(share_id, lambda a: a.get("status") not in ON_ITS_WAY, seconds=seconds)

@@ -55,6 +55,6 @@ def _download_digest(client: ftplib.FTP_TLS, path: str) -> str:
     return digest.hexdigest()
 
 
-def try_upload(client: ftplib.FTP_TLS, path: str) -> None:
+def try_upload(client: ftplib.FTP_TLS, path: str, content: bytes = b"x") -> None:
     """Store one small file; raises ftplib.error_perm when the server refuses, as it must for a read-only share."""
-    client.storbinary(f"STOR {path}", io.BytesIO(b"x"))
+    client.storbinary(f"STOR {path}", io.BytesIO(content))

@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet
 
 PROJECT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+LAB_DIR = PROJECT / "var" / "lab"
 LAB_TIMEOUT = 600
 
 
@@ -78,22 +79,29 @@ class Stage:
             [sys.executable, str(PROJECT / "molecule/shared"), "lab", "--net", self.net, *arguments], timeout
         )
 
-    def run_playbook(self, *arguments: str, timeout: float = LAB_TIMEOUT) -> str:
+    def run_playbook(
+        self, *arguments: str, inventory: Path | str = "inventories/lab", timeout: float = LAB_TIMEOUT
+    ) -> str:
         """`ansible-playbook -i inventories/lab …` as an operator runs it."""
-        return self._run([str(BIN / "ansible-playbook"), "-i", "inventories/lab", *arguments], timeout)
+        return self._run([str(BIN / "ansible-playbook"), "-i", str(inventory), *arguments], timeout)
 
     def ftp(self, command: str) -> str:
         """Run `command` in a root shell on the FTP host; its output."""
-        return self.lab("exec", self.ftp_host, "--", "bash", "-c", command, timeout=120)
+        return self.on_host(self.ftp_host, command)
 
     def source(self, command: str) -> str:
         """Run `command` in a root shell on the source host; its output."""
-        return self.lab("exec", self.source_host, "--", "bash", "-c", command, timeout=300)
+        return self.on_host(self.source_host, command, timeout=300)
+
+    def on_host(self, host: str, command: str, *, timeout: float = 120) -> str:
+        """Run `command` in a root shell on a host of the net; its output."""
+        return self.lab("exec", host, "--", "bash", "-c", command, timeout=timeout)
 
     def _run(self, argv: list[str], timeout: float) -> str:
         environment = {
             **os.environ,
             "TEMPOFTP_LAB_NET": self.net,
+            "TEMPOFTP_LAB_DIR": str(LAB_DIR),  # for inventories elsewhere
             "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
             "ANSIBLE_HOME": str(PROJECT / "var" / "ansible"),
             "ANSIBLE_NOCOLOR": "1",
@@ -150,8 +158,13 @@ class Stage:
     @property
     def certificate(self) -> str:
         """pure-ftpd's certificate (PEM, without its key)."""
-        pem = self.ftp(
-            'cat $(python3 -c \'import json; print(json.load(open("/etc/tempoftp/server.json"))["certificate"])\')'
+        return self.read_certificate(self.ftp_host)
+
+    def read_certificate(self, host: str) -> str:
+        """The certificate (PEM, without its key) of the pure-ftpd on a host."""
+        pem = self.on_host(
+            host,
+            'cat $(python3 -c \'import json; print(json.load(open("/etc/tempoftp/server.json"))["certificate"])\')',
         )
         found = re.search(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", pem, re.DOTALL)
         assert found, "server.json names a certificate"

@@ -56,11 +56,12 @@ class Control:
         settings |= {
             "TEMPOFTP_STATE_DIR": str(self.home / "state"),
             "TEMPOFTP_PROJECT_DIR": str(PROJECT),
-            "TEMPOFTP_INVENTORY": str(PROJECT / "inventories" / "lab"),
-            "TEMPOFTP_FTP_HOSTS": "ftp1",
             "TEMPOFTP_SOURCES_FILE": str(self.home / "sources.yml"),
             "TEMPOFTP_PORT": str(self.port),
         }
+        # Kept when they are there: a test may name other hosts.
+        settings.setdefault("TEMPOFTP_INVENTORY", str(PROJECT / "inventories" / "lab"))
+        settings.setdefault("TEMPOFTP_FTP_HOSTS", "ftp1")
         temporary = self.env_file.with_suffix(".new")
         temporary.touch(mode=0o600)
         temporary.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
@@ -176,10 +177,14 @@ class Control:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def _forget_other_hosts(self) -> None:
-        """Forget what is known of hosts that are gone: after `lab down` the next ones have none of those shares."""
+        """Forget what is known of hosts that are gone: after `lab down` the next ones have none of those shares.
+
+        A host that was added to the net changes nothing of the others.
+        """
         hosts = (PROJECT / "var" / "lab" / self.net / "known_hosts").read_text()
         note = self.home / "known_hosts"
-        if (self.home / "state").exists() and (not note.exists() or note.read_text() != hosts):
+        known = set(note.read_text().splitlines()) if note.exists() else {"no note"}
+        if (self.home / "state").exists() and not known <= set(hosts.splitlines()):
             self.forget()
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         note.write_text(hosts)

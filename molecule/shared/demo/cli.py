@@ -2,6 +2,8 @@
 
 Hosts up → site.yml → API and worker on this machine → the request of the seed's section 5 → a live progress bar → the
 files fetched back over FTPS with lftp and compared with the source, byte by byte.
+
+It stands on the net `demo`, or on that of TEMPOFTP_LAB_NET, where it listens on another port and writes other files.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ from pathlib import Path
 
 from control import Control, ControlError
 from control.control import PROJECT
+from lab.nets import DEFAULT_NET, find_net
 
-NET = "demo"
+NET = find_net(None).name
+PORT = 9043 if NET == DEFAULT_NET else 19040 + find_net(None).number
 BIN = Path(sys.executable).parent
 LAB = [sys.executable, str(PROJECT / "molecule/shared"), "lab", "--net", NET]
 ROOT = "/srv/datos"
@@ -26,7 +30,10 @@ SOURCE = f"{ROOT}/ejemplo"
 RUTA = f"lanotadm@source1:{SOURCE}"
 REQUESTER = "alguien@dominio.example"
 SHARE_ID = "proyecto_real_1"
-DOWNLOAD = PROJECT / "var" / "demo" / "download"
+WORKPLACE = PROJECT / "var" / NET
+DOWNLOAD = WORKPLACE / "download"
+CERTIFICATE = WORKPLACE / "servidor.pem"
+ENV_FILE = PROJECT / "var" / f"{NET}.env"
 
 # Random bytes, so that nothing on the way can compress them; made once. `mas` is for more folders to ask for.
 MAKE_DATA = f"""
@@ -81,25 +88,23 @@ def bring_up() -> Control:
     run([str(BIN / "ansible-playbook"), "-i", "inventories/lab", "playbooks/site.yml"], environment=lab)
     on_host("source1", MAKE_DATA)
     step("API and worker on this machine")
-    control = Control(NET, port=9043)
+    control = Control(NET, port=PORT)
     control.start()
     print(f"{control.url} answers")
     write_demo_env(control)
     return control
 
 
-def write_demo_env(control: Control) -> Path:
+def write_demo_env(control: Control) -> None:
     """`var/demo.env` (0600): what a client needs to be pointed at this demo."""
-    path = PROJECT / "var" / "demo.env"
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(
+    ENV_FILE.touch(mode=0o600)
+    ENV_FILE.chmod(0o600)
+    ENV_FILE.write_text(
         f"TEMPOFTP_URL={control.url}\n"
         f"TEMPOFTP_TOKEN={control.token}\n"
         f"TEMPOFTP_ENCRYPTION_KEY={control.read_settings()['TEMPOFTP_ENCRYPTION_KEY']}\n"
         f"TEMPOFTP_DEMO_SOURCE=lanotadm@source1:/srv/datos/mas\n"
     )
-    return path
 
 
 def request_share(control: Control) -> dict[str, str]:
@@ -139,18 +144,17 @@ def decrypt(control: Control, token: str) -> str:
 def build_lftp_line(share: dict[str, str], password: str, command: str) -> list[str]:
     """An lftp argv that trusts exactly the server's own certificate."""
     server: dict[str, str] = share["servidor"]  # type: ignore[assignment]
-    certificate = PROJECT / "var" / "demo" / "servidor.pem"
-    trust = f"set ftp:ssl-force true; set ssl:check-hostname no; set ssl:ca-file {certificate}; {command}"
+    trust = f"set ftp:ssl-force true; set ssl:check-hostname no; set ssl:ca-file {CERTIFICATE}; {command}"
     return ["lftp", "-u", f"{share['usuario']},{password}", "-e", trust, f"ftp://{server['host']}"]
 
 
 def fetch_and_compare(share: dict[str, str], password: str) -> int:
     """Mirror the share over FTPS and compare every file with the source; the number of files."""
     step("lftp fetches the share back over FTPS")
-    DOWNLOAD.parent.mkdir(parents=True, exist_ok=True)
+    WORKPLACE.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(DOWNLOAD, ignore_errors=True)
     find = 'python3 -c \'import json; print(json.load(open("/etc/tempoftp/server.json"))["certificate"])\''
-    (PROJECT / "var/demo/servidor.pem").write_text(on_host("ftp1", f"openssl x509 -in $({find})"))
+    CERTIFICATE.write_text(on_host("ftp1", f"openssl x509 -in $({find})"))
     run(build_lftp_line(share, password, f"mirror --verbose=0 {SHARE_ID} {DOWNLOAD}; quit"), timeout=300)
     lines = on_host("source1", f"cd {SOURCE} && find . -type f -exec sha256sum {{}} +").splitlines()
     expected = {line[66:].removeprefix("./"): line[:64] for line in lines}
@@ -179,7 +183,9 @@ def main() -> int:
     print(
         f"           then ask for more (New request: source1:{ROOT}, path {SOURCE.removeprefix(ROOT + '/')}/goes16)"
     )
-    print(f"API        {control.url}/tmpftp/{SHARE_ID}   (settings for a client: var/demo.env)")
+    print(
+        f"API        {control.url}/tmpftp/{SHARE_ID}   (settings for a client: {ENV_FILE.relative_to(PROJECT)})"
+    )
     print("lftp       " + shlex.join(build_lftp_line(share, password, f"mirror {SHARE_ID}; quit")))
     print("A host     make lab-ssh HOST=ftp1")
     print("Stop       make lab-down")

@@ -63,6 +63,11 @@ SEED13 = Host("seed13", 32, suite="trixie")
 # in use before tempoftp comes
 OLD12 = Host("old12", 33)
 QUOTA12 = Host("quota12", 34)
+# behind a firewall each, and one whose UID 2001 is somebody else's
+FWD12 = Host("fwd12", 35)
+UFW12 = Host("ufw12", 36)
+NFT12 = Host("nft12", 37)
+UID12 = Host("uid12", 38)
 
 
 @dataclass(frozen=True)
@@ -118,9 +123,10 @@ NETS = {
     for net in (
         Net("demo", "demo", 1),
         Net("test", "test", 2, hosts=(FTP1_OWN_DISK, SOURCE1)),
-        Net("molecule", "mole", 3, extra_hosts=(SEED12, SEED13, OLD12, QUOTA12)),
+        Net("molecule", "mole", 3, extra_hosts=(SEED12, SEED13, OLD12, QUOTA12, FWD12, UFW12, NFT12, UID12)),
         Net("bench", "benc", 4, hosts=(FTP1_IN_MEMORY, SOURCE1)),
         Net("faults", "falt", 5, hosts=(FTP1_SMALL_DISK, SOURCE1)),
+        Net("demotest", "dtst", 6),
         Net("labtest", "labt", 9, hosts=(FTP1,)),
     )
 }
