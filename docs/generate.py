@@ -1,8 +1,8 @@
-"""Write what is generated: parts of README.md and README.es.md (settings, two rendered templates), and docs/modules.
+"""Write the generated parts of docs/: tables of settings, rendered templates, the gallery, and docs/modules.
 
 `python docs/generate.py` writes what has changed; tests/docs/test_generated.py fails while a part is not current.
-The Spanish texts stand in docs/settings.es.yml, each beside the English one it translates: when that one changes, the
-translation has to be looked at again, and the test says so.
+The Spanish texts are in docs/settings.es.yml, each beside the English text that it translates. When the English text
+changes, the test fails until somebody has looked at the translation again.
 """
 
 from __future__ import annotations
@@ -26,9 +26,12 @@ PICTURES = PROJECT / "docs" / "screenshots"
 LOOKS = ("light-desktop", "dark-desktop", "light-phone", "dark-phone")
 PICTURES_BEGIN, PICTURES_END = "<!-- pictures: begin (docs/generate.py) -->", "<!-- pictures: end -->"
 HEADINGS = {
-    "README.md": ("Variable", "Default", "Meaning", "required"),
-    "README.es.md": ("Variable", "Por omisión", "Significado", "obligatoria"),
+    "docs/settings.md": ("Variable", "Default", "Meaning", "required"),
+    "docs/settings.es.md": ("Variable", "Por omisión", "Significado", "obligatoria"),
 }
+GALLERY = "docs/screenshots.md"
+RENDERED = ("docs/ftp-host.md", "docs/ftp-host.es.md")
+DOCUMENTS = (*HEADINGS, GALLERY, *RENDERED)
 # The values of a host that keeps the roles' defaults; a password is never shown.
 RENDER_VALUES = {
     "ftp_database_table": "users",
@@ -82,7 +85,7 @@ def read_spanish() -> dict[str, str]:
 
 
 def build_table(document: str) -> str:
-    """Return the settings table for README.md or README.es.md."""
+    """Return the settings table for one of the two settings pages."""
     variable, default, meaning, required = HEADINGS[document]
     spanish = read_spanish() if document.endswith(".es.md") else {}
     lines = [f"| {variable} | {default} | {meaning} |", "|---|---|---|"]
@@ -99,7 +102,7 @@ def build_gallery(folder: Path = PICTURES) -> str:
     )
     rows = []
     for name in names:
-        pictures = (f"docs/screenshots/{name}-{look}.png" for look in LOOKS)
+        pictures = (f"screenshots/{name}-{look}.png" for look in LOOKS)
         cells = (f'<a href="{path}"><img src="{path}" alt="{name}" width="150"></a>' for path in pictures)
         rows.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(["| | ☀ | ☾ | ☀ | ☾ |", "|---|---|---|---|---|", *rows])
@@ -130,16 +133,18 @@ def insert_rendered(text: str) -> str:
 
 
 def build_document(name: str, current: str) -> str:
-    """Return README.md or README.es.md with its generated parts current."""
-    current = insert_table(current, build_table(name))
-    # Within a fold a table needs an empty line before it.
-    current = insert_table(current, f"\n{build_gallery()}\n", PICTURES_BEGIN, PICTURES_END)
+    """Return one of DOCUMENTS with its generated parts current."""
+    if name in HEADINGS:
+        return insert_table(current, build_table(name))
+    if name == GALLERY:
+        # Python-Markdown needs an empty line before a table.
+        return insert_table(current, f"\n{build_gallery()}\n", PICTURES_BEGIN, PICTURES_END)
     return insert_rendered(current)
 
 
 def main() -> int:
     """Bring every document up to date and name those that were not."""
-    wanted = {name: build_document(name, (PROJECT / name).read_text(encoding="utf-8")) for name in HEADINGS}
+    wanted = {name: build_document(name, (PROJECT / name).read_text(encoding="utf-8")) for name in DOCUMENTS}
     pages = module_pages.build_pages()
     for path in sorted((PROJECT / module_pages.FOLDER).glob("*.md")):
         name = path.relative_to(PROJECT).as_posix()

@@ -1,8 +1,9 @@
 """What MkDocs does differently here: the pages outside of docs/ are part of the site, and anchors are GitHub's.
 
 MkDocs calls the `on_…` functions (`hooks` in mkdocs.yml). The pages are written for a reader on a code host, who
-follows `../README.md`; so the READMEs and changelogs join the site, and links that lead to them are bent. What is not
-part of the site (a licence, a test) is named but not linked there; what does not exist is left for MkDocs to refuse.
+follows `../README.md`. So the READMEs, CONTRIBUTING and the changelogs join the site, and links to them are rewritten.
+A file that is not part of the site (a licence, a test) is named there but not linked. MkDocs refuses what does not
+exist.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 OUTSIDE = {
     "README.md": "readme.md",
     "README.es.md": "readme.es.md",
+    "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "collections/ansible_collections/lanot/tempoftp/README.md": "collection.md",
     "collections/ansible_collections/lanot/tempoftp/CHANGELOG.md": "collection-changelog.md",

@@ -1,6 +1,6 @@
 """Every setting of the service, read once from the environment into one typed object.
 
-The descriptions below are the documentation: the README's table and `deploy/tempoftp.env.example` are made
+The descriptions below are the documentation: the table in docs/settings.md and `deploy/tempoftp.env.example` are made
 from them. A variable that starts with `TEMPOFTP_` and is not known here is refused, so that a typo never
 silently leaves a default in force.
 """

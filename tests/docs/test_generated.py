@@ -1,4 +1,4 @@
-"""The generated parts of both READMEs, and the module reference, are current."""
+"""The generated parts of docs/, and the module reference, are current."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ import module_pages
 import pytest
 
 from tempoftp.settings import Settings, variable_of
-from tests.support.documents import COLLECTION, PROJECT, READMES, Document
+from tests.support.documents import COLLECTION, PROJECT, Document, read_pair
 
 
-@pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)
-def test_generated_parts_are_current(document: Document) -> None:
+@pytest.mark.parametrize("name", generate.DOCUMENTS)
+def test_generated_parts_are_current(name: str) -> None:
+    document = Document(PROJECT / name)
     wanted = generate.build_document(document.name, document.text)
     assert document.text == wanted, f"{document.name} is not current: run python docs/generate.py"
 
 
-@pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)
+def test_every_mark_is_in_a_page_that_is_generated() -> None:
+    marks = (generate.BEGIN, generate.PICTURES_BEGIN, "<!-- render: ")
+    pages = (*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"))
+    marked = {page for page in pages if any(mark in page.read_text(encoding="utf-8") for mark in marks)}
+    assert {page.relative_to(PROJECT).as_posix() for page in marked} == set(generate.DOCUMENTS)
+
+
+@pytest.mark.parametrize("document", read_pair("docs/settings"), ids=lambda document: document.name)
 def test_every_setting_has_one_row(document: Document) -> None:
     table = document.text.partition(generate.BEGIN)[2].partition(generate.END)[0]
     names = [line.split("`")[1] for line in table.strip().splitlines()[2:]]
@@ -40,12 +48,13 @@ def test_a_document_without_marks_is_refused() -> None:
         generate.insert_table("no marks here", "table")
 
 
-def test_both_readmes_show_every_page_in_each_look() -> None:
+def test_the_gallery_shows_every_page_in_each_look() -> None:
     files = {path.name for path in generate.PICTURES.glob("*.png")}
+    assert files
     assert len(files) % len(generate.LOOKS) == 0
-    for document in READMES:
-        gallery = document.text.partition(generate.PICTURES_BEGIN)[2].partition(generate.PICTURES_END)[0]
-        assert {name for name in files if f'src="docs/screenshots/{name}"' in gallery} == files
+    text = (PROJECT / generate.GALLERY).read_text(encoding="utf-8")
+    gallery = text.partition(generate.PICTURES_BEGIN)[2].partition(generate.PICTURES_END)[0]
+    assert {name for name in files if f'src="screenshots/{name}"' in gallery} == files
 
 
 def test_a_rendered_block_is_replaced_whole() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from mkdocs_hooks import make_anchor
 
-from tests.support.documents import DOCUMENTS, PROJECT, READMES, Document
+from tests.support.documents import DOCUMENTS, PROJECT, READMES, Document, find_pairs, read_pair
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
@@ -20,11 +20,41 @@ def test_local_links_resolve(document: Document) -> None:
             )
 
 
-@pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)
-def test_readme_leads_to_every_page(document: Document) -> None:
-    linked = {link.partition("#")[0] for link in document.links}
-    pages = {page.name for page in DOCUMENTS if page.path.parent == PROJECT / "docs"}
-    assert pages - linked == set()
+PAGES = {page.name for page in DOCUMENTS if page.path.parent == PROJECT / "docs"}
+TWINS = {f"{name}.md": f"{name}.es.md" for name in find_pairs()}
+
+
+def find_linked_pages(document: Document) -> set[str]:
+    targets = [(document.path.parent / link.partition("#")[0]).resolve() for link in document.links]
+    return {target.relative_to(PROJECT).as_posix() for target in targets}
+
+
+def test_readme_leads_to_every_page() -> None:
+    assert PAGES - set(TWINS.values()) - find_linked_pages(READMES[0]) == set()
+
+
+def test_spanish_readme_leads_to_every_page_in_spanish_where_there_is_one() -> None:
+    wanted = {TWINS.get(name, name) for name in PAGES - set(TWINS.values())}
+    assert wanted - find_linked_pages(READMES[1]) == set()
+
+
+def test_index_leads_to_every_page() -> None:
+    index = Document(PROJECT / "docs" / "index.md")
+    assert PAGES - {index.name} - find_linked_pages(index) == set()
+
+
+@pytest.mark.parametrize("name", find_pairs())
+def test_both_languages_lead_to_each_other(name: str) -> None:
+    english, spanish = read_pair(name)
+    assert spanish.name in find_linked_pages(english)
+    assert english.name in find_linked_pages(spanish)
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("README.md", 200), ("README.es.md", 200), ("CONTRIBUTING.md", 120)]
+)
+def test_front_pages_stay_short(name: str, most: int) -> None:
+    assert len((PROJECT / name).read_text(encoding="utf-8").splitlines()) <= most
 
 
 def test_decisions_are_numbered_and_titled() -> None:

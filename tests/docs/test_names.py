@@ -1,4 +1,4 @@
-"""What the pages name exists; what exists is named in both READMEs."""
+"""What the pages name exists; what exists is named on its page, in both languages."""
 
 from __future__ import annotations
 
@@ -23,10 +23,15 @@ from tempoftp.settings import (
     variable_of,
 )
 from tempoftp.states import TRANSITIONS, State
-from tests.support.documents import COLLECTION, DOCUMENTS, PROJECT, READMES, Document
+from tests.support.documents import COLLECTION, DOCUMENTS, PROJECT, Document, read_pair
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-each_readme = pytest.mark.parametrize("document", READMES, ids=lambda document: document.name)
+
+
+def in_both_languages(name: str) -> pytest.MarkDecorator:
+    """Run a test on the page `docs/NAME.md` and on its Spanish twin."""
+    return pytest.mark.parametrize("document", read_pair(f"docs/{name}"), ids=lambda document: document.name)
+
 
 SETTINGS = {variable_of(name) for name in Settings.model_fields}
 TOP_FOLDERS = (
@@ -110,7 +115,7 @@ def test_named_routes_exist(document: Document, routes: set[tuple[str, str]]) ->
             )
 
 
-@each_readme
+@in_both_languages("api")
 def test_every_route_is_named(document: Document, routes: set[tuple[str, str]]) -> None:
     named = {match for span in document.spans for match in _ROUTE.findall(span)}
     # The pages for people are in a table of their own: docs/portal.md.
@@ -130,7 +135,7 @@ def test_named_settings_exist(document: Document) -> None:
     assert named - known == set()
 
 
-@each_readme
+@in_both_languages("settings")
 def test_every_variable_is_named(document: Document) -> None:
     named = set(document.spans)
     assert (SETTINGS | CLIENT_VARIABLES | INVENTORY_VARIABLES) - named == set()
@@ -142,7 +147,7 @@ def test_named_make_targets_exist(document: Document, targets: set[str]) -> None
     assert named - targets == set()
 
 
-@each_readme
+@in_both_languages("testing")
 def test_every_make_target_is_named(document: Document, targets: set[str]) -> None:
     named = {target for code in document.code for target in _MAKE.findall(code)}
     assert targets - named == set()
@@ -154,13 +159,13 @@ def test_named_commands_exist(document: Document) -> None:
     assert set(_iterate_commands(document)) - known == set()
 
 
-@each_readme
+@in_both_languages("cli")
 def test_every_command_is_named(document: Document) -> None:
     assert {name.split()[0] for name, _ in _walk_commands(main)} == set(COMMANDS)
     assert {name for name, _ in _walk_commands(main)} - set(_iterate_commands(document)) == set()
 
 
-@each_readme
+@in_both_languages("cli")
 def test_named_options_exist(document: Document) -> None:
     options = {
         option
@@ -175,13 +180,13 @@ def test_named_options_exist(document: Document) -> None:
     assert named - options == set()
 
 
-@each_readme
+@in_both_languages("api")
 def test_every_state_is_named(document: Document) -> None:
     words = set(re.findall(r"\w+", " ".join(document.spans)))
     assert {state.value for state in State} - words == set()
 
 
-@each_readme
+@in_both_languages("troubleshooting")
 def test_every_error_class_has_a_row(document: Document) -> None:
     rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \| (\w+) \| .+ \|$", document.prose, re.MULTILINE)
     told = {
@@ -200,7 +205,7 @@ def test_states_page_has_every_state_and_transition() -> None:
     assert set(drawn) == {(origin.value, to.value) for origin, ends in TRANSITIONS.items() for to in ends}
 
 
-@each_readme
+@in_both_languages("install")
 def test_every_playbook_and_role_is_named(document: Document) -> None:
     playbooks = {path.relative_to(PROJECT).as_posix() for path in PROJECT.glob("playbooks/*.yml")}
     code = "\n".join(document.code)
@@ -231,14 +236,14 @@ def test_named_ansible_variables_exist(document: Document) -> None:
     assert set(_SITE_VARIABLE.findall(code)) - MODULES - METRICS - used == set()
 
 
-@each_readme
+@in_both_languages("ftp-host")
 def test_every_option_of_pure_ftpd_is_named(document: Document) -> None:
     path = COLLECTION / "roles" / "ftp_server" / "vars" / "main.yml"
     options = yaml.safe_load(path.read_text(encoding="utf-8"))["ftp_server_options"]
     assert set(options) - document.spans == set()
 
 
-@each_readme
+@in_both_languages("install")
 def test_named_files_of_deploy_are_all_there_are(document: Document) -> None:
     code = "\n".join(document.code)
     shipped = [

@@ -67,7 +67,14 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
 def test_search_has_every_page(site: Path) -> None:
     index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
     found = {entry["location"].partition("#")[0] for entry in index["docs"]}
-    assert {"tutorial.html", "readme.html", "modules/tempoftp_share.html", "operations.html"} <= found
+    assert {
+        "tutorial.html",
+        "readme.html",
+        "contributing.html",
+        "settings.es.html",
+        "modules/tempoftp_share.html",
+        "operations.html",
+    } <= found
 
 
 def test_lists_are_lists(site: Path) -> None:
@@ -154,7 +161,7 @@ def test_a_damaged_copy_is_refused(tmp_path: Path, damage: Callable[[Path], None
 @pytest.mark.parametrize(
     ("page", "link", "bent"),
     [
-        ("operations.md", "[a](../README.md#logs)", "[a](readme.md#logs)"),
+        ("operations.md", "[a](../README.md#install)", "[a](readme.md#install)"),
         ("decisions/README.md", "[a](../../README.md)", "[a](../readme.md)"),
         ("readme.md", "[a](docs/api.md)", "[a](api.md)"),
         ("readme.md", "[a](docs/decisions)", "[a](decisions/README.md)"),

@@ -1,4 +1,4 @@
-"""Both tutorials show the same commands, and those of the README where the lab's tests run them as they stand."""
+"""Both tutorials show the same commands, and share with the API's page those that the lab's tests run."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from tests.support.documents import PROJECT, READMES, Document
+from tests.support.documents import PROJECT, read_pair
 
-TUTORIALS = [Document(PROJECT / "docs" / "tutorial.md"), Document(PROJECT / "docs" / "tutorial.es.md")]
+TUTORIALS = read_pair("docs/tutorial")
 _SHELL = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -19,8 +19,8 @@ def test_both_languages_run_the_same_commands() -> None:
 
 
 @pytest.mark.parametrize("block", ["client settings", "fetch"])
-def test_shared_blocks_are_those_of_the_readme(block: str) -> None:
-    assert TUTORIALS[0].blocks[block] == READMES[0].blocks[block]
+def test_shared_blocks_are_those_of_the_api_page(block: str) -> None:
+    assert TUTORIALS[0].blocks[block] == read_pair("docs/api")[0].blocks[block]
 
 
 def test_every_other_block_is_run_by_a_test() -> None:

@@ -7,12 +7,11 @@ import re
 import shlex
 import shutil
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support.stage import PROJECT, Stage
@@ -81,9 +80,9 @@ def read_last_lines(printed: str) -> dict[str, str]:
 
 
 def read_url(url: str, token: str) -> str:
-    asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(asked, timeout=20) as answer:
-        return str(answer.read().decode())
+    answer = httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
+    answer.raise_for_status()
+    return answer.text
 
 
 def read_traces(stage: Stage) -> str:

@@ -71,12 +71,27 @@ class Document:
 
 
 def read_documents() -> list[Document]:
-    """Return both READMEs and every page below docs/."""
+    """Return both READMEs, CONTRIBUTING and every page below docs/."""
     return [
         Document(path)
-        for path in (*sorted(PROJECT.glob("README*.md")), *sorted(PROJECT.glob("docs/**/*.md")))
+        for path in (
+            *sorted(PROJECT.glob("README*.md")),
+            PROJECT / "CONTRIBUTING.md",
+            *sorted(PROJECT.glob("docs/**/*.md")),
+        )
     ]
 
 
-READMES = [Document(PROJECT / "README.md"), Document(PROJECT / "README.es.md")]
+def read_pair(name: str) -> list[Document]:
+    """Return a page and its Spanish twin: `docs/install` is `docs/install.md` and `docs/install.es.md`."""
+    return [Document(PROJECT / f"{name}.md"), Document(PROJECT / f"{name}.es.md")]
+
+
+def find_pairs() -> list[str]:
+    """Return the name, without suffix, of every page that has a Spanish twin."""
+    twins = (*PROJECT.glob("*.es.md"), *PROJECT.glob("docs/*.es.md"))
+    return sorted(path.relative_to(PROJECT).as_posix().removesuffix(".es.md") for path in twins)
+
+
+READMES = read_pair("README")
 DOCUMENTS = read_documents()

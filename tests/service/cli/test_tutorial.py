@@ -1,6 +1,6 @@
 """The tutorial's own commands, run as they stand there, in a shell, on a service with a simulated FTP host.
 
-What fetches the files and what the demo makes is the README's too, and run on real hosts by tests/end_to_end.
+The blocks "client settings" and "fetch" are on the API's page too; tests/end_to_end runs them on real hosts.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def paste(service: Any, tmp_path: Path) -> Any:
 def test_the_tutorial_from_the_request_to_the_end(paste: Any, tempoftp: Any, tmp_path: Path) -> None:
     paste("ask")
     share = json.loads((tmp_path / "var" / "proyecto_real_2.json").read_text())
-    # What the README's lines read of it; a simulated host has no certificate.
+    # The values that the block "fetch" reads; a simulated host has no certificate.
     assert share["usuario"]
     assert share["servidor"]["host"]
     assert "huella" in share["servidor"]

@@ -1,4 +1,4 @@
-"""The README's commands, run as they stand there, in a shell, by a user who has just made the demo."""
+"""The commands of the pages, run exactly as they are there, in a shell, by a user who has just made the demo."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import pytest
 import yaml
 
 from tests.support.api_client import ApiClient
-from tests.support.documents import READMES
+from tests.support.documents import read_pair
 from tests.support.ftps import log_in, read_tree
 from tests.support.stage import BIN, PROJECT, Stage
 
 pytestmark = pytest.mark.lab
 
-BLOCKS = READMES[0].blocks  # tests/docs holds that the Spanish ones are the same
+# tests/docs compares the Spanish pages: their blocks are the same.
+BLOCKS = read_pair("docs/api")[0].blocks | read_pair("docs/without-the-service")[0].blocks
 SHARE_ID = "proyecto_real_2"
 DATA = "/srv/datos/ejemplo"
 CREDENTIALS = ("ftp_alguien_ejemplo", "ftp_otra_ejemplo")
@@ -42,7 +43,7 @@ class Terminal:
         }
 
     def paste(self, *names: str) -> str:
-        """Run blocks of the README, one after the other in one shell; what they print. Every `# →` must be in it."""
+        """Run blocks one after the other in one shell and return what they print. Every `# →` must be in it."""
         script = "\n".join(BLOCKS[name] for name in names)
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
@@ -121,7 +122,7 @@ def test_smoke_test_with_curl(stage: Stage, terminal: Terminal) -> None:
 
 
 def test_fetch_refuses_another_certificate(stage: Stage, terminal: Terminal, tmp_path: Path) -> None:
-    """The fingerprint check of the README is one that can fail."""
+    """The block compares the fingerprint and stops when it differs."""
     terminal.paste("smoke test")
     told = PROJECT / "var" / f"{SHARE_ID}.json"
     told.write_text(re.sub(r'"huella":"sha256:..', '"huella":"sha256:zz', told.read_text()))
