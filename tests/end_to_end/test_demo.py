@@ -125,6 +125,6 @@ def test_lab_down_ends_the_demo(demo: Demo) -> None:
     """The last test of this module: nothing of the demo is there after it."""
     token = demo.stage.control.token
     make("lab-down")
-    with pytest.raises(urllib.error.URLError, match="refused"):
+    with pytest.raises(httpx.ConnectError, match="refused"):
         read_url(demo.url, token)
     assert "ftp1" not in demo.stage.lab("status")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from tempoftp.http.waiting import POLL_SECONDS
+from tempoftp.http.changes import POLL_SECONDS
 
 from tempoftp.states import State
 
