@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from tempoftp.http.changes import POLL_SECONDS
 
+from tempoftp.http.changes import POLL_SECONDS
 from tempoftp.states import State
 
 ROUTE = "/tmpftp/user/ftp_alguien_dominio"
