@@ -38,7 +38,7 @@ def test_release_of_this_project_is_what_an_install_needs(tmp_path: Path) -> Non
         "README.md",
         "playbooks/expire.yml",
         "docs/man_pages.py",
-        "service/tempoftp/settings.py",
+        "service/tempoftp/settings/core.py",
         "collections/ansible_collections/lanot/tempoftp/playbooks/run_request.yml",
         "collections/ansible_collections/lanot/tempoftp/plugins/modules/tempoftp_share.py",
     } <= names

@@ -1,0 +1,112 @@
+"""What every process needs: the key, the database, the FTP hosts, the bounds of a share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from cryptography.fernet import Fernet, MultiFernet
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+SIMULATED_FTP_HOST = "simulado"
+
+
+class CoreSettings(BaseModel):
+    """The key, the database, the FTP hosts and the bounds of a share."""
+
+    encryption_key: SecretStr = Field(
+        description="Fernet key that protects generated passwords (make one with `tempoftp key new`); "
+        "several, separated by commas, for rotation: the first encrypts, all decrypt. Required."
+    )
+    simulacro: bool = Field(
+        default=False,
+        description="1: simulate the FTP hosts instead of running Ansible, for work without hosts.",
+    )
+    state_dir: Path = Field(
+        default=Path("/var/lib/tempoftp"),
+        description="Folder for the database, the workers' sockets, run directories and per-share logs.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the database. Default: SQLite, in the state folder.",
+    )
+    inventory: Path | None = Field(
+        default=None, description="Ansible inventory (file or folder) that has the group `ftp_hosts`."
+    )
+    ftp_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Inventory names of the FTP hosts, separated by commas. Required unless simulated.",
+    )
+    project_dir: Path = Field(
+        default=Path("/opt/tempoftp"),
+        description="Folder with `playbooks/`, `collections/` and `ansible.cfg`.",
+    )
+    sources_file: Path = Field(
+        default=Path("/etc/tempoftp/sources.yml"),
+        description="YAML file with the sources that may be asked for; anything else is refused.",
+    )
+    lifetime_default: int = Field(
+        default=10, ge=1, description="Days a share lives when the request does not say (`vigencia`)."
+    )
+    lifetime_min: int = Field(default=1, ge=1, description="Least days a request may ask for.")
+    lifetime_max: int = Field(default=90, ge=1, description="Most days a request may ask for.")
+    reuse_password: bool = Field(
+        default=False,
+        description="1: a later share of the same account also answers with the token, not the hash.",
+    )
+
+    @field_validator("ftp_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @field_validator("encryption_key")
+    @classmethod
+    def _check_keys(cls, value: SecretStr) -> SecretStr:
+        keys = [key.strip() for key in value.get_secret_value().split(",") if key.strip()]
+        if not keys:
+            raise ValueError("is empty; make a key with `tempoftp key new`")
+        for key in keys:
+            try:
+                Fernet(key)
+            except ValueError:
+                raise ValueError("is not a Fernet key; make one with `tempoftp key new`") from None
+        return value
+
+    @model_validator(mode="after")
+    def _check_lifetime(self) -> Self:
+        if not self.lifetime_min <= self.lifetime_default <= self.lifetime_max:
+            raise ValueError("TEMPOFTP_LIFETIME_MIN <= LIFETIME_DEFAULT <= LIFETIME_MAX does not hold")
+        return self
+
+    @model_validator(mode="after")
+    def _check_hosts(self) -> Self:
+        if not self.simulacro and not self.ftp_hosts:
+            raise ValueError("TEMPOFTP_FTP_HOSTS is required (or TEMPOFTP_SIMULACRO=1)")
+        return self
+
+    @property
+    def ftp_host_names(self) -> tuple[str, ...]:
+        """The FTP hosts to deliver to; in a simulation without names, one simulated host."""
+        return self.ftp_hosts or (SIMULATED_FTP_HOST,)
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The URL of the database."""
+        return self.database_url or f"sqlite:///{self.state_dir / 'tempoftp.sqlite3'}"
+
+    def list_keys(self) -> list[str]:
+        """Return the keys in their order: the first encrypts and signs, all decrypt and verify."""
+        keys = self.encryption_key.get_secret_value().split(",")
+        return [key.strip() for key in keys if key.strip()]
+
+    def build_fernets(self) -> list[Fernet]:
+        """Return what encrypts and decrypts with each of the keys, in their order."""
+        return [Fernet(key) for key in self.list_keys()]
+
+    def build_fernet(self) -> MultiFernet:
+        """Return what encrypts with the first key and decrypts with all of them."""
+        return MultiFernet(self.build_fernets())

@@ -1,0 +1,105 @@
+"""Where the API listens, and who may call it there without a token."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from tempoftp.settings.addresses import is_loopback
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class AddressRole(NamedTuple):
+    """What callers of one network may do without a token."""
+
+    network: Network
+    role: Literal["cliente", "operador"]
+
+
+class HttpSettings(BaseModel):
+    """Address, TLS and proxies of the API, and the callers that need no token."""
+
+    bind: str = Field(
+        default="127.0.0.1",
+        description="Address the API listens on. Any other than loopback needs tokens, and TLS, a proxy "
+        "(`TEMPOFTP_TRUSTED_PROXIES`) or `TEMPOFTP_PLAIN_HTTP`.",
+    )
+    port: int = Field(default=9043, ge=1, le=65535, description="Port the API listens on.")
+    auth: Literal["token", "none"] = Field(
+        default="token",
+        description="`token`: every caller needs a token (`tempoftp token create`) or a mapped address. `none`: "
+        "whoever reaches the port may do everything; only on loopback.",
+    )
+    address_roles: Annotated[tuple[AddressRole, ...], NoDecode] = Field(
+        default=(),
+        description="Hosts that cannot send a token, and what they may do for everybody: "
+        "`10.1.2.3=cliente,192.168.0.0/16=operador`. The narrowest network that fits decides.",
+    )
+    trusted_proxies: int = Field(
+        default=0,
+        ge=0,
+        le=9,
+        description="Proxies in front of the API, one behind the other: so many entries at the end of "
+        "`X-Forwarded-For` are believed. 0: the header is ignored, since any caller may write it.",
+    )
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate (and its chain): the API then speaks HTTPS only.",
+    )
+    tls_key: Path | None = Field(default=None, description="PEM file of its key.")
+    plain_http: bool = Field(
+        default=False,
+        description="1: listen on other addresses than loopback without TLS and without a proxy. Tokens and "
+        "passwords then cross that network in clear.",
+    )
+
+    @field_validator("address_roles", mode="before")
+    @classmethod
+    def _split_address_roles(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        entries = tuple(_parse_address_role(entry) for entry in value.split(",") if entry.strip())
+        if len({entry.network for entry in entries}) < len(entries):
+            raise ValueError("names an address or network twice")
+        return entries
+
+    @field_validator("bind")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        if value != "localhost":
+            ipaddress.ip_address(value)
+        return value
+
+    @model_validator(mode="after")
+    def _check_exposure(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("TEMPOFTP_TLS_CERTIFICATE and TEMPOFTP_TLS_KEY go together")
+        if self.is_loopback_only:
+            return self
+        if self.auth == "none":
+            raise ValueError("TEMPOFTP_AUTH=none needs a loopback TEMPOFTP_BIND: others could do everything")
+        if self.tls_certificate is None and not self.trusted_proxies and not self.plain_http:
+            raise ValueError(
+                f"TEMPOFTP_BIND={self.bind} is no loopback address: give TEMPOFTP_TLS_CERTIFICATE and "
+                "TEMPOFTP_TLS_KEY; or TEMPOFTP_TRUSTED_PROXIES=1 for a proxy that speaks TLS; or TEMPOFTP_PLAIN_HTTP=1"
+            )
+        return self
+
+    @property
+    def is_loopback_only(self) -> bool:
+        """Whether only this machine reaches the API's port."""
+        return is_loopback(self.bind)
+
+
+def _parse_address_role(entry: str) -> AddressRole:
+    network, _, role = (part.strip() for part in entry.partition("="))
+    if role not in ("cliente", "operador"):
+        raise ValueError(
+            f"must be ADDRESS=cliente or ADDRESS=operador, separated by commas, not {entry.strip()!r}"
+        )
+    return AddressRole(ipaddress.ip_network(network), role)  # type: ignore[arg-type]  # one of the two

@@ -1,0 +1,120 @@
+"""The notices: their language, their times, the mail server and the webhooks."""
+
+from __future__ import annotations
+
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+
+from tempoftp.settings.addresses import is_loopback
+
+
+class NoticeSettings(BaseModel):
+    """Notices by mail and webhook, and the links in them."""
+
+    public_url: str | None = Field(
+        default=None,
+        description="Address of the service as recipients reach it (`https://datos.example.org`): what links in mails "
+        "begin with, and where a provider of identities sends people back to; `http://` only with "
+        "`TEMPOFTP_PLAIN_HTTP`. Default: mails have no link.",
+    )
+    link_days: int = Field(
+        default=90,
+        ge=1,
+        description="Days for which a recipient's link is valid, if its share lives so long.",
+    )
+    notice_language: Literal["es", "en"] = Field(
+        default="es", description="Language of the mails: `es` or `en`."
+    )
+    notice_before_hours: float = Field(
+        default=24,
+        ge=0,
+        description="Hours before its end at which the requester of a share that was not fetched completely is "
+        "reminded, but not in the first half of its life; 0: nobody is.",
+    )
+    notice_retry_hours: float = Field(
+        default=24,
+        gt=0,
+        description="Hours for which a mail or webhook that fails is tried again before it is given up.",
+    )
+    notice_timeout_seconds: float = Field(
+        default=15, gt=0, le=300, description="Most seconds that sending one mail or webhook may take."
+    )
+    smtp_host: str | None = Field(
+        default=None, description="Mail server that takes the notices. Default: no mail is sent."
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_tls: Literal["none", "starttls", "tls"] = Field(
+        default="starttls",
+        description="`starttls` (refused when the server does not offer it), `tls` from the start (port 465), or "
+        "`none`, which is right for a server on this machine.",
+    )
+    smtp_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authority that signed its certificate. Default: those that the system trusts.",
+    )
+    smtp_user: str | None = Field(default=None, description="Login there, if it wants one.")
+    smtp_password: SecretStr | None = Field(default=None, description="The password of that login.")
+    smtp_from: str | None = Field(
+        default=None,
+        description="Address that the mails come from: `tempoftp@example.org` or `Name <tempoftp@example.org>`. "
+        "Required with a mail server.",
+    )
+    operator_email: str | None = Field(
+        default=None,
+        description="Address that is told by mail when a recipient asks for more days; for several people the "
+        "address of a list. Default: nobody is.",
+    )
+    webhooks_file: Path | None = Field(
+        default=None,
+        description="YAML file with the addresses that are told of notices over HTTP, each with its secret. "
+        "Default: nobody is.",
+    )
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_public_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("must look like https://datos.example.org, without query or fragment")
+        return value.rstrip("/")
+
+    @field_validator("smtp_from")
+    @classmethod
+    def _check_sender(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_sender(value)
+        return value
+
+    @field_validator("operator_email")
+    @classmethod
+    def _check_operator(cls, value: str | None) -> str | None:
+        if value is not None and parse_sender(value) != ("", value):
+            raise ValueError("must look like datos@example.org")
+        return value
+
+    @model_validator(mode="after")
+    def _check_mail(self) -> Self:
+        if self.smtp_host is not None and self.smtp_from is None:
+            raise ValueError("TEMPOFTP_SMTP_HOST needs TEMPOFTP_SMTP_FROM")
+        if self.operator_email is not None and self.smtp_host is None:
+            raise ValueError("TEMPOFTP_OPERATOR_EMAIL needs TEMPOFTP_SMTP_HOST")
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            raise ValueError("TEMPOFTP_SMTP_USER and TEMPOFTP_SMTP_PASSWORD go together")
+        if self.smtp_user is not None and self.smtp_tls == "none" and not is_loopback(self.smtp_host or ""):
+            raise ValueError("TEMPOFTP_SMTP_TLS=none would send the password in clear: use starttls or tls")
+        return self
+
+
+def parse_sender(value: str) -> tuple[str, str]:
+    """Return the name and the address of `Name <local@domain>` or `local@domain`. Raises ValueError."""
+    name, address = parseaddr(value)
+    local, at, domain = address.rpartition("@")
+    if not (local and at and domain) or not value.isprintable() or not address.isascii():
+        raise ValueError("must look like tempoftp@example.org or Name <tempoftp@example.org>")
+    return name, address
