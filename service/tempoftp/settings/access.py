@@ -27,7 +27,7 @@ class AccessSettings(BaseModel):
         default=12,
         gt=0,
         le=720,
-        description="Hours after which who signed in at the portal has to do so again.",
+        description="Hours after which a person must sign in at the portal again.",
     )
     oidc_issuer: str | None = Field(
         default=None,
@@ -42,28 +42,34 @@ class AccessSettings(BaseModel):
     )
     oidc_scopes: str = Field(
         default="openid email profile",
-        description="What the provider is asked for, separated by spaces; with `openid`.",
+        description="Scopes to ask the provider for, separated by spaces; `openid` must be one of them.",
     )
     oidc_role_claim: str = Field(
         default="groups",
         min_length=1,
-        description="Claim that says who may do what: a text or a list of texts. `a.b` is `b` inside of `a`, unless a "
-        "claim has that very name.",
+        description=(
+            "Claim that says who may do what: a text or a list of texts. `a.b` means `b` inside of `a`, "
+            "unless a claim has exactly this name."
+        ),
     )
     oidc_roles: Annotated[tuple[RoleRule, ...], NoDecode] = Field(
         default=(),
-        description="What a value of that claim gives: `datos-operacion=operador,datos-usuarios=cliente`. The higher "
-        "role wins; who has none of the values is not let in.",
+        description=(
+            "Role for each value of that claim: `datos-operacion=operador,datos-usuarios=cliente`. The "
+            "higher role counts. A person without any of the values cannot sign in."
+        ),
     )
     oidc_trust_email: bool = Field(
         default=False,
-        description="1: the provider's `email` counts without `email_verified`. Only where nobody can choose the "
-        "address there: who has it sees the shares of it.",
+        description=(
+            "1: the provider's `email` counts without `email_verified`. Use this only if nobody can "
+            "choose the address at the provider, because a person with an address sees its shares."
+        ),
     )
     oidc_name: str | None = Field(
         default=None,
         max_length=60,
-        description="What the portal's button calls the provider. Default: the account of your institution, in words.",
+        description="Name of the provider on the portal's button. Default: “the account of your institution”.",
     )
     oidc_ca: Path | None = Field(
         default=None,

@@ -14,7 +14,7 @@ class DeliverySettings(BaseModel):
         default="lanotadm",
         validation_alias=AliasChoices("RSYNC_SSH_USER"),
         pattern=r"^[a-z_][a-z0-9_-]{0,31}$",
-        description="ssh user for sources of the sources file that name none.",
+        description="ssh user for the sources in the sources file that do not name one.",
     )
     local_method: Literal["auto", "copy", "reflink", "bind"] = Field(
         default="auto",
@@ -24,8 +24,10 @@ class DeliverySettings(BaseModel):
     )
     reuse_copies: bool = Field(
         default=False,
-        description="1: a share takes by hard links what another one of the same source has already and has not "
-        "changed. The sources file may say it for each source.",
+        description=(
+            "1: files that another share of the same source has already, unchanged, become hard links to "
+            "that share's files. The sources file may say it for each source."
+        ),
     )
     checksums: bool = Field(
         default=False,

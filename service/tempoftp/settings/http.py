@@ -32,20 +32,27 @@ class HttpSettings(BaseModel):
     port: int = Field(default=9043, ge=1, le=65535, description="Port the API listens on.")
     auth: Literal["token", "none"] = Field(
         default="token",
-        description="`token`: every caller needs a token (`tempoftp token create`) or a mapped address. `none`: "
-        "whoever reaches the port may do everything; only on loopback.",
+        description=(
+            "`token`: every caller needs a token (`tempoftp token create`) or a mapped address. `none`: "
+            "everybody who can reach the port may do everything; this is allowed only on loopback."
+        ),
     )
     address_roles: Annotated[tuple[AddressRole, ...], NoDecode] = Field(
         default=(),
-        description="Hosts that cannot send a token, and what they may do for everybody: "
-        "`10.1.2.3=cliente,192.168.0.0/16=operador`. The narrowest network that fits decides.",
+        description=(
+            "Hosts that cannot send a token, and the role that they have, for everybody: "
+            "`10.1.2.3=cliente,192.168.0.0/16=operador`. The smallest network that matches decides."
+        ),
     )
     trusted_proxies: int = Field(
         default=0,
         ge=0,
         le=9,
-        description="Proxies in front of the API, one behind the other: so many entries at the end of "
-        "`X-Forwarded-For` are believed. 0: the header is ignored, since any caller may write it.",
+        description=(
+            "Number of proxies in front of the API, one behind the other: that many entries at the end "
+            "of `X-Forwarded-For` are believed. 0: the header is ignored, because any caller may write "
+            "it."
+        ),
     )
     tls_certificate: Path | None = Field(
         default=None,
@@ -54,8 +61,10 @@ class HttpSettings(BaseModel):
     tls_key: Path | None = Field(default=None, description="PEM file of its key.")
     plain_http: bool = Field(
         default=False,
-        description="1: listen on other addresses than loopback without TLS and without a proxy. Tokens and "
-        "passwords then cross that network in clear.",
+        description=(
+            "1: listen on other addresses than loopback without TLS and without a proxy. Then tokens and "
+            "passwords are sent in clear over that network."
+        ),
     )
 
     @field_validator("address_roles", mode="before")

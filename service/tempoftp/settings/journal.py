@@ -11,9 +11,13 @@ class JournalSettings(BaseModel):
     """Level and format of the log."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="Least level of what goes to the journal: DEBUG, INFO, WARNING or ERROR."
+        default="INFO",
+        description="Lowest level that is written to the journal: DEBUG, INFO, WARNING or ERROR.",
     )
     log_format: Literal["text", "json"] = Field(
         default="text",
-        description="`json`: one JSON object a line, for whatever collects logs; `text`: the same for people.",
+        description=(
+            "`json`: one JSON object on each line, for programs that collect logs; `text`: the same for "
+            "people."
+        ),
     )

@@ -14,18 +14,19 @@ class LimitSettings(BaseModel):
     )
     rate_writes: str = Field(
         default="300/10second,1200/minute",
-        description="How much one token or mapped address may POST, PATCH and DELETE; more is 429.",
+        description="How many POST, PATCH and DELETE one token or mapped address may send; more is 429.",
     )
     rate_reads: str = Field(
         default="12000/minute",
-        description="How much it may GET; enough for hundreds of shares that are polled.",
+        description="How many GET it may send; enough to poll hundreds of shares.",
     )
     rate_strangers: str = Field(
-        default="120/minute", description="How much an address may ask that sends no valid token, all in all."
+        default="120/minute",
+        description="How many requests in total an address may send without a valid token.",
     )
     rate_links: str = Field(
         default="10/minute,60/hour",
-        description="How much may be asked for (POST) through one recipient's link, whoever follows it.",
+        description="How many POST may be sent through one recipient's link, by all callers together.",
     )
     rate_storage: SecretStr | None = Field(
         default=None,

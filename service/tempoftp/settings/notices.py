@@ -24,7 +24,7 @@ class NoticeSettings(BaseModel):
     link_days: int = Field(
         default=90,
         ge=1,
-        description="Days for which a recipient's link is valid, if its share lives so long.",
+        description="Days for which a recipient's link is valid, if its share lives that long.",
     )
     notice_language: Literal["es", "en"] = Field(
         default="es", description="Language of the mails: `es` or `en`."
@@ -32,8 +32,10 @@ class NoticeSettings(BaseModel):
     notice_before_hours: float = Field(
         default=24,
         ge=0,
-        description="Hours before its end at which the requester of a share that was not fetched completely is "
-        "reminded, but not in the first half of its life; 0: nobody is.",
+        description=(
+            "Hours before the end of a share at which its requester is reminded, if it was not "
+            "downloaded completely. There is no reminder in the first half of its life. 0: no reminders."
+        ),
     )
     notice_retry_hours: float = Field(
         default=24,
@@ -56,7 +58,7 @@ class NoticeSettings(BaseModel):
         default=None,
         description="PEM file of the authority that signed its certificate. Default: those that the system trusts.",
     )
-    smtp_user: str | None = Field(default=None, description="Login there, if it wants one.")
+    smtp_user: str | None = Field(default=None, description="Login at the mail server, if it needs one.")
     smtp_password: SecretStr | None = Field(default=None, description="The password of that login.")
     smtp_from: str | None = Field(
         default=None,
@@ -65,13 +67,16 @@ class NoticeSettings(BaseModel):
     )
     operator_email: str | None = Field(
         default=None,
-        description="Address that is told by mail when a recipient asks for more days; for several people the "
-        "address of a list. Default: nobody is.",
+        description=(
+            "Address that gets a mail when a recipient asks for more days; for several people, the "
+            "address of a mailing list. Default: no mail is sent."
+        ),
     )
     webhooks_file: Path | None = Field(
         default=None,
-        description="YAML file with the addresses that are told of notices over HTTP, each with its secret. "
-        "Default: nobody is.",
+        description=(
+            "YAML file with the addresses that get notices over HTTP, each with its secret. Default: none."
+        ),
     )
 
     @field_validator("public_url")

@@ -35,19 +35,23 @@ class WorkerSettings(BaseModel):
     facts_max_age_seconds: float = Field(
         default=60,
         gt=0,
-        description="Age in seconds after which the facts about an FTP host are asked for again.",
+        description="Age in seconds after which the facts about an FTP host are read again.",
     )
     transfers_seconds: float = Field(
         default=120,
         ge=0,
-        description="Seconds between two countings of downloads on an FTP host with a share to be fetched; 0: they "
-        "are not counted.",
+        description=(
+            "Seconds between two counts of downloads on an FTP host that has a share to download; 0: "
+            "downloads are not counted."
+        ),
     )
     expire_after_download_hours: float = Field(
         default=0,
         ge=0,
-        description="Hours after the last download at which a share ends early once every file of it was fetched "
-        "completely; 0: it lives its days.",
+        description=(
+            "Hours after the last download at which a share ends early, if every file of it was "
+            "downloaded completely; 0: it ends only when its days are over."
+        ),
     )
     retry_until_hours: float = Field(
         default=24,
@@ -57,8 +61,10 @@ class WorkerSettings(BaseModel):
     audit_hours: float = Field(
         default=24,
         ge=0,
-        description="Hours between two audits that nobody asked for, of each FTP host; 0: none. A worker that starts "
-        "always makes one.",
+        description=(
+            "Hours between two automatic audits of each FTP host; 0: none. A worker always makes one "
+            "when it starts."
+        ),
     )
     audit_wait_seconds: float = Field(
         default=20, ge=0, description="Seconds that the API waits for an audit before it answers 202."
@@ -70,16 +76,20 @@ class WorkerSettings(BaseModel):
         default=20,
         ge=1,
         le=200,
-        description="Seconds that an FTP host may take to measure sources for a preview; what it has counted then is "
-        "the answer.",
+        description=(
+            "Seconds that an FTP host may take to measure sources for a preview; after that, it answers "
+            "with what it has counted."
+        ),
     )
     run_wait_seconds: float = Field(
         default=3, ge=0, description="Seconds that one run waits on the FTP host for copies to finish."
     )
     standby: bool = Field(
         default=True,
-        description="0: do not keep an Ansible process standing by for each FTP host; a run then takes about a "
-        "second longer and an idle worker less memory.",
+        description=(
+            "0: do not keep an Ansible process ready for each FTP host. Then a run takes about a second "
+            "longer, and an idle worker uses less memory."
+        ),
     )
     run_timeout_seconds: float = Field(
         default=300, gt=0, description="Seconds after which a run is stopped and classified as `run_timeout`."
@@ -90,7 +100,7 @@ class WorkerSettings(BaseModel):
     deletion_wait_seconds: float = Field(
         default=10,
         ge=0,
-        description="Seconds that DELETE waits for access and data to be gone before it answers 202.",
+        description="Seconds that DELETE waits for the end of access and data before it answers 202.",
     )
 
     @model_validator(mode="after")
