@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .._host.tree import Tree
+from .._record.facts import FACTS
 from .._record.manifest import Manifest, read_manifest
 from .._record.status import Status, write_status
 from .rsync import Progress, Survey
@@ -34,7 +35,9 @@ class Report:
 
     def note(self, **changes: object) -> None:
         """Change the status in memory; the next ``write`` puts it on the disk."""
-        self.status = self.status._replace(**changes)  # type: ignore[arg-type]
+        found = {name: str(changes.pop(name)) for name in FACTS if name in changes}
+        facts = {**self.status.facts, **found}
+        self.status = self.status._replace(facts=facts, **changes)  # type: ignore[arg-type]
 
     def write(self, **changes: object) -> None:
         """Change the status and write it to the disk."""

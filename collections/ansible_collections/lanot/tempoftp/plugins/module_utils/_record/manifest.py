@@ -28,6 +28,7 @@ from .._host.files import (
 from .._host.names import parse_ftpuser, parse_id
 from .._host.times import add_days, format_time
 from .._host.tree import Tree
+from .facts import fill_facts, parse_facts
 
 ARRIVED_STATES = ("delivered", "blocked")
 LIVE_STATES = ("copying", *ARRIVED_STATES)
@@ -87,8 +88,7 @@ class Manifest(NamedTuple):
     reserve_inodes: int = 0
     bwlimit: Optional[str] = None
     durations: dict[str, float] = {}  # never changed in place
-    delivered_by: Optional[str] = None
-    checksums_by: Optional[str] = None
+    facts: dict[str, str] = {}  # never changed in place
 
     @property
     def live(self) -> bool:
@@ -131,7 +131,9 @@ def read_manifest(tree: Tree, share_id: str) -> Optional[Manifest]:
 
 def write_manifest(tree: Tree, manifest: Manifest) -> None:
     """Write a manifest so that after a crash either the old or the new one is there, whole."""
-    write_json(tree.manifest(manifest.id), {"schema": SCHEMA, **manifest._asdict()})
+    content = manifest._asdict()
+    facts = fill_facts(content.pop("facts"))
+    write_json(tree.manifest(manifest.id), {"schema": SCHEMA, **content, **facts})
 
 
 def delete_manifest(tree: Tree, share_id: str) -> None:
@@ -184,6 +186,7 @@ def parse_manifest(content: dict[str, Any], share_id: str, path: Path) -> Manife
     """Check what was read against the schema. Unknown keys are ignored: a newer release may write them."""
     check_schema(content, path)
     values = {key: content[key] for key in Manifest._fields if key in content}
+    values["facts"] = parse_facts(content)
     skipped = values.get("skipped", ())
     try:
         manifest = Manifest(**{**values, "skipped": tuple(skipped)})
@@ -199,35 +202,26 @@ def parse_manifest(content: dict[str, Any], share_id: str, path: Path) -> Manife
 
 
 _REQUIRED = frozenset({"id", "ftpuser", "source"})
-_COUNTS = frozenset(
-    {
-        "bytes_total",
-        "files_total",
-        "skipped_total",
-        "lifetime_days",
-        "uid",
-        "gid",
-        "reserve_bytes",
-        "reserve_inodes",
-        "copy_generation",
-    }
-)
+_COUNTED_LATER = frozenset({"bytes_total", "files_total"})
 
 
 def _fits(key: str, value: Any) -> bool:
+    """Whether a value has the type of its field, as the default shows it."""
     default = Manifest._field_defaults.get(key)
-    if key in ("bytes_total", "files_total") and value is None:
+    if key in _COUNTED_LATER and value is None:
         return True
-    if key in _COUNTS or key == "generation":
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(default, int) or key in _COUNTED_LATER or key == "generation":
         return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    if key == "facts":
+        return True  # read by parse_facts
     if key == "skipped":
         return all(isinstance(line, str) for line in value)
     if key == "durations":
         return isinstance(value, dict) and all(
             isinstance(seconds, (int, float)) for seconds in value.values()
         )
-    if key in ("writable", "hidden", "local", "reuse", "checksums"):
-        return isinstance(value, bool)
     if default is None and key not in _REQUIRED and value is None:
         return True
     return isinstance(value, str)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Optional
 
 from .._host.errors import CLASSES, TempoftpError
 from .._host.files import read_json, write_json
+from .facts import fill_facts, parse_facts
 
 RUNNING_PHASES = ("probing", "copying", "verifying")
 PHASES = (*RUNNING_PHASES, "done", "failed")
@@ -21,7 +22,7 @@ class Status(NamedTuple):
 
     ``need_bytes`` and ``need_inodes`` are what this copy will still take from the filesystem. ``inode`` is that of
     the finished data directory: it stays the same through the rename into the home, and tells ours from others'.
-    ``delivered_by`` is how the data came here, ``checksums_by`` where SHA256SUMS was computed.
+    ``facts``: what the copier found out, by the names of ``facts.FACTS``; in the file each is a key of its own.
     ``reported``: a failure was told to a caller, so the next wish starts the copy again.
     """
 
@@ -44,8 +45,7 @@ class Status(NamedTuple):
     passes: int = 0
     inode: Optional[int] = None
     reported: bool = False
-    delivered_by: Optional[str] = None
-    checksums_by: Optional[str] = None
+    facts: dict[str, str] = {}  # never changed in place
 
     @property
     def final(self) -> bool:
@@ -65,6 +65,7 @@ def read_status(path: Path) -> Optional[Status]:
 def parse_status(content: dict[str, Any]) -> Optional[Status]:
     """Check what was read; None when it is not a status of this release."""
     values = {key: content[key] for key in Status._fields if key in content}
+    values["facts"] = parse_facts(content)
     try:
         status = Status(**{**values, "skipped": tuple(values.get("skipped", ()))})
         numbers = (status.generation, status.bytes_done, status.files_done, status.rate, status.skipped_total)
@@ -78,4 +79,5 @@ def parse_status(content: dict[str, Any]) -> Optional[Status]:
 
 def write_status(path: Path, status: Status) -> None:
     """Replace the status in one step. Not fsynced: what a power loss takes is only copied again."""
-    write_json(path, status._asdict(), durable=False)
+    content = status._asdict()
+    write_json(path, {**content, **fill_facts(content.pop("facts"))}, durable=False)

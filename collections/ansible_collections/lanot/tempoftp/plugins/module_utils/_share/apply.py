@@ -144,8 +144,7 @@ def apply_confirm(tree: Tree, seen: Seen) -> None:
             skipped=status.skipped,
             skipped_total=status.skipped_total,
             durations=status.durations,
-            delivered_by=status.delivered_by,
-            checksums_by=status.checksums_by,
+            facts=status.facts,
         ),
     )
     for path in (tree.status(manifest.id), tree.alive(manifest.id), tree.starts(manifest.id)):

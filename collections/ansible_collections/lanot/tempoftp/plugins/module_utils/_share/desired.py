@@ -19,28 +19,6 @@ from .._record.manifest import Manifest
 STATES = ("present", "absent", "blocked")
 # Only of the sweep (_sweep.py): take it away if its time is up, else leave it.
 OVER = "over"
-# The options of one share, as they stand in an item of ``shares`` and in a request file.
-SHARE_OPTIONS = (
-    "id",
-    "generation",
-    "ftpuser",
-    "source",
-    "source_root",
-    "state",
-    "require_existing",
-    "adopt",
-    "ssh_user",
-    "ssh_key_file",
-    "ssh_config_file",
-    "ssh_known_hosts_file",
-    "size_probe",
-    "lifetime_days",
-    "writable",
-    "method",
-    "local",
-    "reuse",
-    "checksums",
-)
 _BWLIMIT = re.compile(r"[0-9]+(?:\.[0-9]+)?[KMG]?", re.IGNORECASE)
 # What is asked of a share rather than known of it.
 _NOT_KEPT = ("state", "generation", "require_existing", "adopt")
@@ -87,6 +65,10 @@ class DesiredShare(NamedTuple):
     def hidden(self) -> bool:
         """Whether it should be kept out of the home."""
         return self.state == "blocked"
+
+
+# The options of one share, as they stand in an item of ``shares`` and in a request file.
+SHARE_OPTIONS = DesiredShare._fields
 
 
 class Site(NamedTuple):

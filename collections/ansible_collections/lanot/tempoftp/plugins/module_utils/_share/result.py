@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from .._host.errors import TempoftpError, build_error
+from .._record.facts import fill_facts
 from .desired import DesiredShare
 from .plan import CHANGING, Seen, Step, resolve_generation
 
@@ -116,8 +117,7 @@ def _build_empty(desired: DesiredShare) -> dict[str, Any]:
         "durations": {},
         "skipped": [],
         "skipped_total": 0,
-        "delivered_by": None,
-        "checksums_by": None,
+        **fill_facts({}),
         "error": None,
     }
 
@@ -145,8 +145,7 @@ def _describe_copy(seen: Seen) -> dict[str, Any]:
             durations=dict(manifest.durations),
             skipped=list(manifest.skipped),
             skipped_total=manifest.skipped_total,
-            delivered_by=manifest.delivered_by,
-            checksums_by=manifest.checksums_by,
+            **fill_facts(manifest.facts),
         )
     elif status is not None:
         told.update(

@@ -209,6 +209,6 @@ def test_how_it_was_delivered_is_kept(host: Any, goes: Path) -> None:
     (result,) = host.run(share(host, "p1", method="copy"))
     manifest = read_manifest(host.tree, "p1")
     assert manifest is not None
-    assert (result["delivered_by"], manifest.delivered_by, manifest.local) == ("copy", "copy", True)
+    assert (result["delivered_by"], manifest.facts["delivered_by"], manifest.local) == ("copy", "copy", True)
     shutil.rmtree(goes)
     assert host.run(share(host, "p1", method="copy"))[0]["delivered_by"] == "copy"

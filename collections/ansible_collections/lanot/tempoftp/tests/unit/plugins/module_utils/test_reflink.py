@@ -20,6 +20,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.reflink impor
     ImpossibleError,
     can_clone,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.safe_open import open_directory_below
 
 MEGABYTE = 1024 * 1024
 
@@ -155,7 +156,7 @@ def test_a_folder_that_becomes_a_link_meanwhile_is_not_followed(sharing: Any, go
     (goes / "sub").symlink_to(secret)
     top = os.open(goes, os.O_RDONLY)
     with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
-        cloner._open_below(top, ("sub",))
+        open_directory_below(top, ("sub",))
     os.close(top)
     cloner.clone(goes, is_file=False)
     assert sorted(path.name for path in target.iterdir()) == ["a.nc", "empty"]
