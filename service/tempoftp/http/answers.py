@@ -8,6 +8,7 @@ from flask import Response, jsonify
 from pydantic import BaseModel, Field
 
 from tempoftp.shares.desired_state import Pending
+from tempoftp.shares.fields import DELIVERY, PROGRESS, build_schema
 from tempoftp.states import ENDING, ON_ITS_WAY, State
 
 RETRY_AFTER_SECONDS = 3
@@ -17,16 +18,8 @@ RETRY_AFTER_MOST = 30
 UNDER_WAY = ON_ITS_WAY | ENDING
 
 
-class Progress(BaseModel):
-    """How far the copy is. What is not known yet is null."""
-
-    bytes: int | None = Field(description="Bytes copied.")
-    total: int | None = Field(description="Bytes to copy.")
-    archivos: int | None = Field(description="Files copied.")
-    archivos_total: int | None = Field(description="Files to copy.")
-    porcentaje: float | None = Field(description="0 to 100.")
-    velocidad: float | None = Field(description="Bytes per second.")
-    eta: float | None = Field(description="Seconds until the copy is expected to be done.")
+Progress = build_schema("Progress", "How far the copy is. What is not known yet is null.", PROGRESS)
+Delivery = build_schema("Delivery", "How the data came to the FTP host.", DELIVERY)
 
 
 class Skipped(BaseModel):
@@ -43,17 +36,6 @@ class Server(BaseModel):
     puerto: int | None
     tls: bool | None
     huella: str | None = Field(description="SHA-256 fingerprint of the TLS certificate.")
-
-
-class Delivery(BaseModel):
-    """How the data came to the FTP host."""
-
-    metodo: Literal["rsync", "copia", "reflink", "enlaces", "montaje"] | None = Field(
-        description="`enlaces`: what another share of the same source had already; `montaje`: the source itself."
-    )
-    sumas: Literal["origen", "llegada"] | None = Field(
-        description="Where `SHA256SUMS` was computed; null when the share has none."
-    )
 
 
 class FileDownloads(BaseModel):
@@ -99,7 +81,7 @@ class ShareAnswer(BaseModel):
     email: str
     vigencia: int = Field(description="Days, counted from `listo`.")
     created_at: str = Field(description="ISO 8601, UTC.")
-    progreso: Progress
+    progreso: Progress  # type: ignore[valid-type]
     omitidos: Skipped
     razon: str | None = Field(default=None, description="Why it is, or is to be, blocked.")
     alcance: Literal["solicitud", "cuenta"] | None = Field(
@@ -116,7 +98,7 @@ class ShareAnswer(BaseModel):
     servidor: Server | None = None
     homedir: str | None = None
     directorio: str | None = None
-    entrega: Delivery | None = None
+    entrega: Delivery | None = None  # type: ignore[valid-type]
     descargas: Downloads | None = None
 
 

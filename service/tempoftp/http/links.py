@@ -209,7 +209,7 @@ class CredentialsAnswer(BaseModel):
     servidor: Server
     homedir: str | None
     directorio: str | None
-    entrega: Delivery
+    entrega: Delivery  # type: ignore[valid-type]
 
 
 @links.post(

@@ -19,6 +19,7 @@ from tempoftp.shares.desired_state import (
     list_pending,
     read_desired_state,
 )
+from tempoftp.shares.fields import DELIVERY, PROGRESS
 from tempoftp.shares.lifecycle import record_change, transition
 from tempoftp.shares.messages import explain_error, explain_giving_up, explain_kept_lifetime
 from tempoftp.shares.results import ShareResult, UserResult, UserShare
@@ -196,15 +197,16 @@ class Step:
     def _keep_progress(self, result: ShareResult) -> bool:
         """Copy the progress into the row; returns whether more is done than before."""
         share = self.share
-        if result.delivered_by is not None:
-            share.delivered_by, share.checksums_by = result.delivered_by, result.checksums_by
+        if any(getattr(result, name) is not None for name in DELIVERY):
+            for name in DELIVERY:
+                setattr(share, name, getattr(result, name))
         if share.state not in ON_ITS_WAY:
             return False
         grew = (result.bytes_done or 0, result.files_done or 0) > (
             share.bytes_done or 0,
             share.files_done or 0,
         )
-        for name in ("bytes_total", "bytes_done", "files_total", "files_done", "percent", "rate", "eta"):
+        for name in PROGRESS:
             setattr(share, name, getattr(result, name))
         if result.skipped_total is not None:
             share.skipped_total = result.skipped_total

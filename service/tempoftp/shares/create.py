@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -15,6 +16,7 @@ from tempoftp.hosts.holds import find_ended_generation
 from tempoftp.refusals import IdInUse, InvalidRequest
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import DesiredState
+from tempoftp.shares.fields import WIRES, Requested
 from tempoftp.shares.lifecycle import record_birth, transition
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.shares.sources import ResolvedSource, read_sources
@@ -41,15 +43,17 @@ def create_share(
     Raises InvalidRequest, InvalidSource, SourceNotAllowed, IdInUse.
     """
     source = read_sources(settings).resolve_source(request.ruta)
-    lifetime_days = settings.lifetime_default if request.vigencia is None else request.vigencia
-    if not settings.lifetime_min <= lifetime_days <= settings.lifetime_max:
+    requested = request.model_dump(include=set(Requested.model_fields))
+    if request.lifetime_days is None:
+        requested["lifetime_days"] = settings.lifetime_default
+    if not settings.lifetime_min <= requested["lifetime_days"] <= settings.lifetime_max:
         raise InvalidRequest(
             "vigencia", f"vigencia debe ser de {settings.lifetime_min} a {settings.lifetime_max} días"
         )
     for attempt in range(RACE_ATTEMPTS):
         try:
             with session.begin_nested():
-                return _accept(session, settings, request, source, lifetime_days, author, request_id)
+                return _accept(session, settings, request, source, requested, author, request_id)
         except IntegrityError:
             # Two requests at once on a database that lets both look first: the second look sees the winner.
             if attempt == RACE_ATTEMPTS - 1:
@@ -62,17 +66,14 @@ def _accept(
     settings: Settings,
     request: ShareRequest,
     source: ResolvedSource,
-    lifetime_days: int,
+    requested: dict[str, Any],
     author: str,
     request_id: str,
 ) -> Accepted:
     share = session.get(Share, request.id, with_for_update=True)
     if share is not None and share.state not in TERMINAL:
-        if (share.email, share.source, share.lifetime_days) == (
-            request.usuario,
-            source.canonical,
-            lifetime_days,
-        ):
+        is_same = (share.email, share.source) == (request.usuario, source.canonical)
+        if is_same and all(getattr(share, name) == value for name, value in requested.items()):
             return Accepted(share, created=False)
         raise IdInUse(f"el id {request.id!r} es de otra solicitud; elimínela primero o elija otro id")
     account = take_account(session, request.usuario, lambda: choose_ftp_host(session, settings))
@@ -92,8 +93,8 @@ def _accept(
         "method": source.method,
         "reuse": source.reuse,
         "checksums": source.checksums,
-        "lifetime_days": lifetime_days,
         "writable": False,
+        **requested,
         "created_at": now,
         "wished_at": now,
         "wanted": DesiredState.PRESENT,
@@ -130,9 +131,9 @@ def _begin_generation(share: Share, wanted: dict[str, object]) -> None:
     share.generation += 1
     share.asked_generation = share.generation
     for column in (
-        *("error_class", "bytes_total", "bytes_done", "files_total", "files_done", "percent", "rate", "eta"),
-        *("path", "skipped", "skipped_total", "ready_at", "expires", "block_reason", "lifetime_confirmed"),
-        *("delivered_by", "checksums_by", "retry_until", "lease_run_id", "lease_until"),
+        *WIRES,
+        *("error_class", "path", "skipped", "skipped_total", "ready_at", "expires"),
+        *("block_reason", "lifetime_confirmed", "retry_until", "lease_run_id", "lease_until"),
     ):
         setattr(share, column, None)
     share.message = ""

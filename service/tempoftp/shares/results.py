@@ -12,9 +12,10 @@ from pydantic import Field
 
 from tempoftp.downloads.results import TransfersReport
 from tempoftp.results import Result, ResultError
+from tempoftp.shares.fields import Reported
 
 
-class ShareResult(Result):
+class ShareResult(Reported):
     """One item of `tempoftp_share`'s `shares`. Bytes, bytes per second, seconds."""
 
     id: str
@@ -33,17 +34,8 @@ class ShareResult(Result):
     reason: str | None = None
     """Why it is absent, as its tombstone says: `deleted` or `expired`."""
     path: str | None = None
-    bytes_total: int | None = None
-    bytes_done: int | None = None
-    files_total: int | None = None
-    files_done: int | None = None
-    percent: float | None = None
-    rate: float | None = None
-    eta: float | None = None
     skipped: list[str] = Field(default_factory=list)
     skipped_total: int | None = None
-    delivered_by: Literal["rsync", "copy", "reflink", "links", "bind"] | None = None
-    checksums_by: Literal["source", "arrival"] | None = None
     error: ResultError | None = None
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from tempoftp.accounts.emails import normalise_email
+from tempoftp.shares.fields import Requested
 
 RESERVED_IDS = frozenset({"expired", "user", "auditoria", "prorrogas", "vista_previa"})
 """Words that are paths of the API beside `/tmpftp/{id}`."""
@@ -24,10 +25,8 @@ Ruta = Annotated[
 ]
 
 
-class ShareRequest(BaseModel):
-    """One request for a share, in the seed's wire names. Unknown keys and loose types are refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+class _Identity(BaseModel):
+    """Whose share it is, its name, and where the data is."""
 
     usuario: Annotated[
         str,
@@ -40,10 +39,6 @@ class ShareRequest(BaseModel):
         Field(description="Name of the share, chosen by the client.", examples=["proyecto_real_1"]),
     ]
     ruta: Ruta
-    vigencia: Annotated[
-        int | None,
-        Field(description="Days the share lives, counted from `listo`.", examples=[3]),
-    ] = None
 
     @field_validator("id")
     @classmethod
@@ -56,3 +51,9 @@ class ShareRequest(BaseModel):
     @classmethod
     def _normalise_email(cls, value: str) -> str:
         return normalise_email(value)
+
+
+class ShareRequest(Requested, _Identity):
+    """One request for a share, in the seed's wire names. Unknown keys and loose types are refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_by_name=False)

@@ -17,19 +17,12 @@ from tempoftp.downloads.counts import describe_downloads, find_downloads
 from tempoftp.refusals import InvalidRequest, ShareNotFound
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import DesiredState, list_pending, read_desired_state
+from tempoftp.shares.fields import DELIVERY, PROGRESS, describe_fields
 from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, STATE_MESSAGES, explain_state
 from tempoftp.states import State
 
 LIST_DEFAULT = 100
 LIST_MAX = 1000
-METHOD_WORDS = {
-    "rsync": "rsync",
-    "copy": "copia",
-    "reflink": "reflink",
-    "links": "enlaces",
-    "bind": "montaje",
-}
-CHECKSUM_WORDS = {"source": "origen", "arrival": "llegada"}
 
 
 def find_share(
@@ -115,15 +108,7 @@ def describe_block(share: Share, account: Account) -> dict[str, Any]:
 
 def describe_progress(share: Share) -> dict[str, Any]:
     """Return how far the copy is: bytes, files, percent, bytes per second, seconds to go."""
-    return {
-        "bytes": share.bytes_done,
-        "total": share.bytes_total,
-        "archivos": share.files_done,
-        "archivos_total": share.files_total,
-        "porcentaje": share.percent,
-        "velocidad": share.rate,
-        "eta": share.eta,
-    }
+    return describe_fields(share, PROGRESS)
 
 
 def describe_access(
@@ -146,10 +131,7 @@ def describe_access(
         },
         "homedir": share.path.rsplit("/", 1)[0] if share.path else None,
         "directorio": share.path,
-        "entrega": {
-            "metodo": METHOD_WORDS.get(share.delivered_by or ""),
-            "sumas": CHECKSUM_WORDS.get(share.checksums_by or ""),
-        },
+        "entrega": describe_fields(share, DELIVERY),
     }
 
 

@@ -16,6 +16,7 @@ from tempoftp.db.clock import write_time
 from tempoftp.db.models import Account, Share
 from tempoftp.downloads.counts import FILES_LIMIT, TransfersRequest
 from tempoftp.shares.desired_state import DesiredState, read_desired_state
+from tempoftp.shares.fields import Requested
 from tempoftp.shares.sources import Method
 from tempoftp.states import DELIVERED
 
@@ -29,7 +30,7 @@ class RequestPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ShareItem(RequestPart):
+class ShareItem(Requested, RequestPart):
     """An item of `tempoftp_share`'s option `shares`."""
 
     id: str
@@ -46,7 +47,6 @@ class ShareItem(RequestPart):
     method: Method = "auto"
     reuse: bool = False
     checksums: bool = False
-    lifetime_days: int
     writable: bool
     adopt: bool = False
 

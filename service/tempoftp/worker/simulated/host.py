@@ -13,6 +13,7 @@ from typing import Any
 
 from tempoftp.db.clock import write_time
 from tempoftp.errors import ERROR_CLASSES
+from tempoftp.shares.fields import DELIVERY, WIRES
 from tempoftp.worker.request import ShareItem, TransfersItem, UserItem
 
 BYTES_PER_SECOND = 100_000_000
@@ -136,19 +137,22 @@ def _describe(item: ShareItem, state: str, share: dict[str, Any] | None, now: fl
     if share is None:
         return result
     part = min((now - share["begun"]) / share["seconds"], 1.0) if share["seconds"] else 1.0
-    return result | {
-        "path": f"/data/{item.ftpuser}/{item.id}",
-        "bytes_total": share["bytes_total"],
-        "bytes_done": int(share["bytes_total"] * part),
-        "files_total": share["files_total"],
-        "files_done": int(share["files_total"] * part),
-        "percent": round(100 * part, 1),
-        "rate": share["bytes_total"] / share["seconds"] if share["seconds"] else None,
-        "eta": max(share["begun"] + share["seconds"] - now, 0.0),
-        "skipped": [],
-        "skipped_total": 0,
-        "delivered_by": "rsync" if state in ("delivered", "blocked") else None,
-    }
+    return (
+        result
+        | {
+            "path": f"/data/{item.ftpuser}/{item.id}",
+            "bytes_total": share["bytes_total"],
+            "bytes_done": int(share["bytes_total"] * part),
+            "files_total": share["files_total"],
+            "files_done": int(share["files_total"] * part),
+            "percent": round(100 * part, 1),
+            "rate": share["bytes_total"] / share["seconds"] if share["seconds"] else None,
+            "eta": max(share["begun"] + share["seconds"] - now, 0.0),
+            "skipped": [],
+            "skipped_total": 0,
+        }
+        | {name: WIRES[name].simulated if state in ("delivered", "blocked") else None for name in DELIVERY}
+    )
 
 
 def _fail(item: ShareItem, state: str, error_class: str, message: str) -> dict[str, Any]:
