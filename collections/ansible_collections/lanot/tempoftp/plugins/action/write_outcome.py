@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write a run's results as one JSON file on the control host: step 6 of docs/dataflow.md.
+"""Writes the results of a run as one JSON file on the control host: step 6 of docs/dataflow.md.
 
-An action plugin, so that nothing is shipped to the managed host: the outcome of an unreachable host is written too,
-and it costs no module execution.
+It is an action plugin and runs nothing on the managed host, so the outcome of an unreachable host is written too.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class ActionModule(ActionBase):
     _VALID_ARGS = frozenset({"path", "content"})
 
     def run(self, tmp: Optional[str] = None, task_vars: Optional[dict[str, Any]] = None) -> dict[str, Any]:
-        """Write the file unless it holds just that already."""
+        """Write the file unless it has this content already."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(
             argument_spec={
@@ -54,7 +53,7 @@ class ActionModule(ActionBase):
                 f"write_outcome: {path} on the control host could not be written: {error.strerror}"
             ) from None
         result.update(changed=changed, path=str(path))
-        # Whatever the task says: at -vvv its arguments would be part of the result.
+        # Also without no_log in the task: with -vvv the result would contain the arguments.
         result["_ansible_no_log"] = True
         return result
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The ``attributes`` section."""
+    """Included with ``extends_documentation_fragment: lanot.tempoftp.attributes``.
+
+    Modules that only read include ``lanot.tempoftp.attributes.read_only`` in its place.
+    """
 
     DOCUMENTATION = r"""
 attributes:
@@ -18,6 +21,24 @@ attributes:
   diff_mode:
     support: full
     description: Returns details on what has changed (or would change in check mode).
+  platform:
+    support: full
+    platforms: posix
+    description: Target OS/families that can be operated against.
+options: {}
+"""
+
+    READ_ONLY = r"""
+attributes:
+  check_mode:
+    support: full
+    description: The module changes nothing, so check mode makes no difference.
+  diff_mode:
+    support: none
+    description: The module changes nothing.
+  idempotent:
+    support: full
+    description: The module changes nothing.
   platform:
     support: full
     platforms: posix

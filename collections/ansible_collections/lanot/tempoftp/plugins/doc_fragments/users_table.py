@@ -58,4 +58,9 @@ options:
       - Needed for columns that are C(NOT NULL) and have no default. Rows that are there are never changed.
     type: dict
     default: {}
+  pureftpd_mysql_conf:
+    description:
+      - MySQL configuration of Pure-FTPd. The option C(MYSQLCrypt) is read from it.
+      - When unset, C(/etc/pure-ftpd/db/mysql.conf) (Debian) or C(/etc/pure-ftpd/pureftpd-mysql.conf) (RHEL family).
+    type: path
 """

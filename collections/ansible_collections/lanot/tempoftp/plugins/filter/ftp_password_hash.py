@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Filter: the hash of a password, made on the control host."""
+"""Filter: computes the hash of a password on the control host."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ author:
   - LANOT (@lanot)
 description:
   - Returns a hash that Pure-FTPd accepts, for O(lanot.tempoftp.tempoftp_ftpuser#module:password_hash).
-  - The salt is random, so two calls give two hashes. M(lanot.tempoftp.tempoftp_ftpuser) leaves the password
-    of an existing
-    account alone, so a second run of a playbook changes nothing.
+  - The salt is random, so two calls return different hashes. M(lanot.tempoftp.tempoftp_ftpuser) does not
+    change the password of an existing account, so a second run of a playbook changes nothing.
 requirements:
-  - argon2-cffi or bcrypt on the control host, as the scheme wants it
+  - argon2-cffi or bcrypt on the control host, depending on the scheme
 positional: scheme
 options:
   _input:
@@ -27,9 +26,9 @@ options:
     required: true
   scheme:
     description:
-      - V(bcrypt) (cost 12, 60 characters) fits a column C(VARCHAR(64)) and a C(MYSQLCrypt) of C(crypt) or
+      - V(bcrypt) (cost 12, 60 characters) fits into a column C(VARCHAR(64)), and needs C(MYSQLCrypt) C(crypt) or
         C(any).
-      - V(argon2id) (97 characters) wants a wider column and C(argon2) or C(any).
+      - V(argon2id) (97 characters) needs a wider column, and C(MYSQLCrypt) C(argon2) or C(any).
     type: str
     choices: [bcrypt, argon2id]
     default: bcrypt

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tempoftp_audit
-short_description: Find what is not as it should be on an FTP host, and repair what is safe
+short_description: Find inconsistencies on an FTP host, and repair those that are safe to repair
 version_added: 0.2.0
 author:
   - LANOT (@lanot)
 description:
-  - Compares manifests, tombstones, accounts, folders, units, mounts and open sessions of an FTP host with one another, and with
-    O(expected) also with somebody's books.
-  - A consistent host gives no finding. Work that is going on is none.
-  - With O(repair), what is safe is repaired by the same plans as any other run - half deleted shares are finished, the trash and
-    staging that belongs to no copy are removed, shares past their expiry are ended, owner and mode of what is ours are set,
-    accounts of ours without shares are removed, and sessions that may no longer be are ended. Then the host is looked at again.
-  - What it does not know it never deletes. A directory without a manifest is only listed.
+  - Compares manifests, tombstones, accounts, folders, units, mounts and open sessions of an FTP host with one another. With
+    O(expected), it compares them with a list of shares as well, for example with the service's database.
+  - A consistent host gives no finding. Work that is in progress is no finding either.
+  - With O(repair), safe repairs are done by the same plans as any other run. Deletions that were interrupted are finished. The
+    trash, and staging that belongs to no copy, are removed. Shares past their expiry are ended. Owner and mode of the
+    collection's own files are set. Accounts that tempoftp created are removed when they have no share. Sessions that have lost
+    their access are ended. Then the host is looked at again.
+  - Data that no manifest names is never deleted. A directory without a manifest is only listed.
 extends_documentation_fragment:
   - lanot.tempoftp.attributes
   - lanot.tempoftp.mysql_login
   - lanot.tempoftp.users_table
+  - lanot.tempoftp.account_ids
+  - lanot.tempoftp.delivery_root
 attributes:
   check_mode:
     support: full
@@ -34,16 +37,17 @@ attributes:
     description: The findings say what is wrong.
   idempotent:
     support: full
-    description: What was repaired is not found again.
+    description: A second execution does not find again what was repaired.
 options:
   repair:
-    description: Whether to repair what is safe. Never in check mode.
+    description: Whether to do the safe repairs. In check mode nothing is repaired.
     type: bool
     default: false
   expected:
     description:
-      - The shares as somebody's books have them. With it, rows without shares and shares without rows are findings too.
-      - They are never repaired here.
+      - The shares that should be on this host, for example by the service's database. With it, rows without shares and shares
+        without rows are findings too.
+      - These findings are never repaired here.
     type: list
     elements: dict
     suboptions:
@@ -52,66 +56,45 @@ options:
         type: str
         required: true
       generation:
-        description: Its generation in the books.
+        description: Its generation in the list.
         type: int
         required: true
       state:
         description:
           - V(listo), V(bloqueado), V(present) or V(blocked) for a share that should be here, V(expirado), V(eliminado) or V(absent)
-            for one that should not; any other word is on its way and not compared.
+            for one that should not. A share with any other state is still changing and is not compared.
         type: str
         required: true
       ftpuser:
-        description: Its account.
+        description: The account of the share.
         type: str
       expires:
-        description: When it ends, like V(2030-01-31T12:00:00Z).
+        description: When the share ends, like V(2030-01-31T12:00:00Z).
         type: str
   deep_limit:
     description:
-      - How many entries inside delivered, read-only shares are compared by owner and mode as well. V(0) for none.
+      - How many entries inside delivered, read-only shares have their owner and mode compared as well. With V(0), none.
     type: int
     default: 0
   accounts:
-    description: Whether to look at the users table. Without it nothing is said of accounts and sessions.
+    description: Whether to look at the users table. If not, accounts and sessions are not compared.
     type: bool
     default: true
-  root:
-    description: The delivery root, where the homes and the folder C(.tempoftp) are.
-    type: path
-    default: /data
-  default_uid:
-    description: Uid that accounts of ours have.
-    type: int
-    default: 2001
-  default_gid:
-    description: Gid that accounts of ours have.
-    type: int
-    default: 2001
-  min_uid:
-    description: Least Uid and Gid that an account may have.
-    type: int
-    default: 1000
-  pureftpd_mysql_conf:
-    description:
-      - MySQL configuration of Pure-FTPd, of which C(MYSQLCrypt) is read.
-      - C(/etc/pure-ftpd/db/mysql.conf) or C(/etc/pure-ftpd/pureftpd-mysql.conf) when not given.
-    type: path
 seealso:
   - module: lanot.tempoftp.tempoftp_share_info
   - module: lanot.tempoftp.tempoftp_ftpuser_info
 """
 
 EXAMPLES = r"""
-- name: Look
+- name: List the findings
   lanot.tempoftp.tempoftp_audit:
   register: audit
 
-- name: Repair what is safe
+- name: Do the safe repairs
   lanot.tempoftp.tempoftp_audit:
     repair: true
 
-- name: Compare with the books
+- name: Compare with a list of the shares that should be there
   lanot.tempoftp.tempoftp_audit:
     expected:
       - id: proyecto_real_1
@@ -128,14 +111,14 @@ summary:
   type: str
   sample: "2030-01-21T12:00:00Z: nothing is wrong"
 findings:
-  description: What is not as it should be.
+  description: The inconsistencies that were found.
   returned: always
   type: list
   elements: dict
   contains:
     kind:
       description:
-        - What it is - V(account_without_share), V(share_without_account), V(directory_without_manifest), V(row_without_share),
+        - The kind of the finding - V(account_without_share), V(share_without_account), V(directory_without_manifest), V(row_without_share),
           V(share_without_row), V(share_past_expiry), V(wrong_owner_or_mode), V(half_deleted), V(staging_left_over),
           V(damaged_manifest), V(account_differs), V(session_without_access), V(unit_without_share), V(library_left_over),
           V(share_out_of_place), V(share_without_directory), V(mount_without_share), V(row_older_than_host), V(row_differs),
@@ -145,7 +128,7 @@ findings:
       description: The share, account, unit or path.
       type: str
     detail:
-      description: What is wrong with it, and what to do where a person has to.
+      description: What is wrong with it. Where a person has to act, also what to do.
       type: str
     repair:
       description: V(safe) when O(repair) does it, else V(manual).
@@ -154,12 +137,12 @@ findings:
       description: Whether it is no longer found after the repair.
       type: bool
 failures:
-  description: What went wrong while repairing.
+  description: The repairs that failed, and why.
   returned: always
   type: list
   elements: str
 facts:
-  description: What was seen, after the repair.
+  description: The state of the host after the repair.
   returned: always
   type: dict
   contains:
@@ -181,7 +164,7 @@ facts:
           description: Generation that the host knows.
           type: int
         state:
-          description: V(copying), V(delivered), V(blocked), or V(absent) while it is being taken away.
+          description: V(copying), V(delivered), V(blocked), or V(absent) while it is being removed.
           type: str
         ftpuser:
           description: Account that it is for.
@@ -202,37 +185,37 @@ facts:
           description: Login name on the source.
           type: str
         ssh_key_file:
-          description: Key towards the source.
+          description: Private key for the source.
           type: str
         size_probe:
-          description: How its size is asked for.
+          description: How its size is measured.
           type: str
         local:
           description: Whether its source is on the FTP host itself.
           type: bool
         method:
-          description: How it was to be delivered.
+          description: How its data should be delivered, as it was requested.
           type: str
         reuse:
-          description: Whether it may share files with others of the same source.
+          description: Whether it may share unchanged files with other shares of the same source.
           type: bool
         checksums:
-          description: Whether it was to have C(SHA256SUMS).
+          description: Whether C(SHA256SUMS) was requested.
           type: bool
         lifetime_days:
-          description: Days it lives, counted from C(ready_at).
+          description: For how many days the share lives, counted from C(ready_at).
           type: int
         writable:
-          description: Whether its recipient may write.
+          description: Whether its account may change it.
           type: bool
         created_at:
-          description: When this host first heard of it.
+          description: When its manifest was first written on this host.
           type: str
         delivered_at:
           description: When it was delivered.
           type: str
         ready_at:
-          description: When its account could log in.
+          description: When the share became ready, that is when its account could log in.
           type: str
         expires:
           description: When it ends.
@@ -247,12 +230,12 @@ facts:
           description: How many entries of the source were left out.
           type: int
     tombstones:
-      description: What the host remembers of shares that ended.
+      description: The tombstones of shares that ended.
       type: list
       elements: dict
       sample: [{"id": "old", "generation": 2, "ended_at": "2030-01-31T12:00:00Z", "ftpuser": "ftp_x", "reason": "expired"}]
     accounts:
-      description: The accounts that tempoftp knows, and those whose home is below the root. None when the users table was not read.
+      description: The accounts that tempoftp knows, and those whose home is below the root. Null when the users table was not read.
       type: list
       elements: dict
       contains:
@@ -260,7 +243,7 @@ facts:
           description: Name of the account.
           type: str
         origin:
-          description: V(created) by tempoftp, V(adopted), or none when neither a record nor a row is there.
+          description: V(created) by tempoftp, V(adopted), or null when there is neither a record nor a row.
           type: str
         state:
           description: V(present), V(blocked) or V(absent) in the users table.
@@ -278,13 +261,13 @@ facts:
           description: When the account ends.
           type: str
         password_generation:
-          description: How many passwords were wished for it.
+          description: How many passwords were requested for the account.
           type: int
         password_digest:
-          description: Fingerprint of the stored hash, by which others can tell whether it is the one they know.
+          description: Digest of the stored hash. A caller that knows the hash can compare it by this.
           type: str
         sessions:
-          description: How many open FTP sessions it has.
+          description: How many FTP sessions of the account are open.
           type: int
     damaged:
       description: Files under C(.tempoftp) that cannot be read.
@@ -294,7 +277,7 @@ facts:
       description: How many copies run.
       type: int
     problems:
-      description: What could not be looked at, and why.
+      description: What could not be read, and why.
       type: list
       elements: str
 """

@@ -14,66 +14,60 @@ version_added: 0.2.0
 author:
   - LANOT (@lanot)
 description:
-  - Takes away every share whose time is up, whether any database knows it or not. It leaves the home at once, and its data is
-    removed by a unit of the host.
-  - Then the account is removed when it was made by tempoftp and nothing of it is left; else its C(Expires) becomes the end of its
-    longest share. Sessions that began before are ended.
-  - What a killed run left half ended is finished, and what a failed copy left is removed some days after it failed.
-  - With the database away the data is gone all the same, and the account is finished the next time.
-  - Puts the program that C(tempoftp-expire.timer) starts each minute on the host, and brings it up to date. It does the same.
-  - A share that is extended at the same moment is either extended or ended, under one lock, and never both. A clock that is set
-    back reopens nothing.
+  - Ends every share whose time is up, also one that no database knows. The share leaves the home at once. A unit of the host
+    removes its data.
+  - Then the account is removed when tempoftp created it and it has no share left. Otherwise its C(Expires) becomes the end of its
+    longest share. Sessions that began before that are ended.
+  - It also finishes what a killed execution left, and removes what a failed copy left some days after it failed.
+  - When the database cannot be reached, the data is removed all the same. The next execution handles the account.
+  - It installs the program that C(tempoftp-expire.timer) starts each minute on the host, and keeps it up to date. That program
+    does the same as this module.
+  - A share that is extended at the same moment is either extended or ended, never both, since both are done under one lock. When
+    the clock is set back, no ended share becomes available again.
 extends_documentation_fragment:
   - lanot.tempoftp.attributes
   - lanot.tempoftp.mysql_login
   - lanot.tempoftp.users_table
+  - lanot.tempoftp.delivery_root
 attributes:
   diff_mode:
     support: none
-    description: The result says what ended.
+    description: The result names what was ended.
 options:
-  root:
-    description: Folder of the homes, with C(.tempoftp) in it.
-    type: path
-    default: /data
   grace_seconds:
     description:
-      - How long a session with a running transfer may go on when the time of a share of its account is up. At most a day.
-      - When unset, as in C(/etc/tempoftp/expire.json), which the role C(ftp_server) writes; without that file V(0).
+      - For how many seconds a session with a running transfer may go on when the time of a share of its account is up. At most a
+        day.
+      - When unset, the value in C(/etc/tempoftp/expire.json), which the role C(ftp_server) writes. Without that file, V(0).
     type: float
   staging_days:
     description:
-      - How many days what a failed copy left is kept for another try. Then the share is ended.
-      - When unset, as in C(/etc/tempoftp/expire.json); without that file V(7).
+      - For how many days the data of a failed copy is kept for another try. Then the share is ended.
+      - When unset, the value in C(/etc/tempoftp/expire.json). Without that file, V(7).
     type: int
   only_program:
-    description: Whether to do no more than to bring the program of the timer up to date.
+    description: Whether to only update the program of the timer.
     type: bool
     default: false
-  pureftpd_mysql_conf:
-    description:
-      - MySQL configuration of Pure-FTPd, of which C(MYSQLCrypt) is read.
-      - C(/etc/pure-ftpd/db/mysql.conf) or C(/etc/pure-ftpd/pureftpd-mysql.conf) when not given.
-    type: path
 notes:
-  - The task fails when something could not be done, after everything else was.
+  - When something could not be done, the task does everything else first and then fails.
 seealso:
   - module: lanot.tempoftp.tempoftp_share
   - module: lanot.tempoftp.tempoftp_ftpuser
 """
 
 EXAMPLES = r"""
-- name: End what is over now
+- name: End the shares whose time is up
   lanot.tempoftp.tempoftp_expire:
 
-- name: Only say what would end
+- name: Only list what would be ended
   lanot.tempoftp.tempoftp_expire:
   check_mode: true
 """
 
 RETURN = r"""
 shares:
-  description: The shares that were taken away, or could not be.
+  description: The shares that were ended, or could not be ended.
   returned: without O(only_program)
   type: list
   elements: dict
@@ -87,11 +81,11 @@ shares:
       type: int
       sample: 1
     ftpuser:
-      description: Its account.
+      description: The account of the share.
       type: str
       sample: ftp_alguien_dominio
     reason:
-      description: V(expired), or V(deleted) for one that somebody had begun to delete.
+      description: V(expired), or V(deleted) when the deletion of the share had already begun.
       type: str
       sample: expired
     state:
@@ -119,26 +113,26 @@ accounts:
       type: str
       sample: absent
     expires:
-      description: When it ends now.
+      description: The new end of the account.
       type: str
     kept_reason:
-      description: V(live_shares) or V(adopted) when it was kept.
+      description: V(live_shares) or V(adopted) when the account was not removed.
       type: str
     error:
       description: Null, or what went wrong, as in M(lanot.tempoftp.tempoftp_ftpuser).
       type: dict
 sessions_ended:
-  description: FTP sessions that were ended.
+  description: Number of FTP sessions that were ended.
   returned: without O(only_program)
   type: int
   sample: 0
 sessions_left:
-  description: FTP sessions that go on because of O(grace_seconds).
+  description: Number of FTP sessions that go on because of O(grace_seconds).
   returned: without O(only_program)
   type: int
   sample: 0
 staging:
-  description: Shares of which the rest of a failed copy was removed.
+  description: Shares whose data of a failed copy was removed.
   returned: without O(only_program)
   type: list
   elements: str
@@ -163,13 +157,13 @@ next_end:
   sample: '2030-01-31T12:00:00Z'
 clock_ahead:
   description:
-    - By how many seconds the latest time that this host has seen is ahead of its clock. More than a few mean that the clock was
-      set back.
+    - By how many seconds the latest time that this host has recorded is ahead of its clock. A large number means that the clock
+      was set back.
   returned: without O(only_program)
   type: int
   sample: 0
 problems:
-  description: What could not be done, a sentence each.
+  description: What could not be done, one sentence for each problem.
   returned: without O(only_program)
   type: list
   elements: str
@@ -215,7 +209,7 @@ def build_argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def choose_settings(params: dict[str, Any]) -> ExpireSettings:
-    """Return what the options say, and for the times that they leave out what the role wrote."""
+    """Return the settings of the options; those that are not given come from the file that the role wrote."""
     names = ("grace_seconds", "staging_days")
     times = {name: params[name] for name in names if params[name] is not None}
     if len(times) < len(names):
@@ -224,7 +218,7 @@ def choose_settings(params: dict[str, Any]) -> ExpireSettings:
 
 
 def install_program(tree: Tree, check_mode: bool) -> tuple[bool, str]:
-    """Bring the timer's program up to date; return whether it was not, and where it is."""
+    """Update the timer's program; return whether it was out of date, and its path."""
     name = name_library(read_expire_library())
     outdated = not is_installed(tree, name)
     if outdated and not check_mode:

@@ -10,28 +10,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tempoftp_ftpuser
-short_description: Pure-FTPd accounts in a MySQL or MariaDB users table
+short_description: Manage Pure-FTPd accounts in a MySQL or MariaDB users table
 version_added: 0.1.0
 description:
-  - Makes, blocks and removes virtual users of a Pure-FTPd server whose accounts live in a table of MySQL or
+  - Creates, blocks and removes virtual users of a Pure-FTPd server whose accounts live in a table of MySQL or
     MariaDB.
   - The table needs columns C(User), C(Password), C(Uid), C(Gid), C(Dir) and C(Status), or others that
     O(columns) names; C(Expires)
     (C(DATETIME), UTC) is used where it is there. C(Status) may be a number or an V(ENUM('0','1'\)).
   - The password of an existing account is not touched unless O(update_password=always).
   - How a password is stored depends on the width of its column and on C(MYSQLCrypt) of
-    O(pureftpd_mysql_conf). What Pure-FTPd
-    would take for clear text is refused.
-  - With O(shares_root), the module also looks at the shares that M(lanot.tempoftp.tempoftp_share) keeps
-    there. An account is then
-    made once it has a delivered share, lives as long as its longest share, and one that tempoftp did not
-    create is never written.
+    O(pureftpd_mysql_conf). A hash that Pure-FTPd would take for clear text is refused.
+  - With O(shares_root), the module also reads the shares that M(lanot.tempoftp.tempoftp_share) manages
+    there. An account is then created once it has a delivered share, and lives as long as its longest share.
+    An account that tempoftp did not create is never written.
 author:
   - LANOT (@lanot)
 extends_documentation_fragment:
   - lanot.tempoftp.attributes
   - lanot.tempoftp.mysql_login
   - lanot.tempoftp.users_table
+  - lanot.tempoftp.account_ids
 attributes:
   idempotent:
     description: When run twice in a row outside check mode, with the same arguments, the second invocation
@@ -45,9 +44,8 @@ options:
     type: str
   state:
     description:
-      - V(present) makes the account and lets it log in.
-      - V(blocked) keeps the account and its password and refuses its logins. An account that is not there is
-        not made.
+      - V(present) creates the account and allows its logins.
+      - V(blocked) keeps the account and its password and refuses its logins. A missing account is not created.
       - With O(shares_root), an account that should be V(present) is blocked while every share that it has
         here is blocked.
       - V(absent) removes the account. Its files are not touched.
@@ -57,7 +55,7 @@ options:
   password_hash:
     description:
       - Hash of the password, argon2id (C(p=1), C(m) at most 65536 KiB) or bcrypt (cost 10 to 16).
-      - The filter P(lanot.tempoftp.ftp_password_hash#filter) makes one on the control host.
+      - The filter P(lanot.tempoftp.ftp_password_hash#filter) computes one on the control host.
     type: str
   password:
     description:
@@ -68,29 +66,28 @@ options:
   update_password:
     description:
       - V(on_create) sets the password of a new account only.
-      - V(always) also changes that of an existing one when it is another one.
+      - V(always) also changes the password of an existing account when it differs.
     type: str
     choices: [on_create, always]
     default: on_create
   password_generation:
     description:
-      - Counts the passwords that are wished for an account. With O(shares_root), the number of its password
-        is kept, and
-        with O(update_password=always) an older one is refused as V(stale), so that a late run brings no
-        earlier password back.
-      - When unset, it is not looked at.
+      - Counts the passwords that are requested for an account. With O(shares_root), the number is stored on the
+        host. With O(update_password=always), a lower number is then refused as V(stale), so that a late run
+        does not restore an earlier password.
+      - When unset, it is not checked.
     type: int
   uid:
-    description: Uid of the account's processes. O(default_uid) for a new account when not given.
+    description: Uid of the account's processes. When unset, O(default_uid) for a new account.
     type: int
   gid:
-    description: Gid of the account's processes. O(default_gid) for a new account when not given.
+    description: Gid of the account's processes. When unset, O(default_gid) for a new account.
     type: int
   home:
     description:
       - Home of the account. Its last part must be the account's name.
       - With O(shares_root) it is always O(shares_root)C(/)O(name).
-      - C(/data/)O(name) for a new account when not given.
+      - When unset, C(/data/)O(name) for a new account.
     type: str
   expires:
     description:
@@ -98,23 +95,23 @@ options:
       - Refused with O(shares_root), where it comes from the account's shares.
     type: str
   end_sessions:
-    description: Whether to end the open FTP sessions of an account that is V(blocked) or V(absent), or that
-      gets another password. Pure-FTPd keeps them otherwise.
+    description: Whether to end the open FTP sessions of an account that becomes V(blocked) or V(absent), or whose
+      password changes. Pure-FTPd itself lets them go on.
     type: bool
     default: true
   adopt:
     description:
       - With O(shares_root), whether an account that tempoftp did not create may be used for shares. It is
         never written.
-      - Without it, O(state=present) of such an account is an C(account_conflict) - that its name is the
-        expected one is no proof of whose it is.
+      - Otherwise O(state=present) of such an account is an C(account_conflict), since its name does not prove
+        whose account it is.
     type: bool
     default: false
   users:
     description:
       - A list of accounts, in place of O(name) and the options above.
-      - The task does not fail when one of them fails; each entry of RV(users) has its own C(error).
-      - An empty list only reports RV(database).
+      - The task does not fail when one account fails. Each entry of RV(users) has its own C(error).
+      - With an empty list, only RV(database) is reported.
     type: list
     elements: dict
     suboptions:
@@ -163,35 +160,17 @@ options:
         default: false
   shares_root:
     description:
-      - Root of the shares on this host, for example V(/data). The module looks at the manifests below it and
-        works under its lock.
+      - Root of the shares on this host, for example V(/data). The module reads the manifests below it and
+        holds its lock.
       - O(state=present) is skipped for an account that has no delivered share.
-      - Once an account is confirmed in the table, the start and the end of its shares that are here,
-        delivered or blocked, are fixed in their manifests, and C(Expires) becomes the latest end.
-      - When a share's number of days has changed since, its end is computed again from its start. A share
-        that is over stays so.
-      - O(state=absent) keeps an account that has a live share, or that tempoftp did not create.
-    type: path
-  default_uid:
-    description: Uid of accounts that name none.
-    type: int
-    default: 2001
-  default_gid:
-    description: Gid of accounts that name none.
-    type: int
-    default: 2001
-  min_uid:
-    description: Lowest Uid and Gid that an account may have. Those below are the system's.
-    type: int
-    default: 1000
-  pureftpd_mysql_conf:
-    description:
-      - MySQL configuration of Pure-FTPd, where C(MYSQLCrypt) is read.
-      - C(/etc/pure-ftpd/db/mysql.conf) (Debian) or C(/etc/pure-ftpd/pureftpd-mysql.conf) (RHEL family) when
-        not given.
+      - Once an account is confirmed in the table, the start and the end of its delivered and blocked shares
+        are written into their manifests, and C(Expires) becomes the latest end.
+      - When the number of days of a share has changed, its end is computed again from its start. A share whose
+        time is up stays ended.
+      - O(state=absent) does not remove an account that has a live share, or that tempoftp did not create.
     type: path
 notes:
-  - Tasks that hand over or register a password or its hash want C(no_log=true).
+  - Set C(no_log=true) on tasks that pass or register a password or its hash.
 seealso:
   - module: lanot.tempoftp.tempoftp_share
   - plugin: lanot.tempoftp.ftp_password_hash
@@ -211,7 +190,7 @@ EXAMPLES = r"""
     name: ftp_alguien_dominio
     state: blocked
 
-- name: Several accounts in one execution, as their shares under /data want it
+- name: Several accounts in one execution, as their shares under /data require
   lanot.tempoftp.tempoftp_ftpuser:
     shares_root: /data
     users:
@@ -234,15 +213,15 @@ EXAMPLES = r"""
       QuotaSize: 0
   no_log: true
 
-- name: Only look whether the database is fit
+- name: Only check whether the database can be used
   lanot.tempoftp.tempoftp_ftpuser:
     users: []
 """
 
 RETURN = r"""
 database:
-  description: What the users table and the configuration of Pure-FTPd allow, or why the database could not
-    be used.
+  description: What the users table and the configuration of Pure-FTPd allow, or why the database could not be
+    used.
   returned: always
   type: dict
   contains:
@@ -256,7 +235,7 @@ database:
       type: str
       sample: 10.11.14-MariaDB-0+deb12u2
     mysql_crypt:
-      description: Value of C(MYSQLCrypt), lower case; none when it is not set or its file cannot be read.
+      description: Value of C(MYSQLCrypt), lower case; null when it is not set or its file cannot be read.
       returned: when ok
       type: str
       sample: any
@@ -266,7 +245,7 @@ database:
       type: int
       sample: 255
     password_schemes:
-      description: Schemes that Pure-FTPd accepts and the column holds, the best one first.
+      description: Schemes that Pure-FTPd accepts and that fit into the column, the best one first.
       returned: when ok
       type: list
       elements: str
@@ -276,7 +255,7 @@ database:
       returned: when ok
       type: bool
     error:
-      description: Why not, see C(error) of RV(users).
+      description: Why it could not be used, like C(error) of RV(users).
       returned: when not ok
       type: dict
 users:
@@ -291,11 +270,11 @@ users:
       type: str
       sample: ftp_alguien_dominio
     changed:
-      description: Whether something of this account was changed.
+      description: Whether this account was changed.
       returned: always
       type: bool
     created:
-      description: Whether this execution made the account.
+      description: Whether this execution created the account.
       returned: always
       type: bool
     state:
@@ -305,8 +284,7 @@ users:
       type: str
       sample: present
     origin:
-      description: With O(shares_root), V(created) by tempoftp or V(adopted), that is to say it was there
-        before.
+      description: With O(shares_root), V(created) by tempoftp, or V(adopted) when the account was there before.
       returned: always
       type: str
       sample: created
@@ -331,12 +309,11 @@ users:
       type: str
       sample: '2030-01-31T12:00:00Z'
     password_hash:
-      description: The stored hash. Left out when it is the one that was given in O(password_hash), which
-        Ansible would censor.
+      description: The stored hash. It is left out when it equals O(password_hash), since Ansible would censor it.
       returned: when the account is there and its hash is not the one that was given
       type: str
     password_matches:
-      description: Whether the given password or hash is the stored one; none when that is not known.
+      description: Whether the given password or hash is the stored one; null when that is not known.
       returned: always
       type: bool
     sessions_ended:
@@ -366,7 +343,7 @@ users:
       description:
         - What went wrong with this account - C(class) (for example V(account_conflict),
           V(database_unavailable), V(password_scheme)), C(message),
-          and C(transient), which says whether the same wish may succeed later.
+          and C(transient), which says whether the same request may succeed later.
       returned: always
       type: dict
 """
@@ -442,7 +419,7 @@ def build_argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def build_execution(params: dict[str, Any], check_mode: bool) -> Execution:
-    """Return what the options say once for all accounts."""
+    """Return the options that apply to all accounts."""
     login = LoginOptions(**{key: params[key] for key in LoginOptions._fields})
     site = AccountSite(
         now=time.time(),
@@ -458,7 +435,7 @@ def build_execution(params: dict[str, Any], check_mode: bool) -> Execution:
 
 
 def main() -> None:
-    """Translate options into wishes and outcomes into a result."""
+    """Translate options into desired accounts, and outcomes into a result."""
     module = AnsibleModule(
         argument_spec=build_argument_spec(),
         mutually_exclusive=[("name", "users"), ("password", "password_hash")],
@@ -467,13 +444,15 @@ def main() -> None:
     )
     single = module.params["users"] is None
     items = [module.params] if single else module.params["users"]
-    desired_shares = [DesiredAccount(**{key: item[key] for key in DesiredAccount._fields}) for item in items]
+    desired_accounts = [
+        DesiredAccount(**{key: item[key] for key in DesiredAccount._fields}) for item in items
+    ]
 
     try:
         execution = build_execution(module.params, module.check_mode)
     except TempoftpError as error:
         module.fail_json(msg=error.message, error=error.to_dict())
-    outcomes, database = run_accounts(execution, desired_shares)
+    outcomes, database = run_accounts(execution, desired_accounts)
 
     result = {
         "changed": any(outcome.changed for outcome in outcomes),

@@ -9,53 +9,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tempoftp_ftpuser_info
-short_description: What an FTP host knows of its accounts
+short_description: Read the accounts of an FTP host
 version_added: 0.2.0
 author:
   - LANOT (@lanot)
 description:
-  - Reads the accounts that tempoftp knows and those whose home is below O(root), with their open sessions. Nothing is changed.
+  - Reads the accounts that tempoftp knows and those whose home is below O(root), with their open sessions. It changes nothing.
   - No password hash is returned, only a digest of it.
 extends_documentation_fragment:
-  - lanot.tempoftp.attributes
+  - lanot.tempoftp.attributes.read_only
   - lanot.tempoftp.mysql_login
   - lanot.tempoftp.users_table
-attributes:
-  check_mode:
-    support: full
-    description: It changes nothing anyway.
-  diff_mode:
-    support: none
-    description: It changes nothing.
-  idempotent:
-    support: full
-    description: It changes nothing.
+  - lanot.tempoftp.account_ids
+  - lanot.tempoftp.delivery_root
 options:
   names:
-    description: Only the accounts of these names. All of them when not given.
+    description: Names of the accounts to return. When unset, all of them.
     type: list
     elements: str
-  root:
-    description: The delivery root, where the homes and the folder C(.tempoftp) are.
-    type: path
-    default: /data
-  default_uid:
-    description: Uid that accounts of ours have.
-    type: int
-    default: 2001
-  default_gid:
-    description: Gid that accounts of ours have.
-    type: int
-    default: 2001
-  min_uid:
-    description: Least Uid and Gid that an account may have.
-    type: int
-    default: 1000
-  pureftpd_mysql_conf:
-    description:
-      - MySQL configuration of Pure-FTPd, of which C(MYSQLCrypt) is read.
-      - C(/etc/pure-ftpd/db/mysql.conf) or C(/etc/pure-ftpd/pureftpd-mysql.conf) when not given.
-    type: path
 seealso:
   - module: lanot.tempoftp.tempoftp_ftpuser
   - module: lanot.tempoftp.tempoftp_audit
@@ -78,7 +49,7 @@ users:
       description: Name of the account.
       type: str
     origin:
-      description: V(created) by tempoftp, V(adopted), or none when neither a record nor a row is there.
+      description: V(created) by tempoftp, V(adopted), or null when there is neither a record nor a row.
       type: str
     state:
       description: V(present), V(blocked) or V(absent) in the users table.
@@ -96,20 +67,20 @@ users:
       description: When the account ends.
       type: str
     password_generation:
-      description: How many passwords were wished for it.
+      description: How many passwords were requested for the account.
       type: int
     password_digest:
-      description: Fingerprint of the stored hash, by which others can tell whether it is the one they know.
+      description: Digest of the stored hash. A caller that knows the hash can compare it by this.
       type: str
     sessions:
-      description: How many open FTP sessions it has.
+      description: How many FTP sessions of the account are open.
       type: int
     shares:
       description: The live shares of the account.
       type: list
       elements: str
 problems:
-  description: What could not be looked at, and why.
+  description: What could not be read, and why.
   returned: always
   type: list
   elements: str

@@ -10,34 +10,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tempoftp_preflight_info
-short_description: What fits on an FTP host and what does not
+short_description: Check whether a host meets the requirements of an FTP host
 version_added: 0.1.0
 description:
-  - Looks at a host that is, or is to become, an FTP host of tempoftp - programs and versions, uid and gid, the
-    delivery root, space, the users table, how Pure-FTPd is configured and what it asks at a login, the sources with
-    their keys, the clocks.
-  - It only reads, on the host and on the sources. It needs root.
+  - Checks a host that is, or will become, an FTP host of tempoftp. It looks at programs and their versions, uid and
+    gid, the delivery root, free space, the users table, the configuration of Pure-FTPd and its query at a login, the
+    sources with their keys, and the clocks.
+  - It changes nothing, neither on the host nor on the sources. It needs root.
 author:
   - LANOT (@lanot)
 extends_documentation_fragment:
+  - lanot.tempoftp.attributes.read_only
   - lanot.tempoftp.mysql_login
   - lanot.tempoftp.users_table
-attributes:
-  check_mode:
-    support: full
-    description: It never changes anything.
-  diff_mode:
-    support: none
-    description: It never changes anything.
-  platform:
-    support: full
-    platforms: posix
-    description: Target OS/families that can be operated against.
+  - lanot.tempoftp.delivery_root
+  - lanot.tempoftp.space_reserve
 options:
-  root:
-    description: Delivery root.
-    type: path
-    default: /data
   uid:
     description: Uid of FTP accounts.
     type: int
@@ -47,74 +35,63 @@ options:
     type: int
     default: 2001
   user:
-    description: System user that should have O(uid).
+    description: Name of the system user that should have O(uid).
     type: str
     default: pureftpd
   group:
-    description: Group that should have O(gid).
+    description: Name of the group that should have O(gid).
     type: str
     default: pureftpd
-  reserve_bytes:
-    description: Bytes that must stay free.
-    type: int
-    default: 0
-  reserve_inodes:
-    description: Inodes that must stay free.
-    type: int
-    default: 0
   sources:
-    description: The sources, as the inventory's C(tempoftp_sources) has them.
+    description: The sources, in the form of C(tempoftp_sources) in the inventory.
     type: list
     elements: dict
     default: []
   control_time:
-    description: Time on the control host in seconds since the epoch; the host's clock is compared with it.
+    description: Time on the control host in seconds since the epoch. The host's clock is compared with it.
     type: float
-  pureftpd_mysql_conf:
-    description: MySQL configuration of Pure-FTPd, when it is at no usual place.
-    type: path
 seealso:
   - module: lanot.tempoftp.tempoftp_ftpuser
   - module: lanot.tempoftp.tempoftp_share
 """
 
 EXAMPLES = r"""
-- name: Look at an FTP host
+- name: Check an FTP host
   lanot.tempoftp.tempoftp_preflight_info:
     root: /data
     sources: "{{ tempoftp_sources }}"
     control_time: "{{ now(utc=true).timestamp() }}"
   register: preflight
 
-- name: Say what does not fit
+- name: Show the checks that are not ok
   ansible.builtin.debug:
     msg: "{{ preflight.checks | rejectattr('status', 'eq', 'ok') }}"
 """
 
 RETURN = r"""
 checks:
-  description: One entry for each thing that was looked at.
+  description: One entry for each check.
   returned: always
   type: list
   elements: dict
   contains:
     name:
-      description: What was looked at.
+      description: Name of the check.
       returned: always
       type: str
       sample: login_query_expires
     status:
-      description: V(ok), V(warn) (it works, but not as well) or V(fail) (it does not work).
+      description: V(ok), V(warn) (it works with limits) or V(fail) (it does not work).
       returned: always
       type: str
       sample: warn
     what:
-      description: What is there.
+      description: What was found.
       returned: always
       type: str
       sample: the table has no column for the end of an account
     todo:
-      description: What to do about it; empty with V(ok).
+      description: What to do. Empty when the status is V(ok).
       returned: always
       type: str
 summary:
@@ -123,16 +100,16 @@ summary:
   type: dict
   sample: {ok: 20, warn: 2, fail: 0}
 pureftpd:
-  description: How Pure-FTPd is configured here, whoever did it.
+  description: The configuration of Pure-FTPd on this host, also when no role of this collection wrote it.
   returned: always
   type: dict
   contains:
     found:
-      description: Whether there is a configuration at all.
+      description: Whether there is a configuration.
       returned: always
       type: bool
     tls:
-      description: Its C(TLS), 0 to 3.
+      description: Value of C(TLS), 0 to 3.
       returned: always
       type: int
       sample: 3
@@ -142,12 +119,12 @@ pureftpd:
       type: int
       sample: 21
     certificate:
-      description: File with its certificate, or none.
+      description: File with its certificate, or null.
       returned: always
       type: str
       sample: /etc/ssl/private/pure-ftpd.pem
     transfer_log:
-      description: Its log of downloads, when it is one that can be read (C(clf)), or none.
+      description: Its log of downloads when its format can be read (C(clf)), else null.
       returned: always
       type: str
       sample: /var/log/pure-ftpd/transfer.log
@@ -157,7 +134,7 @@ pureftpd:
       type: str
       sample: /etc/pure-ftpd/db/mysql.conf
     database:
-      description: Database it asks at a login, or none.
+      description: Database that it queries at a login, or null.
       returned: always
       type: str
       sample: pureftpd
@@ -215,7 +192,7 @@ def build_wanted(params: dict[str, Any]) -> DesiredState:
 
 
 def main() -> None:
-    """Look, and report."""
+    """Run the checks and return their results."""
     module = AnsibleModule(argument_spec=build_argument_spec(), supports_check_mode=True)
     try:
         checks, config = run_preflight(build_wanted(module.params))

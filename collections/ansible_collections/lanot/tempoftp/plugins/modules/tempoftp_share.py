@@ -10,17 +10,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tempoftp_share
-short_description: Bring temporary shares to an FTP host, and take them away again
+short_description: Deliver temporary shares to an FTP host, and remove them again
 version_added: 0.1.0
 author:
   - LANOT (@lanot)
 description:
   - Copies data from a source host over ssh into the home of an FTP account, or removes it.
-  - Probing, copying, verifying and deleting are done by systemd units of the FTP host, one for each share. The module starts
-    and inspects them, waits for as long as O(wait) and O(wait_timeout) say, and reports. It may be killed and run again at
-    any moment.
-  - A recipient never sees half a share, since it is copied into a staging area, verified, and then renamed into the home.
-  - It makes no FTP account; see M(lanot.tempoftp.tempoftp_ftpuser).
+  - Systemd units of the FTP host measure, copy, verify and delete the data, one unit for each share. The module starts and
+    inspects them, waits as O(wait) and O(wait_timeout) say, and reports. It may be killed and run again at any moment.
+  - A recipient never sees half a share, since the data is copied into a staging area, verified, and then renamed into the home.
+  - It creates no FTP account; see M(lanot.tempoftp.tempoftp_ftpuser).
 options:
   id:
     description:
@@ -29,121 +28,92 @@ options:
     type: str
   generation:
     description:
-      - Counts the wishes about one share. A wish that is older than what the host knows is refused as V(stale).
-      - A newer one with the same O(source) and O(ftpuser) only changes how long the share lives and whether it is seen.
-      - When unset, it is that of the share on the host, or one more than that of its last end, or 1.
+      - Counts the requests for one share. A request that is older than the generation on the host is refused as V(stale).
+      - A newer request with the same O(source) and O(ftpuser) only changes how long the share lives and whether it is blocked.
+      - When unset, the generation of the share on the host. If the share ended, one more than that. If it is new, 1.
     type: int
   ftpuser:
-    description: The FTP account that the share is for. Needed with O(state=present).
+    description: The FTP account of the share. Required with O(state=present) and O(state=blocked).
     type: str
   source:
     description:
-      - C(host:/path) or C(user@host:/path). Of a folder its contents are shared, of a file that file.
+      - C(host:/path) or C(user@host:/path). For a folder, its contents are shared; for a file, that file.
       - Paths with any of C(* ? [ ] \), with control characters, or with C(//), C(.) and C(..) as a part are refused.
-      - Needed with O(state=present).
-    type: str
-  source_root:
-    description:
-      - The folder on the source to which O(ssh_key_file) is restricted there by C(rrsync -ro). Paths go over the wire relative
-        to it. O(source) must lie below it.
-      - When unset, the key is not restricted.
+      - Required with O(state=present) and O(state=blocked).
     type: str
   state:
     description:
       - V(present) copies and delivers the share.
-      - V(blocked) is like V(present), but the share is kept out of the home, in C(.tempoftp/held), where it waits to be
-        V(present) again. One that is still being copied goes there once it is complete.
-      - V(absent) ends it. It leaves the home at once, its data is removed by a unit.
+      - V(blocked) is like V(present), but the share is kept out of the home, in C(.tempoftp/held), until it is V(present) again.
+        A share that is still being copied is moved there once it is complete.
+      - V(absent) ends the share. It leaves the home at once, and a unit removes its data.
     type: str
     choices: [present, absent, blocked]
     default: present
   require_existing:
     description:
-      - Whether to refuse a share that does not live here rather than to begin it. The error is V(ended) for one that was
-        here, else V(not_delivered).
-      - For those who want to extend or to block a share, which may have ended in the meantime.
+      - Whether to refuse a share that is not on this host, instead of starting it. The error is V(ended) for a share that was
+        here before, else V(not_delivered).
+      - Use it to extend or to block a share, which may have ended in the meantime.
     type: bool
     default: false
   adopt:
     description:
-      - Whether the home may be one that tempoftp did not make, that of an account that was there before. It is only used, never
-        written.
-      - Without it such a share is refused as V(account_conflict) before anything is copied. That the name is the expected one is
-        no proof of whose home it is.
+      - Whether the home may be one that tempoftp did not make, that of an account that was there before. Its owner and mode are
+        never changed.
+      - Otherwise such a share is refused as V(account_conflict) before anything is copied, since the name does not prove whose
+        home it is.
     type: bool
     default: false
-  ssh_user:
-    description:
-      - Login name on the source. A user in O(source) must be the same.
-      - Of a O(local) source, the user of this host as whom it is read. It must exist.
-    type: str
-    default: lanotadm
-  ssh_key_file:
-    description: Private key on the FTP host. When unset, ssh finds one by its configuration.
-    type: str
-  ssh_config_file:
-    description: ssh configuration on the FTP host. When unset, C(/etc/tempoftp/ssh_config) if it exists.
-    type: str
-  ssh_known_hosts_file:
-    description:
-      - Host keys of the sources. When unset, C(/etc/tempoftp/known_hosts) if it exists.
-      - An unknown or changed host key is an error. Keys are never learned.
-    type: str
   size_probe:
     description:
       - How the size is found before copying.
-      - V(rsync) by a dry run, which works with a restricted key too.
-      - V(du) by C(du -sb) as well, which needs a shell on the source.
+      - V(rsync) measures by a dry run, which works with a restricted key too.
+      - V(du) also runs C(du -sb), which needs a shell on the source.
     type: str
     choices: [rsync, du]
     default: rsync
   lifetime_days:
     description:
       - For how many days the share lives once it is ready.
-      - M(lanot.tempoftp.tempoftp_ftpuser) fixes the moment when the account has been confirmed, and again when the number of
-        days has changed. Nothing is copied again for that. A share whose time is up stays ended.
+      - M(lanot.tempoftp.tempoftp_ftpuser) computes the end when it confirms the account, and again when the number of days has
+        changed. Nothing is copied again for that. A share whose time is up stays ended.
     type: int
     default: 10
   writable:
-    description: Whether the account may change the share. Its files then belong to the user with the name of O(group).
-    type: bool
-    default: false
-  local:
-    description:
-      - The source is on the FTP host itself. It is read without ssh, as the user O(ssh_user) of this host and never as root; of
-        O(source) the host is only a name.
-      - A source that is, holds or lies in O(root) is refused.
+    description: Whether the account may change the share. Its files then belong to the user that has the name of O(group).
     type: bool
     default: false
   method:
     description:
-      - How the data is delivered. A source that is not O(local) knows only V(auto) and V(rsync), which are rsync over ssh.
-      - V(auto) of a local source is V(reflink) where the filesystem can do that, else V(copy). Such a share never changes when
-        its source does.
+      - How the data is delivered. For a source that is not O(local), only V(auto) and V(rsync) are possible. Both mean rsync over
+        ssh.
+      - V(auto) for a local source means V(reflink) where the filesystem supports it, else V(copy). Later changes of the source do
+        not change the share.
       - V(copy) is rsync without ssh.
-      - V(reflink) makes files that share their blocks with the source's until either is written to (xfs, btrfs). It fails
-        where that cannot be done.
-      - V(bind) mounts the source itself, read-only. It costs no copy and no disk, and B(the share changes as its source
-        does). The source must be a folder that the FTP server may read and that holds nothing which must not be shared. The
-        mounts are transient units of systemd; after a reboot the next execution of this module, about whatever share, or
-        C(tempoftp-expire.timer) makes them again, and until then the share cannot be entered.
+      - V(reflink) makes files that share their blocks with the files of the source until either is written to (xfs, btrfs). It
+        fails where the filesystem does not support that.
+      - V(bind) mounts the source itself, read-only. It needs no copy and no disk space, and B(the share changes when its source
+        changes). The source must be a folder that the FTP server may read, without links or special files that must not be
+        shared. The mounts are transient units of systemd. After a reboot, the next execution of this module for any share, or
+        C(tempoftp-expire.timer), mounts the source again. Until then the share cannot be entered.
     type: str
     choices: [auto, rsync, copy, reflink, bind]
     default: auto
   reuse:
     description:
-      - Whether files that have not changed since another share of the same source was delivered become links to that share's
-        files instead of copies. The end of one share leaves the other whole.
-      - Only between shares that are not O(writable), and not from or to a V(bind).
+      - Whether files that have not changed since another share of the same source was delivered become hard links to that
+        share's files instead of copies. When one share ends, the other stays complete.
+      - It has no effect for O(writable) shares and for O(method=bind).
     type: bool
     default: false
   checksums:
     description:
       - Whether a file C(SHA256SUMS) is added to the share, with the checksum of every file in it.
-      - The source computes them too where it runs commands (O(local), or a key without O(source_root)), and both must agree;
-        RV(shares[].checksums_by) says so.
-      - If the source has a file of that name, it is delivered as it is, and ours is called C(SHA256SUMS.tempoftp).
-      - Not with V(bind). A share that was delivered without needs a newer generation to get them.
+      - The source computes the checksums too where it runs commands (O(local), or a key without O(source_root)). Both results must
+        agree. RV(shares[].checksums_by) says whether the source did.
+      - If the source has a file of that name, it is delivered as it is, and the added file is called C(SHA256SUMS.tempoftp).
+      - Not possible with O(method=bind). A share that was delivered without checksums gets them with a newer generation.
     type: bool
     default: false
   shares:
@@ -152,32 +122,24 @@ options:
         O(source), O(source_root), O(state), O(require_existing), O(adopt), O(ssh_user), O(ssh_key_file), O(ssh_config_file), O(ssh_known_hosts_file),
         O(size_probe), O(lifetime_days), O(writable), O(local), O(method), O(reuse) and O(checksums), which mean the same as
         the options.
-      - The task does not fail for one of them, not even for one with wrong keys or types; each result has its own error.
-      - An empty list only reports RV(host).
+      - The task does not fail when one of them fails, even when one has wrong keys or types. Each result has its own error.
+      - With an empty list, only RV(host) is reported.
     type: list
     elements: dict
   root:
-    description: Folder of the homes. It belongs to root, and holds the module's own state in C(.tempoftp).
+    description: The delivery root. It contains the homes of the accounts, and the state of tempoftp in C(.tempoftp). It belongs to root.
     type: str
     default: /data
   owner:
-    description: Owner of what is delivered.
+    description: Owner of the delivered files.
     type: str
     default: root
   group:
-    description: Group of what is delivered, which the FTP server runs its sessions as.
+    description: Group of the delivered files. The FTP server runs its sessions with it.
     type: str
     default: pureftpd
-  reserve_bytes:
-    description: How many bytes of the filesystem always stay free.
-    type: int
-    default: 0
-  reserve_inodes:
-    description: How many inodes of the filesystem always stay free.
-    type: int
-    default: 0
   max_copies:
-    description: How many copies run at once on this host, and so from any one source. The others are V(queued).
+    description: How many copies run at once on this host, and so at most from one source. The others are V(queued).
     type: int
     default: 4
   bwlimit:
@@ -189,16 +151,18 @@ options:
     default: true
   wait_timeout:
     description:
-      - Seconds to wait at most. What is not ready then goes on in its unit, and is reported with the state it has.
+      - Longest wait in seconds. A share that is not ready then is reported with its present state, and its unit goes on.
     type: int
     default: 3600
 notes:
-  - A failure is told once. The next execution with the same wish tries again, and resumes what was copied.
+  - A failure is reported once. The next execution with the same options tries again, and resumes the copy.
 requirements:
   - systemd, rsync (3.2.4 or newer) and the OpenSSH client on the FTP host
   - sha256sum (coreutils) for O(checksums); setpriv (util-linux) for O(local)
 extends_documentation_fragment:
   - lanot.tempoftp.attributes
+  - lanot.tempoftp.source_access
+  - lanot.tempoftp.space_reserve
 seealso:
   - module: lanot.tempoftp.tempoftp_ftpuser
 """
@@ -213,7 +177,7 @@ EXAMPLES = r"""
     ssh_key_file: /etc/tempoftp/ssh/source1-datos
     lifetime_days: 3
 
-- name: Keep it out of sight for a while
+- name: Block it for a while
   lanot.tempoftp.tempoftp_share:
     id: proyecto_real_1
     ftpuser: ftp_alguien_dominio
@@ -236,7 +200,7 @@ EXAMPLES = r"""
     local: true
     method: bind
 
-- name: Share what another share has already, with checksums
+- name: Share the same data with somebody else, with checksums and without a second copy
   lanot.tempoftp.tempoftp_share:
     id: proyecto_real_3
     ftpuser: ftp_otra_dominio
@@ -244,13 +208,13 @@ EXAMPLES = r"""
     reuse: true
     checksums: true
 
-- name: Move a batch on, and come back in a while
+- name: Start a list of shares, and return after a moment
   lanot.tempoftp.tempoftp_share:
     shares: "{{ request.shares }}"
     wait_timeout: 3
   register: result
 
-- name: Only look at the host
+- name: Only read the host's facts
   lanot.tempoftp.tempoftp_share:
     shares: []
 """
@@ -263,7 +227,7 @@ shares:
   elements: dict
   contains:
     id:
-      description: The share.
+      description: Name of the share.
       type: str
       sample: proyecto_real_1
     generation:
@@ -271,17 +235,18 @@ shares:
       type: int
       sample: 1
     ftpuser:
-      description: The account.
+      description: Account of the share.
       type: str
       sample: ftp_alguien_dominio
     changed:
-      description: Whether something was done for this share.
+      description: Whether this share was changed on the host.
       type: bool
     state:
       description:
-        - V(queued), V(probing), V(copying), V(verifying) and V(delivered) on its way in; V(failed) with an error;
-        - V(blocked) when it is complete and out of sight;
-        - V(purging) and V(absent) on its way out. In check mode, where it would come to.
+        - V(queued), V(probing), V(copying), V(verifying) and V(delivered) while it is being delivered. V(failed) with an error.
+        - V(blocked) when it is complete and kept out of the home.
+        - V(purging) while its data is being removed, then V(absent).
+        - In check mode, the state that the share would get.
       type: str
       sample: delivered
     path:
@@ -292,13 +257,13 @@ shares:
       description: Size in bytes, null until it is known.
       type: int
     bytes_done:
-      description: Bytes that are there, those of an earlier, interrupted copy included.
+      description: Bytes that have arrived, including those of an earlier, interrupted copy.
       type: int
     files_total:
       description: Number of files, null until it is known.
       type: int
     files_done:
-      description: Files that are there.
+      description: Files that have arrived.
       type: int
     percent:
       description: Progress by bytes; 100 means delivered.
@@ -307,7 +272,7 @@ shares:
       description: Bytes per second while it is copied.
       type: int
     eta:
-      description: Seconds to go, null when unknown.
+      description: Estimated seconds until the copy ends, null when unknown.
       type: int
     ready_at:
       description: When the share became ready (ISO 8601 UTC), null before.
@@ -319,25 +284,25 @@ shares:
       description: Why it ended, V(deleted) or V(expired); null while it lives and when that is not known.
       type: str
     durations:
-      description: Seconds that the phases of the copy took (probe, space, copy, verify, sync).
+      description: Seconds that each phase of the copy took (probe, space, copy, verify, sync, checksums).
       type: dict
     skipped:
-      description: What was left out, at most 50 names. Unsafe links and what is no regular file.
+      description: Names of entries that were left out, at most 50. These are unsafe links and entries that are no regular files.
       type: list
       elements: str
       sample: ["link -> /etc/passwd (unsafe link)"]
     skipped_total:
-      description: How many were left out.
+      description: How many entries were left out.
       type: int
     delivered_by:
       description:
-        - V(rsync) (over ssh), V(copy), V(reflink), V(bind), or V(links) when some of it was taken from another share by
-          O(reuse); null before.
+        - V(rsync) (over ssh), V(copy), V(reflink), V(bind), or V(links) when files were linked from another share by
+          O(reuse). Null before delivery.
       type: str
     checksums_by:
       description:
-        - Null without O(checksums). V(source) when the source computed them too and both agree, V(arrival) when the source runs
-          no command and they were computed from what arrived.
+        - Null without O(checksums). V(source) when the source computed them too and both agree. V(arrival) when the source runs no
+          commands, so that they were computed only from the data that arrived.
       type: str
     error:
       description: Null, or what went wrong.
@@ -348,13 +313,13 @@ shares:
           type: str
           sample: source_not_found
         message:
-          description: What, where, and what to do.
+          description: What happened, where, and what to do next.
           type: str
         transient:
-          description: Whether it may pass by itself.
+          description: Whether it may succeed later without anybody acting.
           type: bool
 host:
-  description: The FTP host, as it was at the end.
+  description: Facts of the FTP host at the end of the execution.
   returned: success
   type: dict
   contains:
@@ -382,7 +347,7 @@ host:
       type: dict
       sample: {"host": "ftp.example.org", "port": 21, "tls": true, "fingerprint": "sha256:AA:BB"}
     copies_running:
-      description: How many copies ran.
+      description: How many copies were running.
       type: int
     mount_problems:
       description: Shares of O(method=bind) that could not be mounted again, and why.

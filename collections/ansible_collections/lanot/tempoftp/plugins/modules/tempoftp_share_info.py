@@ -9,46 +9,33 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tempoftp_share_info
-short_description: What an FTP host knows of its temporary shares
+short_description: Read the temporary shares of an FTP host
 version_added: 0.2.0
 author:
   - LANOT (@lanot)
 description:
-  - Reads manifests, tombstones, homes, staging, trash, units and mounts of an FTP host. Nothing is changed, and the host's lock is
-    held no longer than one look takes.
-  - A file that nobody can read is named in RV(damaged) and stops nothing.
+  - Reads manifests, tombstones, homes, staging, trash, units and mounts of an FTP host. It changes nothing. It holds the host's
+    lock only while it reads.
+  - A file that cannot be read is named in RV(damaged). The other files are read all the same.
 extends_documentation_fragment:
-  - lanot.tempoftp.attributes
-attributes:
-  check_mode:
-    support: full
-    description: It changes nothing anyway.
-  diff_mode:
-    support: none
-    description: It changes nothing.
-  idempotent:
-    support: full
-    description: It changes nothing.
+  - lanot.tempoftp.attributes.read_only
+  - lanot.tempoftp.delivery_root
 options:
   ids:
-    description: Only the shares of these names. All of them when not given.
+    description: Names of the shares to return. When unset, all of them.
     type: list
     elements: str
-  root:
-    description: The delivery root, where the homes and the folder C(.tempoftp) are.
-    type: path
-    default: /data
 seealso:
   - module: lanot.tempoftp.tempoftp_share
   - module: lanot.tempoftp.tempoftp_audit
 """
 
 EXAMPLES = r"""
-- name: What is shared
+- name: List the shares
   lanot.tempoftp.tempoftp_share_info:
   register: found
 
-- name: Say until when
+- name: Show when they end
   ansible.builtin.debug:
     msg: "{{ item.id }} of {{ item.ftpuser }} until {{ item.expires }}"
   loop: "{{ found.shares }}"
@@ -56,7 +43,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 shares:
-  description: The shares, also those on their way.
+  description: The shares, also those that are still being copied.
   returned: always
   type: list
   elements: dict
@@ -68,10 +55,10 @@ shares:
       description: Generation that the host knows.
       type: int
     state:
-      description: V(copying), V(delivered), V(blocked), or V(absent) while it is being taken away.
+      description: V(copying), V(delivered), V(blocked), or V(absent) while it is being removed.
       type: str
     ftpuser:
-      description: Account that it is for.
+      description: Account of the share.
       type: str
     origin:
       description: Whether tempoftp V(created) the home or V(adopted) it.
@@ -89,37 +76,37 @@ shares:
       description: Login name on the source.
       type: str
     ssh_key_file:
-      description: Key towards the source.
+      description: Private key for the source.
       type: str
     size_probe:
-      description: How its size is asked for.
+      description: How its size is measured.
       type: str
     local:
       description: Whether its source is on the FTP host itself.
       type: bool
     method:
-      description: How it was to be delivered.
+      description: How its data should be delivered, as it was requested.
       type: str
     reuse:
-      description: Whether it may share files with others of the same source.
+      description: Whether it may share unchanged files with other shares of the same source.
       type: bool
     checksums:
-      description: Whether it was to have C(SHA256SUMS).
+      description: Whether C(SHA256SUMS) was requested.
       type: bool
     lifetime_days:
-      description: Days it lives, counted from C(ready_at).
+      description: For how many days the share lives, counted from C(ready_at).
       type: int
     writable:
-      description: Whether its recipient may write.
+      description: Whether its account may change it.
       type: bool
     created_at:
-      description: When this host first heard of it.
+      description: When its manifest was first written on this host.
       type: str
     delivered_at:
       description: When it was delivered.
       type: str
     ready_at:
-      description: When its account could log in.
+      description: When the share became ready, that is when its account could log in.
       type: str
     expires:
       description: When it ends.
@@ -134,16 +121,16 @@ shares:
       description: How many entries of the source were left out.
       type: int
     copying:
-      description: Whether its copy runs.
+      description: Whether it is being copied now.
       type: bool
     staged:
-      description: Whether something of it is in staging.
+      description: Whether it has data in staging.
       type: bool
     tombstone:
-      description: Generation that ended, when a tombstone stands beside the manifest.
+      description: Generation that ended, when there is a tombstone beside the manifest.
       type: int
 tombstones:
-  description: What the host remembers of shares that ended.
+  description: The tombstones of shares that ended.
   returned: always
   type: list
   elements: dict
@@ -176,40 +163,40 @@ homes:
       description: Its mode, octal.
       type: str
     origin:
-      description: V(created) for the home of an account of ours, V(adopted) for that of another one with shares of ours, else
+      description: V(created) when tempoftp made the home, V(adopted) when it was there before and contains shares, else
         V(unknown).
       type: str
     shares:
-      description: The shares that stand in it.
+      description: The shares in it.
       type: list
       elements: str
     others:
-      description: What else stands in a home of ours. Nothing is told of others' homes.
+      description: What else is in a home that tempoftp made. Other homes are not listed.
       type: list
       elements: str
 staging:
-  description: The shares of which something is in staging.
+  description: The shares that have data in staging.
   returned: always
   type: list
   elements: str
 held:
-  description: The shares that are kept out of sight.
+  description: The blocked shares, which are kept out of their homes.
   returned: always
   type: list
   elements: str
 libraries:
-  description: The programs of this collection on the host, by their content.
+  description: The programs of this collection on the host, named by a hash of their content.
   returned: always
   type: list
   elements: str
 trash:
-  description: What is being removed, or waits for it.
+  description: What is being removed, or waits to be removed.
   returned: always
   type: list
   elements: str
   sample: [p1.1.1]
 units:
-  description: Units of this collection that run.
+  description: The running units of this collection.
   returned: always
   type: list
   elements: str
@@ -220,7 +207,7 @@ mounts:
   type: list
   elements: str
 problems:
-  description: What could not be looked at, and why.
+  description: What could not be read, and why.
   returned: always
   type: list
   elements: str

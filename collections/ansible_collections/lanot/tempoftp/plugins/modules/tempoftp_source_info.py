@@ -15,104 +15,69 @@ version_added: 0.2.0
 author:
   - LANOT (@lanot)
 description:
-  - Says how many bytes and files a source has, what of it would be left out, and whether it fits on the FTP host, by the same
-    probe as M(lanot.tempoftp.tempoftp_share) makes before it copies.
-  - It reserves nothing and writes no share. What is free may be another's a moment later.
-  - Only source hosts that somebody configured are reached. The host is named in full in a C(Host) line of the ssh configuration,
-    or has a key in the known hosts; anything else is V(invalid) before any connection is made.
+  - Reports how many bytes and files a source has, which entries would be left out, and whether it fits on the FTP host. It uses
+    the same dry run as M(lanot.tempoftp.tempoftp_share) before a copy.
+  - It reserves nothing and writes no share. Another share may take the free space a moment later.
+  - Only configured source hosts are contacted. A host is configured when a C(Host) line of the ssh configuration names it in full,
+    or when it has a key in the known hosts. Any other host is refused as V(invalid) before a connection is made.
 options:
   source:
     description:
       - C(host:/path) or C(user@host:/path), as in M(lanot.tempoftp.tempoftp_share).
       - Exactly one of O(source) and O(sources) is given.
     type: str
-  source_root:
-    description: The folder on the source to which O(ssh_key_file) is restricted there by C(rrsync -ro). O(source) must lie below it.
-    type: str
-  ssh_user:
-    description:
-      - Login name on the source. A user in O(source) must be the same.
-      - Of a O(local) source, the user of this host as whom it is read.
-    type: str
-    default: lanotadm
-  ssh_key_file:
-    description: Private key on the FTP host. When unset, ssh finds one by its configuration.
-    type: str
-  ssh_config_file:
-    description: ssh configuration on the FTP host. When unset, C(/etc/tempoftp/ssh_config) if it exists.
-    type: str
-  ssh_known_hosts_file:
-    description: Host keys of the sources. When unset, C(/etc/tempoftp/known_hosts) if it exists.
-    type: str
   size_probe:
     description:
       - V(rsync) measures by an itemized dry run into an empty folder.
-      - V(du) asks C(du -sb) as well, which needs a shell on the source; the larger size counts.
+      - V(du) also runs C(du -sb), which needs a shell on the source. The larger size counts.
     type: str
     choices: [rsync, du]
     default: rsync
   method:
     description:
-      - How the data would be delivered. V(bind) takes no room, and V(reflink) none for the data.
-      - With V(auto), and with C(reuse) of M(lanot.tempoftp.tempoftp_share), a share may take less than is said here.
+      - How the data would be delivered. V(bind) needs no space, and V(reflink) needs none for the data.
+      - With V(auto), and with C(reuse) of M(lanot.tempoftp.tempoftp_share), a share may need less space than is reported here.
     type: str
     choices: [auto, rsync, copy, reflink, bind]
     default: auto
-  local:
-    description: The source is on the FTP host itself. It is read without ssh, as the user O(ssh_user) and never as root.
-    type: bool
-    default: false
   sources:
     description:
       - A list of sources, measured side by side in one execution. Each is a dictionary of O(source), O(source_root), O(ssh_user),
         O(ssh_key_file), O(ssh_config_file), O(ssh_known_hosts_file), O(size_probe), O(method) and O(local), which mean the same
         as the options.
-      - The task does not fail for one of them, not even for one with wrong keys or types; each result has its own error.
-      - An empty list only reports RV(host).
+      - The task does not fail when one of them fails, even when one has wrong keys or types. Each result has its own error.
+      - With an empty list, only RV(host) is reported.
     type: list
     elements: dict
   root:
-    description: Folder of the homes, as in M(lanot.tempoftp.tempoftp_share).
+    description: The delivery root, as in M(lanot.tempoftp.tempoftp_share).
     type: str
     default: /data
-  reserve_bytes:
-    description: How many bytes of the filesystem always stay free.
-    type: int
-    default: 0
-  reserve_inodes:
-    description: How many inodes of the filesystem always stay free.
-    type: int
-    default: 0
   time_limit:
     description:
-      - Seconds for all sources of one execution together. What is not known then is told as RV(sources[].timed_out), with what
-        was counted so far.
+      - Seconds for all sources of one execution together. A source that is not measured by then is reported with
+        RV(sources[].timed_out) and the numbers that were counted so far.
     type: int
     default: 30
   max_probes:
     description:
-      - How many sources are measured at once on this host, by all executions together. The others wait within their
-        O(time_limit).
+      - How many sources are measured at once on this host, by all executions together. The others wait, and the wait counts for
+        their O(time_limit).
     type: int
     default: 2
 requirements:
   - rsync (3.2.4 or newer) and the OpenSSH client on the FTP host
   - setpriv (util-linux) for O(local)
 extends_documentation_fragment:
-  - lanot.tempoftp.attributes
-attributes:
-  check_mode:
-    support: full
-    description: It changes nothing.
-  diff_mode:
-    support: none
-    description: It changes nothing.
+  - lanot.tempoftp.attributes.read_only
+  - lanot.tempoftp.source_access
+  - lanot.tempoftp.space_reserve
 seealso:
   - module: lanot.tempoftp.tempoftp_share
 """
 
 EXAMPLES = r"""
-- name: How much is it, and does it fit
+- name: Measure a source, and see whether it fits
   lanot.tempoftp.tempoftp_source_info:
     source: lanotadm@source1:/srv/datos/goes
     source_root: /srv/datos
@@ -120,7 +85,7 @@ EXAMPLES = r"""
     reserve_bytes: 10000000000
   register: result
 
-- name: Two at once, for no longer than ten seconds
+- name: Measure two sources at once, for no longer than ten seconds
   lanot.tempoftp.tempoftp_source_info:
     sources:
       - source: lanotadm@source1:/srv/datos/goes
@@ -143,40 +108,40 @@ sources:
       type: str
       sample: lanotadm@source1:/srv/datos/goes
     timed_out:
-      description: Whether time was up before all of it was counted. The numbers are then what was counted so far, or null.
+      description: Whether the time was up before everything was counted. The numbers are then those so far, or null.
       type: bool
     bytes:
-      description: Size in bytes, as a share of it would say; null when it is not known.
+      description: Size in bytes, as a share of this source would report it. Null when it is not known.
       type: int
     files:
       description: Number of files.
       type: int
     entries:
-      description: Number of files, folders and links, left-out ones included.
+      description: Number of files, folders and links, including those that would be left out.
       type: int
     skipped:
-      description: What would be left out, at most 50 names. Unsafe links and what is no regular file.
+      description: Names of entries that would be left out, at most 50. These are unsafe links and entries that are no regular files.
       type: list
       elements: str
       sample: ["link -> /etc/passwd (unsafe link)"]
     skipped_total:
-      description: How many would be left out.
+      description: How many entries would be left out.
       type: int
     need_bytes:
-      description: Bytes that a copy takes at most; every entry may waste a block of the filesystem.
+      description: Bytes that a copy needs at most. Every entry may waste a block of the filesystem.
       type: int
     need_inodes:
-      description: Inodes that it takes.
+      description: Inodes that a copy needs.
       type: int
     fits:
       description:
-        - Whether that is free now, less the reserve, less what running copies will still take.
-        - Null when that is not known. What was not counted to its end is V(false) or null, never V(true).
+        - Whether that much is free now, after the reserve and the space that running copies still need are subtracted.
+        - Null when that is not known. For a source that was not counted to its end it is V(false) or null, never V(true).
       type: bool
     shortage:
       description:
-        - Null, or why it does not fit, like RV(sources[].error). V(no_space) and V(no_inodes) may pass, V(too_large) does not fit
-          on an empty disk either.
+        - Null, or why it does not fit, like RV(sources[].error). V(no_space) and V(no_inodes) are transient. With V(too_large) it
+          would not fit on an empty disk either.
       type: dict
     error:
       description: Null, or why it could not be measured.
@@ -187,13 +152,13 @@ sources:
           type: str
           sample: source_not_found
         message:
-          description: What, where, and what to do.
+          description: What happened, where, and what to do next.
           type: str
         transient:
-          description: Whether it may pass by itself.
+          description: Whether it may succeed later without anybody acting.
           type: bool
 host:
-  description: The FTP host, as it was at the end.
+  description: Facts of the FTP host at the end of the execution.
   returned: success
   type: dict
   contains:
@@ -204,7 +169,7 @@ host:
       description: Bytes that are free.
       type: int
     space_held:
-      description: Bytes that running copies will still take.
+      description: Bytes that running copies still need.
       type: int
     space_available:
       description: Bytes that a new share may take.

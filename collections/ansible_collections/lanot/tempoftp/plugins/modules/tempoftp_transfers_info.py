@@ -16,42 +16,42 @@ author:
   - LANOT (@lanot)
 description:
   - Reads Pure-FTPd's transfer log and counts, for each share on the host, complete and partial downloads of each file.
-  - Pure-FTPd logs a transfer that was cut short like any other. A download is complete when its bytes are at least those of
-    the file; what was fetched in pieces, by resuming or side by side, is summed.
-  - Only what is new in the log is read. How far it was read and what was counted is kept below O(root), so the log may be
-    rotated and compressed in any way; uncompressed and C(.gz), C(.bz2), C(.xz) files beside the log are read where needed.
-    Counts are kept until their share is gone.
+  - Pure-FTPd logs an interrupted transfer like any other. A download is complete when its bytes are at least those of the file.
+    The bytes of a file that was downloaded in pieces, by resuming or in parallel, are added up.
+  - Only new lines of the log are read. The position in the log and the counts are stored below O(root), so the log may be rotated
+    and compressed in any way. Rotated files beside the log are read where needed, uncompressed or as C(.gz), C(.bz2), C(.xz).
+    The counts of a share are kept until it is removed.
 options:
   root:
-    description: Folder of the homes, as in M(lanot.tempoftp.tempoftp_share).
+    description: The delivery root, as in M(lanot.tempoftp.tempoftp_share).
     type: str
     default: /data
   log:
     description:
-      - Pure-FTPd's transfer log, C(AltLog) in its configuration. Its format must be C(w3c) or C(clf). The others let the name
-        of a file pass for a line, or change names.
-      - When unset, C(transfer_log) of C(/etc/tempoftp/server.json), or what is there of C(/var/log/pure-ftpd/transfer.log) and
-        C(/var/log/pureftpd.log).
+      - Pure-FTPd's transfer log, C(AltLog) in its configuration. Its format must be C(w3c) or C(clf). In other formats the name of
+        a file can look like a line of the log, or names are changed.
+      - When unset, C(transfer_log) of C(/etc/tempoftp/server.json), else C(/var/log/pure-ftpd/transfer.log) or
+        C(/var/log/pureftpd.log), whichever exists.
     type: str
   since:
     description:
-      - Leave out shares of which nothing has changed since then (ISO 8601 UTC, like C(2030-01-31T12:00:00Z)).
-      - Give RV(time) of the execution before to learn of changes alone.
+      - Return only shares that have changed since this time (ISO 8601 UTC, like C(2030-01-31T12:00:00Z)).
+      - Use RV(time) of the previous execution to get only what is new.
     type: str
   files_limit:
-    description: How many names each list of a share has at most. The numbers are always exact.
+    description: How many names each list of a share contains at most. The numbers are always exact.
     type: int
     default: 1000
 notes:
-  - An aborted download of a small file may be logged whole, since the kernel took all of it from Pure-FTPd. It then counts as
-    complete.
-  - In check mode nothing is kept, so the next execution reads the same again.
+  - An aborted download of a small file may be logged as complete, since the kernel had taken the whole file from Pure-FTPd. It is
+    then counted as complete.
+  - In check mode nothing is stored, so the next execution reads the same lines again.
 extends_documentation_fragment:
   - lanot.tempoftp.attributes
 attributes:
   check_mode:
     support: full
-    description: It changes nothing but what it has counted so far, and in check mode not even that.
+    description: The module only stores its counts, and in check mode not even these.
   diff_mode:
     support: none
     description: It changes nothing.
@@ -73,13 +73,13 @@ EXAMPLES = r"""
 RETURN = r"""
 shares:
   description:
-    - The shares that are delivered or blocked. A share that is not in the list is not known to have no downloads; see RV(log).
+    - The delivered and blocked shares. When a share is missing from the list, its downloads are not known; see RV(log).
   returned: success
   type: list
   elements: dict
   contains:
     id:
-      description: The share.
+      description: Name of the share.
       type: str
       sample: proyecto_real_1
     generation:
@@ -90,26 +90,26 @@ shares:
       description: Complete downloads, over all files.
       type: int
     partial:
-      description: Transfers of some bytes that are no part of a complete download.
+      description: Transfers of some bytes that do not belong to a complete download.
       type: int
     files_total:
-      description: Files of the share.
+      description: Number of files of the share.
       type: int
     files_complete:
-      description: Files that were fetched completely at least once. Empty files have nothing to fetch and count as fetched.
+      description: Number of files that were downloaded completely at least once. Empty files count as downloaded.
       type: int
     never_fetched:
-      description: Names of files of which nothing was ever fetched.
+      description: Names of files of which nothing was ever downloaded.
       type: list
       elements: str
     never_fetched_total:
-      description: How many they are.
+      description: How many files that are.
       type: int
     last_download:
-      description: When the last download ended (ISO 8601 UTC), null without any.
+      description: When the last download ended (ISO 8601 UTC), null when there was none.
       type: str
     files:
-      description: The files that were fetched, the latest first, at most O(files_limit).
+      description: The files that were downloaded, the latest first, at most O(files_limit).
       type: list
       elements: dict
       contains:
@@ -120,36 +120,36 @@ shares:
           description: Complete downloads.
           type: int
         partial:
-          description: Partial ones.
+          description: Partial downloads.
           type: int
         last:
           description: When the last one ended (ISO 8601 UTC).
           type: str
     files_fetched:
-      description: How many files were fetched, the ones left out of RV(ignore:files) included.
+      description: How many files were downloaded, including those left out of RV(ignore:files).
       type: int
 log:
-  description: How the reading went.
+  description: What was read of the log.
   returned: success
   type: dict
   contains:
     path:
-      description: The log.
+      description: Path of the log.
       type: str
     lines:
-      description: New lines.
+      description: Number of new lines.
       type: int
     unknown_lines:
-      description: Those of them that have no shape of a known format.
+      description: Number of new lines that have no known format.
       type: int
     gap:
-      description: Whether the place of the earlier reading was gone, so that downloads may be missing.
+      description: Whether the position of the previous execution was no longer found, so that downloads may be missing.
       type: bool
     behind:
-      description: Whether there is more to read than one execution does. RV(shares) is empty then.
+      description: Whether one execution could not read all new lines. RV(shares) is empty then.
       type: bool
     damaged:
-      description: Rotated files that could not be unpacked to their end.
+      description: Rotated files that could not be unpacked completely.
       type: list
       elements: str
     problem:

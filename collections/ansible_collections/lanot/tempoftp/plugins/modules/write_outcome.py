@@ -9,12 +9,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: write_outcome
-short_description: Write the results of a run on the control host
+short_description: Write the results of a run into a file on the control host
 version_added: 0.1.0
 description:
-  - Writes a dictionary as JSON into a file on the control host, in one step, readable by its owner only.
-  - Runs on the control host without shipping anything to the managed host, which may be gone by then.
-  - The task's result never shows what was written.
+  - Writes a dictionary as JSON into a file on the control host, in one step. Only the owner can read the file.
+  - It runs on the control host only, since the managed host may be unreachable by then.
+  - The task's result does not contain what was written.
 author:
   - LANOT (@lanot)
 attributes:
@@ -55,7 +55,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The file.
+  description: Path of the file.
   returned: always
   type: str
   sample: /var/lib/tempoftp/runs/01J8/outcome.json
