@@ -19,28 +19,26 @@ from pathlib import Path
 from typing import Optional
 
 from .._host.boot import read_boot_id
+from .._host.commands import Ended
 from .._host.errors import InvalidValueError, TempoftpError
-from .._host.lock import hold_lock, take_lock
+from .._host.lock import take_lock
 from .._host.names import parse_id
-from .._host.space import Need, check_space, estimate_need, explain_os_error, read_disk
+from .._host.space import explain_os_error
 from .._host.stream import Stream
 from .._host.tree import Tree
 from .._record.manifest import Manifest, read_manifest
 from .._record.status import Status, read_status
 from .bind import FOLDER_MODE, check_bind_source, is_bind
 from .checksums import compare_sums, compute_at_source, compute_here, deliver_sums, withdraw_sums
+from .held_copy import SMALL_BYTES, HeldCopy, reserve_small
 from .local import check_local_path
 from .passes import PASSES, SHARED_COPY_LIMIT, Passes
 from .progress import Report, SupersededError
 from .reflink import Cloner, ImpossibleError, can_clone
 from .reuse import find_base
-from .rsync import Progress, Survey, Verdict, build_copy_argv, build_small_argv, parse_progress
-from .staging import drop_linked_files, prepare_data, remove_data, sum_held, sync_data
+from .rsync import Progress, Survey, Verdict, build_copy_argv, parse_progress
+from .staging import drop_linked_files, prepare_data, remove_data, sync_data
 
-# A share of no more than this is copied at once: its probe would take as long as its copy.
-SMALL_BYTES = 32 * 1024 * 1024
-SMALL_ENTRIES = 500
-SMALL_SECONDS = 1.5
 # Seconds.
 _ALIVE_WAIT = 2.0
 
@@ -147,33 +145,36 @@ class Copier:
                 )
 
     def _link_from(self, base: Path) -> None:
-        """Link what has not changed since *base* was delivered, and copy the rest.
-
-        Only for the rest room is reserved: when *base* goes away in the middle, rsync would copy everything, so it is
-        ended, and what is left is done with the room for it.
-        """
+        """Link what has not changed since *base* was delivered, copy the rest, and reserve room for the rest only."""
         self._passes.base = base
         survey = self._passes.probe()
-        limit = survey.bytes_left + SMALL_BYTES
         linked = survey.files_total - survey.files_left
         if linked and self._passes.reserve(survey.bytes_left, survey.entries_total - linked) is None:
             self._passes.linked = True
-            with self._report.measure("copy"):
-                follow = self._passes.follow(survey, Progress(0, None))
-
-                def take_line(line: str) -> bool:
-                    follow(line)
-                    progress = parse_progress(line)
-                    return progress is not None and progress.bytes > limit
-
-                plan = self._passes.build_plan(shared=survey.bytes_left < SHARED_COPY_LIMIT)
-                argv = build_copy_argv(plan, self._passes.is_file, f"{self._data}/", checksum=False)
-                with Stream(argv, take_line, partial=True) as stream:
-                    ended = stream.read()
+            ended = self._run_linking(survey)
             if ended is not None:
                 self._passes.read_verdict(ended)
             self._report.note(delivered_by="links", passes=0)
         self._passes.base = None
+
+    def _run_linking(self, survey: Survey) -> Optional[Ended]:
+        """Run the rsync that links; return None when it was killed since it copied more than room is reserved for.
+
+        That happens when the earlier share is removed in the middle. The passes then copy what is left.
+        """
+        limit = survey.bytes_left + SMALL_BYTES
+        plan = self._passes.build_plan(shared=survey.bytes_left < SHARED_COPY_LIMIT)
+        argv = build_copy_argv(plan, self._passes.is_file, f"{self._data}/", checksum=False)
+        with self._report.measure("copy"):
+            follow = self._passes.follow(survey, Progress(0, None))
+
+            def take_line(line: str) -> bool:
+                follow(line)
+                progress = parse_progress(line)
+                return progress is not None and progress.bytes > limit
+
+            with Stream(argv, take_line, partial=True) as stream:
+                return stream.read()
 
     def _clone(self) -> bool:
         """Clone the files of a local source; say whether the two filesystems can do that."""
@@ -238,65 +239,23 @@ class Copier:
         self._report.note(bytes_done=survey.bytes_total, files_done=survey.files_total)
 
     def _may_copy_at_once(self) -> bool:
-        return (
-            self._manifest.size_probe == "rsync" and not any(self._data.iterdir()) and self._reserve_small()
-        )
+        """Whether nothing is staged yet, and there is room for a copy that is started without measuring."""
+        if self._manifest.size_probe != "rsync" or any(self._data.iterdir()):
+            return False
+        return reserve_small(self._tree, self._manifest, self._report)
 
     def _copy_at_once(self) -> Survey:
-        """Copy before it is known how much it is; return what is left to do then.
+        """Copy before it is known how much it is; return what is left to do then."""
+        rest = HeldCopy(self._passes, self._report, self._data).run()
+        return self._survey_copied() if rest is None else rest
 
-        Room for the most that it may take is reserved before. When the share proves to be bigger, or its source slow,
-        rsync is held where it is until the share is probed and has its room, and then goes on; over a connection of
-        its own, from where it was, when there is much left.
-        """
-        begun, seen = time.monotonic(), Progress(0, None)
-
-        def take_line(line: str) -> bool:
-            nonlocal seen
-            seen = parse_progress(line) or seen
-            late = time.monotonic() - begun > SMALL_SECONDS
-            return late or seen.bytes > SMALL_BYTES or max(seen.files or 0, seen.listed or 0) > SMALL_ENTRIES
-
-        for _form in ("folder", "file"):
-            argv = build_small_argv(
-                self._passes.build_plan(True), self._passes.is_file, f"{self._data}/", SMALL_BYTES
-            )
-            with Stream(argv, take_line, partial=True) as stream:
-                with self._report.measure("copy"):
-                    ended = stream.read()
-                if ended is None:
-                    stream.hold()
-                    survey = self._passes.probe()
-                    if survey.bytes_left >= SHARED_COPY_LIMIT:
-                        return survey
-                    with self._report.measure("space"):
-                        self._passes.reserve_space(survey)
-                    with self._report.measure("copy"):
-                        stream.take_line = self._passes.follow(survey, seen)
-                        stream.go_on()
-                        while ended is None:
-                            ended = stream.read()
-            verdict = self._passes.read_verdict(ended)
-            if verdict.kind != "file":
-                break
-            self._passes.is_file = True
+    def _survey_copied(self) -> Survey:
+        """Compare after a copy at once. When it finds nothing left it is the verification, else the probe."""
         self._report.write(phase="verifying")
-        begun = time.monotonic()
+        started = time.monotonic()
         survey = self._passes.survey()
-        # With everything there it was the verification; else a big file was left out, and this has told its size.
-        self._report.add_seconds("probe" if survey.changes else "verify", time.monotonic() - begun)
+        self._report.add_seconds("probe" if survey.changes else "verify", time.monotonic() - started)
         return survey
-
-    def _reserve_small(self) -> bool:
-        # One more file than allowed may be on its way when the limit is seen.
-        with hold_lock(self._tree.lock):
-            disk = read_disk(self._tree.root)
-            need = estimate_need(2 * SMALL_BYTES, 2 * SMALL_ENTRIES, 0, disk)
-            reserve = Need(self._manifest.reserve_bytes, self._manifest.reserve_inodes)
-            fits = check_space(need, sum_held(self._tree, self._manifest.id), reserve, disk) is None
-            if fits:
-                self._report.write(phase="copying", need_bytes=need.bytes, need_inodes=need.inodes)
-        return fits
 
     def _clear_useless(self, error_class: str) -> None:
         if error_class in _USELESS_AFTER:

@@ -28,7 +28,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._copy import ssh as
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host import sessions as _sessions
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
-    batch as _share_batch,
+    launcher as _share_launcher,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
     run as _share_run,
@@ -222,8 +222,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FtpHost]:
     monkeypatch.setenv("TEMPOFTP_RUNTIME_DIRECTORY", str(tmp_path / "run"))
     monkeypatch.setattr(_sessions, "_SERVICE_PATH", str(tmp_path / "bin"))
     monkeypatch.setattr(_ssh, "SOCKET_DIRECTORY", str(tmp_path / "run"))
-    monkeypatch.setattr(_share_batch, "SOCKET_DIRECTORY", str(tmp_path / "run"))
-    monkeypatch.setattr(_share_batch, "_UNITS_INTERVAL", 0.1)
+    monkeypatch.setattr(_share_launcher, "SOCKET_DIRECTORY", str(tmp_path / "run"))
+    monkeypatch.setattr(_share_launcher, "_UNITS_INTERVAL", 0.1)
     yield made
     made.stop_all()
 

@@ -27,10 +27,10 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest im
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import read_tombstone
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
-    apply as _share_apply,
+    actions as _share_actions,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
-    batch as _share_batch,
+    apply as _share_apply,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep import sweep as _sweep
 from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.library import install_expire
@@ -195,8 +195,8 @@ def test_each_sweep_notes_the_time(host: Any, goes: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "step"),
     [
-        (_share_batch, "apply_condemn"),
-        (_share_batch, "apply_discard"),
+        (_share_actions, "apply_mark_absent"),
+        (_share_actions, "apply_move_to_trash"),
         (_share_apply, "write_eviction"),
         (_share_apply, "_leave_home"),
         (_share_apply, "write_tombstone"),
@@ -240,7 +240,7 @@ def test_what_a_killed_deletion_left_is_finished_as_deleted(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(_share_batch, "apply_discard", die)
+        patch.setattr(_share_actions, "apply_move_to_trash", die)
         with pytest.raises(KeyboardInterrupt):
             host.run({"id": "p1", "state": "absent", "generation": 4})
     sweep(host)
@@ -386,7 +386,7 @@ def test_something_mounted_in_a_share_keeps_only_that_one(
 
     (host.folder / "bin" / "umount").write_text("#!/bin/sh\necho busy >&2\nexit 32\n")
     (host.folder / "bin" / "umount").chmod(0o755)
-    for name in ("_share_look", "_purge"):
+    for name in ("_share.look", "_share.trash"):
         monkeypatch.setattr(f"{module}.{name}.list_mounts_below", list_mounts)
     result = sweep(host)
     assert is_gone(host, "p2")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.copier import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.held_copy import (
     SMALL_BYTES,
     SMALL_ENTRIES,
 )
@@ -28,10 +28,13 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts im
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import read_manifest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import read_tombstone
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
+    actions as _share_actions,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
     apply as _share_apply,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
-    batch as _share_batch,
+    launcher as _share_launcher,
 )
 
 BIG = 6_000_000
@@ -252,7 +255,7 @@ def test_a_copier_that_dies_without_a_word_is_not_started_for_ever(
 ) -> None:
     """Not even when each run sees only one of its starts."""
     with monkeypatch.context() as patch:
-        patch.setattr(_share_batch, "build_program_argv", lambda *_arguments: ["false"])
+        patch.setattr(_share_launcher, "build_program_argv", lambda *_arguments: ["false"])
         results = []
         # A run that sees it end may start it again at once; none sees more than there are.
         for _run in range(START_LIMIT + 1):
@@ -521,7 +524,9 @@ def test_delivery_may_be_killed_anywhere(
     assert host.log("systemd").count("tempoftp-copy-p1 ") == 1
 
 
-@pytest.mark.parametrize("step", ["apply_discard", "write_tombstone", "delete_manifest", "remove_empty_home"])
+@pytest.mark.parametrize(
+    "step", ["apply_move_to_trash", "write_tombstone", "delete_manifest", "remove_empty_home"]
+)
 def test_deletion_may_be_killed_anywhere(
     host: Any, goes: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -531,7 +536,7 @@ def test_deletion_may_be_killed_anywhere(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(_share_batch if step == "apply_discard" else _share_apply, step, die)
+        patch.setattr(_share_actions if step == "apply_move_to_trash" else _share_apply, step, die)
         with pytest.raises(KeyboardInterrupt):
             host.run({"id": "p1", "state": "absent", "generation": 2})
     (late,) = host.run(host.share("p1", "goes", generation=1))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.copier import SMALL_BYTES
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.held_copy import SMALL_BYTES
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.reuse import may_give
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.staging import (
     drop_linked_files,

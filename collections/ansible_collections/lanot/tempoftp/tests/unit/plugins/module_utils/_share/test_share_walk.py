@@ -23,10 +23,10 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest im
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import read_tombstone
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
-    apply as _share_apply,
+    actions as _share_actions,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
-    batch as _share_batch,
+    apply as _share_apply,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.settings import (
     ExpireSettings,
@@ -38,8 +38,11 @@ IDS = ("p1", "p2")
 STEPS = 14
 # Where a run may die: every step and, inside the steps, between what they write.
 KILLS = [
-    *[(_share_batch, f"apply_{name}") for name in ("enlist", "adjust", "deliver", "confirm", "hide", "show")],
-    *[(_share_batch, f"apply_{name}") for name in ("mark_absent", "move_to_trash", "write_tombstone")],
+    *[
+        (_share_actions, f"apply_{name}")
+        for name in ("enlist", "adjust", "deliver", "confirm", "hide", "show")
+    ],
+    *[(_share_actions, f"apply_{name}") for name in ("mark_absent", "move_to_trash", "write_tombstone")],
     *[(_share_apply, name) for name in ("write_manifest", "_leave_home", "_enter_home", "write_eviction")],
     *[(_share_apply, name) for name in ("write_tombstone", "delete_manifest", "delete_tombstone")],
 ]

@@ -18,10 +18,10 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest im
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import read_tombstone
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
-    apply as _share_apply,
+    actions as _share_actions,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
-    batch as _share_batch,
+    apply as _share_apply,
 )
 
 BIG = 4_000_000
@@ -202,11 +202,11 @@ def test_a_clock_set_back_revives_nothing(host: Any, goes: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "step", "when"),
     [
-        (_share_batch, "apply_adjust", "before"),
-        (_share_batch, "apply_adjust", "after"),
+        (_share_actions, "apply_adjust", "before"),
+        (_share_actions, "apply_adjust", "after"),
         (_share_apply, "_leave_home", "before"),
         (_share_apply, "_leave_home", "after"),
-        (_share_batch, "apply_show", "before"),
+        (_share_actions, "apply_show", "before"),
         (_share_apply, "_enter_home", "before"),
         (_share_apply, "_enter_home", "after"),
     ],
