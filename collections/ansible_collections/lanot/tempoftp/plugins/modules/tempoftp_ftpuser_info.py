@@ -86,6 +86,8 @@ problems:
   elements: str
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import (
     build_accounts_argument_spec,
@@ -95,16 +97,18 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import (
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
 
 
+def build_argument_spec() -> dict[str, dict[str, Any]]:
+    """Return all options of the module."""
+    return {
+        "root": {"type": "path", "default": "/data"},
+        "names": {"type": "list", "elements": "str"},
+        **build_accounts_argument_spec(),
+    }
+
+
 def main() -> None:
     """Translate options, call, translate the result."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "default": "/data"},
-            "names": {"type": "list", "elements": "str"},
-            **build_accounts_argument_spec(),
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=build_argument_spec(), supports_check_mode=True)
     root = module.params["root"]
     try:
         result = run_ftpuser_info(root, build_execution(module.params, root, True), module.params["names"])

@@ -217,20 +217,21 @@ host:
   type: dict
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import run_share_info
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
 
 
+def build_argument_spec() -> dict[str, dict[str, Any]]:
+    """Return all options of the module."""
+    return {"root": {"type": "path", "default": "/data"}, "ids": {"type": "list", "elements": "str"}}
+
+
 def main() -> None:
     """Translate options, call, translate the result."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "default": "/data"},
-            "ids": {"type": "list", "elements": "str"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=build_argument_spec(), supports_check_mode=True)
     try:
         result = run_share_info(module.params["root"], module.params["ids"])
     except TempoftpError as error:

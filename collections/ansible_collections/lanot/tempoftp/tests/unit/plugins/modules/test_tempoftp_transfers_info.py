@@ -349,15 +349,6 @@ def test_other_options_are_refused(host: Host, options: dict[str, Any]) -> None:
     assert host.run(**options)["failed"] is True
 
 
-def test_every_option_is_documented_and_every_documented_one_exists() -> None:
-    documented = yaml.safe_load(tempoftp_transfers_info.DOCUMENTATION)["options"]
-    spec = tempoftp_transfers_info.build_argument_spec()
-    assert set(documented) == set(spec)
-    for name, option in spec.items():
-        assert documented[name]["type"] == option["type"]
-        assert documented[name].get("default") == option.get("default")
-
-
 def test_every_result_is_documented(host: Host) -> None:
     documented = yaml.safe_load(tempoftp_transfers_info.RETURN)
     host.deliver("p1", {"a": 5})
