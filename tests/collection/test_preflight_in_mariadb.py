@@ -14,7 +14,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.pureftpd_conf
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import Need
 from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import (
-    DesiredState,
+    PreflightOptions,
     look_at_database,
 )
 
@@ -38,7 +38,9 @@ def look(database, tmp_path):
             **table.get("columns", {}),
         )
         login = LoginOptions(login_config_file=str(tmp_path / "none.cnf"), login_db=login_db)
-        wanted = DesiredState("/data", 2001, 2001, "x", "x", description, login, None, Need(0, 0), [], None)
+        wanted = PreflightOptions(
+            "/data", 2001, 2001, "x", "x", description, login, None, Need(0, 0), [], None
+        )
         checks = look_at_database(wanted, config, tmp_path / "none.cnf", [str(database.socket)], fresh=False)
         return {check.name: check for check in checks}
 

@@ -86,11 +86,11 @@ class Ftpd:
     def read(self) -> dict[str, Any]:
         """Run what the module runs; return the share's counts."""
         from ansible_collections.lanot.tempoftp.plugins.module_utils._transfers.run import (
-            DesiredShare,
+            TransfersOptions,
             run_transfers,
         )
 
-        answer = run_transfers(DesiredShare(str(self.root), str(self.log)))
+        answer = run_transfers(TransfersOptions(str(self.root), str(self.log)))
         assert (answer["log"]["problem"], answer["log"]["unknown_lines"]) == (None, 0)
         (share,) = answer["shares"]
         found: dict[str, Any] = share

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 from ansible_collections.lanot.tempoftp.plugins.action import write_outcome
 from ansible_collections.lanot.tempoftp.plugins.module_utils._audit import run as _audit_run
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.audit import KINDS
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.findings import KINDS
 from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.world import (
     Finding as ModuleFinding,
 )

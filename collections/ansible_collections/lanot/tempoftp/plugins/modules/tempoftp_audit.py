@@ -285,10 +285,12 @@ facts:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import (
-    AuditOptions,
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.options import (
     build_accounts_argument_spec,
     build_execution,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import (
+    AuditOptions,
     parse_expected,
     run_audit,
 )

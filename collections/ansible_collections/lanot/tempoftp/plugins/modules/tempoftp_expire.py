@@ -175,7 +175,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account.mysql_login import (
     build_login_argument_spec,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account.table_options import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.options import (
     build_table_argument_spec,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
@@ -187,12 +187,12 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.library impo
     is_installed,
     read_expire_library,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.run import run_sweep
 from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.settings import (
     ExpireSettings,
     build_settings,
     read_settings,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.sweep import run_sweep
 
 
 def build_argument_spec() -> dict[str, dict[str, Any]]:

@@ -348,32 +348,24 @@ users:
       type: dict
 """
 
-import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account.desired import (
     ALWAYS,
     STATES,
-    AccountSite,
     DesiredAccount,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account.mysql_login import (
-    LoginOptions,
-    build_login_argument_spec,
-    open_connection,
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.options import (
+    build_accounts_argument_spec,
+    build_execution,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account.result import (
     build_diff,
     build_result,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account.run import (
-    Execution,
     run_accounts,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account.table_options import (
-    build_table,
-    build_table_argument_spec,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
 
@@ -409,29 +401,8 @@ def build_argument_spec() -> dict[str, dict[str, Any]]:
         **build_account_argument_spec(),
         "users": {"type": "list", "elements": "dict", "options": listed, "no_log": False},
         "shares_root": {"type": "path", "no_log": False},
-        "default_uid": {"type": "int", "default": 2001, "no_log": False},
-        "default_gid": {"type": "int", "default": 2001, "no_log": False},
-        "min_uid": {"type": "int", "default": 1000, "no_log": False},
-        "pureftpd_mysql_conf": {"type": "path", "no_log": False},
-        **build_table_argument_spec(),
-        **build_login_argument_spec(),
+        **build_accounts_argument_spec(),
     }
-
-
-def build_execution(params: dict[str, Any], check_mode: bool) -> Execution:
-    """Return the options that apply to all accounts."""
-    login = LoginOptions(**{key: params[key] for key in LoginOptions._fields})
-    site = AccountSite(
-        now=time.time(),
-        **{key: params[key] for key in ("shares_root", "default_uid", "default_gid", "min_uid")},
-    )
-    return Execution(
-        connect=lambda: open_connection(login),
-        site=site,
-        table=build_table(params),
-        mysql_conf=params["pureftpd_mysql_conf"],
-        check_mode=check_mode,
-    )
 
 
 def main() -> None:
@@ -444,15 +415,13 @@ def main() -> None:
     )
     single = module.params["users"] is None
     items = [module.params] if single else module.params["users"]
-    desired_accounts = [
-        DesiredAccount(**{key: item[key] for key in DesiredAccount._fields}) for item in items
-    ]
+    accounts = [DesiredAccount(**{key: item[key] for key in DesiredAccount._fields}) for item in items]
 
     try:
-        execution = build_execution(module.params, module.check_mode)
+        execution = build_execution(module.params, module.params["shares_root"], module.check_mode)
     except TempoftpError as error:
         module.fail_json(msg=error.message, error=error.to_dict())
-    outcomes, database = run_accounts(execution, desired_accounts)
+    outcomes, database = run_accounts(execution, accounts)
 
     result = {
         "changed": any(outcome.changed for outcome in outcomes),

@@ -89,9 +89,11 @@ problems:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.options import (
     build_accounts_argument_spec,
     build_execution,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import (
     run_ftpuser_info,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError

@@ -147,18 +147,18 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._account.mysql_logi
     LoginOptions,
     build_login_argument_spec,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account.table_options import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.options import (
     build_table,
     build_table_argument_spec,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import Need
-from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import (
-    DesiredState,
-    run_preflight,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.preflight import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.checks import (
     summarise,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import (
+    PreflightOptions,
+    run_preflight,
 )
 
 
@@ -180,9 +180,9 @@ def build_argument_spec() -> dict[str, dict[str, Any]]:
     }
 
 
-def build_wanted(params: dict[str, Any]) -> DesiredState:
+def build_wanted(params: dict[str, Any]) -> PreflightOptions:
     """Translate the options."""
-    return DesiredState(
+    return PreflightOptions(
         **{key: params[key] for key in ("root", "uid", "gid", "user", "group", "sources", "control_time")},
         table=build_table(params),
         login=LoginOptions(**{key: params[key] for key in LoginOptions._fields}),

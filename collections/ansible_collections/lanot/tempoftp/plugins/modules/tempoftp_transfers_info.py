@@ -166,7 +166,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
 from ansible_collections.lanot.tempoftp.plugins.module_utils._transfers.run import (
-    DesiredShare,
+    TransfersOptions,
     run_transfers,
 )
 
@@ -185,7 +185,7 @@ def main() -> None:
     """Translate options, call, translate the result."""
     module = AnsibleModule(argument_spec=build_argument_spec(), supports_check_mode=True)
     try:
-        result = run_transfers(DesiredShare(check_mode=module.check_mode, **module.params))
+        result = run_transfers(TransfersOptions(check_mode=module.check_mode, **module.params))
     except TempoftpError as error:
         module.fail_json(msg=error.message, error=error.to_dict())
     module.exit_json(changed=False, **result)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
-from .account_plan import AccountPlan
+from .plan import AccountPlan
 from .run import Outcome
 from .users_table import UserRow
 

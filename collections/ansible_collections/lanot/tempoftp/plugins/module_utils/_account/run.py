@@ -39,10 +39,9 @@ from .._record.manifest import (
 from .._share.apply import apply_hide
 from .._share.homes import read_inode
 from .._share.plan import Seen
-from .account_plan import ADOPTED, CREATED, AccountPlan, SeenAccount
-from .accounts import plan_account
 from .desired import AccountSite, DesiredAccount
 from .passwords import choose_schemes, hash_password, parse_mysql_crypt, verify_password
+from .plan import ADOPTED, CREATED, AccountPlan, SeenAccount, plan_account
 from .users_table import (
     SeenRows,
     TableDescription,
@@ -92,13 +91,13 @@ class Outcome:
 
 
 def run_accounts(
-    execution: Execution, desired_shares: Sequence[DesiredAccount]
+    execution: Execution, desired_accounts: Sequence[DesiredAccount]
 ) -> tuple[list[Outcome], dict[str, Any]]:
     """Bring the accounts to what is wished; return one outcome each, and the ``database`` of the result.
 
     Never raises for one account: its outcome has the error.
     """
-    outcomes = [Outcome(desired) for desired in desired_shares]
+    outcomes = [Outcome(desired) for desired in desired_accounts]
     _check_names(outcomes)
     try:
         connection = execution.connect()

@@ -20,7 +20,7 @@ from typing import Optional
 from .._host.safe_open import closing_descriptor, open_directory, open_directory_below, open_file
 from .._host.tree import Tree
 from .._record.manifest import Manifest
-from .world import Oddity, World
+from .world import IrregularEntry, World
 
 _FOLDER_MODE, _FILE_MODE = 0o750, 0o640
 # Each level costs a descriptor.
@@ -35,7 +35,9 @@ class Walk:
         self.whole = True
         self._repair = repair
 
-    def walk(self, folder: int, path: str, share: Manifest, device: int, depth: int = 0) -> Iterator[Oddity]:
+    def walk(
+        self, folder: int, path: str, share: Manifest, device: int, depth: int = 0
+    ) -> Iterator[IrregularEntry]:
         """Yield what is not as it was delivered below *folder*, a descriptor, which stays open."""
         for name in sorted(os.listdir(folder)):
             if self.left <= 0 or depth >= _DEPTH_LIMIT:
@@ -47,11 +49,11 @@ class Walk:
 
     def _look(
         self, folder: int, name: str, path: str, share: Manifest, device: int, depth: int
-    ) -> Iterator[Oddity]:
+    ) -> Iterator[IrregularEntry]:
         facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
         wrong = _describe(facts, share)
         if wrong is not None:
-            yield Oddity(share.id, path, wrong)
+            yield IrregularEntry(share.id, path, wrong)
             if self._repair:
                 _set_right(folder, name, facts, share)
         if stat.S_ISDIR(facts.st_mode) and facts.st_dev == device:
@@ -61,10 +63,10 @@ class Walk:
 
 def find_irregular_entries(
     tree: Tree, world: World, limit: int, repair: bool = False
-) -> tuple[tuple[Oddity, ...], bool]:
+) -> tuple[tuple[IrregularEntry, ...], bool]:
     """Return what inside the shares is not as it was delivered, and whether *limit* was enough to see all."""
     walk = Walk(limit, repair)
-    found: list[Oddity] = []
+    found: list[IrregularEntry] = []
     for share in list_plain_shares(world):
         path = tree.held(share.id) if share.hidden else tree.destination(share.ftpuser, share.id)
         found.extend(_walk_share(walk, tree, path, share))
@@ -83,7 +85,7 @@ def list_plain_shares(world: World) -> Iterable[Manifest]:
             yield share
 
 
-def _walk_share(walk: Walk, tree: Tree, path: Path, share: Manifest) -> list[Oddity]:
+def _walk_share(walk: Walk, tree: Tree, path: Path, share: Manifest) -> list[IrregularEntry]:
     with closing_descriptor(open_directory(tree.root)) as root:
         try:
             descriptor = open_directory_below(root, path.relative_to(tree.root).parts)

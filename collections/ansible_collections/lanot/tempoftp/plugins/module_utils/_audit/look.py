@@ -11,25 +11,25 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 from .._host.clock import read_now
 from .._host.errors import TempoftpError
+from .._host.files import list_folder
 from .._host.lock import hold_lock
 from .._host.mounts import list_mounts_below
 from .._host.names import parse_ftpuser, parse_id
 from .._host.sessions import list_sessions
 from .._host.tree import Tree
 from .._host.units import Units
-from .._record.accounts import Account, read_account
-from .._record.manifest import Manifest, list_manifests
-from .._record.tombstones import Tombstone, read_tombstone
+from .._record.accounts import read_account
+from .._record.manifest import list_manifests
+from .._record.tombstones import read_tombstone
 from .._share.evictions import list_evictions, read_eviction, read_uptime
 from .._share.library import name_library
-from .._sweep.look import CURRENT
-from .._sweep.plan import Library
+from .._sweep.look import look_libraries
 from .deep import find_irregular_entries
-from .world import Home, OpenSession, Place, Staged, World
+from .world import Home, OpenSession, Place, Staged, StateFiles, World, list_own_names
 
 # What a home of ours, or the root, is looked at for at most: a look must end.
 ENTRIES_LIMIT = 20000
@@ -37,15 +37,6 @@ ENTRIES_LIMIT = 20000
 GRACE_SLACK = 150
 _STATE_FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "evictions", "trash", "lib")
 _JSON_FOLDERS = ("shares", "tombstones", "accounts", "evictions")
-
-
-class Books(NamedTuple):
-    """What is read of the files under the state directory."""
-
-    shares: tuple[Manifest, ...]
-    tombstones: tuple[Tombstone, ...]
-    records: tuple[Account, ...]
-    damaged: tuple[str, ...]
 
 
 @contextlib.contextmanager
@@ -80,11 +71,11 @@ def look_host(
             except TempoftpError as error:
                 world = world._replace(problems=(*world.problems, f"accounts: {error.message}"))
     if deep_limit > 0:
-        oddities, whole = find_irregular_entries(tree, world, deep_limit)
-        world = world._replace(oddities=oddities)
+        irregular, whole = find_irregular_entries(tree, world, deep_limit)
+        world = world._replace(irregular=irregular)
         if not whole:
-            told = f"inside of shares: only {deep_limit} entries were compared (deep_limit)"
-            world = world._replace(problems=(*world.problems, told))
+            detail = f"inside of shares: only {deep_limit} entries were compared (deep_limit)"
+            world = world._replace(problems=(*world.problems, detail))
     return world
 
 
@@ -95,19 +86,19 @@ def _read_sessions() -> tuple[Optional[tuple[OpenSession, ...]], tuple[str, ...]
         return None, (f"sessions: {error.message}",)
 
 
-def read_books(tree: Tree) -> Books:
+def read_state_files(tree: Tree) -> StateFiles:
     """Read every manifest, tombstone and account record; damaged ones by name, below the state directory."""
     shares, wrong = list_manifests(tree)
     damaged = [f"shares/{name}" for name in wrong]
     tombstones = _read_all(tree, "tombstones", lambda name: read_tombstone(tree, parse_id(name)), damaged)
     records = _read_all(tree, "accounts", lambda name: read_account(tree, parse_ftpuser(name)), damaged)
     _read_all(tree, "evictions", lambda name: read_eviction(tree, parse_id(name)), damaged)
-    return Books(tuple(shares), tuple(tombstones), tuple(records), tuple(sorted(damaged)))
+    return StateFiles(tuple(shares), tuple(tombstones), tuple(records), tuple(sorted(damaged)))
 
 
 def _read_all(tree: Tree, folder: str, read: Callable[[str], Any], damaged: list[str]) -> list[Any]:
     found = []
-    for name in _list_folder(tree.state / folder):
+    for name in _list_entries(tree.state / folder):
         if not name.endswith(".json") or name.startswith("."):
             continue
         try:
@@ -118,7 +109,7 @@ def _read_all(tree: Tree, folder: str, read: Callable[[str], Any], damaged: list
 
 
 def _look_files(tree: Tree, units: Units) -> World:
-    books = read_books(tree)
+    files = read_state_files(tree)
     mounts = tuple(path for path in list_mounts_below(tree.root) if path != str(tree.root))
     problems: list[str] = []
     try:
@@ -126,21 +117,25 @@ def _look_files(tree: Tree, units: Units) -> World:
     except TempoftpError as error:
         active = frozenset()
         problems.append(f"units: {error.message}")
-    own, known = _sort_names(books)
+    own = list_own_names(files)
+    known: dict[str, set[str]] = {}
+    for share in files.shares:
+        known.setdefault(share.ftpuser, set()).add(share.id)
     homes = []
-    for name in _list_folder(tree.root):
+    for name in _list_entries(tree.root):
         place = look_place(tree.root / name, mounts)
         if place is not None and place.kind in ("directory", "link"):
             homes.append(_look_home(tree, name, place, name in own, known.get(name, ()), mounts))
+    own_library = name_library()
     return World(
         now=read_now(tree),
         root=str(tree.root),
         uid=os.geteuid(),
         gid=os.getegid(),
-        shares=books.shares,
-        tombstones=books.tombstones,
-        records=books.records,
-        damaged=books.damaged,
+        shares=files.shares,
+        tombstones=files.tombstones,
+        records=files.records,
+        damaged=files.damaged,
         temporary=tuple(_list_temporary(tree)),
         folders=_look_folders(tree, mounts),
         homes=tuple(homes),
@@ -148,25 +143,16 @@ def _look_files(tree: Tree, units: Units) -> World:
         staged=tuple(
             Staged(name, place) for name, place in _look_entries(tree.state / "staging", mounts).items()
         ),
-        trash=tuple(_list_folder(tree.trash)),
-        libraries=tuple(_look_libraries(tree)),
-        leaving=_find_leaving(tree),
+        trash=tuple(_list_entries(tree.trash)),
+        libraries=tuple(
+            library._replace(current=library.current or library.name == own_library)
+            for library in look_libraries(tree)
+        ),
+        in_grace=_find_in_grace(tree),
         units=active,
         mounts=mounts,
         problems=tuple(problems),
     )
-
-
-def _sort_names(books: Books) -> tuple[set[str], dict[str, set[str]]]:
-    """Return the accounts whose homes are ours to look into, and the shares that stand in any home."""
-    known: dict[str, set[str]] = {}
-    for share in books.shares:
-        known.setdefault(share.ftpuser, set()).add(share.id)
-    adopted = {record.name for record in books.records if record.origin == "adopted"}
-    adopted |= {share.ftpuser for share in books.shares if share.origin == "adopted"}
-    own = set(known) | {record.name for record in books.records}
-    own |= {end.ftpuser for end in books.tombstones if end.ftpuser}
-    return own - adopted, known
 
 
 def _look_home(tree: Tree, name: str, place: Place, own: bool, known: Any, mounts: tuple[str, ...]) -> Home:
@@ -195,7 +181,7 @@ def look_place(path: Path, mounts: tuple[str, ...] = ()) -> Optional[Place]:
 
 
 def _look_entries(folder: Path, mounts: tuple[str, ...]) -> dict[str, Place]:
-    seen = {name: look_place(folder / name, mounts) for name in _list_folder(folder)}
+    seen = {name: look_place(folder / name, mounts) for name in _list_entries(folder)}
     return {name: place for name, place in seen.items() if place is not None}
 
 
@@ -205,19 +191,7 @@ def _look_folders(tree: Tree, mounts: tuple[str, ...]) -> dict[str, Place]:
     return {name: place for name, place in seen.items() if place is not None}
 
 
-def _look_libraries(tree: Tree) -> Iterator[Library]:
-    """Yield the programs under ``lib``; current are this release's, and the one that the expiry timer starts."""
-    current = {name_library()}
-    with contextlib.suppress(OSError):
-        current.add((tree.lib / CURRENT).readlink().name)
-    for name in _list_folder(tree.lib):
-        with contextlib.suppress(FileNotFoundError):
-            facts = os.lstat(tree.lib / name)
-            if stat.S_ISDIR(facts.st_mode):
-                yield Library(name, facts.st_mtime, name in current)
-
-
-def _find_leaving(tree: Tree) -> frozenset[str]:
+def _find_in_grace(tree: Tree) -> frozenset[str]:
     """Return the accounts whose open transfers still have their grace."""
     uptime = read_uptime()
     return frozenset(
@@ -230,19 +204,13 @@ def _find_leaving(tree: Tree) -> frozenset[str]:
 def _list_temporary(tree: Tree) -> Iterator[str]:
     """Yield what ``write_json`` left when it was killed: under the lock nobody is writing there."""
     for folder in _JSON_FOLDERS:
-        for name in _list_folder(tree.state / folder):
+        for name in _list_entries(tree.state / folder):
             if name.startswith(".") and ".json." in name:
                 yield f"{folder}/{name}"
 
 
-def _list_folder(folder: Path) -> list[str]:
-    names: list[str] = []
+def _list_entries(folder: Path) -> list[str]:
     try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if len(names) >= ENTRIES_LIMIT:
-                    break
-                names.append(entry.name)
-    except (FileNotFoundError, NotADirectoryError):
+        return list_folder(folder, ENTRIES_LIMIT)
+    except NotADirectoryError:
         return []
-    return sorted(names)

@@ -32,13 +32,12 @@ from .._share.desired import OVER, DesiredShare, Site
 from .._share.library import PURGE, build_program_argv, install_library
 from .._share.trash import check_no_mounts, choose_trash, list_trash
 from .._sweep.look import read_running
-from .audit import is_id, list_share_paths
 from .deep import find_irregular_entries
+from .findings import STATE_MODE, is_id, list_share_paths
 from .look import hold_host, look_place
 from .world import Finding, World
 
 _REMOVE_LIMIT = 60.0
-_STATE_MODE = 0o700
 # Seconds that a repair waits for the shares it takes away; what is left then goes on in its unit.
 _WAIT = 10.0
 
@@ -175,7 +174,7 @@ def _set_modes(repairs: Repairs, world: World, findings: Sequence[Finding]) -> l
         return []
     with hold_host(tree):
         for name in world.folders:
-            _set_place(Path(f"{tree.state}{name}"), paths, world.uid, -1, _STATE_MODE)
+            _set_place(Path(f"{tree.state}{name}"), paths, world.uid, -1, STATE_MODE)
         for share in world.shares:
             if share.live and share.origin == "created":
                 _set_place(tree.home(share.ftpuser), paths, world.uid, share.gid, HOME_MODE)
@@ -185,7 +184,7 @@ def _set_modes(repairs: Repairs, world: World, findings: Sequence[Finding]) -> l
                 place = list_share_paths(str(tree.root), seen)[1 if seen.hidden else 0]
                 if not _is_mounted(world, place):
                     _set_place(Path(place), paths, seen.uid, seen.gid, choose_folder_mode(seen))
-    if world.oddities:
+    if world.irregular:
         find_irregular_entries(tree, world, repairs.deep_limit, repair=True)
     return []
 
@@ -230,19 +229,19 @@ def _write_accounts(repairs: Repairs, world: World, findings: Sequence[Finding])
     """Remove accounts of ours without shares and set others right, by the plan of tempoftp_ftpuser."""
     if repairs.accounts is None:
         return []
-    desired_shares = [
+    desired_accounts = [
         DesiredAccount(f.subject, state="absent") for f in _select(findings, "account_without_share")
     ]
-    desired_shares += [DesiredAccount(f.subject) for f in _select(findings, "account_differs")]
+    desired_accounts += [DesiredAccount(f.subject) for f in _select(findings, "account_differs")]
     # An account whose last share is over goes with it, as the sweep does.
     over = {f.subject for f in _select(findings, "share_past_expiry")}
     ended = {share.ftpuser for share in world.shares if share.id in over and share.origin == "created"}
-    desired_shares += [
-        DesiredAccount(name, SWEPT) for name in sorted(ended - {desired.name for desired in desired_shares})
+    desired_accounts += [
+        DesiredAccount(name, SWEPT) for name in sorted(ended - {desired.name for desired in desired_accounts})
     ]
-    if not desired_shares:
+    if not desired_accounts:
         return []
-    outcomes, _database = run_accounts(repairs.accounts, desired_shares)
+    outcomes, _database = run_accounts(repairs.accounts, desired_accounts)
     return [outcome.error.message for outcome in outcomes if outcome.error is not None]
 
 

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._account.desired import AccountSite
-from .._account.mysql_login import LoginOptions, build_login_argument_spec, open_connection
 from .._account.run import Execution, complete_site, read_mysql_crypt
-from .._account.table_options import build_table, build_table_argument_spec
 from .._account.users_table import UserRow, read_rows, read_rows_below, read_table
 from .._host.errors import TempoftpError
 from .._host.facts import read_host
@@ -26,17 +22,17 @@ from .._host.units import COPY_PREFIX, Units
 from .._record.accounts import Account
 from .._record.manifest import Manifest
 from .._record.tombstones import Tombstone
-from .audit import find_findings, format_summary, list_adopted_names, list_own_names
+from .findings import find_findings
 from .look import look_host
 from .repair import Repairs, repair_findings
-from .world import ExpectedRow, Finding, Home, World
+from .world import ExpectedRow, Finding, Home, World, list_adopted_names, list_own_names
 
 # Somebody who may write could make names without end.
 FINDINGS_LIMIT = 2000
 
 
 class AuditOptions(NamedTuple):
-    """What an execution is told. ``accounts`` None: the users table is not looked at."""
+    """The options of one execution. ``accounts`` None: the users table is not looked at."""
 
     tree: Tree
     accounts: Optional[Execution]
@@ -44,31 +40,6 @@ class AuditOptions(NamedTuple):
     repair: bool = False
     deep_limit: int = 0
     with_sessions: bool = True
-
-
-def build_accounts_argument_spec() -> dict[str, dict[str, Any]]:
-    """Return the options by which the users table is found and accounts are planned."""
-    return {
-        "default_uid": {"type": "int", "default": 2001, "no_log": False},
-        "default_gid": {"type": "int", "default": 2001, "no_log": False},
-        "min_uid": {"type": "int", "default": 1000, "no_log": False},
-        "pureftpd_mysql_conf": {"type": "path", "no_log": False},
-        **build_table_argument_spec(),
-        **build_login_argument_spec(),
-    }
-
-
-def build_execution(params: Mapping[str, Any], root: str, check_mode: bool) -> Execution:
-    """Return how accounts are planned and written, from a module's options."""
-    login = LoginOptions(**{key: params[key] for key in LoginOptions._fields})
-    sizes = {key: params[key] for key in ("default_uid", "default_gid", "min_uid")}
-    return Execution(
-        connect=lambda: open_connection(login),
-        site=AccountSite(now=time.time(), shares_root=root, **sizes),
-        table=build_table(dict(params)),
-        mysql_conf=params["pureftpd_mysql_conf"],
-        check_mode=check_mode,
-    )
 
 
 def parse_expected(items: Optional[Sequence[Mapping[str, Any]]]) -> Optional[tuple[ExpectedRow, ...]]:
@@ -108,16 +79,26 @@ def run_audit(options: AuditOptions, units: Optional[Units] = None) -> dict[str,
     }
 
 
+def format_summary(findings: Sequence[Finding], now: float) -> str:
+    """Return one line for a person."""
+    open_ones = [finding for finding in findings if not finding.repaired]
+    repaired = len(findings) - len(open_ones)
+    safe = sum(finding.repair == "safe" for finding in open_ones)
+    counted = f"{len(open_ones)} findings" if open_ones else "nothing is wrong"
+    extra = [f"{safe} of them repairable"] * bool(safe) + [f"{repaired} repaired"] * bool(repaired)
+    return f"{format_time(now)}: {', '.join([counted, *extra])}"
+
+
 def describe_findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     """Return findings as the result has them: bounded, and fit for a terminal and for JSON whatever a name holds."""
-    told = [
+    bounded = [
         finding._replace(subject=clean_text(finding.subject), detail=clean_text(finding.detail))
         for finding in findings[:FINDINGS_LIMIT]
     ]
     if len(findings) > FINDINGS_LIMIT:
         left = f"{len(findings) - FINDINGS_LIMIT} findings more are left out: put these right and audit again"
-        told.append(Finding("not_looked_at", "host", left))
-    return [finding._asdict() for finding in told]
+        bounded.append(Finding("not_looked_at", "host", left))
+    return [finding._asdict() for finding in bounded]
 
 
 def clean_text(text: str) -> str:
@@ -219,7 +200,7 @@ def describe_world(world: World) -> dict[str, Any]:
 
 
 def describe_accounts(world: World) -> Optional[list[dict[str, Any]]]:
-    """Return the accounts that tempoftp knows, and those whose home is below the root; None when nobody told."""
+    """Return the accounts that tempoftp knows, and those whose home is below the root; None without a users table."""
     if world.rows is None:
         return None
     records = {record.name: record for record in world.records}

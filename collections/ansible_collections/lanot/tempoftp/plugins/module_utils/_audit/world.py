@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 from .._account.desired import AccountSite
 from .._account.users_table import UserRow
@@ -14,6 +14,15 @@ from .._record.accounts import Account
 from .._record.manifest import Manifest
 from .._record.tombstones import Tombstone
 from .._sweep.plan import Library
+
+
+class StateFiles(NamedTuple):
+    """What is read of the files under the state directory."""
+
+    shares: tuple[Manifest, ...]
+    tombstones: tuple[Tombstone, ...]
+    records: tuple[Account, ...]
+    damaged: tuple[str, ...]
 
 
 class Place(NamedTuple):
@@ -49,7 +58,7 @@ class OpenSession(NamedTuple):
     account: str
 
 
-class Oddity(NamedTuple):
+class IrregularEntry(NamedTuple):
     """Something inside a share that is not as it was delivered: found by the deep look."""
 
     share_id: str
@@ -61,7 +70,7 @@ class World(NamedTuple):
     """Everything that a look at one host saw, and the site's rules by which accounts are planned.
 
     ``rows`` and ``sessions`` None: nobody could be asked, and ``problems`` says why. ``site`` None with them.
-    ``trash`` and ``mounts`` are names below the trash and absolute paths; ``units`` has no ``.service``. ``leaving``:
+    ``trash`` and ``mounts`` are names below the trash and absolute paths; ``units`` has no ``.service``. ``in_grace``:
     accounts whose open transfers still have the grace that an expiry gives them.
     """
 
@@ -80,14 +89,14 @@ class World(NamedTuple):
     staged: tuple[Staged, ...] = ()
     trash: tuple[str, ...] = ()
     libraries: tuple[Library, ...] = ()
-    leaving: frozenset[str] = frozenset()
+    in_grace: frozenset[str] = frozenset()
     units: frozenset[str] = frozenset()
     mounts: tuple[str, ...] = ()
     rows: Optional[tuple[UserRow, ...]] = None
     lookalikes: tuple[str, ...] = ()
     sessions: Optional[tuple[OpenSession, ...]] = None
     site: Optional[AccountSite] = None
-    oddities: tuple[Oddity, ...] = ()
+    irregular: tuple[IrregularEntry, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -109,3 +118,25 @@ class Finding(NamedTuple):
     detail: str
     repair: str = "manual"
     repaired: bool = False
+
+
+def list_own_names(seen: Union[StateFiles, World]) -> frozenset[str]:
+    """Return the accounts that tempoftp made, as far as this host remembers."""
+    adopted = list_adopted_names(seen)
+    names = {share.ftpuser for share in seen.shares} | {record.name for record in seen.records}
+    names.update(end.ftpuser for end in seen.tombstones if end.ftpuser)
+    return frozenset(names - adopted)
+
+
+def list_adopted_names(seen: Union[StateFiles, World]) -> frozenset[str]:
+    """Return the accounts of others in which our shares stand, or stood."""
+    recorded = {record.name for record in seen.records}
+    adopted = {record.name for record in seen.records if record.origin == "adopted"}
+    return frozenset(
+        adopted
+        | {
+            share.ftpuser
+            for share in seen.shares
+            if share.origin == "adopted" and share.ftpuser not in recorded
+        }
+    )

@@ -9,6 +9,7 @@ A reader never sees half a file. A durable write also survives a power loss.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -77,13 +78,18 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def list_names(directory: Path) -> list[str]:
-    """Return the names of our own files in a directory, sorted; none when it is not there."""
+def list_folder(folder: Path, limit: Optional[int] = None) -> list[str]:
+    """Return the names in a folder, sorted, at most *limit* of them; none when the folder is missing."""
     try:
-        names = [path.name for path in directory.iterdir()]
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in itertools.islice(entries, limit))
     except FileNotFoundError:
         return []
-    return sorted(name for name in names if name.endswith(".json") and name[0] != ".")
+
+
+def list_names(directory: Path) -> list[str]:
+    """Return the names of our own files in a directory, sorted; none when it is not there."""
+    return [name for name in list_folder(directory) if name.endswith(".json") and name[0] != "."]
 
 
 def delete_file(path: Path) -> None:

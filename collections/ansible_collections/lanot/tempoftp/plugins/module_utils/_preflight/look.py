@@ -42,7 +42,7 @@ from .._host.pureftpd_config import CONFIGURATION, PureftpdConfig, read_pureftpd
 from .._host.space import Need, read_disk
 from .._host.tree import Tree
 from .._record.accounts import read_account
-from .preflight import (
+from .checks import (
     FAIL,
     NAME_LENGTH,
     OK,
@@ -74,7 +74,7 @@ _PROGRAM_LIMIT = 20.0
 _SOURCE_LIMIT = 30.0
 
 
-class DesiredState(NamedTuple):
+class PreflightOptions(NamedTuple):
     """What the report is about. *control_time*: seconds since the epoch on the control host, when it was asked."""
 
     root: str
@@ -90,7 +90,7 @@ class DesiredState(NamedTuple):
     control_time: Optional[float]
 
 
-def run_preflight(wanted: DesiredState) -> tuple[list[Check], PureftpdConfig]:
+def run_preflight(wanted: PreflightOptions) -> tuple[list[Check], PureftpdConfig]:
     """Look at everything; return the checks and pure-ftpd's configuration. A look that fails is a check that does."""
     config = read_pureftpd(CONFIGURATION, wanted.mysql_conf)
     login_file = Path(wanted.login.login_config_file or "/nonexistent")
@@ -140,7 +140,7 @@ def look_at_system(fresh: bool) -> list[Check]:
     return checks
 
 
-def look_at_identities(wanted: DesiredState) -> list[Check]:
+def look_at_identities(wanted: PreflightOptions) -> list[Check]:
     """Whose the uid and the gid are that FTP accounts get."""
     holder = owner = None
     with contextlib.suppress(KeyError):
@@ -158,7 +158,7 @@ def look_at_identities(wanted: DesiredState) -> list[Check]:
     ]
 
 
-def look_at_root(wanted: DesiredState) -> list[Check]:
+def look_at_root(wanted: PreflightOptions) -> list[Check]:
     """The delivery root: owner, filesystem, space."""
     path = Path(wanted.root)
     kind, uid, mode = None, 0, 0
@@ -176,7 +176,7 @@ def look_at_root(wanted: DesiredState) -> list[Check]:
     return [*checks, *check_space(read_disk(there), wanted.reserve)]
 
 
-def look_at_pureftpd(config: PureftpdConfig, wanted: DesiredState) -> list[Check]:
+def look_at_pureftpd(config: PureftpdConfig, wanted: PreflightOptions) -> list[Check]:
     """pure-ftpd: its version, whether it answers, and its options."""
     version = _ask_package()
     program = check_program(
@@ -200,7 +200,7 @@ def look_at_pureftpd(config: PureftpdConfig, wanted: DesiredState) -> list[Check
 
 
 def look_at_database(
-    wanted: DesiredState, config: PureftpdConfig, login_file: Path, sockets: Sequence[str], fresh: bool
+    wanted: PreflightOptions, config: PureftpdConfig, login_file: Path, sockets: Sequence[str], fresh: bool
 ) -> list[Check]:
     """The users table, by the modules' own login where there is one, else as root over the socket."""
     if PYMYSQL_IMPORT_ERROR or (fresh and not wanted.login.login_user):
@@ -239,7 +239,7 @@ def look_at_database(
             ]
 
 
-def _look_at_table(cursor: Any, wanted: DesiredState, config: PureftpdConfig, fresh: bool) -> list[Check]:
+def _look_at_table(cursor: Any, wanted: PreflightOptions, config: PureftpdConfig, fresh: bool) -> list[Check]:
     facts = read_table(cursor, wanted.table)
     database, now = _ask_server(cursor, "SELECT DATABASE(), UNIX_TIMESTAMP()")[0]
     checks = [Check("database", OK, f"{facts.version}, database {database}")]
@@ -268,7 +268,7 @@ def _look_at_table(cursor: Any, wanted: DesiredState, config: PureftpdConfig, fr
     return checks
 
 
-def _look_at_accounts(cursor: Any, wanted: DesiredState, facts: TableFacts) -> Check:
+def _look_at_accounts(cursor: Any, wanted: PreflightOptions, facts: TableFacts) -> Check:
     name, home = (quote_identifier(facts.columns[field]) for field in ("name", "home"))
     rows = _ask_server(cursor, f"SELECT {name}, {home} FROM {quote_identifier(facts.table)}")  # noqa: S608 - quoted
     accounts = [(_to_text(name), _to_text(home)) for name, home in rows]
@@ -284,7 +284,7 @@ def _is_ours(root: str, name: str) -> bool:
     return record is not None and record.origin == "created"
 
 
-def look_at_sources(wanted: DesiredState, fresh: bool) -> list[Check]:
+def look_at_sources(wanted: PreflightOptions, fresh: bool) -> list[Check]:
     """Whether each root of each source can be listed with its key; all at once, since a silent one takes its time."""
     pairs = [(source, root) for source in wanted.sources for root in source.get("roots") or ()]
     remote = [pair for pair in pairs if not pair[0].get("local")]
@@ -355,7 +355,7 @@ def look_at_timer(fresh: bool) -> list[Check]:
     ]
 
 
-def look_at_clock(wanted: DesiredState) -> list[Check]:
+def look_at_clock(wanted: PreflightOptions) -> list[Check]:
     """This host's clock against that of the control host."""
     if wanted.control_time is None:
         return []

@@ -14,8 +14,8 @@ from pathlib import Path
 from .._host.errors import InvalidValueError, TempoftpError
 from .._host.grace import SETTINGS_FILE
 from .._host.tree import Tree, open_tree
+from .run import SweepResult, run_sweep
 from .settings import ExpireSettings, read_settings
-from .sweep import SweepResult, run_sweep
 
 # Seconds. The timer starts it again each minute; one that still runs then is not started twice.
 _LIMIT = 58.0

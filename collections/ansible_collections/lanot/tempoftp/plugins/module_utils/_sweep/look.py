@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Optional
 
 from .._host.clock import read_now
 from .._host.errors import TempoftpError
-from .._host.files import list_names
+from .._host.files import list_folder, list_names
 from .._host.names import parse_id
 from .._host.tree import Tree
 from .._host.units import COPY_PREFIX, Units
@@ -70,7 +71,7 @@ class SweepLook:
             manifests=tuple(manifests),
             damaged=tuple(damaged),
             records=tuple(self._read_records()),
-            trash=tuple({name.partition(".")[0] for name in _list_folder(self._tree.trash)}),
+            trash=tuple({name.partition(".")[0] for name in list_folder(self._tree.trash)}),
             evictions=tuple(evictions),
             staging=tuple(self._look_staging()),
             libraries=tuple(look_libraries(self._tree)),
@@ -98,7 +99,7 @@ class SweepLook:
                     yield record
 
     def _look_staging(self) -> Iterator[Staging]:
-        for name in _list_folder(self._tree.staging("x").parent):
+        for name in list_folder(self._tree.staging("x").parent):
             with Guard(f"staging/{name}", self._problems):
                 yield self.look_staged(name)
 
@@ -112,11 +113,12 @@ class SweepLook:
 def look_libraries(tree: Tree) -> Iterator[Library]:
     """Yield what lies in ``lib``, the link to the current one apart."""
     current = (tree.lib / CURRENT).resolve().name
-    for name in _list_folder(tree.lib):
+    for name in list_folder(tree.lib):
         path = tree.lib / name
         with suppress(OSError):
-            if not path.is_symlink():
-                yield Library(name, os.lstat(path).st_mtime, current=name == current)
+            facts = os.lstat(path)
+            if stat.S_ISDIR(facts.st_mode):
+                yield Library(name, facts.st_mtime, current=name == current)
 
 
 def read_running(tree: Tree) -> set[str]:
@@ -131,10 +133,3 @@ def read_running(tree: Tree) -> set[str]:
                 if word.startswith(prefix):
                     running.add(word[len(prefix) :].partition("/")[0])
     return running
-
-
-def _list_folder(folder: Path) -> list[str]:
-    try:
-        return sorted(path.name for path in folder.iterdir())
-    except FileNotFoundError:
-        return []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from .._account.account_plan import ADOPTED
+from .._account.plan import ADOPTED
 from .._host.times import format_time
 from .._record.accounts import Account
 from .._record.manifest import Manifest

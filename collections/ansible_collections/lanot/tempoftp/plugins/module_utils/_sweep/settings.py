@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from .._account.mysql_login import LoginOptions
-from .._account.table_options import build_table, fill_columns
+from .._account.options import build_table, fill_columns
 from .._account.users_table import TableDescription
 from .._host.errors import InvalidValueError, TempoftpError
 from .._host.files import read_json
@@ -62,5 +62,5 @@ def read_settings(path: Path = SETTINGS_FILE) -> ExpireSettings:
     try:
         return build_settings(read_json(path) or {})
     except (TempoftpError, OSError, TypeError, AttributeError) as error:
-        told = error.message if isinstance(error, TempoftpError) else str(error)
-        raise InvalidValueError(f"{path}: {told}: run the role ftp_server again") from None
+        message = error.message if isinstance(error, TempoftpError) else str(error)
+        raise InvalidValueError(f"{path}: {message}: run the role ftp_server again") from None

@@ -38,7 +38,7 @@ _LOCK_SECONDS = 2.0
 _ATTEMPTS = 5
 
 
-class DesiredShare(NamedTuple):
+class TransfersOptions(NamedTuple):
     """What is asked for. *since*: leave out shares of which nothing has changed from then on."""
 
     root: str
@@ -86,7 +86,7 @@ class _Share:
         return True
 
 
-def run_transfers(desired: DesiredShare, server_file: Path = SERVER_FILE) -> dict[str, Any]:
+def run_transfers(desired: TransfersOptions, server_file: Path = SERVER_FILE) -> dict[str, Any]:
     """Count what is new in the log; return ``shares``, ``log`` and ``time``.
 
     InvalidValueError when an option is unfit. A log that cannot be read is told in ``log``, with no shares: what was
@@ -116,10 +116,10 @@ def run_transfers(desired: DesiredShare, server_file: Path = SERVER_FILE) -> dic
         report["problem"] = str(error)
         return answer
     if not report["behind"]:
-        told = [share for share in shares if share.count.listing is not None]
+        listed = [share for share in shares if share.count.listing is not None]
         answer["shares"] = [
             build_result(share.manifest, share.count, desired.files_limit)
-            for share in told
+            for share in listed
             if since is None or share.count.changed_at >= since
         ]
     return answer

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account.accounts import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.desired import (
+    SWEPT,
+    AccountSite,
+    DesiredAccount,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._account.plan import (
     ADOPTED,
     CREATED,
     SeenAccount,
     plan_account,
     plan_times,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._account.desired import (
-    SWEPT,
-    AccountSite,
-    DesiredAccount,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account.users_table import UserRow
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError

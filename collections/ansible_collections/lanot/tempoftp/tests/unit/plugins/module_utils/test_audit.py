@@ -16,18 +16,18 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._account.users_tabl
     BLOCKED,
     UserRow,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.audit import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.findings import (
     KINDS,
     STATE_MODE,
     find_findings,
-    format_summary,
     list_share_paths,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import format_summary
 from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.world import (
     ExpectedRow,
     Finding,
     Home,
-    Oddity,
+    IrregularEntry,
     OpenSession,
     Place,
     Staged,
@@ -349,7 +349,7 @@ def open_state(world: World) -> tuple[World, str]:
 def change_inside(world: World) -> tuple[World, str]:
     share = pick(world, "delivered", None)
     path = f"{share.path}/a.nc"
-    return world._replace(oddities=(Oddity(share.id, path, "is 0:0 0666"),)), path
+    return world._replace(irregular=(IrregularEntry(share.id, path, "is 0:0 0666"),)), path
 
 
 def leave_staging(world: World) -> tuple[World, str]:
@@ -546,7 +546,7 @@ def test_a_row_whose_share_ended_says_when_and_why() -> None:
 def test_a_transfer_has_its_grace() -> None:
     world = make_world({}, 1)._replace(sessions=(OpenSession(77, "ftp_gone"),))
     assert [finding.kind for finding in find_findings(world)] == ["session_without_access"]
-    assert find_findings(world._replace(leaving=frozenset({"ftp_gone"}))) == []
+    assert find_findings(world._replace(in_grace=frozenset({"ftp_gone"}))) == []
 
 
 def test_the_summary_counts() -> None:

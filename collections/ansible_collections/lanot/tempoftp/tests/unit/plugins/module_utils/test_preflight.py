@@ -15,7 +15,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.pureftpd_conf
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import Disk, Need
 from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight import (
-    preflight as preflight,
+    checks as preflight,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import (
     find_filesystem,

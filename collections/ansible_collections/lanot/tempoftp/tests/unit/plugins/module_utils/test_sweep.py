@@ -32,14 +32,14 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
     apply as _share_apply,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep import sweep as _sweep
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep import run as _sweep
 from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.library import install_expire
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.settings import (
-    ExpireSettings,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.sweep import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.run import (
     SweepResult,
     run_sweep,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.settings import (
+    ExpireSettings,
 )
 
 LONG_AGO = "2026-01-01T00:00:00Z"

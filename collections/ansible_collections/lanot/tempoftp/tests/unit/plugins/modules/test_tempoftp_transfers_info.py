@@ -191,7 +191,7 @@ def test_a_killed_run_counts_nothing_twice(host: Host, monkeypatch: pytest.Monke
         kept(tree, count)
 
     monkeypatch.setattr(_transfers_run, "write_count", die_at_the_second)
-    desired = _transfers_run.DesiredShare(str(host.root), str(host.log))
+    desired = _transfers_run.TransfersOptions(str(host.root), str(host.log))
     with pytest.raises(KeyboardInterrupt):
         _transfers_run.run_transfers(desired)
     monkeypatch.undo()

@@ -37,12 +37,12 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest im
     read_manifest,
     write_manifest,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.settings import (
-    ExpireSettings,
-)
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.sweep import (
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.run import (
     SweepResult,
     run_sweep,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.settings import (
+    ExpireSettings,
 )
 
 pytestmark = pytest.mark.usefixtures("private_mounts")

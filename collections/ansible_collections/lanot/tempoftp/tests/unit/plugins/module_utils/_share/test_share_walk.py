@@ -28,10 +28,10 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
     apply as _share_apply,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.run import run_sweep
 from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.settings import (
     ExpireSettings,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.sweep import run_sweep
 
 LONG_AGO = "2026-01-01T00:00:00Z"
 IDS = ("p1", "p2")

@@ -11,11 +11,18 @@ import time
 
 import pymysql
 import pytest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import require_time
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_time, require_time
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
-from ansible_collections.lanot.tempoftp.plugins.module_utils._record import manifest as _manifest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account
-from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import (
+    Account,
+    read_account,
+    write_account,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
 
 NAME = "ftp_alguien"
 HASH = "$2b$12$" + "a" * 53
@@ -28,7 +35,7 @@ DAY = 86400
 # The module asks the real clock, so these moments follow it: a share that became ready an hour ago, and its ends.
 READY_AT = int(time.time()) - 3600
 READY, AFTER_3_DAYS, AFTER_5_DAYS, AFTER_90_DAYS = (
-    _manifest.format_time(READY_AT + days * DAY) for days in (0, 3, 5, 90)
+    format_time(READY_AT + days * DAY) for days in (0, 3, 5, 90)
 )
 
 
@@ -57,7 +64,7 @@ def write_share(tree, share_id="s1", **changes):
     manifest = Manifest(share_id, 1, NAME, "source1:/x", state="delivered", lifetime_days=3)._replace(
         **changes
     )
-    _manifest.write_manifest(tree, manifest)
+    write_manifest(tree, manifest)
     return manifest
 
 
@@ -106,8 +113,7 @@ def test_the_first_delivered_share_makes_record_row_and_times_in_that_order(
 ):
     write_share(tree)
     steps = []
-    for step in ("write_account", "write_manifest"):
-        real = getattr(_manifest, step)
+    for step, real in (("write_account", write_account), ("write_manifest", write_manifest)):
         monkeypatch.setattr(
             f"ansible_collections.lanot.tempoftp.plugins.module_utils._account.run.{step}",
             lambda tree, value, real=real, step=step: (steps.append(step), real(tree, value)),
@@ -130,7 +136,7 @@ def test_the_first_delivered_share_makes_record_row_and_times_in_that_order(
     user = run_shared()[0]
     assert user["error"] is None
     assert steps[4:] == ["write_account", "INSERT", "COMMIT", "SELECT", "write_manifest"]
-    manifest = _manifest.read_manifest(tree, "s1")
+    manifest = read_manifest(tree, "s1")
     assert require_time(manifest.expires) - require_time(manifest.ready_at) == 3 * DAY
     assert user["expires"] == manifest.expires
     assert user["shares"] == [
@@ -151,9 +157,9 @@ def test_no_share_is_ready_before_the_table_has_the_account(server, run_shared, 
     expect_insert(server, tree, pymysql.err.OperationalError(2013, "Lost connection"))
     user = run_shared()[0]
     assert user["error"]["class"] == "database_unavailable"
-    assert _manifest.read_manifest(tree, "s1").ready_at is None
+    assert read_manifest(tree, "s1").ready_at is None
     # The next run must not take its own half-made account for somebody else's.
-    assert _manifest.read_account(tree, NAME).origin == "created"
+    assert read_account(tree, NAME).origin == "created"
 
 
 def test_no_share_is_ready_when_the_row_reads_back_differently(server, run_shared, tree):
@@ -166,24 +172,24 @@ def test_no_share_is_ready_when_the_row_reads_back_differently(server, run_share
     user, result = run_shared()
     assert "the row itself" in user["error"]["message"]
     assert result["changed"]
-    assert _manifest.read_manifest(tree, "s1").ready_at is None
+    assert read_manifest(tree, "s1").ready_at is None
 
 
 def test_what_a_kill_left_after_the_insert_is_repaired(server, run_shared, tree):
     write_share(tree, ready_at=READY, expires=AFTER_90_DAYS, lifetime_days=90)
     write_share(tree, "s2")
-    _manifest.write_account(tree, Account(NAME, "created", READY))
+    write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree, AFTER_90_DAYS)], fields=FIELDS)
     user = run_shared()[0]
     assert (user["changed"], user["created"]) == (True, False)
-    assert _manifest.read_manifest(tree, "s2").ready_at is not None
-    assert _manifest.read_manifest(tree, "s1").expires == AFTER_90_DAYS
+    assert read_manifest(tree, "s2").ready_at is not None
+    assert read_manifest(tree, "s1").expires == AFTER_90_DAYS
 
 
 def test_the_second_run_changes_nothing(server, run_shared, tree):
     write_share(tree, ready_at=READY, expires=AFTER_90_DAYS, lifetime_days=90)
-    _manifest.write_account(tree, Account(NAME, "created", READY))
+    write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree, AFTER_90_DAYS)], fields=FIELDS)
     user, result = run_shared()
@@ -217,8 +223,8 @@ def test_an_account_that_was_there_is_read_only_ever(server, run_shared, tree):
     server.expect_read([NAME], [build_row(tree, password="theirs")], fields=FIELDS)
     user = run_shared(update_password="always", adopt=True)[0]
     assert (user["origin"], user["state"], user["password_hash"]) == ("adopted", "present", "theirs")
-    assert _manifest.read_account(tree, NAME).origin == "adopted"
-    assert _manifest.read_manifest(tree, "s1").ready_at is not None
+    assert read_account(tree, NAME).origin == "adopted"
+    assert read_manifest(tree, "s1").ready_at is not None
 
 
 def test_an_account_that_was_there_is_nobodys_until_somebody_says_so(server, run_shared, tree):
@@ -233,7 +239,7 @@ def test_an_account_that_was_there_is_nobodys_until_somebody_says_so(server, run
     )
     assert "password_hash" not in user
     assert not tree.account(NAME).exists()
-    assert _manifest.read_manifest(tree, "s1").ready_at is None
+    assert read_manifest(tree, "s1").ready_at is None
 
 
 def test_a_stranger_s_account_reads_nothing_of_what_was_delivered_for_its_name(server, run_shared, tree):
@@ -254,7 +260,7 @@ def test_a_stranger_s_account_reads_nothing_of_what_was_delivered_for_its_name(s
 def test_an_account_of_ours_that_is_in_conflict_keeps_its_shares(server, run_shared, tree):
     write_share(tree)
     (tree.home(NAME) / "s1").mkdir(parents=True)
-    _manifest.write_account(tree, Account(NAME, "created", READY))
+    write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree), build_row(tree)], fields=FIELDS)
     assert run_shared()[0]["error"]["class"] == "account_conflict"
@@ -271,7 +277,7 @@ def test_an_account_that_was_there_is_kept(server, run_shared, tree, state):
 
 def test_an_account_with_a_live_share_is_kept(server, run_shared, tree):
     write_share(tree, state="copying")
-    _manifest.write_account(tree, Account(NAME, "created", READY))
+    write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
     user, result = run_shared(state="absent")
@@ -279,7 +285,7 @@ def test_an_account_with_a_live_share_is_kept(server, run_shared, tree):
 
 
 def test_removing_deletes_the_row_then_the_record(server, run_shared, tree):
-    _manifest.write_account(tree, Account(NAME, "created", READY))
+    write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
     server.expect("^DELETE FROM `users` WHERE `User` = %s AND BINARY `User` = %s$", [NAME, NAME])
@@ -291,7 +297,7 @@ def test_removing_deletes_the_row_then_the_record(server, run_shared, tree):
 
 
 def test_a_row_that_survives_its_delete_keeps_its_record(server, run_shared, tree):
-    _manifest.write_account(tree, Account(NAME, "created", READY))
+    write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
     server.expect("^DELETE", [NAME, NAME])
@@ -303,7 +309,7 @@ def test_a_row_that_survives_its_delete_keeps_its_record(server, run_shared, tre
 
 
 def test_blocking_writes_the_status_only(server, run_shared, tree):
-    _manifest.write_account(tree, Account(NAME, "created", READY))
+    write_account(tree, Account(NAME, "created", READY))
     server.expect_table(COLUMNS)
     server.expect_read([NAME], [build_row(tree)], fields=FIELDS)
     server.expect(r"^UPDATE `users` SET `Status` = %s WHERE", ["0", NAME, NAME])
@@ -364,7 +370,7 @@ def test_a_full_disk_is_that_accounts_error(server, run_shared, tree, monkeypatc
 
 
 def make_ours(tree, **changes):
-    _manifest.write_account(tree, Account(NAME, "created", READY)._replace(**changes))
+    write_account(tree, Account(NAME, "created", READY)._replace(**changes))
 
 
 def test_a_changed_number_of_days_is_written_to_the_row_and_then_to_the_manifest(server, run_shared, tree):
@@ -380,7 +386,7 @@ def test_a_changed_number_of_days_is_written_to_the_row_and_then_to_the_manifest
     server.expect_read([NAME], [build_row(tree, AFTER_5_DAYS)], fields=FIELDS)
     user = run_shared()[0]
     assert (user["expires"], user["shares"][0]["expires"]) == (AFTER_5_DAYS,) * 2
-    manifest = _manifest.read_manifest(tree, "s1")
+    manifest = read_manifest(tree, "s1")
     assert (manifest.ready_at, manifest.expires) == (READY, AFTER_5_DAYS)
 
 
@@ -395,7 +401,7 @@ def test_an_extension_is_not_promised_before_the_table_has_it(server, run_shared
         pymysql.err.OperationalError(2013, "Lost connection"),
     )
     assert run_shared()[0]["error"]["class"] == "database_unavailable"
-    assert _manifest.read_manifest(tree, "s1").expires == AFTER_3_DAYS
+    assert read_manifest(tree, "s1").expires == AFTER_3_DAYS
 
 
 @pytest.mark.parametrize("state", ["present", "blocked"])
@@ -428,4 +434,4 @@ def test_a_late_password_is_refused_and_a_new_one_counted(server, run_shared, tr
         user = run_shared(**desired, password_hash=HASH if changed else old)[0]
         assert (user["error"] or {}).get("class") == ("stale" if number == 1 else None)
         assert user["changed"] is changed
-        assert _manifest.read_account(tree, NAME).password_generation == (3 if changed else 2)
+        assert read_account(tree, NAME).password_generation == (3 if changed else 2)

@@ -75,7 +75,7 @@ def run_sweep(
         return sweep.predict(plan)
     sweep.end_shares(plan)
     sweep.mount_again()
-    sweep.settle_accounts(plan)
+    sweep.update_accounts(plan)
     sweep.end_sessions()
     sweep.remove_libraries(plan)
     return sweep.build_result(changed=sweep.changed, next_end=plan.next_end)
@@ -95,20 +95,20 @@ class _Sweep:
         self._staging: list[str] = []
         self._libraries: list[str] = []
         self._problems: list[str] = []
-        self._eyes = SweepLook(tree, units, self._problems)
-        self._wakes: list[float] = []
+        self._look = SweepLook(tree, units, self._problems)
+        self._wake_times: list[float] = []
         self.changed = False
 
     def look(self) -> SweepSeen:
         """Read what is on the host; what is damaged is named and stops nothing else."""
-        return self._eyes.look()
+        return self._look.look()
 
     def give_up(self, plan: SweepPlan, now: float) -> None:
         """Under the lock: condemn shares whose copy failed long ago, and put what belongs to nothing into the trash."""
         for share_id in plan.failed:
             with self._guard(f"share {share_id}"):
                 manifest = read_manifest(self._tree, share_id)
-                staged = self._eyes.look_staged(share_id)
+                staged = self._look.look_staged(share_id)
                 if manifest is None or manifest.state != "copying":
                     continue
                 if is_abandoned(staged, now, self._settings.staging_days):
@@ -131,10 +131,10 @@ class _Sweep:
             return
         site = Site(wait=False, evicts=False, grace_seconds=self._settings.grace_seconds)
         with self._guard("shares"):
-            for told in Batch(
+            for result in Batch(
                 self._tree, [DesiredShare(share_id, OVER) for share_id in ids], site, self._units
             ).run():
-                self._note_share(told)
+                self._note_share(result)
 
     def mount_again(self) -> None:
         """Shares that are mounts of their source: a reboot undid them."""
@@ -145,16 +145,16 @@ class _Sweep:
             self._problems += swept.problems
             self.changed = self.changed or bool(swept.changed)
 
-    def settle_accounts(self, plan: SweepPlan) -> None:
+    def update_accounts(self, plan: SweepPlan) -> None:
         """Remove accounts that have nothing left; what else there is decides under the lock what is written."""
         if not plan.accounts:
             return
         # While a transfer has its grace, its session is ended by the note of its share and not with the account.
-        leaving = {eviction.ftpuser for eviction in list_evictions(self._tree)[0]}
-        desired_shares = [
-            DesiredAccount(name, SWEPT, end_sessions=name not in leaving) for name in plan.accounts
+        in_grace = {eviction.ftpuser for eviction in list_evictions(self._tree)[0]}
+        desired_accounts = [
+            DesiredAccount(name, SWEPT, end_sessions=name not in in_grace) for name in plan.accounts
         ]
-        outcomes, self._database = run_accounts(self._build_execution(False), desired_shares)
+        outcomes, self._database = run_accounts(self._build_execution(False), desired_accounts)
         for outcome in outcomes:
             self._note_account(outcome)
         if not self._database["ok"]:
@@ -169,7 +169,7 @@ class _Sweep:
                 self._ended += evicted.ended
                 self._left += evicted.left
                 if evicted.left:
-                    self._wakes.append(self._compute_wake(eviction))
+                    self._wake_times.append(self._compute_wake(eviction))
         self.changed = self.changed or self._ended > 0
 
     def remove_libraries(self, plan: SweepPlan) -> None:
@@ -205,8 +205,8 @@ class _Sweep:
                     }
                 )
         if plan.accounts:
-            desired_shares = [DesiredAccount(name, SWEPT) for name in plan.accounts]
-            outcomes, self._database = run_accounts(self._build_execution(True), desired_shares)
+            desired_accounts = [DesiredAccount(name, SWEPT) for name in plan.accounts]
+            outcomes, self._database = run_accounts(self._build_execution(True), desired_accounts)
             for outcome in outcomes:
                 self._note_account(outcome)
         changed = self.changed or bool(self._staging or self._libraries or self._shares or plan.evictions)
@@ -215,7 +215,7 @@ class _Sweep:
     def build_result(self, changed: bool, next_end: Optional[str] = None) -> SweepResult:
         """Put together what came of it."""
         end = parse_time(next_end)
-        wakes = self._wakes if end is None else [*self._wakes, float(end)]
+        wakes = self._wake_times if end is None else [*self._wake_times, float(end)]
         return SweepResult(
             changed=changed,
             shares=self._shares,
@@ -241,13 +241,13 @@ class _Sweep:
             check_mode=check_mode,
         )
 
-    def _note_share(self, told: dict[str, Any]) -> None:
+    def _note_share(self, result: dict[str, Any]) -> None:
         kept = ("id", "generation", "ftpuser", "reason", "state", "error")
-        if told["error"] is not None:
-            self._problems.append(told["error"]["message"])
-        if told["changed"] or told["error"] is not None:
-            self._shares.append({key: told[key] for key in kept})
-        self.changed = self.changed or told["changed"]
+        if result["error"] is not None:
+            self._problems.append(result["error"]["message"])
+        if result["changed"] or result["error"] is not None:
+            self._shares.append({key: result[key] for key in kept})
+        self.changed = self.changed or result["changed"]
 
     def _note_account(self, outcome: Outcome) -> None:
         plan = outcome.plan

@@ -6,9 +6,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Mapping
+from typing import Any, Optional
 
 from .._host.errors import InvalidValueError
+from .desired import AccountSite
+from .mysql_login import LoginOptions, build_login_argument_spec, open_connection
+from .run import Execution
 from .users_table import TableDescription, UserRow
 
 
@@ -41,3 +46,28 @@ def build_table(params: dict[str, Any]) -> TableDescription:
         if not isinstance(value, (str, int, float, bool, type(None))):
             raise InvalidValueError(f"extra_columns: the value of {name!r} must be a text, a number or null")
     return TableDescription(table=params["table"], extra_columns=extra, **params["columns"])
+
+
+def build_accounts_argument_spec() -> dict[str, dict[str, Any]]:
+    """Return the options by which the users table is found and accounts are planned."""
+    return {
+        "default_uid": {"type": "int", "default": 2001, "no_log": False},
+        "default_gid": {"type": "int", "default": 2001, "no_log": False},
+        "min_uid": {"type": "int", "default": 1000, "no_log": False},
+        "pureftpd_mysql_conf": {"type": "path", "no_log": False},
+        **build_table_argument_spec(),
+        **build_login_argument_spec(),
+    }
+
+
+def build_execution(params: Mapping[str, Any], shares_root: Optional[str], check_mode: bool) -> Execution:
+    """Return how accounts are planned and written. With *shares_root*, the shares below it count as well."""
+    login = LoginOptions(**{key: params[key] for key in LoginOptions._fields})
+    sizes = {key: params[key] for key in ("default_uid", "default_gid", "min_uid")}
+    return Execution(
+        connect=lambda: open_connection(login),
+        site=AccountSite(now=time.time(), shares_root=shares_root, **sizes),
+        table=build_table(dict(params)),
+        mysql_conf=params["pureftpd_mysql_conf"],
+        check_mode=check_mode,
+    )

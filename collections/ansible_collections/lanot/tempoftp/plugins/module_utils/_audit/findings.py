@@ -14,16 +14,19 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Optional
 
+from .._account.desired import DesiredAccount
+from .._account.plan import SeenAccount, plan_account
+from .._account.users_table import ACTIVE, BLOCKED, UserRow
 from .._copy.bind import choose_folder_mode, is_bind
-from .._host.errors import InvalidValueError
+from .._host.errors import InvalidValueError, TempoftpError
 from .._host.names import parse_id
 from .._host.times import format_time
 from .._host.tree import HOME_MODE, STATE_DIRECTORY
 from .._host.units import COPY_PREFIX, PURGE_PREFIX
+from .._record.accounts import Account
 from .._record.manifest import Manifest
 from .._sweep.plan import is_outdated
-from .accounts import find_account_findings, find_session_findings
-from .world import ExpectedRow, Finding, Home, Place, World
+from .world import ExpectedRow, Finding, Home, Place, World, list_adopted_names, list_own_names
 
 KINDS = (
     "not_looked_at",
@@ -47,6 +50,7 @@ KINDS = (
     "row_older_than_host",
     "row_differs",
 )
+_COMPARED = ("uid", "gid", "home", "status", "expires")
 # Seconds that the minute timer has for a share whose time is up before its absence is a finding.
 EXPIRY_SLACK = 150
 # Seconds that the sweep has for a program of an earlier release, and somebody who writes one for the whole of it.
@@ -55,8 +59,8 @@ STATE_MODE = 0o700
 # Not ours and nobody's: what filesystems put at their top.
 _IGNORED_HOMES = frozenset({STATE_DIRECTORY, "lost+found"})
 # What the books may call a share that is there, and one that is over; every other word is on its way.
-LIVE_WORDS = frozenset({"listo", "bloqueado", "present", "blocked"})
-OVER_WORDS = frozenset({"expirado", "eliminado", "absent"})
+LIVE_STATES = frozenset({"listo", "bloqueado", "present", "blocked"})
+ENDED_STATES = frozenset({"expirado", "eliminado", "absent"})
 
 
 def find_findings(world: World, expected: Optional[Sequence[ExpectedRow]] = None) -> list[Finding]:
@@ -65,8 +69,8 @@ def find_findings(world: World, expected: Optional[Sequence[ExpectedRow]] = None
         *(Finding("not_looked_at", "host", problem) for problem in world.problems),
         *_find_damaged(world),
         *_find_expired(world),
-        *find_session_findings(world),
-        *find_account_findings(world),
+        *_find_sessions(world),
+        *_find_accounts(world),
         *_find_half_deleted(world),
         *_find_places(world),
         *_find_homes(world),
@@ -98,20 +102,119 @@ def is_id(name: str) -> bool:
 
 def _find_damaged(world: World) -> Iterator[Finding]:
     for name in world.damaged:
-        told = "cannot be read: look at it, then move it away; what it knew has to be put right by hand"
-        yield Finding("damaged_manifest", f"{world.root}/{STATE_DIRECTORY}/{name}", told)
+        detail = "cannot be read: look at it, then move it away; what it knew has to be put right by hand"
+        yield Finding("damaged_manifest", f"{world.root}/{STATE_DIRECTORY}/{name}", detail)
 
 
 def _find_expired(world: World) -> Iterator[Finding]:
     for share in world.shares:
         if share.live and share.is_over(world.now - EXPIRY_SLACK):
-            told = f"of {share.ftpuser}, its time was up at {share.ends_at}: does tempoftp-expire.timer run?"
-            yield Finding("share_past_expiry", share.id, told, "safe")
+            detail = (
+                f"of {share.ftpuser}, its time was up at {share.ends_at}: does tempoftp-expire.timer run?"
+            )
+            yield Finding("share_past_expiry", share.id, detail, "safe")
+
+
+def _find_accounts(world: World) -> Iterator[Finding]:
+    """Yield what is wrong with the accounts in which shares of ours stand, or stood. Nothing without their table."""
+    if world.rows is None or world.site is None:
+        return
+    unreadable = {
+        name[len("accounts/") : -len(".json")] for name in world.damaged if name.startswith("accounts/")
+    }
+    lost = any(name.startswith("shares/") for name in world.damaged)
+    records = {record.name: record for record in world.records}
+    names = {share.ftpuser for share in world.shares if share.live} | set(records)
+    live: dict[str, list[Manifest]] = {}
+    for share in world.shares:
+        if share.live:
+            live.setdefault(share.ftpuser, []).append(share)
+    found: dict[str, list[UserRow]] = {}
+    for row in world.rows:
+        found.setdefault(row.name, []).append(row)
+    for name in sorted(names - unreadable):
+        shares, rows = tuple(live.get(name, ())), tuple(found.get(name, ()))
+        record = records.get(name)
+        if shares:
+            yield from _compare_account(world, name, rows, record, shares)
+        elif record is not None and record.origin == "created" and not lost:
+            # A manifest that nobody can read may well be this account's.
+            detail = "tempoftp made it, and none of its shares is left" if rows else "only its record is left"
+            yield Finding("account_without_share", name, detail, "safe")
+
+
+def _compare_account(
+    world: World,
+    name: str,
+    rows: tuple[UserRow, ...],
+    record: Optional[Account],
+    shares: tuple[Manifest, ...],
+) -> Iterator[Finding]:
+    ready = [share for share in shares if share.arrived and share.ready_at is not None]
+    if not rows:
+        for share in ready:
+            if not share.is_over(world.now):
+                detail = (
+                    f"its account {name} is not in the users table: wish the account again, with its password"
+                )
+                yield Finding("share_without_account", share.id, detail)
+        return
+    if not ready or any(share.arrived and share.ready_at is None for share in shares) or world.site is None:
+        return  # a share arrived just now: the account follows
+    lookalikes = tuple(
+        other for other in world.lookalikes if other != name and other.strip().casefold() == name.casefold()
+    )
+    seen = SeenAccount(rows=rows, lookalikes=lookalikes, record=record, shares=shares)
+    try:
+        plan = plan_account(DesiredAccount(name, adopt=True), seen, world.site)
+    except TempoftpError as error:
+        yield Finding("account_differs", name, error.message)
+        return
+    if plan.row is None:
+        return
+    wrong = [field for field in _COMPARED if getattr(plan.row, field) != getattr(rows[0], field)]
+    if rows[0].status == BLOCKED and "status" in wrong:
+        # Somebody blocked the account itself, which no manifest knows: an audit never lets anybody in.
+        wrong.remove("status")
+    if not wrong:
+        return
+    detail = "; ".join(
+        f"{field} {getattr(rows[0], field)}, not {getattr(plan.row, field)}" for field in wrong
+    )
+    # To set a blocked account right would also unblock it.
+    safe = plan.row.status == rows[0].status or plan.row.status == BLOCKED
+    yield Finding("account_differs", name, detail, "safe" if safe else "manual")
+
+
+def _find_sessions(world: World) -> Iterator[Finding]:
+    """Yield the accounts with open sessions that could not log in any more."""
+    if world.rows is None or world.sessions is None:
+        return
+    ours = {record.name for record in world.records if record.origin == "created"}
+    ours.update(share.ftpuser for share in world.shares if share.origin == "created")
+    ours.update(end.ftpuser for end in world.tombstones if end.ftpuser)
+    ours.difference_update(record.name for record in world.records if record.origin == "adopted")
+    for name in sorted({session.account for session in world.sessions}):
+        # The accounts of others may log in by other means than this table.
+        reason = _explain_exclusion(name, world) if name in ours - world.in_grace else None
+        if reason is not None:
+            yield Finding("session_without_access", name, f"{reason}, but it is logged in", "safe")
+
+
+def _explain_exclusion(name: str, world: World) -> Optional[str]:
+    row = next((row for row in world.rows or () if row.name == name), None)
+    if row is None:
+        return "its account is gone"
+    if row.status != ACTIVE:
+        return "its account is blocked"
+    if row.expires is not None and row.expires <= format_time(world.now):
+        return f"its account ended at {row.expires}"
+    return None
 
 
 def _find_half_deleted(world: World) -> Iterator[Finding]:
     ends = {tombstone.id: tombstone for tombstone in world.tombstones}
-    told: set[str] = set()
+    reported: set[str] = set()
     for share in world.shares:
         end = ends.get(share.id)
         if not share.live:
@@ -120,7 +223,7 @@ def _find_half_deleted(world: World) -> Iterator[Finding]:
             detail = f"generation {end.generation} ended at {end.ended_at}, but its manifest stands"
         else:
             continue
-        told.add(share.id)
+        reported.add(share.id)
         yield Finding("half_deleted", share.id, detail, "safe")
     for name in world.trash:
         share_id = name.partition(".")[0]
@@ -128,8 +231,8 @@ def _find_half_deleted(world: World) -> Iterator[Finding]:
             yield Finding(
                 "directory_without_manifest", f"{world.root}/{STATE_DIRECTORY}/trash/{name}", _UNKNOWN
             )
-        elif share_id not in told and PURGE_PREFIX + share_id not in world.units:
-            told.add(share_id)
+        elif share_id not in reported and PURGE_PREFIX + share_id not in world.units:
+            reported.add(share_id)
             yield Finding("half_deleted", share_id, f"trash/{name} waits for its removal", "safe")
 
 
@@ -147,41 +250,22 @@ def _find_places(world: World) -> Iterator[Finding]:
         held = share.id in world.held
         if (seen and not share.hidden) or (held and share.hidden and not seen):
             if seen and is_bind(share) and home is not None and not (home.entries or {})[share.id].mounted:
-                told = f"of {share.ftpuser} is to be a mount of its source, and is none"
-                yield Finding("share_out_of_place", share.id, told, "safe")
+                detail = f"of {share.ftpuser} is to be a mount of its source, and is none"
+                yield Finding("share_out_of_place", share.id, detail, "safe")
             continue
         if seen or held:
-            told = f"of {share.ftpuser} is {share.state}, but its data is {'in' if seen else 'kept out of'} the home"
-            yield Finding("share_out_of_place", share.id, told, "safe")
+            detail = f"of {share.ftpuser} is {share.state}, but its data is {'in' if seen else 'kept out of'} the home"
+            yield Finding("share_out_of_place", share.id, detail, "safe")
         elif home is None or home.place.kind == "directory":
-            told = f"of {share.ftpuser} is {share.state}, but there is no {share.path}: wish it again to copy it again"
-            yield Finding("share_without_directory", share.id, told)
+            detail = (
+                f"of {share.ftpuser} is {share.state}, but there is no {share.path}: "
+                "request the share again to copy it again"
+            )
+            yield Finding("share_without_directory", share.id, detail)
 
 
 def _find_ends(world: World) -> dict[str, int]:
     return {end.id: end.generation for end in world.tombstones}
-
-
-def list_own_names(world: World) -> frozenset[str]:
-    """Return the accounts that tempoftp made, as far as this host remembers."""
-    adopted = list_adopted_names(world)
-    names = {share.ftpuser for share in world.shares} | {record.name for record in world.records}
-    names.update(end.ftpuser for end in world.tombstones if end.ftpuser)
-    return frozenset(names - adopted)
-
-
-def list_adopted_names(world: World) -> frozenset[str]:
-    """Return the accounts of others in which our shares stand, or stood."""
-    recorded = {record.name for record in world.records}
-    adopted = {record.name for record in world.records if record.origin == "adopted"}
-    return frozenset(
-        adopted
-        | {
-            share.ftpuser
-            for share in world.shares
-            if share.origin == "adopted" and share.ftpuser not in recorded
-        }
-    )
 
 
 def _find_homes(world: World) -> Iterator[Finding]:
@@ -215,8 +299,8 @@ def _find_entries(
         if name not in ours | damaged:
             yield Finding("directory_without_manifest", f"{path}/{name}", _UNKNOWN)
     if home.entries == {} and not ours and not damaged and home.place.uid == world.uid:
-        told = "the empty home of an account whose shares have ended"
-        yield Finding("directory_without_manifest", path, told, "safe")
+        detail = "the empty home of an account whose shares have ended"
+        yield Finding("directory_without_manifest", path, detail, "safe")
 
 
 def _find_mounts(world: World) -> Iterator[Finding]:
@@ -226,9 +310,9 @@ def _find_mounts(world: World) -> Iterator[Finding]:
         top = mount[len(world.root) + 1 :].partition("/")[0]
         if top not in own | {STATE_DIRECTORY} or any(_is_in(mount, place) for place in places):
             continue
-        told = "is mounted where no share is: a deletion there is refused until it is unmounted"
+        detail = "is mounted where no share is: a deletion there is refused until it is unmounted"
         ours = mount.startswith(f"{world.root}/{STATE_DIRECTORY}/binds/") and is_id(mount.rpartition("/")[2])
-        yield Finding("mount_without_share", mount, told, "safe" if ours else "manual")
+        yield Finding("mount_without_share", mount, detail, "safe" if ours else "manual")
 
 
 def list_share_paths(root: str, share: Manifest) -> tuple[str, ...]:
@@ -259,8 +343,8 @@ def _find_modes(world: World) -> Iterator[Finding]:
         if share.arrived and standing is not None and not standing.mounted:
             path = list_share_paths(world.root, share)[1 if share.hidden else 0]
             yield from _compare_place(path, standing, share.uid, share.gid, choose_folder_mode(share))
-    for oddity in world.oddities:
-        yield Finding("wrong_owner_or_mode", oddity.path, oddity.detail, "safe")
+    for entry in world.irregular:
+        yield Finding("wrong_owner_or_mode", entry.path, entry.detail, "safe")
 
 
 def _compare_place(path: str, place: Place, uid: int, gid: Optional[int], mode: int) -> Iterator[Finding]:
@@ -269,8 +353,9 @@ def _compare_place(path: str, place: Place, uid: int, gid: Optional[int], mode: 
         return
     seen = (place.uid, place.gid if gid is not None else None, place.mode)
     if seen != (uid, gid, mode):
-        told = f"is {place.uid}:{place.gid} {place.mode:04o}, not {uid}:{place.gid if gid is None else gid} {mode:04o}"
-        yield Finding("wrong_owner_or_mode", path, told, "safe")
+        expected_gid = place.gid if gid is None else gid
+        detail = f"is {place.uid}:{place.gid} {place.mode:04o}, not {uid}:{expected_gid} {mode:04o}"
+        yield Finding("wrong_owner_or_mode", path, detail, "safe")
 
 
 def _find_left_over(world: World) -> Iterator[Finding]:
@@ -282,9 +367,9 @@ def _find_left_over(world: World) -> Iterator[Finding]:
         if staged.name in damaged or (share is not None and not share.arrived):
             continue
         safe = is_id(staged.name) and staged.place.kind == "directory"
-        told = "belongs to no copy" if safe else _UNKNOWN
+        detail = "belongs to no copy" if safe else _UNKNOWN
         yield Finding(
-            "staging_left_over", f"{state}/staging/{staged.name}", told, "safe" if safe else "manual"
+            "staging_left_over", f"{state}/staging/{staged.name}", detail, "safe" if safe else "manual"
         )
     for name in world.temporary:
         yield Finding(
@@ -298,8 +383,8 @@ def _find_left_over(world: World) -> Iterator[Finding]:
         # The sweep removes what is outdated; what is half written, nobody does.
         unfinished = library.name.startswith(".new-") and world.now - library.wanted_at > UNFINISHED_AGE
         if unfinished or is_outdated(library, world.now - LIBRARY_SLACK):
-            told = "is no release that this host uses any more"
-            yield Finding("library_left_over", f"{state}/lib/{library.name}", told, "safe")
+            detail = "is no release that this host uses any more"
+            yield Finding("library_left_over", f"{state}/lib/{library.name}", detail, "safe")
 
 
 def compare_rows(world: World, expected: Sequence[ExpectedRow]) -> Iterator[Finding]:
@@ -317,21 +402,26 @@ def compare_rows(world: World, expected: Sequence[ExpectedRow]) -> Iterator[Find
         if row.id in damaged:
             continue
         if known > row.generation:
-            told = f"the row has generation {row.generation}, this host {known}: were the books restored from a backup?"
-            yield Finding("row_older_than_host", row.id, told)
-        elif share is None and row.state in LIVE_WORDS:
+            detail = (
+                f"the row has generation {row.generation}, this host {known}: "
+                "were the books restored from a backup?"
+            )
+            yield Finding("row_older_than_host", row.id, detail)
+        elif share is None and row.state in LIVE_STATES:
             how = (
                 f"it ended at {end.ended_at} ({end.reason or 'deleted'})" if end else "this host never had it"
             )
             yield Finding("row_without_share", row.id, f"the row says {row.state}, but {how}")
-        elif share is not None and row.state in OVER_WORDS:
+        elif share is not None and row.state in ENDED_STATES:
             yield Finding("share_without_row", row.id, f"the row says {row.state}, but {share.path} is here")
-        elif share is not None and row.state in LIVE_WORDS and row.generation == share.generation:
+        elif share is not None and row.state in LIVE_STATES and row.generation == share.generation:
             yield from _compare_row(row, share)
     for share in shares.values():
         if share.id not in rows:
-            told = f"of {share.ftpuser}, until {share.ends_at or 'it is ready and counted'}: no row knows it"
-            yield Finding("share_without_row", share.id, told)
+            detail = (
+                f"of {share.ftpuser}, until {share.ends_at or 'it is ready and counted'}: no row knows it"
+            )
+            yield Finding("share_without_row", share.id, detail)
 
 
 def _compare_row(row: ExpectedRow, share: Manifest) -> Iterator[Finding]:
@@ -343,13 +433,3 @@ def _compare_row(row: ExpectedRow, share: Manifest) -> Iterator[Finding]:
     ]
     if wrong:
         yield Finding("row_differs", row.id, f"this host has {'; '.join(wrong)}")
-
-
-def format_summary(findings: Sequence[Finding], now: float) -> str:
-    """Return one line for a person."""
-    open_ones = [finding for finding in findings if not finding.repaired]
-    repaired = len(findings) - len(open_ones)
-    safe = sum(finding.repair == "safe" for finding in open_ones)
-    told = f"{len(open_ones)} findings" if open_ones else "nothing is wrong"
-    extra = [f"{safe} of them repairable"] * bool(safe) + [f"{repaired} repaired"] * bool(repaired)
-    return f"{format_time(now)}: {', '.join([told, *extra])}"
