@@ -1,7 +1,7 @@
-"""Who may do what: every route says it with `allow`, and a route that does not say it answers nobody.
+"""Access control: every route declares with `allow` who may call it. A route without `allow` answers only errors.
 
-A caller is known by a bearer token, else by its address (TEMPOFTP_ADDRESS_ROLES), else not at all. Whose shares it may
-see and touch (`Principal.emails`) is for the endpoints to hand on to `tempoftp.shares`.
+A caller is identified by a bearer token or, without one, by its address (TEMPOFTP_ADDRESS_ROLES). `Principal.emails`
+says whose shares the caller may see and change; the endpoints pass it to the functions of `tempoftp.shares`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 PUBLIC = None
-"""`allow(PUBLIC)`: anybody who reaches the port."""
+"""`allow(PUBLIC)`: no credential is needed."""
 
 _ATTRIBUTE = "tempoftp_allowed"
 _REALM = 'Bearer realm="tempoftp"'
@@ -55,7 +55,7 @@ logger = logging.getLogger(__name__)
 
 
 def allow(role: Role | None) -> Callable[[View], View]:
-    """Say who may call a view: this role and those above it, or `PUBLIC`. It stands below the route's decorator."""
+    """Declare who may call a view: this role and those above it, or `PUBLIC`. Put it below the route's decorator."""
 
     def mark(view: View) -> View:
         setattr(view, _ATTRIBUTE, role)
@@ -65,32 +65,32 @@ def allow(role: Role | None) -> Callable[[View], View]:
 
 
 def read_allowed(view: Callable[..., Any]) -> Role | None:
-    """Return what the view's `allow` says. Raises LookupError for a view without one."""
+    """Return the role that the view's `allow` declares. Raises LookupError for a view without `allow`."""
     if not hasattr(view, _ATTRIBUTE):
         raise LookupError(f"{view.__name__} does not say who may call it: put `allow` on it")
     return cast("Role | None", getattr(view, _ATTRIBUTE))
 
 
 def get_principal() -> Principal:
-    """Return who makes the present request. Raises LookupError on a public route that nobody known calls."""
+    """Return who makes the present request. Raises LookupError for an unknown caller, which a public route can have."""
     principal = find_principal()
     if principal is None:
-        raise LookupError("nobody known makes this request; the route is public")
+        raise LookupError("the caller of this request is unknown; the route is public")
     return principal
 
 
 def find_principal() -> Principal | None:
-    """Return who makes the present request, or None for a stranger, as only a public route meets one."""
+    """Return who makes the present request; None for an unknown caller, which only a public route can have."""
     return cast("Principal | None", g.get("principal"))
 
 
 def get_author() -> str:
-    """Return who the present request is written down for in the history of a share."""
+    """Return the author that the history of a share records for the present request."""
     return get_principal().name
 
 
 def require_email(email: str) -> None:
-    """Refuse (403) what is asked for a person that the caller may not act for."""
+    """Refuse (403) a request for an e-mail that the caller may not act for."""
     if not get_principal().may_act_for(email):
         raise Problem(
             403,
@@ -100,7 +100,7 @@ def require_email(email: str) -> None:
 
 
 def find_by_address(settings: Settings, address: str | None) -> Principal | None:
-    """Return who calls from an address that the settings map; the narrowest network decides."""
+    """Return the caller that the settings map this address to; the narrowest matching network decides."""
     try:
         caller = ipaddress.ip_address(address or "")
     except ValueError:
@@ -123,7 +123,7 @@ Identify = Callable[[ApiContext], Principal | None]
 
 
 def _identify(by_blueprint: Mapping[str, Identify]) -> None:
-    """Find out who calls; a wrong token is nobody, also from a mapped address."""
+    """Set `g.principal`. A wrong token gives no principal, even from a mapped address."""
     context = get_context()
     g.principal = None
     if context.settings.auth == "none":
@@ -137,7 +137,7 @@ def _identify(by_blueprint: Mapping[str, Identify]) -> None:
 
 
 def _is_address_known(settings: Settings) -> bool:
-    # Without the proxies' entries the address is that of a proxy, not of the caller.
+    # When the header has fewer entries than there are proxies, the address is a proxy's, not the caller's.
     entries = request.headers.get("X-Forwarded-For", "").split(",")
     return settings.trusted_proxies == 0 or len(list(filter(None, entries))) >= settings.trusted_proxies
 
@@ -152,7 +152,7 @@ def _find_by_token(context: ApiContext) -> Principal | None:
 
 
 def welcome_holder(context: ApiContext, session: Session, token: Token) -> Principal:
-    """Return who the holder of a valid token is; the use of the token is noted once the request is answered."""
+    """Return the principal of a valid token; the use of the token is recorded after the request is answered."""
     if is_use_to_be_noted(token, database_now(session)):
         _note_use_later(context, token.name)
     return build_principal(token)
@@ -161,7 +161,7 @@ def welcome_holder(context: ApiContext, session: Session, token: Token) -> Princ
 def _note_use_later(context: ApiContext, name: str) -> None:
     @after_this_request
     def note_when_answered(response: Response) -> Response:
-        # Nobody waits for it, also not the next request of the same connection while the database is locked.
+        # In a thread of its own: a locked database then delays neither this answer nor the connection's next request.
         note = threading.Thread(target=_note_use, args=(context, name), daemon=True)
         response.call_on_close(note.start)
         return response
@@ -169,9 +169,9 @@ def _note_use_later(context: ApiContext, name: str) -> None:
 
 def _note_use(context: ApiContext, name: str) -> None:
     if not _noting.acquire(blocking=False):
-        return  # one thread is enough
+        return  # one such thread at a time is enough
     try:
-        with context.database.write() as session:  # out of turn: nobody queues behind it
+        with context.database.write() as session:  # not `context.write`: no request has to queue for it
             note_use(session, name)
     except SQLAlchemyError as error:
         logger.warning("the use of token %s was not noted: %s", name, type(error).__name__)
@@ -180,7 +180,7 @@ def _note_use(context: ApiContext, name: str) -> None:
 
 
 def _refuse_strangers() -> None:
-    """401 for who is not known, 403 for who may not; a view that says nothing is allowed to nobody."""
+    """Refuse an unknown caller (401) and one whose role is too low (403). Raises LookupError without an `allow`."""
     if request.endpoint is None:
         return  # 404 and 405 follow
     role = read_allowed(current_app.view_functions[request.endpoint])
@@ -210,9 +210,9 @@ def _build_unauthorized() -> Problem:
 
 
 def init_identity(app: Flask, settings: Settings, by_blueprint: Mapping[str, Identify]) -> None:
-    """Find out for every request of `app` who makes it, before anything else is done with it.
+    """Identify the caller of every request of `app`, before any other step.
 
-    A blueprint named in `by_blueprint` knows its callers by that alone, neither by token nor by address.
+    A blueprint in `by_blueprint` identifies its callers only by the function given there, not by token or address.
     """
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
@@ -220,5 +220,5 @@ def init_identity(app: Flask, settings: Settings, by_blueprint: Mapping[str, Ide
 
 
 def init_access(app: Flask) -> None:
-    """Refuse what a caller may not do, on every route of `app`; after `init_identity`."""
+    """Refuse, on every route of `app`, what the caller may not do. Call it after `init_identity`."""
     app.before_request(_refuse_strangers)

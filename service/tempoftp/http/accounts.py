@@ -1,21 +1,19 @@
-"""`DELETE /tmpftp/user/{ftpuser}`: end an account with all of its shares."""
+"""`DELETE /tmpftp/user/{ftpuser}`: delete an account with all of its shares."""
 
 from __future__ import annotations
 
 from flask import Response
 from pydantic import BaseModel, Field
-from sqlalchemy.orm import Session
 
 from tempoftp.db.models import Share
-from tempoftp.http.access import Role, allow, get_author
+from tempoftp.http.access import Role, allow
 from tempoftp.http.answers import answer_change
-from tempoftp.http.changes import wait_for, wake_host
+from tempoftp.http.changes import wait_until_gone, write_change
 from tempoftp.http.context import get_context
 from tempoftp.http.problems import document_refusals
-from tempoftp.http.request_id import get_request_id
 from tempoftp.http.routes import SHARES_ROUTE, shares
+from tempoftp.http.share_changes import name_end
 from tempoftp.shares.deletion import request_account_deletion
-from tempoftp.states import TERMINAL, State
 
 
 class AccountPath(BaseModel):
@@ -44,24 +42,21 @@ class AccountDeletionAnswer(BaseModel):
 @allow(Role.OPERADOR)
 def delete_account(path: AccountPath) -> Response:
     """Take every share of an account away, and with the last one the account, unless it was there before tempoftp."""
-    context = get_context()
-    with context.write() as session:
-        ending = request_account_deletion(
-            session, path.ftpuser, author=get_author(), request_id=get_request_id()
-        )
-        generations = {share.id: share.generation for share in ending}
-        hosts = {share.ftp_host for share in ending}
-    for ftp_host in hosts:
-        wake_host(context.settings, ftp_host)
-
-    def are_gone(session: Session) -> bool:
-        rows = (session.get_one(Share, share_id) for share_id in generations)
-        return all(row.generation > generations[row.id] or row.state in TERMINAL for row in rows)
-
-    done = wait_for(context, are_gone)
+    ending = end_account(path.ftpuser)
+    done = wait_until_gone(get_context(), ending)
     answer = {
-        "status": "deleted" if done else State.ELIMINANDO.value,
+        "status": name_end(done=done),
         "usuario": path.ftpuser,
-        "solicitudes": sorted(generations),
+        "solicitudes": sorted(share.id for share in ending),
     }
     return answer_change(answer, done=done)
+
+
+def end_account(name: str) -> list[Share]:
+    """Have every share of an account deleted; return those that end by it. Raises AccountNotFound."""
+    return write_change(
+        lambda session, caller: request_account_deletion(
+            session, name, author=caller["author"], request_id=caller["request_id"]
+        ),
+        lambda ending: (share.ftp_host for share in ending),
+    )

@@ -1,4 +1,4 @@
-"""The answer about one share, shared by the endpoints that give it: its schema, its HTTP status, when to ask again."""
+"""The answer about one share, which several endpoints give: its schema, its HTTP status, and `Retry-After`."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ class ShareAnswer(BaseModel):
 
 
 def choose_retry_after(eta: float | None) -> int:
-    """Return after how many seconds it is worth asking again: a tenth of what is left, within 2 and 30 s."""
+    """Return the seconds for `Retry-After`: a tenth of the time that is left, at least 2 s and at most 30 s."""
     if eta is None:
         return RETRY_AFTER_SECONDS
     return round(min(max(eta / 10, RETRY_AFTER_LEAST), RETRY_AFTER_MOST))
 
 
 def answer_change(body: dict[str, Any], *, done: bool) -> Response:
-    """Answer 200 when a change is carried out, 202 with `Retry-After` while it waits for its FTP host."""
+    """Answer 200 when the change is done, 202 with `Retry-After` while it waits for its FTP host."""
     response: Response = jsonify(body)
     if not done:
         response.status_code = 202
@@ -119,7 +119,7 @@ def answer_change(body: dict[str, Any], *, done: bool) -> Response:
 
 
 def answer_state(body: dict[str, Any], state: State, *, eta: float | None = None) -> Response:
-    """Answer 202 with `Retry-After` while work goes on for the share, 200 once it has settled."""
+    """Answer 202 with `Retry-After` while a worker still has work for the share, else 200."""
     response: Response = jsonify(body)
     if state in UNDER_WAY:
         response.status_code = 202

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Literal
 
 from flask import Response, jsonify
@@ -10,15 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tempoftp.audits.audits import request_audits
 from tempoftp.audits.serializers import describe_audits, is_pending
-from tempoftp.http.access import Role, allow, get_author
+from tempoftp.http.access import Role, allow
+from tempoftp.http.answers import RETRY_AFTER_SECONDS
 from tempoftp.http.body import OptionalBody
-from tempoftp.http.changes import wake_host
+from tempoftp.http.changes import wait_for, write_change
 from tempoftp.http.context import ApiContext, get_context
 from tempoftp.http.problems import document_refusals
 from tempoftp.http.routes import SHARES_ROUTE, shares
-
-POLL_SECONDS = 0.2
-RETRY_AFTER_SECONDS = 3
 
 
 class AuditFinding(BaseModel):
@@ -61,35 +58,21 @@ class AuditAnswer(BaseModel):
     hosts: dict[str, AuditedHost]
 
 
-def ask_and_wait(
-    context: ApiContext, author: str, *, repair: bool = False, restore: bool = False
-) -> Response:
-    """Ask for an audit of every FTP host and wait a bounded time for it: 200 once it is made, else 202."""
-    with context.write() as session:
-        request_audits(session, context.settings, author=author, repair=repair, restore=restore)
-    for ftp_host in context.settings.ftp_host_names:
-        wake_host(context.settings, ftp_host)
-    wait_for_audits(context)
-    return answer_audits(context)
-
-
-def wait_for_audits(context: ApiContext) -> None:
-    """Look until no audit is pending, for at most `audit_wait_seconds`; at once when too many wait already."""
-    if not context.waiting_slots.acquire(blocking=False):
-        return
-    try:
-        deadline = time.monotonic() + context.settings.audit_wait_seconds
-        while time.monotonic() < deadline:
-            with context.database.read() as session:
-                if not is_pending(session, context.settings):
-                    return
-            time.sleep(POLL_SECONDS)
-    finally:
-        context.waiting_slots.release()
+def audit_and_wait(*, repair: bool = False, restore: bool = False) -> None:
+    """Ask for an audit of every FTP host as the present caller, and wait for at most `audit_wait_seconds`."""
+    context = get_context()
+    settings = context.settings
+    write_change(
+        lambda session, caller: request_audits(
+            session, settings, author=caller["author"], repair=repair, restore=restore
+        ),
+        lambda audits: (audit.ftp_host for audit in audits),
+    )
+    wait_for(context, lambda session: not is_pending(session, settings), settings.audit_wait_seconds)
 
 
 def answer_audits(context: ApiContext) -> Response:
-    """Answer the last audits; 202 with `Retry-After` while one that was asked for is on its way."""
+    """Answer the last audits; 202 with `Retry-After` while a requested audit is pending."""
     with context.database.read() as session:
         body: dict[str, Any] = describe_audits(session, context.settings)
     response: Response = jsonify(body)
@@ -118,8 +101,9 @@ class AuditQuery(BaseModel):
 @allow(Role.OPERADOR)
 def get_audit(query: AuditQuery) -> Response:
     """Answer the last audit of each FTP host with its age; with `ahora` a new one, which only looks."""
-    context = get_context()
-    return ask_and_wait(context, get_author()) if query.ahora else answer_audits(context)
+    if query.ahora:
+        audit_and_wait()
+    return answer_audits(get_context())
 
 
 class AuditOrder(OptionalBody):
@@ -140,4 +124,5 @@ class AuditOrder(OptionalBody):
 @allow(Role.OPERADOR)
 def post_audit(body: AuditOrder) -> Response:
     """Make an audit, and wait a bounded time for it: 200 with what it found and repaired, 202 when it takes longer."""
-    return ask_and_wait(get_context(), get_author(), repair=body.reparar, restore=body.tras_restaurar)
+    audit_and_wait(repair=body.reparar, restore=body.tras_restaurar)
+    return answer_audits(get_context())

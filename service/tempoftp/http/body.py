@@ -1,4 +1,4 @@
-"""What is checked of a request's body before any schema looks at it: size, type, JSON, an object."""
+"""Checks of a request's body before its schema is applied: size, content type, valid JSON, an object."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tempoftp.http.problems import Problem
 _ATTRIBUTE = "tempoftp_body_optional"
 View = TypeVar("View", bound=Callable[..., Any])
 MAX_DEPTH = 20
-"""Levels of lists and objects in a body; no request needs more than three."""
+"""Most levels of lists and objects in a body; no request needs more than three."""
 
 
 def require_json_object() -> None:
     """Refuse a body that is not JSON (415 by its type, 400 by its content) or not an object (422).
 
-    The schema library reads JSON silently: without this, malformed JSON would pass for a missing body, and a JSON
-    string that holds JSON would be unpacked. Where a body may be left out it is declared as JSON all the same: so no
-    browser sends it for another site.
+    The schema library ignores errors of JSON: without this check it takes malformed JSON for a missing body, and
+    unpacks a JSON string that contains JSON. The content type is required even where the body may be left out: a web
+    page of another site cannot make a browser send it.
     """
     if not request.is_json:
         raise UnsupportedMediaType
@@ -43,7 +43,7 @@ def require_json_object() -> None:
 
 
 def is_deeper_than(value: dict[str, object], levels: int) -> bool:
-    """Whether lists and objects stand in one another more than so many levels deep."""
+    """Whether lists and objects are nested more than `levels` deep."""
     inside: list[object] = [value]
     for _ in range(levels):
         inside = [part for container in inside for part in _iterate_parts(container)]
@@ -56,7 +56,7 @@ def _iterate_parts(container: Any) -> Iterator[object]:
 
 
 def allow_empty(view: View) -> View:
-    """Let the body of a view's requests be left out; its schema is an `OptionalBody`. It stands below the route."""
+    """Make a view's body optional; its schema is an `OptionalBody`. Put it below the route's decorator."""
     setattr(view, _ATTRIBUTE, True)
     return view
 
@@ -84,13 +84,13 @@ def _refuse_large_body() -> None:
 
 
 def _refuse_truncated_body() -> None:
-    # Of a chunked body (no length) werkzeug reads as much as the limit allows and says nothing of the rest.
+    # Werkzeug cuts a chunked body (which has no length) at the limit and reports no error.
     limit = current_app.config["MAX_CONTENT_LENGTH"]
     if request.content_length is None and len(request.get_data()) >= limit:
         raise RequestEntityTooLarge
 
 
 def init_body_limit(app: Flask, max_bytes: int) -> None:
-    """Answer 413 to a larger body on every route, also on those that would not read it."""
+    """Answer 413 to a larger body on every route, also on routes that read no body."""
     app.config["MAX_CONTENT_LENGTH"] = max_bytes
     app.before_request(_refuse_large_body)

@@ -1,4 +1,4 @@
-"""What the endpoints need beside the request: the settings and the database, one pair per application."""
+"""What the endpoints need besides the request: settings, database, and limits that all requests of a process share."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from tempoftp.settings import Settings
 
 _EXTENSION = "tempoftp"
 WAITING_SLOTS = 16
-"""Threads that may wait for a change to be carried out, beside the `api_threads` that answer everything else."""
+"""Threads that may wait for a change to be done, in addition to the `api_threads` for all other requests."""
 STREAM_SLOTS = 8
-"""Threads that may send events for a while, beside those."""
+"""Threads that may send streams of events, in addition to those."""
 STREAMS_PER_CALLER = STREAM_SLOTS // 2
-"""So many of them for one caller: nobody keeps everybody else out."""
+"""Most streams of one caller, so that one caller cannot take every slot."""
 SIGN_IN_SLOTS = 4
-"""Threads that may wait for the provider of identities, beside those."""
+"""Threads that may wait for the identity provider, in addition to those."""
 
 
 class StreamSlots:
-    """Who is sent events just now."""
+    """Counts the open streams of events, in all and by caller."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._taken: Counter[str] = Counter()
 
     def acquire(self, caller: str) -> bool:
-        """Take a slot for a caller; False when there is none, or none for this one."""
+        """Take a slot for a caller; False when all slots are taken, or this caller has its most."""
         with self._lock:
             if self._taken.total() >= STREAM_SLOTS or self._taken[caller] >= STREAMS_PER_CALLER:
                 return False
@@ -45,7 +45,7 @@ class StreamSlots:
             return True
 
     def release(self, caller: str) -> None:
-        """Give back a slot that this caller has."""
+        """Free a slot of this caller."""
         with self._lock:
             self._taken[caller] -= 1
             if not self._taken[caller]:
@@ -54,9 +54,9 @@ class StreamSlots:
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """What one application has: settings, database, what is known of its keys, counts and slots.
+    """What one application has: settings, database, the check of its keys, counts of requests, and slots.
 
-    The slots bound how many of its requests may wait for a change, stream events, or ask the provider, at once.
+    The slots limit how many requests may wait for a change, stream events or call the identity provider at once.
     """
 
     settings: Settings
@@ -76,9 +76,9 @@ class ApiContext:
     def write(self) -> Iterator[Session]:
         """Open a write transaction; the threads of this process take turns.
 
-        Only one can write to SQLite at a time anyway, and those that wait for its lock poll for it, so that the
-        unlucky one of many waits for seconds. While somebody else has the lock, nobody stands in this queue for
-        longer than one would wait for the lock.
+        SQLite lets only one connection write at a time. Connections that wait for its lock poll for it, so with many of
+        them one can wait for seconds; this lock serves the threads in turn. A thread waits for its turn at most as
+        long as it would wait for SQLite's lock (when another process holds that).
         """
         if not self._turn.acquire(timeout=BUSY_SECONDS):
             raise OperationalError("BEGIN", None, TimeoutError(f"no turn to write within {BUSY_SECONDS} s"))

@@ -1,4 +1,4 @@
-"""What happened to a share: its history (`GET /tmpftp/{id}/eventos`), also as a stream, and its log (`GET …/log`)."""
+"""The history of a share (`GET /tmpftp/{id}/eventos`), once or as a stream, and the log of its runs (`GET …/log`)."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tempoftp.states import TERMINAL, State
 
 EVENT_STREAM = "text/event-stream"
 STREAM_SECONDS = 60.0
-"""A stream ends after so long; the client comes again by itself and goes on where it was."""
+"""A stream ends after this time; the client connects again by itself and continues after the last event."""
 LOOK_SECONDS = 0.5
 SILENCE_SECONDS = 10.0
-"""After this a comment is sent: a client that is gone is noticed only when something is written to it."""
-COME_AGAIN_MILLISECONDS = 1000
+"""After this time without an event a comment is sent: a closed connection is noticed only by writing to it."""
+RECONNECT_MILLISECONDS = 1000
 
 
 class Event(BaseModel):
@@ -84,7 +84,7 @@ def get_events(path: SharePath) -> Response:
 
 
 def answer_stream(context: ApiContext, share_id: str, after: int) -> Response:
-    """Answer the stream of a share that the caller may see; 503 when too many are open, in all or of this caller."""
+    """Answer the stream of events of a share; 503 when too many streams are open, in all or of this caller."""
     caller = get_principal().name
     if not context.stream_slots.acquire(caller):
         raise Problem(
@@ -95,19 +95,19 @@ def answer_stream(context: ApiContext, share_id: str, after: int) -> Response:
         )
     stream = EventStream(context, share_id, after, caller)
     response = Response(stream, content_type=f"{EVENT_STREAM}; charset=utf-8")
-    response.headers["X-Accel-Buffering"] = "no"  # a proxy must not collect it
-    # Also called for an answer whose body is never read.
+    response.headers["X-Accel-Buffering"] = "no"  # a proxy must not buffer it
+    # Called also when the body of the answer is never read.
     response.call_on_close(stream.close)
     return response
 
 
 def parse_event_number(value: str | None) -> int:
-    """Return the number of the last event that a client has; 0 for what is none."""
+    """Return the number of the last event that a client has; 0 when `value` is not a number."""
     return int(value) if value and value.isascii() and value.isdecimal() and len(value) < 19 else 0
 
 
 class EventStream:
-    """The body of a stream. Holds the caller's slot until it is closed."""
+    """The body of a stream of events. It holds a slot of the caller until it is closed."""
 
     def __init__(self, context: ApiContext, share_id: str, after: int, caller: str) -> None:
         self._context = context
@@ -120,7 +120,7 @@ class EventStream:
         return self._lines
 
     def close(self) -> None:
-        """Give the slot back, once."""
+        """Free the slot; a second call does nothing."""
         self._lines.close()
         if self._open:
             self._open = False
@@ -130,7 +130,7 @@ class EventStream:
         deadline = time.monotonic() + STREAM_SECONDS
         shown: dict[str, Any] | None = None
         spoken = time.monotonic()
-        yield f"retry: {COME_AGAIN_MILLISECONDS}\n\n"
+        yield f"retry: {RECONNECT_MILLISECONDS}\n\n"
         while True:
             events, progress, ended = self._look(after)
             for event in events:
@@ -163,7 +163,7 @@ class EventStream:
 
 
 def write_event(name: str, data: dict[str, Any], number: int | None = None) -> str:
-    """Return one server-sent event. JSON has no line breaks of its own, so it is one `data` line."""
+    """Return one server-sent event. The JSON text has no line breaks, so one `data` line is enough."""
     head = f"id: {number}\n" if number is not None else ""
     return f"{head}event: {name}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 

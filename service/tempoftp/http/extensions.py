@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from flask import Response, jsonify
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy.orm import Session
 
 from tempoftp.access.links import find_linked_share
 from tempoftp.access.recipients import RECIPIENT
-from tempoftp.db.clock import write_time
-from tempoftp.db.models import Account, Share
-from tempoftp.http.access import PUBLIC, Role, allow, get_author
-from tempoftp.http.answers import answer_change
+from tempoftp.db.models import Account, ExtensionRequest, Share
+from tempoftp.http.access import PUBLIC, Role, allow
 from tempoftp.http.body import OptionalBody, allow_empty
-from tempoftp.http.changes import wait_for_change, wake_host
-from tempoftp.http.context import ApiContext, get_context
+from tempoftp.http.changes import Write, perform_change, write_change
+from tempoftp.http.context import get_context
 from tempoftp.http.problems import document_refusals
-from tempoftp.http.request_id import get_request_id
 from tempoftp.http.routes import LINK_ROUTE, SHARE_ROUTE, SHARES_ROUTE, LinkPath, SharePath, links, shares
-from tempoftp.http.share_changes import LifetimeAnswer
-from tempoftp.shares.desired_state import Pending, list_pending
+from tempoftp.http.share_changes import LifetimeAnswer, describe_lifetime
+from tempoftp.shares.desired_state import Pending
 from tempoftp.shares.extensions import (
     Decision,
     describe_extension,
@@ -30,7 +28,6 @@ from tempoftp.shares.extensions import (
 )
 from tempoftp.shares.extensions import ask_extension as ask
 from tempoftp.shares.extensions import list_extensions as list_requests
-from tempoftp.shares.serializers import explain_share
 from tempoftp.states import State
 
 
@@ -43,6 +40,53 @@ class Extension(BaseModel):
     pedida: str = Field(description="ISO 8601, UTC.")
     decidida: str | None
     respuesta: str | None = Field(description="What the operator says to it.")
+
+
+class ExtensionBody(BaseModel):
+    """How many days more, and why."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    dias: Annotated[int, Field(description="Days more than the share has.", examples=[7])]
+    motivo: Annotated[str, StringConstraints(max_length=500)] | None = Field(
+        default=None, description="Why; the operator reads it."
+    )
+
+
+class ExtensionAnswer(BaseModel):
+    """The request; it waits for an operator."""
+
+    id: str
+    prorroga: Extension
+
+
+@links.post(
+    f"{LINK_ROUTE}/prorroga",
+    summary="Pedir más días",
+    responses={200: ExtensionAnswer, **document_refusals(400, 404, 409, 413, 415, 422, 503)},
+)
+@allow(PUBLIC)
+def ask_extension(path: LinkPath, body: ExtensionBody) -> Response:
+    """Write down that the recipient wants more days. Asking again while the request waits changes it."""
+    request = ask_for_days(path.token, body.dias, body.motivo)
+    response: Response = jsonify({"id": request.share_id, "prorroga": describe_extension(request)})
+    return response
+
+
+def ask_for_days(token: str, days: int, reason: str | None) -> ExtensionRequest:
+    """Write down that the holder of a link wants more days. Raises LinkNotFound, and what `ask_extension` raises."""
+    settings = get_context().settings
+    return write_change(
+        lambda session, caller: ask(
+            session,
+            settings,
+            find_linked_share(session, settings, token),
+            days,
+            reason,
+            author=RECIPIENT,
+            request_id=caller["request_id"],
+        )
+    )
 
 
 class GrantRequest(OptionalBody):
@@ -77,16 +121,16 @@ _REFUSALS = document_refusals(400, 403, 404, 409, 413, 415, 422, 503)
 @allow_empty
 def grant(path: SharePath, body: GrantRequest) -> Response:
     """Extend the share: 200 once the FTP host has it so, 202 if it waits. 409 when nobody has asked."""
-    context = get_context()
     share_id = path.read_id()
-    with context.write() as session:
-        share = grant_extension(
-            session, context.settings, share_id, body.dias, author=get_author(), request_id=get_request_id()
-        )
-        ftp_host = share.ftp_host
-    wake_host(context.settings, ftp_host)
-    done = wait_for_change(context, share_id, Pending.LIFETIME)
-    return answer_change(_describe(context, share_id), done=done)
+    return perform_change(build_grant(share_id, body.dias), _describe_decision, Pending.LIFETIME)
+
+
+def build_grant(share_id: str, days: int | None) -> Write[Share]:
+    """Return the change that gives a share the days that were asked for, or `days`."""
+    settings = get_context().settings
+    return lambda session, caller: grant_extension(
+        session, settings, share_id, days, author=caller["author"], request_id=caller["request_id"]
+    )
 
 
 @shares.post(
@@ -98,70 +142,30 @@ def grant(path: SharePath, body: GrantRequest) -> Response:
 @allow_empty
 def refuse(path: SharePath, body: RefuseRequest) -> Response:
     """Leave the share its days, and tell the recipient so on the link's page."""
-    context = get_context()
     share_id = path.read_id()
-    with context.write() as session:
-        refuse_extension(session, share_id, body.respuesta, author=get_author(), request_id=get_request_id())
-    response: Response = jsonify(_describe(context, share_id))
+    refuse_days(share_id, body.respuesta)
+    with get_context().database.read() as session:
+        share = session.get_one(Share, share_id)
+        answer = _describe_decision(session, share, session.get_one(Account, share.ftpuser))
+    response: Response = jsonify(answer)
     return response
 
 
-def _describe(context: ApiContext, share_id: str) -> dict[str, object]:
-    with context.database.read() as session:
-        share = session.get_one(Share, share_id)
-        request = find_last_extension(session, share)
-        pending = list_pending(share, session.get_one(Account, share.ftpuser))
-        return {
-            "id": share.id,
-            "status": share.state,
-            "vigencia": share.lifetime_days,
-            "expira": write_time(share.expires),
-            "pendiente": [word.value for word in pending],
-            "mensaje": explain_share(session, share),
-            "prorroga": None if request is None else describe_extension(request),
-        }
-
-
-class ExtensionBody(BaseModel):
-    """How many days more, and why."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    dias: Annotated[int, Field(description="Days more than the share has.", examples=[7])]
-    motivo: Annotated[str, StringConstraints(max_length=500)] | None = Field(
-        default=None, description="Why; the operator reads it."
+def refuse_days(share_id: str, answer: str | None) -> None:
+    """Refuse the days that were asked for. Raises ShareNotFound, ExtensionNotFound."""
+    write_change(
+        lambda session, caller: refuse_extension(
+            session, share_id, answer, author=caller["author"], request_id=caller["request_id"]
+        )
     )
 
 
-class ExtensionAnswer(BaseModel):
-    """The request; it waits for an operator."""
-
-    id: str
-    prorroga: Extension
-
-
-@links.post(
-    f"{LINK_ROUTE}/prorroga",
-    summary="Pedir más días",
-    responses={200: ExtensionAnswer, **document_refusals(400, 404, 409, 413, 415, 422, 503)},
-)
-@allow(PUBLIC)
-def ask_extension(path: LinkPath, body: ExtensionBody) -> Response:
-    """Write down that the recipient wants more days. Asking again while the request waits changes it."""
-    context = get_context()
-    with context.write() as session:
-        share = find_linked_share(session, context.settings, path.token)
-        request = ask(
-            session,
-            context.settings,
-            share,
-            body.dias,
-            body.motivo,
-            author=RECIPIENT,
-            request_id=get_request_id(),
-        )
-        response: Response = jsonify({"id": share.id, "prorroga": describe_extension(request)})
-    return response
+def _describe_decision(session: Session, share: Share, account: Account) -> dict[str, Any]:
+    request = find_last_extension(session, share)
+    return {
+        **describe_lifetime(session, share, account),
+        "prorroga": None if request is None else describe_extension(request),
+    }
 
 
 class ExtensionsQuery(BaseModel):

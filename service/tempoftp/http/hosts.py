@@ -1,8 +1,8 @@
-"""`POST /pausar` and `POST /reanudar`: maintenance of one FTP host or of all."""
+"""`POST /pausar` and `POST /reanudar`: pause and resume one FTP host, or all of them, for maintenance."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Response, jsonify
 from pydantic import BaseModel, Field, StringConstraints
@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from tempoftp.db.models import FtpHost
 from tempoftp.hosts.pauses import count_runs, describe_pause, pause_hosts, resume_hosts
-from tempoftp.http.access import Role, allow, get_author
+from tempoftp.http.access import Role, allow
 from tempoftp.http.body import OptionalBody, allow_empty
-from tempoftp.http.changes import wake_host
+from tempoftp.http.changes import write_change
 from tempoftp.http.context import get_context
 from tempoftp.http.problems import document_refusals
 from tempoftp.http.routes import hosts
@@ -61,10 +61,7 @@ class PauseAnswer(BaseModel):
 @allow_empty
 def pause(body: PauseRequest) -> Response:
     """Let no new run start; one that is under way ends. Requests are taken on and wait. A restart changes nothing."""
-    context = get_context()
-    with context.write() as session:
-        hosts = pause_hosts(session, context.settings, body.host, reason=body.razon, author=get_author())
-        return _answer(session, hosts)
+    return _answer(pause_ftp_hosts(body.host, body.razon))
 
 
 @hosts.post(
@@ -76,18 +73,33 @@ def pause(body: PauseRequest) -> Response:
 @allow_empty
 def resume(body: ResumeRequest) -> Response:
     """Let runs start again; what waited is carried out."""
-    context = get_context()
-    with context.write() as session:
-        hosts = resume_hosts(session, context.settings, body.host)
-        names = [host.name for host in hosts]
-        response = _answer(session, hosts)
-    for name in names:
-        wake_host(context.settings, name)
-    return response
+    return _answer(resume_ftp_hosts(body.host))
 
 
-def _answer(session: Session, hosts: list[FtpHost]) -> Response:
+def pause_ftp_hosts(name: str | None, reason: str | None) -> dict[str, dict[str, Any]]:
+    """Pause an FTP host, or all of them; return the pause of each. Raises HostNotFound."""
+    settings = get_context().settings
+    return write_change(
+        lambda session, caller: _describe(
+            session, pause_hosts(session, settings, name, reason=reason, author=caller["author"])
+        )
+    )
+
+
+def resume_ftp_hosts(name: str | None) -> dict[str, dict[str, Any]]:
+    """Resume an FTP host, or all of them, and wake their workers; return the pause of each. Raises HostNotFound."""
+    settings = get_context().settings
+    return write_change(
+        lambda session, _caller: _describe(session, resume_hosts(session, settings, name)),
+        lambda resumed: resumed,
+    )
+
+
+def _describe(session: Session, found: list[FtpHost]) -> dict[str, dict[str, Any]]:
     runs = count_runs(session)
-    described = {host.name: describe_pause(host, runs.get(host.name, 0)) for host in hosts}
+    return {host.name: describe_pause(host, runs.get(host.name, 0)) for host in found}
+
+
+def _answer(described: dict[str, dict[str, Any]]) -> Response:
     response: Response = jsonify({"status": "ok", "hosts": described})
     return response

@@ -2,88 +2,34 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from flask import Response, jsonify, redirect, request, url_for
 from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
 
 from tempoftp.access.links import find_linked_share, issue_link, revoke_links
 from tempoftp.access.recipients import describe_for_recipient, request_new_password
 from tempoftp.access.recipients import reveal_credentials as reveal
 from tempoftp.db.models import Account, Share
-from tempoftp.http.access import PUBLIC, Role, allow, get_author, get_principal
-from tempoftp.http.answers import Delivery, Server, ShareAnswer, answer_change, answer_state
+from tempoftp.http.access import PUBLIC, Role, allow
+from tempoftp.http.answers import Delivery, Server, ShareAnswer, answer_state
 from tempoftp.http.body import OptionalBody, allow_empty
-from tempoftp.http.changes import wait_for_change, wake_host
+from tempoftp.http.changes import (
+    Caller,
+    Write,
+    describe_pending,
+    perform_change,
+    write_change,
+)
 from tempoftp.http.context import get_context
 from tempoftp.http.extensions import Extension
 from tempoftp.http.problems import document_refusals
-from tempoftp.http.request_id import get_request_id
 from tempoftp.http.routes import LINK_ROUTE, SHARE_ROUTE, LinkPath, SharePath, links, shares
 from tempoftp.shares.credentials import PasswordShown
-from tempoftp.shares.desired_state import Pending, list_pending
+from tempoftp.shares.desired_state import Pending
 from tempoftp.shares.rotation import list_opened
-from tempoftp.shares.serializers import explain_share
 from tempoftp.states import State
-
-
-class RenewRequest(OptionalBody):
-    """Whether the consequences are known."""
-
-    confirmar: bool = Field(
-        default=False, description="`true` once the person has read what else the new password opens."
-    )
-
-
-class RenewAnswer(BaseModel):
-    """That there is a new password; `POST /enlace/{token}/credenciales` shows it."""
-
-    id: str
-    status: State
-    usuario: str = Field(description="The FTP account.")
-    abre: list[str] = Field(description="Every share that it opens, or will once it is delivered.")
-    pendiente: list[Pending]
-    mensaje: str
-
-
-@links.post(
-    f"{LINK_ROUTE}/password",
-    summary="Contraseña nueva para quien tiene el enlace",
-    responses={
-        200: RenewAnswer,
-        202: RenewAnswer,
-        **document_refusals(400, 404, 409, 413, 415, 422, 503),
-    },
-)
-@allow(PUBLIC)
-@allow_empty
-def renew_by_link(path: LinkPath, body: RenewRequest) -> Response:
-    """Make a new password for the share's account: 200 once it works, 202 if it waits.
-
-    Without `confirmar` 409, whose `abre` names the other shares that it opens. So is an account that was there before.
-    """
-    context = get_context()
-    with context.write() as session:
-        share = find_linked_share(session, context.settings, path.token)
-        share_id, ftp_host = share.id, share.ftp_host
-        request_new_password(
-            session, context.settings, share, confirmed=body.confirmar, request_id=get_request_id()
-        )
-    wake_host(context.settings, ftp_host)
-    done = wait_for_change(context, share_id, Pending.PASSWORD)
-    with context.database.read() as session:
-        share = session.get_one(Share, share_id)
-        account = session.get_one(Account, share.ftpuser)
-        answer = {
-            "id": share.id,
-            "status": share.state,
-            "usuario": account.name,
-            "abre": list_opened(session, account),
-            "pendiente": [word.value for word in list_pending(share, account)],
-            "mensaje": explain_share(session, share),
-        }
-    return answer_change(answer, done=done)
-
 
 LINK_OF_SHARE = f"{SHARE_ROUTE}/enlace"
 
@@ -115,14 +61,19 @@ class RevokedAnswer(BaseModel):
 @allow_empty
 def make_share_link(path: SharePath, body: LinkRequest) -> Response:
     """Make another link; earlier ones go on. 409 for a share that is over."""
-    context = get_context()
     share_id = path.read_id()
-    with context.write() as session:
-        link = issue_link(
-            session, context.settings, share_id, author=get_author(), request_id=get_request_id()
-        )
-    response: Response = jsonify({"id": share_id, "enlace": link})
+    response: Response = jsonify({"id": share_id, "enlace": create_link(share_id)})
     return response
+
+
+def create_link(share_id: str, base: str = "") -> str:
+    """Return a new link of a share; without TEMPOFTP_PUBLIC_URL it begins with `base`. Raises as `issue_link` does."""
+    settings = get_context().settings
+    return write_change(
+        lambda session, caller: issue_link(
+            session, settings, share_id, author=caller["author"], request_id=caller["request_id"], base=base
+        )
+    )
 
 
 @shares.delete(
@@ -133,19 +84,15 @@ def make_share_link(path: SharePath, body: LinkRequest) -> Response:
 @allow(Role.CLIENTE)
 def revoke_share_links(path: SharePath) -> Response:
     """End every link of the share that was made so far, those in mails too."""
-    context = get_context()
     share_id = path.read_id()
-    with context.write() as session:
-        share = revoke_links(
-            session,
-            share_id,
-            emails=get_principal().emails,
-            author=get_author(),
-            request_id=get_request_id(),
-        )
-        number = share.link_number
-    response: Response = jsonify({"id": share_id, "enlaces": number})
+    share = revoke_all_links(share_id)
+    response: Response = jsonify({"id": share_id, "enlaces": share.link_number})
     return response
+
+
+def revoke_all_links(share_id: str) -> Share:
+    """Revoke every link of a share of the caller. Raises ShareNotFound."""
+    return write_change(lambda session, caller: revoke_links(session, share_id, **caller))
 
 
 class LinkAnswer(ShareAnswer):
@@ -221,8 +168,75 @@ class CredentialsAnswer(BaseModel):
 @allow_empty
 def reveal_credentials(path: LinkPath, body: RevealRequest) -> Response:
     """Show how to log in to a share that is `listo`, else 409. That it was shown goes into the history."""
-    context = get_context()
-    with context.write() as session:
-        share = find_linked_share(session, context.settings, path.token)
-        response: Response = jsonify(reveal(session, context.settings, share))
+    response: Response = jsonify(reveal_to_holder(path.token))
     return response
+
+
+def reveal_to_holder(token: str) -> dict[str, Any]:
+    """Return how to log in to the share of a link. Raises LinkNotFound, IllegalTransition."""
+    settings = get_context().settings
+    return write_change(
+        lambda session, _caller: reveal(session, settings, find_linked_share(session, settings, token))
+    )
+
+
+class RenewRequest(OptionalBody):
+    """Whether the consequences are known."""
+
+    confirmar: bool = Field(
+        default=False, description="`true` once the person has read what else the new password opens."
+    )
+
+
+class RenewAnswer(BaseModel):
+    """That there is a new password; `POST /enlace/{token}/credenciales` shows it."""
+
+    id: str
+    status: State
+    usuario: str = Field(description="The FTP account.")
+    abre: list[str] = Field(description="Every share that it opens, or will once it is delivered.")
+    pendiente: list[Pending]
+    mensaje: str
+
+
+@links.post(
+    f"{LINK_ROUTE}/password",
+    summary="Contraseña nueva para quien tiene el enlace",
+    responses={
+        200: RenewAnswer,
+        202: RenewAnswer,
+        **document_refusals(400, 404, 409, 413, 415, 422, 503),
+    },
+)
+@allow(PUBLIC)
+@allow_empty
+def renew_by_link(path: LinkPath, body: RenewRequest) -> Response:
+    """Make a new password for the share's account: 200 once it works, 202 if it waits.
+
+    Without `confirmar` 409, whose `abre` names the other shares that it opens. So is an account that was there before.
+    """
+    return perform_change(
+        build_renewal(path.token, confirmed=body.confirmar), _describe_renewal, Pending.PASSWORD
+    )
+
+
+def build_renewal(token: str, *, confirmed: bool) -> Write[Share]:
+    """Return the change that gives the account of a link's share a new password."""
+    settings = get_context().settings
+
+    def renew(session: Session, caller: Caller) -> Share:
+        share = find_linked_share(session, settings, token)
+        request_new_password(session, settings, share, confirmed=confirmed, request_id=caller["request_id"])
+        return share
+
+    return renew
+
+
+def _describe_renewal(session: Session, share: Share, account: Account) -> dict[str, Any]:
+    return {
+        "id": share.id,
+        "status": share.state,
+        "usuario": account.name,
+        "abre": list_opened(session, account),
+        **describe_pending(session, share, account),
+    }

@@ -1,6 +1,6 @@
-"""Each request, when it is answered: one line in the log and one count in `/metrics`.
+"""Measures every answered request: one line in the log and one count in `/metrics`.
 
-Both name the route's template and who asked, never the path, the query or a token.
+Both have the route's template, never the path, the query or a token; the log also has the caller.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 def read_route() -> str | None:
-    """Return the template of the present request's route as the API's documents write it; None when none fits."""
+    """Return the template of the present request's route as the API's documents write it; None without a route."""
     rule = request.url_rule
     return None if rule is None else rule.rule.replace("<", "{").replace(">", "}")
 
@@ -45,6 +45,6 @@ def _finish(response: Response) -> Response:
 
 
 def init_measuring(app: Flask) -> None:
-    """Measure the requests of `app`. It comes first: what is done after it is measured, and answered before it."""
+    """Measure the requests of `app`. Call it before the other `init_` functions, so that their time is measured too."""
     app.before_request(_start)
     app.after_request(_finish)

@@ -1,7 +1,7 @@
-"""The numbers of `GET /metrics`: of the requests this API answered, and of what the database holds.
+"""The numbers of `GET /metrics`: the requests that this API answered, and what the database contains.
 
-Runs happen in the worker, which has no port. They are counted in the database where they end, so a scrape reads them
-there like everything else (`docs/decisions/0080-where-metrics-come-from.md`).
+Runs are made by the worker, which listens on no port. The worker counts them in the database, and `GET /metrics` reads
+them from there (`docs/decisions/0080-where-metrics-come-from.md`).
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from tempoftp.monitoring.measures import HostMeasures, Measures
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 OTHER = "other"
-"""Label of a method or path that no route has: anybody may invent those."""
+"""Label for every method or path without a route: a client can send any number of different ones."""
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-"""Set by `tempoftp serve` when it starts several processes: they then count in files of this folder, together."""
+"""Set by `tempoftp serve` when it starts several processes; they share their counts in files of this folder."""
 
 _HOST_GAUGES: tuple[tuple[str, str, Callable[[HostMeasures], float | None]], ...] = (
     ("space_bytes", "Size of the delivery root's filesystem.", lambda host: host.space_total),
@@ -47,12 +47,12 @@ _HOST_GAUGES: tuple[tuple[str, str, Callable[[HostMeasures], float | None]], ...
 )
 
 
-# When each series began is of no use, and doubles their number.
+# The time at which each series began is of no use here, and would double the number of series.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class RequestMeasures:
-    """How many requests there were and how long each took, in this process or in all of one `tempoftp serve`."""
+    """How many requests were answered and how long each took, in all processes of one `tempoftp serve`."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -65,7 +65,7 @@ class RequestMeasures:
         )
 
     def observe(self, method: str, route: str | None, status: int, seconds: float) -> None:
-        """Count a request; `route` is its template, None when no route fits."""
+        """Count a request; `route` is its template, None without a route."""
         known = method if method in METHODS else OTHER
         self._seconds.labels(known, route or OTHER, str(status)).observe(seconds)
 
@@ -79,7 +79,7 @@ class RequestMeasures:
 
 
 class DatabaseCollector(Collector):
-    """What the database holds at the moment of the scrape."""
+    """The numbers from the database, as they are during the request."""
 
     def __init__(self, measures: Measures) -> None:
         self._measures = measures
@@ -173,7 +173,7 @@ def _collect_runs(runs: list[RunDurations]) -> Iterator[Metric]:
 
 
 def write_measures(measures: Measures) -> bytes:
-    """Return what the database holds in Prometheus' text format."""
+    """Return the numbers from the database in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(DatabaseCollector(measures))
     return generate_latest(registry)

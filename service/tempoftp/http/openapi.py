@@ -1,6 +1,6 @@
-"""The OpenAPI document: what the schema library makes of the routes and their schemas, and what it cannot know.
+"""The OpenAPI document. The schema library generates it from the routes and their schemas; this module adds the rest.
 
-That is: who may call, headers, where a body may be left out, the problem documents, and examples.
+The rest is: who may call, headers, which bodies are optional, the problem documents, and examples.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Document = dict[str, Any]
 
 _EXTENSION = "tempoftp_openapi"
 _SCHEMAS: tuple[type[BaseModel], ...] = (ProblemDocument, EventsAnswer)
-"""Named by routes whose answers are not JSON alone, so that the library does not see the class."""
+"""Schemas that the library does not find, because the routes name them only by a reference."""
 _LIBRARY_ERROR = "ValidationErrorModel"
 JSON = "application/json"
 PARAMETERS = {
@@ -37,7 +37,7 @@ PARAMETERS = {
     "vista": "5d0c1f0e9a8b4c7d8e6f1a2b3c4d5e6f",
     "token": "WyJwcm95ZWN0b19yZWFsXzEiLDEsMCwxNzk1NTAwMDAwXQ.firma",
 }
-"""Examples of what stands in paths."""
+"""Examples of the parameters in paths."""
 
 _ROLES = {
     PUBLIC: "Anybody may call it.",
@@ -73,14 +73,14 @@ _HEADERS_OF_OPERATION = dict.fromkeys(
 
 
 def get_document(app: Flask) -> Document:
-    """Return the document of `app`, made once."""
+    """Return the document of `app`, which is built at the first call."""
     if _EXTENSION not in app.extensions:
         app.extensions[_EXTENSION] = build_document(cast(OpenAPI, app))
     return cast(Document, app.extensions[_EXTENSION])
 
 
 def build_document(app: OpenAPI) -> Document:
-    """Complete what the library made of the routes."""
+    """Return the library's document, completed."""
     document: Document = copy.deepcopy(app.api_doc)
     schemas = document["components"]["schemas"]
     schemas.pop(_LIBRARY_ERROR, None)
@@ -118,17 +118,17 @@ def _build_request_id() -> dict[str, Any]:
 def _complete_operation(operation: Document, view: Any) -> None:
     role = read_allowed(view)
     operation["description"] = "\n\n".join(filter(None, (operation.get("description"), _ROLES[role])))
-    # With a role's name in it, as OpenAPI 3.1 has it for schemes that know no scopes.
+    # OpenAPI 3.1 allows names of roles here for schemes without scopes.
     operation["security"] = [] if role is PUBLIC else [{SECURITY_SCHEME: [role.value]}]
     operation.setdefault("parameters", []).append({"$ref": f"#/components/parameters/{HEADER}"})
     if is_body_optional(view):
         operation["requestBody"]["required"] = False
     responses = operation["responses"]
     if _LIBRARY_ERROR in str(responses.get("422")):
-        del responses["422"]  # added on every route, also where nothing can be wrong
+        del responses["422"]  # the library adds it to every route, also to those without a parameter
     for status, response in responses.items():
         if "text/html" in response.get("content", {}) and int(status) >= 400:
-            continue  # the HTTP server's own, which has none of our headers
+            continue  # an answer of the HTTP server, which does not have these headers
         names = (HEADER, *_HEADERS_OF_STATUS.get(status, ()))
         if status.startswith("2"):
             names += _HEADERS_OF_OPERATION.get(operation["operationId"], ())
@@ -157,6 +157,6 @@ def _name_example(media: Document, number: int, value: Any) -> None:
 
 @lru_cache(maxsize=1)
 def load_cases() -> dict[str, list[dict[str, Any]]]:
-    """Return what `examples.yml` has: by method and path, each case with its status, answer and perhaps request."""
+    """Return the cases of `examples.yml` by method and path; each has a status, an answer and perhaps a request."""
     text = files("tempoftp.http").joinpath("examples.yml").read_text(encoding="utf-8")
     return cast("dict[str, list[dict[str, Any]]]", yaml.safe_load(text))

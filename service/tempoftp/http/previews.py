@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Literal
 
 from flask import Response, jsonify, url_for
@@ -10,16 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tempoftp.http.access import Role, allow, get_principal
 from tempoftp.http.answers import RETRY_AFTER_LEAST, Skipped
-from tempoftp.http.changes import wake_host
+from tempoftp.http.changes import wait_for, write_change
 from tempoftp.http.context import ApiContext, get_context
 from tempoftp.http.problems import document_refusals
-from tempoftp.http.request_id import get_request_id
 from tempoftp.http.routes import SHARES_ROUTE, shares
 from tempoftp.previews.previews import ask_preview, describe_preview, is_settled, read_preview
 from tempoftp.shares.schemas import Ruta
 
 PREVIEW_ROUTE = f"{SHARES_ROUTE}/vista_previa"
-POLL_SECONDS = 0.1
 
 
 class Room(BaseModel):
@@ -55,40 +52,25 @@ class PreviewAnswer(BaseModel):
 
 
 def ask_and_wait(context: ApiContext, ruta: str) -> dict[str, Any]:
-    """Ask for a preview as the present caller, and wait a bounded time for its answer. Raises what refuses `ruta`."""
-    principal = get_principal()
-    with context.write() as session:
-        preview = ask_preview(session, context.settings, ruta, principal, get_request_id())
-        preview_id, ftp_host, answered = preview.id, preview.ftp_host, preview.answered_at is not None
-    if not answered:
-        wake_host(context.settings, ftp_host)
-        _wait(context, preview_id)
-    return read_answer(context, preview_id)
-
-
-def _wait(context: ApiContext, preview_id: str) -> None:
-    """Look until it is answered, for at most `preview_wait_seconds`; at once when too many wait already."""
-    if not context.waiting_slots.acquire(blocking=False):
-        return
-    try:
-        deadline = time.monotonic() + context.settings.preview_wait_seconds
-        while time.monotonic() < deadline:
-            with context.database.read() as session:
-                if is_settled(session, preview_id):
-                    return
-            time.sleep(POLL_SECONDS)
-    finally:
-        context.waiting_slots.release()
+    """Ask for a preview as the present caller and wait at most `preview_wait_seconds`. Raises as `ask_preview` does."""
+    settings, principal = context.settings, get_principal()
+    preview = write_change(
+        lambda session, caller: ask_preview(session, settings, ruta, principal, caller["request_id"]),
+        lambda preview: () if preview.answered_at is not None else (preview.ftp_host,),
+    )
+    if preview.answered_at is None:
+        wait_for(context, lambda session: is_settled(session, preview.id), settings.preview_wait_seconds)
+    return read_answer(context, preview.id)
 
 
 def read_answer(context: ApiContext, preview_id: str) -> dict[str, Any]:
-    """Return a preview of the present caller. Raises PreviewNotFound, also for one of somebody else."""
+    """Return a preview of the present caller. Raises PreviewNotFound, also for another caller's preview."""
     with context.database.read() as session:
         return describe_preview(session, read_preview(session, preview_id, get_principal().name))
 
 
 def answer_preview(body: dict[str, Any]) -> Response:
-    """Answer 200 once it is known how it ended; 202 with `Retry-After` before. `Location` is where it stays a day."""
+    """Answer 200 for a finished preview, 202 with `Retry-After` for a pending one. `Location` works for a day."""
     response: Response = jsonify(body)
     response.headers["Location"] = url_for("shares.get_preview", vista=body["id"])
     if body["estado"] == "pendiente":

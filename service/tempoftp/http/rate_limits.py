@@ -1,8 +1,8 @@
-"""How much one caller may ask in a time; more is 429 with `Retry-After`.
+"""Rate limits: how many requests one caller may make in a period; further ones are answered 429 with `Retry-After`.
 
-A caller is a token or, for a mapped address, that address. Who is neither is a stranger, bounded by address and more
-closely: so nobody's failed calls use up what a caller with a token may. The counts of one process are in its memory,
-for all its threads; several processes that are to agree need a Redis (TEMPOFTP_RATE_STORAGE).
+A caller is a token or, for a mapped address, that address. Requests without either are counted by network and have a
+lower limit, so failed requests never use up the limit of a token. Each process counts in its memory, for all of its
+threads; several processes share their counts in a Redis (TEMPOFTP_RATE_STORAGE).
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from tempoftp.settings import Settings
 
 READS = ("GET", "HEAD", "OPTIONS")
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
-# One household or cloud machine has so many addresses of IPv6 that a single one says nothing.
+# One household or cloud machine has a whole /64 of IPv6 addresses, so a limit per address would not limit it.
 IPV6_PREFIX = 64
 
 
 def name_caller() -> str:
-    """Return whose count the present request goes to."""
+    """Return the key by which the present request is counted."""
     principal = find_principal()
     return name_network(request.remote_addr) if principal is None else principal.name
 
 
 def name_network(address: str | None) -> str:
-    """Return the network that a stranger is counted by: its address, or its /64 of IPv6."""
+    """Return the key of an unknown caller: its IPv4 address, or the /64 of its IPv6 address."""
     try:
         found = ipaddress.ip_address(address or "")
     except ValueError:
@@ -44,12 +44,12 @@ def name_network(address: str | None) -> str:
 
 
 def name_link() -> str:
-    """Return what a recipient's link is counted by; the link itself would stand in the memory of a Redis."""
+    """Return the key of a recipient's link: a digest, so that no valid link is stored in a Redis."""
     return hashlib.sha256(str((request.view_args or {}).get("token")).encode()).hexdigest()[:32]
 
 
 def _is_no_link() -> bool:
-    # The portal's pages of a link are at the same path, below its own.
+    # The portal's pages of a link have the same path behind the portal's prefix.
     return request.url_rule is None or LINK_ROUTE not in request.url_rule.rule
 
 
@@ -75,7 +75,7 @@ def _refuse(limit: RequestLimit) -> Response:
 
 
 def init_rate_limits(app: Flask, settings: Settings) -> None:
-    """Count the requests of `app`; after `init_identity`, which says whose they are."""
+    """Count the requests of `app`. Call it after `init_identity`, which identifies the callers."""
     storage = settings.rate_storage
     limits = [
         ApplicationLimit(settings.rate_reads, scope="reads", methods=READS, exempt_when=_is_stranger),
@@ -93,6 +93,6 @@ def init_rate_limits(app: Flask, settings: Settings) -> None:
         strategy="fixed-window",
         key_prefix="tempoftp",
         on_breach=_refuse,
-        # A Redis that is away must not take the API along: each process then counts for itself.
+        # When the Redis does not answer, the API goes on, and each process counts for itself.
         in_memory_fallback_enabled=True,
     )

@@ -1,7 +1,7 @@
-"""`X-Request-ID`: on every answer and in every log line written while the request is handled.
+"""`X-Request-ID`: it is in every answer, and in every log line that is written while the request is handled.
 
-A well-formed identifier of the client is kept, so that a call can be followed across systems; anything else is
-replaced, because the value goes into log lines and into the history of a share.
+A well-formed identifier of the client is kept, so that a call can be followed across systems. Any other value is
+replaced, because the identifier goes into log lines and into the history of a share.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def get_request_id() -> str:
 
 
 class RequestIdFilter(logging.Filter):
-    """Give every record a `request_id`, for the formats of the service's handlers."""
+    """Set `request_id` on every log record, for the formats of the service's handlers."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = get_request_id()
@@ -50,12 +50,12 @@ def _add_header(response: Response) -> Response:
 
 
 def _forget_request_id(_error: BaseException | None) -> None:
-    # gthread reuses its threads: without this, a later line of the thread would carry a finished request's id.
+    # gthread reuses its threads: without this, a later log line of the thread would have the id of a finished request.
     _current.set(NO_REQUEST)
 
 
 def init_request_id(app: Flask) -> None:
-    """Take, answer and forget the identifier of each request of `app`."""
+    """Read, answer and clear the identifier of each request of `app`."""
     app.before_request(_take_request_id)
     app.after_request(_add_header)
     app.teardown_request(_forget_request_id)

@@ -24,7 +24,7 @@ SECURITY_SCHEME = "token"
 
 
 def name_operation(name: str, path: str, method: str) -> str:
-    """Return the name that a generated client gives to a call: that of its view."""
+    """Return the operationId of a route, from which generated clients take the name of the call: the view's name."""
     return name
 
 
@@ -42,7 +42,7 @@ shares = _make_blueprint("shares", Tag(name="solicitudes", description="Accesos 
 hosts = _make_blueprint("hosts", Tag(name="operacion", description="Para operadores"), 401, 429)
 system = _make_blueprint("system", Tag(name="sistema", description="Sin credencial"), 429)
 links = _make_blueprint("links", Tag(name="enlaces", description="El enlace es la credencial"), 429)
-"""What a recipient's link opens: the link is the credential."""
+"""What the holder of a recipient's link may do; the link is the credential."""
 
 
 def _check_body() -> None:
@@ -50,15 +50,15 @@ def _check_body() -> None:
         require_json_object()
 
 
-def _keep_link_to_itself(response: Response) -> Response:
-    # Whatever a page of the link leads to must not learn its address.
+def _send_no_referrer(response: Response) -> Response:
+    # The address is a credential: a page that is opened from here must not receive it as the referrer.
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
 
 for _blueprint in (shares, hosts, links):
     _blueprint.before_request(_check_body)
-links.after_request(_keep_link_to_itself)
+links.after_request(_send_no_referrer)
 
 
 _ID = re.compile(ID_PATTERN)
@@ -70,7 +70,7 @@ class SharePath(BaseModel):
     id: str = Field(description="The id that the share was asked for with.")
 
     def read_id(self) -> str:
-        """Return the id; a 404 problem for a text that no share can have as its id (odd characters, reserved)."""
+        """Return the id. Raises a 404 problem for a text that cannot be an id (invalid characters, reserved word)."""
         if not _ID.fullmatch(self.id) or self.id in RESERVED_IDS:
             raise build_not_found()
         return self.id

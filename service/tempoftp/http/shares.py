@@ -8,18 +8,80 @@ from flask import Response, jsonify, url_for
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import StatementError
 
-from tempoftp.http.access import Role, allow, get_author, get_principal, require_email
+from tempoftp.db.models import Share
+from tempoftp.http.access import Role, allow, get_principal, require_email
 from tempoftp.http.answers import ShareAnswer, answer_state
-from tempoftp.http.changes import wake_host
+from tempoftp.http.changes import write_change
 from tempoftp.http.context import get_context
 from tempoftp.http.problems import document_refusals
-from tempoftp.http.request_id import get_request_id
 from tempoftp.http.routes import SHARE_ROUTE, SHARES_ROUTE, SharePath, shares
 from tempoftp.refusals import InvalidRequest
-from tempoftp.shares.create import create_share
+from tempoftp.shares.create import Accepted, create_share
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.shares.serializers import LIST_DEFAULT, LIST_MAX, describe_share, find_share, list_shares
 from tempoftp.states import State
+
+
+class AcceptedAnswer(BaseModel):
+    """The request is written down; its progress is at `Location`."""
+
+    id: str
+    status: State = Field(
+        description="`recibido`; for a body that was accepted before, the share's present state."
+    )
+
+
+@shares.post(
+    SHARES_ROUTE,
+    summary="Pedir un acceso temporal",
+    responses={
+        202: AcceptedAnswer,
+        200: AcceptedAnswer,
+        **document_refusals(400, 403, 409, 413, 415, 422, 503),
+    },
+)
+@allow(Role.CLIENTE)
+def post_share(body: ShareRequest) -> Response:
+    """Write the request down and answer at once; a worker does the rest.
+
+    The same body again is answered with the share's present state, and nothing is done twice.
+    """
+    require_email(body.usuario)
+    return answer_accepted(accept_share(body).share)
+
+
+def accept_share(body: ShareRequest) -> Accepted:
+    """Write a request down, unless the same one was accepted before. Raises what `create_share` raises."""
+    settings = get_context().settings
+    return write_change(
+        lambda session, caller: create_share(
+            session, settings, body, author=caller["author"], request_id=caller["request_id"]
+        ),
+        lambda accepted: (accepted.share.ftp_host,) if accepted.created else (),
+    )
+
+
+def answer_accepted(share: Share) -> Response:
+    """Answer the state of a share that was just asked for; `Location` is its path."""
+    response = answer_state({"id": share.id, "status": share.state}, State(share.state))
+    response.headers["Location"] = url_for("shares.get_share", id=share.id)
+    return response
+
+
+@shares.get(
+    SHARE_ROUTE,
+    summary="Estado de una solicitud y, cuando está lista, cómo entrar",
+    responses={200: ShareAnswer, 202: ShareAnswer, **document_refusals(404, 503)},
+)
+@allow(Role.CLIENTE)
+def get_share(path: SharePath) -> Response:
+    """Answer 202 while the share is on its way, 200 once it has settled, 404 when there is none."""
+    context = get_context()
+    share_id = path.read_id()
+    with context.database.read() as session:
+        share = find_share(session, share_id, get_principal().emails)
+        body = describe_share(session, context.settings, share)
+        return answer_state(body, State(share.state), eta=share.eta)
 
 
 class ListQuery(BaseModel):
@@ -82,69 +144,14 @@ def get_shares(query: ListQuery) -> Response:
 
 
 def find_page(**filters: Any) -> dict[str, Any]:
-    """Return one page of the caller's shares, by the filters of `list_shares`. Raises InvalidRequest."""
+    """Return one page of the caller's shares, with the filters of `list_shares`. Raises InvalidRequest."""
     try:
         with get_context().database.read() as session:
             return list_shares(session, **filters, emails=get_principal().emails)
     except (StatementError, UnicodeError, RecursionError) as error:
-        # A cursor of nobody's making can decode to a time or a text that no database takes.
+        # A forged cursor can decode to a time or a text that the database does not accept.
         if isinstance(error, StatementError) and not isinstance(error.orig, OverflowError):
             raise
         raise InvalidRequest(
             "cursor", "el cursor debe ser el `siguiente` de una respuesta anterior"
         ) from error
-
-
-class AcceptedAnswer(BaseModel):
-    """The request is written down; its progress is at `Location`."""
-
-    id: str
-    status: State = Field(
-        description="`recibido`; for a body that was accepted before, the share's present state."
-    )
-
-
-@shares.post(
-    SHARES_ROUTE,
-    summary="Pedir un acceso temporal",
-    responses={
-        202: AcceptedAnswer,
-        200: AcceptedAnswer,
-        **document_refusals(400, 403, 409, 413, 415, 422, 503),
-    },
-)
-@allow(Role.CLIENTE)
-def post_share(body: ShareRequest) -> Response:
-    """Write the request down and answer at once; a worker does the rest.
-
-    The same body again is answered with the share's present state, and nothing is done twice.
-    """
-    require_email(body.usuario)
-    context = get_context()
-    with context.write() as session:
-        accepted = create_share(
-            session, context.settings, body, author=get_author(), request_id=get_request_id()
-        )
-        share = accepted.share
-        share_id, state, ftp_host = share.id, State(share.state), share.ftp_host
-    if accepted.created:
-        wake_host(context.settings, ftp_host)
-    response = answer_state({"id": share_id, "status": state.value}, state)
-    response.headers["Location"] = url_for("shares.get_share", id=share_id)
-    return response
-
-
-@shares.get(
-    SHARE_ROUTE,
-    summary="Estado de una solicitud y, cuando está lista, cómo entrar",
-    responses={200: ShareAnswer, 202: ShareAnswer, **document_refusals(404, 503)},
-)
-@allow(Role.CLIENTE)
-def get_share(path: SharePath) -> Response:
-    """Answer 202 while the share is on its way, 200 once it has settled, 404 when there is none."""
-    context = get_context()
-    share_id = path.read_id()
-    with context.database.read() as session:
-        share = find_share(session, share_id, get_principal().emails)
-        body = describe_share(session, context.settings, share)
-        return answer_state(body, State(share.state), eta=share.eta)

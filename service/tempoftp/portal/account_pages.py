@@ -8,14 +8,12 @@ from werkzeug.wrappers import Response
 
 from tempoftp.accounts.map import list_accounts
 from tempoftp.db.models import Account
-from tempoftp.http.access import Role, allow, get_author
-from tempoftp.http.changes import wake_host
+from tempoftp.http.access import Role, allow
+from tempoftp.http.accounts import end_account
 from tempoftp.http.context import get_context
-from tempoftp.http.request_id import get_request_id
 from tempoftp.monitoring.overview import count_living_shares, list_living_shares
 from tempoftp.portal.routes import portal
 from tempoftp.refusals import AccountNotFound
-from tempoftp.shares.deletion import request_account_deletion
 
 
 @portal.get("/cuentas")
@@ -44,11 +42,6 @@ def ask_account_deletion(name: str) -> str:
 @allow(Role.OPERADOR)
 def delete_account(name: str) -> Response:
     """End an account with all of its shares."""
-    context = get_context()
-    with context.write() as session:
-        ending = request_account_deletion(session, name, author=get_author(), request_id=get_request_id())
-        hosts = {share.ftp_host for share in ending}
-    for ftp_host in hosts:
-        wake_host(context.settings, ftp_host)
+    end_account(name)
     flash(gettext("Se pidió terminar la cuenta %(name)s con sus solicitudes.", name=name))
     return redirect(url_for("portal.accounts_page"), 303)

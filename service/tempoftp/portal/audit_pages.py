@@ -6,11 +6,9 @@ from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from tempoftp.audits.audits import request_audits
 from tempoftp.audits.serializers import describe_audits
-from tempoftp.http.access import Role, allow, get_author
-from tempoftp.http.audits import wait_for_audits
-from tempoftp.http.changes import wake_host
+from tempoftp.http.access import Role, allow
+from tempoftp.http.audits import audit_and_wait
 from tempoftp.http.context import get_context
 from tempoftp.portal.routes import portal
 
@@ -41,12 +39,7 @@ def ask_repair() -> str:
 @allow(Role.OPERADOR)
 def audit() -> Response:
     """Audit every FTP host, and with `reparar` put right what is safe; wait a bounded time for it."""
-    context = get_context()
     repair = request.form.get("reparar") == "1"
-    with context.write() as session:
-        request_audits(session, context.settings, author=get_author(), repair=repair)
-    for ftp_host in context.settings.ftp_host_names:
-        wake_host(context.settings, ftp_host)
-    wait_for_audits(context)
+    audit_and_wait(repair=repair)
     flash(gettext("Se pidió auditar y reparar.") if repair else gettext("Se pidió una auditoría."))
     return redirect(url_for("portal.audit_page"), 303)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import render_template, url_for
 
-from tempoftp.http.access import Role, allow, get_author, get_principal
+from tempoftp.http.access import Role, allow
+from tempoftp.http.changes import write_change
 from tempoftp.http.context import get_context
 from tempoftp.http.routes import SharePath
 from tempoftp.portal.paste_lines import build_lines
@@ -17,12 +18,12 @@ from tempoftp.shares.credentials import reveal_credentials
 @allow(Role.CLIENTE)
 def show_credentials(id: str) -> str:  # noqa: A002 - the name of the route's part
     """Show how to log in. A POST: what reveals a secret is done on purpose, and no address leads to it."""
-    context = get_context()
-    share_id = SharePath(id=id).read_id()
-    with context.write() as session:
-        credentials = reveal_credentials(
-            session, context.settings, share_id, emails=get_principal().emails, author=get_author()
+    settings, share_id = get_context().settings, SharePath(id=id).read_id()
+    credentials = write_change(
+        lambda session, caller: reveal_credentials(
+            session, settings, share_id, emails=caller["emails"], author=caller["author"]
         )
+    )
     share, _events = read_share(share_id)
     return render_template(
         "portal/credentials.html",

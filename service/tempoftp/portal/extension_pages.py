@@ -6,16 +6,16 @@ from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from tempoftp.http.access import Role, allow, get_author
-from tempoftp.http.changes import wake_host
+from tempoftp.http.access import Role, allow
+from tempoftp.http.changes import write_share_change
 from tempoftp.http.context import get_context
-from tempoftp.http.request_id import get_request_id
+from tempoftp.http.extensions import build_grant, refuse_days
 from tempoftp.http.routes import SharePath
 from tempoftp.portal.languages import say
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_changes import REASON_LENGTH
 from tempoftp.refusals import InvalidRequest, LifetimeInPast
-from tempoftp.shares.extensions import grant_extension, list_extensions, refuse_extension
+from tempoftp.shares.extensions import list_extensions
 
 
 @portal.get("/prorrogas")
@@ -29,25 +29,14 @@ def extensions_page() -> str:
 @allow(Role.OPERADOR)
 def grant(id: str) -> Response | tuple[str, int]:  # noqa: A002 - the name of the route's part
     """Give a share the days that were asked for, or as many as the form says."""
-    context = get_context()
     wanted = SharePath(id=id).read_id()
     typed = request.form.get("dias", "").strip()
     if typed and not (typed.isascii() and typed.isdecimal() and len(typed) < 10):
         return _show(wanted, say("debe ser un número entero")), 422
     try:
-        with context.write() as session:
-            share = grant_extension(
-                session,
-                context.settings,
-                wanted,
-                int(typed) if typed else None,
-                author=get_author(),
-                request_id=get_request_id(),
-            )
-            ftp_host = share.ftp_host
+        write_share_change(build_grant(wanted, int(typed) if typed else None))
     except (InvalidRequest, LifetimeInPast) as error:
         return _show(wanted, say(error.detail)), 422
-    wake_host(context.settings, ftp_host)
     flash(gettext("Se dieron más días a %(id)s.", id=wanted))
     return redirect(url_for("portal.extensions_page"), 303)
 
@@ -58,8 +47,7 @@ def refuse(id: str) -> Response:  # noqa: A002
     """Leave a share its days; the recipient reads why."""
     wanted = SharePath(id=id).read_id()
     answer = request.form.get("respuesta", "").strip()[:REASON_LENGTH] or None
-    with get_context().write() as session:
-        refuse_extension(session, wanted, answer, author=get_author(), request_id=get_request_id())
+    refuse_days(wanted, answer)
     flash(gettext("No se dieron más días a %(id)s.", id=wanted))
     return redirect(url_for("portal.extensions_page"), 303)
 

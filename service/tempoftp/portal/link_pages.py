@@ -14,23 +14,21 @@ from werkzeug.wrappers import Response
 
 from tempoftp.access.links import find_linked_share
 from tempoftp.access.recipients import (
-    RECIPIENT,
     describe_for_recipient,
     list_others_opened,
-    request_new_password,
-    reveal_credentials,
 )
 from tempoftp.http.access import PUBLIC, allow
-from tempoftp.http.changes import wake_host
+from tempoftp.http.changes import write_share_change
 from tempoftp.http.context import get_context
-from tempoftp.http.request_id import get_request_id
+from tempoftp.http.extensions import ask_for_days
+from tempoftp.http.links import build_renewal, reveal_to_holder
 from tempoftp.portal.languages import say
 from tempoftp.portal.paste_lines import build_lines
 from tempoftp.portal.routes import LINK, portal
 from tempoftp.portal.share_changes import REASON_LENGTH
 from tempoftp.portal.share_page import is_moving
 from tempoftp.refusals import InvalidRequest
-from tempoftp.shares.extensions import EXTENSIBLE, ask_extension
+from tempoftp.shares.extensions import EXTENSIBLE
 from tempoftp.states import State
 
 
@@ -53,10 +51,7 @@ def link_progress(token: str) -> str:
 @allow(PUBLIC)
 def show_link_credentials(token: str) -> str:
     """Show how to log in. A POST: a preview of the link in a mail program must not do it."""
-    context = get_context()
-    with context.write() as session:
-        share = find_linked_share(session, context.settings, token)
-        access = reveal_credentials(session, context.settings, share)
+    access = reveal_to_holder(token)
     return render_template(
         "portal/link_credentials.html",
         token=token,
@@ -83,12 +78,7 @@ def ask_link_password(token: str) -> str:
 @allow(PUBLIC)
 def change_link_password(token: str) -> Response:
     """Make a new password: the page before has said what it opens."""
-    context = get_context()
-    with context.write() as session:
-        share = find_linked_share(session, context.settings, token)
-        ftp_host = share.ftp_host
-        request_new_password(session, context.settings, share, confirmed=True, request_id=get_request_id())
-    wake_host(context.settings, ftp_host)
+    write_share_change(build_renewal(token, confirmed=True))
     flash(gettext("Hay una contraseña nueva; vale en cuanto el servidor FTP la confirme."))
     return redirect(url_for("portal.link_page", token=token), 303)
 
@@ -101,20 +91,8 @@ def ask_more_days(token: str) -> Response | tuple[str, int]:
     days = typed["dias"]
     if not (days.isascii() and days.isdecimal() and len(days) < 10):
         return _show(token, error=say("debe ser un número entero"), typed=typed), 422
-    context = get_context()
     try:
-        with context.write() as session:
-            share = find_linked_share(session, context.settings, token)
-            reason = typed["motivo"][:REASON_LENGTH] or None
-            ask_extension(
-                session,
-                context.settings,
-                share,
-                int(days),
-                reason,
-                author=RECIPIENT,
-                request_id=get_request_id(),
-            )
+        ask_for_days(token, int(days), typed["motivo"][:REASON_LENGTH] or None)
     except InvalidRequest as error:
         return _show(token, error=say(error.detail), typed=typed), 422
     flash(gettext("Se pidieron más días. La respuesta aparecerá en esta página."))

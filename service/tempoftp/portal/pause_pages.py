@@ -6,10 +6,9 @@ from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from tempoftp.hosts.pauses import pause_hosts, resume_hosts
-from tempoftp.http.access import Role, allow, get_author
-from tempoftp.http.changes import wake_host
+from tempoftp.http.access import Role, allow
 from tempoftp.http.context import get_context
+from tempoftp.http.hosts import pause_ftp_hosts, resume_ftp_hosts
 from tempoftp.portal.routes import portal
 from tempoftp.refusals import HostNotFound
 
@@ -30,10 +29,7 @@ def ask_pause(host: str) -> str:
 @allow(Role.OPERADOR)
 def pause_host(host: str) -> Response:
     """Let no new run start there."""
-    context = get_context()
-    reason = request.form.get("razon", "").strip()[:REASON_LENGTH] or None
-    with context.write() as session:
-        pause_hosts(session, context.settings, host, reason=reason, author=get_author())
+    pause_ftp_hosts(host, request.form.get("razon", "").strip()[:REASON_LENGTH] or None)
     flash(gettext("%(host)s está en pausa.", host=host))
     return redirect(url_for("portal.overview_page"), 303)
 
@@ -42,9 +38,6 @@ def pause_host(host: str) -> Response:
 @allow(Role.OPERADOR)
 def resume_host(host: str) -> Response:
     """Let runs start again."""
-    context = get_context()
-    with context.write() as session:
-        resume_hosts(session, context.settings, host)
-    wake_host(context.settings, host)
+    resume_ftp_hosts(host)
     flash(gettext("%(host)s sigue trabajando.", host=host))
     return redirect(url_for("portal.overview_page"), 303)

@@ -6,10 +6,9 @@ from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from tempoftp.access.links import issue_link, revoke_links
-from tempoftp.http.access import Role, allow, get_author, get_principal
+from tempoftp.http.access import Role, allow
 from tempoftp.http.context import get_context
-from tempoftp.http.request_id import get_request_id
+from tempoftp.http.links import create_link, revoke_all_links
 from tempoftp.http.routes import SharePath
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_changes import ask_about
@@ -19,23 +18,14 @@ from tempoftp.portal.share_changes import ask_about
 @allow(Role.OPERADOR)
 def make_recipient_link(id: str) -> str:  # noqa: A002 - the name of the route's part
     """Make another link and show it, this once; earlier ones go on."""
-    context = get_context()
     wanted = SharePath(id=id).read_id()
-    with context.write() as session:
-        link = issue_link(
-            session,
-            context.settings,
-            wanted,
-            author=get_author(),
-            request_id=get_request_id(),
-            # Nothing says how recipients reach us: perhaps as this operator does.
-            base=request.host_url.rstrip("/"),
-        )
+    # Without a configured address: recipients perhaps reach the service as this operator does.
+    link = create_link(wanted, base=request.host_url.rstrip("/"))
     return render_template(
         "portal/recipient_link.html",
         share_id=wanted,
         link=link,
-        days=context.settings.link_days,
+        days=get_context().settings.link_days,
         here=url_for("portal.share_page", id=wanted),
     )
 
@@ -52,9 +42,6 @@ def ask_link_revocation(id: str) -> str:  # noqa: A002
 def revoke_recipient_links(id: str) -> Response:  # noqa: A002
     """End every link of a share that was made so far."""
     wanted = SharePath(id=id).read_id()
-    with get_context().write() as session:
-        revoke_links(
-            session, wanted, emails=get_principal().emails, author=get_author(), request_id=get_request_id()
-        )
+    revoke_all_links(wanted)
     flash(gettext("Ningún enlace que se hizo hasta ahora abre ya la solicitud."))
     return redirect(url_for("portal.share_page", id=wanted), 303)

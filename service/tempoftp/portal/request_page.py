@@ -13,16 +13,14 @@ from werkzeug.wrappers import Response
 
 from tempoftp.db.clock import utc_now
 from tempoftp.hosts.space import read_space
-from tempoftp.http.access import Role, allow, get_author, get_principal
-from tempoftp.http.changes import wake_host
+from tempoftp.http.access import Role, allow, get_principal
 from tempoftp.http.context import get_context
 from tempoftp.http.previews import ask_and_wait
 from tempoftp.http.problems import describe_field_errors
-from tempoftp.http.request_id import get_request_id
+from tempoftp.http.shares import accept_share
 from tempoftp.portal.languages import say
 from tempoftp.portal.routes import portal
 from tempoftp.refusals import IdInUse, InvalidRequest, ShareRefused, SourceNotAllowed, TooManyPreviews
-from tempoftp.shares.create import create_share
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.shares.sources import read_sources
 
@@ -105,14 +103,7 @@ def _preview(form: RequestForm) -> str | tuple[str, int]:
 
 
 def _accept(body: ShareRequest) -> None:
-    context = get_context()
-    with context.write() as session:
-        accepted = create_share(
-            session, context.settings, body, author=get_author(), request_id=get_request_id()
-        )
-        ftp_host, created = accepted.share.ftp_host, accepted.created
-    if created:
-        wake_host(context.settings, ftp_host)
+    if accept_share(body).created:
         flash(gettext("La solicitud quedó anotada. Esta página muestra cómo avanza."))
     else:
         flash(gettext("Esta misma solicitud ya estaba hecha; aquí está."))

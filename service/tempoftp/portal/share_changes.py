@@ -11,10 +11,9 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from tempoftp.db.models import Account, Share
-from tempoftp.http.access import Role, allow, get_author, get_principal
-from tempoftp.http.changes import wake_host
+from tempoftp.http.access import Role, allow, get_principal
+from tempoftp.http.changes import Caller, write_share_change
 from tempoftp.http.context import get_context
-from tempoftp.http.request_id import get_request_id
 from tempoftp.http.routes import SharePath
 from tempoftp.portal.languages import say
 from tempoftp.portal.routes import SHARE, portal
@@ -28,6 +27,7 @@ from tempoftp.shares.retry import request_retry
 from tempoftp.shares.rotation import list_opened, request_rotation
 
 REASON_LENGTH = 500
+WriteShare = Callable[[Session, str, Caller], Share]
 
 
 def ask_about(name: str, share_id: str, **values: Any) -> str:
@@ -48,20 +48,10 @@ def ask_about(name: str, share_id: str, **values: Any) -> str:
     )
 
 
-def _carry_out(
-    share_id: str,
-    change: Callable[[Session, str, dict[str, Any]], Share],
-    done: str,
-    *,
-    back_to_list: bool = False,
-) -> Response:
+def _carry_out(share_id: str, write: WriteShare, done: str, *, back_to_list: bool = False) -> Response:
     """Write the change down and lead to the share, whose page shows when its FTP host has confirmed it."""
-    context = get_context()
     wanted = SharePath(id=share_id).read_id()
-    who = {"emails": get_principal().emails, "author": get_author(), "request_id": get_request_id()}
-    with context.write() as session:
-        ftp_host = change(session, wanted, who).ftp_host
-    wake_host(context.settings, ftp_host)
+    write_share_change(lambda session, caller: write(session, wanted, caller))
     flash(done)
     page = url_for("portal.list_page") if back_to_list else url_for("portal.share_page", id=wanted)
     return redirect(page, 303)
@@ -85,7 +75,9 @@ def change_lifetime(id: str) -> Response | tuple[str, int]:  # noqa: A002
     try:
         return _carry_out(
             id,
-            lambda session, share_id, who: request_lifetime(session, settings, share_id, int(typed), **who),
+            lambda session, share_id, caller: request_lifetime(
+                session, settings, share_id, int(typed), **caller
+            ),
             gettext("Se pidió la vigencia nueva."),
         )
     except (InvalidRequest, LifetimeInPast) as error:
@@ -106,7 +98,7 @@ def retry(id: str) -> Response:  # noqa: A002
     settings = get_context().settings
     return _carry_out(
         id,
-        lambda session, share_id, who: request_retry(session, settings, share_id, **who),
+        lambda session, share_id, caller: request_retry(session, settings, share_id, **caller),
         gettext("Se intenta otra vez."),
     )
 
@@ -125,7 +117,7 @@ def change_password(id: str) -> Response:  # noqa: A002
     settings = get_context().settings
     return _carry_out(
         id,
-        lambda session, share_id, who: request_rotation(session, settings, share_id, **who)[0],
+        lambda session, share_id, caller: request_rotation(session, settings, share_id, **caller)[0],
         gettext("Hay una contraseña nueva; vale en cuanto el servidor FTP la confirme."),
     )
 
@@ -144,8 +136,8 @@ def block(id: str) -> Response:  # noqa: A002
     reason = request.form.get("razon", "").strip()[:REASON_LENGTH] or None
     return _carry_out(
         id,
-        lambda session, share_id, who: request_block(
-            session, share_id, whole_account=_is_whole_account(), reason=reason, **who
+        lambda session, share_id, caller: request_block(
+            session, share_id, whole_account=_is_whole_account(), reason=reason, **caller
         ),
         gettext("Se pidió el bloqueo."),
     )
@@ -164,8 +156,8 @@ def unblock(id: str) -> Response:  # noqa: A002
     """Show a share again, or every share of its account."""
     return _carry_out(
         id,
-        lambda session, share_id, who: request_unblock(
-            session, share_id, whole_account=_is_whole_account(), **who
+        lambda session, share_id, caller: request_unblock(
+            session, share_id, whole_account=_is_whole_account(), **caller
         ),
         gettext("Se pidió el desbloqueo."),
     )
@@ -188,7 +180,7 @@ def delete(id: str) -> Response:  # noqa: A002
     """End a share: access and data."""
     return _carry_out(
         id,
-        lambda session, share_id, who: request_deletion(session, share_id, **who),
+        lambda session, share_id, caller: request_deletion(session, share_id, **caller),
         gettext("Se pidió eliminar %(id)s. El acceso y los datos se retiran ahora.", id=id),
         # Its own page is gone once it is.
         back_to_list=True,
