@@ -1,4 +1,4 @@
-"""What the provider says of a person, as who that person is here: pure."""
+"""Reads a person's identity and role from the provider's claims. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Claims = Mapping[str, Any]
 
 
 def read_identity(settings: Settings, documents: Sequence[Claims]) -> Identity:
-    """Return who signs in, by the ID token's claims and, after them, those of the userinfo endpoint.
+    """Return the identity from the claims of the ID token and, after them, those of the userinfo endpoint.
 
-    Raises SignInFailed for who has no role, and for a `cliente` without an e-mail to act for.
+    Raises SignInFailed for a person without a role, and for a `cliente` without an e-mail.
     """
     role = choose_role(settings, documents)
     if role is None:
@@ -29,7 +29,7 @@ def read_identity(settings: Settings, documents: Sequence[Claims]) -> Identity:
 
 
 def choose_role(settings: Settings, documents: Sequence[Claims]) -> Role | None:
-    """Return the highest role that the first document with the claim gives; None for none."""
+    """Return the highest role of the first document that has the claim; None when it gives no role."""
     for claims in documents:
         found = read_claim(claims, settings.oidc_role_claim)
         if found is None:
@@ -41,10 +41,10 @@ def choose_role(settings: Settings, documents: Sequence[Claims]) -> Role | None:
 
 
 def find_email(settings: Settings, documents: Sequence[Claims]) -> str | None:
-    """Return the e-mail that counts: one that the same document calls verified, unless the settings trust any."""
+    """Return the first e-mail that its document calls verified; any e-mail counts when the settings trust it."""
     for claims in documents:
         email = claims.get("email")
-        # Some providers write the word instead of the value.
+        # Some providers send the text "true" instead of the value.
         verified = claims.get("email_verified") in (True, "true")
         if isinstance(email, str) and (verified or settings.oidc_trust_email):
             try:
@@ -55,7 +55,7 @@ def find_email(settings: Settings, documents: Sequence[Claims]) -> str | None:
 
 
 def read_claim(claims: Claims, name: str) -> Any:
-    """Return a claim by its name, else by the path that the name's dots make; None when there is none."""
+    """Return a claim by its name, or by the name as a path with dots; None when there is none."""
     if name in claims:
         return claims[name]
     found: Any = claims

@@ -1,8 +1,8 @@
-"""`/portal/prorrogas`: for operators: which recipients ask for more days, each granted or refused by one form."""
+"""`/portal/prorrogas`: operators see the requests of recipients for more days, and grant or refuse each of them."""
 
 from __future__ import annotations
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
@@ -11,9 +11,9 @@ from tempoftp.http.changes import write_share_change
 from tempoftp.http.context import get_context
 from tempoftp.http.extensions import build_grant, refuse_days
 from tempoftp.http.routes import SharePath
+from tempoftp.portal.forms import parse_days, read_field, read_reason
 from tempoftp.portal.languages import say
 from tempoftp.portal.routes import SHARE, portal
-from tempoftp.portal.share_changes import REASON_LENGTH
 from tempoftp.refusals import InvalidRequest, LifetimeInPast
 from tempoftp.shares.extensions import list_extensions
 
@@ -21,7 +21,7 @@ from tempoftp.shares.extensions import list_extensions
 @portal.get("/prorrogas")
 @allow(Role.OPERADOR)
 def extensions_page() -> str:
-    """Show the requests that wait; those asked for first come first."""
+    """Show the requests that wait, oldest first."""
     return _show()
 
 
@@ -30,11 +30,12 @@ def extensions_page() -> str:
 def grant(id: str) -> Response | tuple[str, int]:  # noqa: A002 - the name of the route's part
     """Give a share the days that were asked for, or as many as the form says."""
     wanted = SharePath(id=id).read_id()
-    typed = request.form.get("dias", "").strip()
-    if typed and not (typed.isascii() and typed.isdecimal() and len(typed) < 10):
+    typed = read_field("dias")
+    days = parse_days(typed)
+    if typed and days is None:
         return _show(wanted, say("debe ser un número entero")), 422
     try:
-        write_share_change(build_grant(wanted, int(typed) if typed else None))
+        write_share_change(build_grant(wanted, days))
     except (InvalidRequest, LifetimeInPast) as error:
         return _show(wanted, say(error.detail)), 422
     flash(gettext("Se dieron más días a %(id)s.", id=wanted))
@@ -44,10 +45,9 @@ def grant(id: str) -> Response | tuple[str, int]:  # noqa: A002 - the name of th
 @portal.post(f"{SHARE}/prorroga/rechazar")
 @allow(Role.OPERADOR)
 def refuse(id: str) -> Response:  # noqa: A002
-    """Leave a share its days; the recipient reads why."""
+    """Refuse more days; the recipient's page shows the reason."""
     wanted = SharePath(id=id).read_id()
-    answer = request.form.get("respuesta", "").strip()[:REASON_LENGTH] or None
-    refuse_days(wanted, answer)
+    refuse_days(wanted, read_reason("respuesta"))
     flash(gettext("No se dieron más días a %(id)s.", id=wanted))
     return redirect(url_for("portal.extensions_page"), 303)
 

@@ -1,4 +1,4 @@
-"""How pages write sizes, times and states: the filters of the templates."""
+"""The filters of the templates: how pages show sizes, times and states."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def show_bytes(count: float | None) -> str:
 
 
 def show_seconds(seconds: float | None) -> str:
-    """`3700` → `1 h 1 min`; the two largest units that say something."""
+    """`3700` → `1 h 1 min`: the two largest units that are not zero."""
     if seconds is None:
         return "–"
     left = max(0, round(seconds))
@@ -56,12 +56,12 @@ def show_seconds(seconds: float | None) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """Return a time as it goes over the wire."""
+    """Return the time of a text in ISO 8601, as the API writes it."""
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def show_time(moment: str | datetime | None) -> str | Markup:
-    """Return a `time` element: in words, in UTC, and for machines."""
+    """Return a `time` element: UTC for people and, in its attribute, for machines."""
     if moment is None:
         return "–"
     at = parse_time(moment) if isinstance(moment, str) else moment
@@ -86,12 +86,12 @@ def show_number(value: float | None) -> str:
 
 
 def show_state(state: str) -> str:
-    """Return a state in a word for people."""
+    """Return the word for a state, in the language of the page."""
     return str(STATE_WORDS[State(state)])
 
 
 def init_formats(app: Flask) -> None:
-    """Give the templates of `app` these filters."""
+    """Add these filters to the templates of `app`."""
     app.jinja_env.filters.update(
         bytes=show_bytes,
         seconds=show_seconds,

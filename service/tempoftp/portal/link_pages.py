@@ -1,14 +1,14 @@
-"""`/portal/enlace/{token}`: one share for its recipient, who has a link and no token; `GET /enlace/{token}` leads here.
+"""`/portal/enlace/{token}`: one share for the holder of its link. `GET /enlace/{token}` redirects a browser to it.
 
-The link is the credential: nobody signs in, and nothing of a session is asked. What the pages do is what the API does
-below `/enlace/{token}`, by the same functions.
+The link is the credential: no token and no session is needed. The pages call the same functions as the routes of the
+API below `/enlace/{token}`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
@@ -22,11 +22,11 @@ from tempoftp.http.changes import write_share_change
 from tempoftp.http.context import get_context
 from tempoftp.http.extensions import ask_for_days
 from tempoftp.http.links import build_renewal, reveal_to_holder
+from tempoftp.portal.forms import parse_days, read_field, read_reason
 from tempoftp.portal.languages import say
 from tempoftp.portal.paste_lines import build_lines
 from tempoftp.portal.routes import LINK, portal
-from tempoftp.portal.share_changes import REASON_LENGTH
-from tempoftp.portal.share_page import is_moving
+from tempoftp.portal.share_pages import is_moving
 from tempoftp.refusals import InvalidRequest
 from tempoftp.shares.extensions import EXTENSIBLE
 from tempoftp.states import State
@@ -50,7 +50,7 @@ def link_progress(token: str) -> str:
 @portal.post(f"{LINK}/credenciales")
 @allow(PUBLIC)
 def show_link_credentials(token: str) -> str:
-    """Show how to log in. A POST: a preview of the link in a mail program must not do it."""
+    """Show how to log in. It is a POST, so that a mail program that previews the link does not reveal the password."""
     access = reveal_to_holder(token)
     return render_template(
         "portal/link_credentials.html",
@@ -65,7 +65,7 @@ def show_link_credentials(token: str) -> str:
 @portal.get(f"{LINK}/password")
 @allow(PUBLIC)
 def ask_link_password(token: str) -> str:
-    """Ask whether to make a new password, and say what else it opens."""
+    """Ask whether to make a new password, and show which other shares it opens."""
     context = get_context()
     with context.database.read() as session:
         share = find_linked_share(session, context.settings, token)
@@ -77,7 +77,7 @@ def ask_link_password(token: str) -> str:
 @portal.post(f"{LINK}/password")
 @allow(PUBLIC)
 def change_link_password(token: str) -> Response:
-    """Make a new password: the page before has said what it opens."""
+    """Make a new password; the page before showed which shares it opens."""
     write_share_change(build_renewal(token, confirmed=True))
     flash(gettext("Hay una contraseña nueva; vale en cuanto el servidor FTP la confirme."))
     return redirect(url_for("portal.link_page", token=token), 303)
@@ -86,13 +86,13 @@ def change_link_password(token: str) -> Response:
 @portal.post(f"{LINK}/prorroga")
 @allow(PUBLIC)
 def ask_more_days(token: str) -> Response | tuple[str, int]:
-    """Ask for more days, which an operator grants."""
-    typed = {name: request.form.get(name, "").strip() for name in ("dias", "motivo")}
-    days = typed["dias"]
-    if not (days.isascii() and days.isdecimal() and len(days) < 10):
+    """Ask for more days; an operator grants or refuses them."""
+    typed = {name: read_field(name) for name in ("dias", "motivo")}
+    days = parse_days(typed["dias"])
+    if days is None:
         return _show(token, error=say("debe ser un número entero"), typed=typed), 422
     try:
-        ask_for_days(token, int(days), typed["motivo"][:REASON_LENGTH] or None)
+        ask_for_days(token, days, read_reason("motivo"))
     except InvalidRequest as error:
         return _show(token, error=say(error.detail), typed=typed), 422
     flash(gettext("Se pidieron más días. La respuesta aparecerá en esta página."))

@@ -1,4 +1,4 @@
-"""Lines to be pasted into a terminal, for one share: no password in any of them, each program asks for it."""
+"""Command lines to paste into a terminal, for one share. None contains the password: each program asks for it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ CERTIFICATE = "servidor.pem"
 
 @dataclass(frozen=True, slots=True)
 class PasteLine:
-    """One program's line, and what it is called."""
+    """A program and its command line."""
 
     program: str
     line: str
 
 
 def build_lines(share: Mapping[str, Any]) -> list[PasteLine]:
-    """Return the lines for a share that is `listo`, as `describe_share` returns it; none without a known server."""
+    """Return the lines for a share that is `listo`, as `describe_share` returns it; none when the server is unknown."""
     server = share["servidor"]
     if not server["host"]:
         return []

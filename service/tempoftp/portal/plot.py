@@ -1,4 +1,4 @@
-"""The plot of free space, as numbers for an inline SVG: no script, no library, no style attribute."""
+"""The plot of free space, as numbers for an inline SVG without script, library or style attribute."""
 
 from __future__ import annotations
 

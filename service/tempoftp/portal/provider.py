@@ -1,7 +1,7 @@
 """The OpenID Connect provider, through Authlib: the authorization code flow with PKCE (S256), state and nonce.
 
-What Authlib leaves open is closed here: only what the discovery document may say counts, its issuer is the configured
-one, the audience is ours, and only signatures by the provider's own private key are taken (so never `none`).
+This module adds what Authlib does not check: only known keys of the discovery document are used, its issuer must be the
+configured one, the audience must be this client, and only signatures with a private key are accepted (never `none`).
 """
 
 from __future__ import annotations
@@ -37,30 +37,30 @@ START_PATH = "/entrar/proveedor"
 RETURN_PATH = f"{START_PATH}/vuelta"
 DISCOVERY_PATH = "/.well-known/openid-configuration"
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""Made with a private key that only the provider has."""
+"""Signature algorithms with a private key, which only the provider has."""
 METADATA_SECONDS = 3600
-"""After which discovery document and keys are asked for again."""
+"""After this time the discovery document and the keys are fetched again."""
 LEEWAY_SECONDS = 60
-"""How much the provider's clock may differ."""
+"""How much the provider's clock may differ from this one."""
 _STATE_PREFIX = f"_state_{PROVIDER}_"
 _EXTENSION = "tempoftp_provider"
 
 
 class SessionStates(FrameworkIntegration):  # type: ignore[misc]
-    """Where Authlib keeps what was begun: in the portal's session. (Its own class for Flask needs requests.)"""
+    """Lets Authlib keep a sign-in that was begun in the portal's session. (Its own class for Flask needs requests.)"""
 
     def update_token(self, token: Any, refresh_token: Any = None, access_token: Any = None) -> None:
-        """Keep nothing: a token is used once, for the claims."""
+        """Do nothing: a token is used once, for its claims."""
 
 
 class ProviderApp(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
-    """Authlib's client, with discovery that is checked and does not last for ever."""
+    """Authlib's client, with a discovery document that is checked and fetched again from time to time."""
 
     client_cls = ProviderSession
     server_metadata: dict[str, Any]
 
     def load_server_metadata(self) -> dict[str, Any]:
-        """Return what counts of the discovery document. Raises SignInFailed."""
+        """Return the checked discovery document. Raises SignInFailed."""
         if time.time() - self.server_metadata.get("_loaded_at", 0) > METADATA_SECONDS:
             with self._get_session() as calls:
                 answer = calls.request("GET", self._server_metadata_url, withhold_token=True)
@@ -85,7 +85,7 @@ class ProviderApp(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
 
 
 def check_metadata(found: object, issuer: str) -> dict[str, Any]:
-    """Return of a discovery document what may be believed; all else in it would set Authlib's options."""
+    """Return the known keys of a discovery document, checked; Authlib would take any other key as an option."""
     if not isinstance(found, Mapping) or found.get("issuer") != issuer:
         raise SignInFailed(Failure.ANSWER, "the discovery document is of another issuer")
     kept = {name: found.get(name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")}
@@ -109,7 +109,7 @@ def check_metadata(found: object, issuer: str) -> dict[str, Any]:
 
 
 def init_provider(app: Flask, settings: Settings) -> None:
-    """Make the client of the provider, if there is one; nothing is called yet."""
+    """Build the provider's client if one is configured; it makes no call yet."""
     if settings.oidc_issuer is None or settings.oidc_client_secret is None:
         return
     app.extensions[_EXTENSION] = ProviderApp(
@@ -133,11 +133,11 @@ def is_configured() -> bool:
 
 
 def begin_sign_in() -> str:
-    """Return the provider's address to send the browser to; state, nonce and verifier are kept in its cookie.
+    """Return the provider's address to redirect to; the browser's cookie keeps state, nonce and verifier.
 
     Raises SignInFailed.
     """
-    # Never from the request: its Host is whatever somebody wrote.
+    # Never from the request, whose Host header the client can forge.
     redirect_uri = f"{get_context().settings.public_url}{PREFIX}{RETURN_PATH}"
     client = current_app.extensions[_EXTENSION]
     with _call_provider():
@@ -149,15 +149,15 @@ def begin_sign_in() -> str:
 
 
 def forget_sign_ins() -> None:
-    """Forget what was begun: only the last one counts, and a cookie has room for few."""
+    """Drop earlier sign-ins that were begun: only the last one counts, and the cookie has little room."""
     for name in [name for name in session if name.startswith(_STATE_PREFIX)]:
         del session[name]
 
 
 def finish_sign_in() -> Identity:
-    """Return who came back from the provider with the present request. Raises SignInFailed.
+    """Return the identity of the person whom the provider has sent back. Raises SignInFailed.
 
-    Whatever the end, what was begun is over: the same address opens nothing a second time.
+    Success or not, the sign-in is over afterwards: the same address cannot be used a second time.
     """
     settings = get_context().settings
     begun = session.get(f"{_STATE_PREFIX}{request.args.get('state')}")
@@ -187,7 +187,7 @@ def finish_sign_in() -> Identity:
 
 
 def _ask_for_more(client: Any, settings: Settings, token: Any, claims: Claims) -> list[Claims]:
-    """Return the userinfo endpoint's claims where the ID token has not all that is needed."""
+    """Return the claims of the userinfo endpoint when the ID token lacks the role or the e-mail."""
     is_enough = choose_role(settings, [claims]) is not None and find_email(settings, [claims]) is not None
     if is_enough or "userinfo_endpoint" not in client.load_server_metadata():
         return []
@@ -206,7 +206,7 @@ def _classify_error(error: str) -> tuple[Failure, str]:
 
 @contextmanager
 def _call_provider() -> Iterator[None]:
-    """Take one of the slots for calls to the provider, and classify how they fail. Raises SignInFailed."""
+    """Hold one of the slots for calls to the provider, and turn every failure into SignInFailed."""
     slots = get_context().sign_in_slots
     if not slots.acquire(blocking=False):
         raise SignInFailed(Failure.BUSY)
@@ -215,14 +215,14 @@ def _call_provider() -> Iterator[None]:
     except MismatchingStateError:
         raise SignInFailed(Failure.STATE) from None
     except OAuthError as error:
-        # The token endpoint's: a code that was used, or is of another browser, is `invalid_grant`.
+        # The token endpoint answers `invalid_grant` for a code that was used, or that belongs to another browser.
         if error.error == "invalid_grant":
             raise SignInFailed(Failure.STATE, error.error) from None
         raise SignInFailed(Failure.ANSWER, clean(error.error, 60)) from None
     except JoseError as error:
         raise SignInFailed(Failure.TOKEN, _name_claim(error)) from None
     except (httpx.HTTPError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        # Whatever Authlib makes of an answer that is not what it should be.
+        # Authlib raises any of these for a malformed answer.
         raise SignInFailed(Failure.ANSWER, type(error).__name__) from None
     finally:
         slots.release()

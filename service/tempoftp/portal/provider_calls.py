@@ -1,7 +1,7 @@
-"""Calls to the provider of identities, each bounded in time and size: what Authlib's OAuth client goes through.
+"""HTTP calls to the identity provider, each limited in time and size; Authlib's OAuth client uses them.
 
-Authlib's own sessions are built on requests, or on httpx by a module that it gave up; both follow the environment. This
-one makes single bounded calls (`tempoftp.notices.bounded_calls`) and takes nothing but the settings.
+Authlib's own sessions are built on requests, or on httpx in a module that it no longer maintains; both take settings
+from the environment. These calls (`tempoftp.notices.bounded_calls`) use only the service's settings.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from tempoftp.portal.sign_in_failures import Failure, SignInFailed
 from tempoftp.settings import SettingsError, is_safe_url
 
 ANSWER_BYTES = 1_000_000
-"""Most bytes of an answer: key sets and claims are some thousands."""
+"""Most bytes of an answer; key sets and claims have some thousands."""
 
 
 class ProviderSession(OAuth2Client):  # type: ignore[misc]
-    """Authlib's client over the bounded calls. Raises SignInFailed where no answer comes, and for a redirect."""
+    """Authlib's client with the limited calls. Raises SignInFailed without an answer and for a redirect."""
 
     oauth_error_class = OAuthError
 
@@ -40,10 +40,10 @@ class ProviderSession(OAuth2Client):  # type: ignore[misc]
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no connection is kept open."""
 
     def post(self, url: str, **parameters: Any) -> httpx.Response:
-        """Call with POST, as Authlib does for tokens."""
+        """Send a POST; Authlib calls this to get a token."""
         return self.request("POST", url, **parameters)
 
     def request(
@@ -56,7 +56,7 @@ class ProviderSession(OAuth2Client):  # type: ignore[misc]
         data: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
-        """Call, and read the whole answer. Raises SignInFailed, Authlib's OAuthError or SettingsError."""
+        """Send a request and read the whole answer. Raises SignInFailed, Authlib's OAuthError or SettingsError."""
         body = urlencode(data or {})
         sent = {**self.headers, **(headers or {})}
         if auth is not None:

@@ -1,4 +1,4 @@
-"""`/portal/nueva`: asking for a share, from the sources that are allowed."""
+"""`/portal/nueva`: the form to ask for a share."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tempoftp.http.context import get_context
 from tempoftp.http.previews import ask_and_wait
 from tempoftp.http.problems import describe_field_errors
 from tempoftp.http.shares import accept_share
+from tempoftp.portal.forms import parse_days, read_field
 from tempoftp.portal.languages import say
 from tempoftp.portal.routes import portal
 from tempoftp.refusals import IdInUse, InvalidRequest, ShareRefused, SourceNotAllowed, TooManyPreviews
@@ -25,14 +26,14 @@ from tempoftp.shares.schemas import ShareRequest
 from tempoftp.shares.sources import read_sources
 
 PREVIEW_BUTTON = "ver"
-"""Name of the button that has the source measured instead of asking for it."""
+"""Name of the button that measures the source and does not ask for the share."""
 FIELDS = ("usuario", "origen", "camino", "id", "vigencia")
 """The fields of the form in their order; `origen` and `camino` together are the request's `ruta`."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestForm:
-    """What the form holds, as it was typed."""
+    """The fields of the form as they were typed."""
 
     usuario: str = ""
     origen: str = ""
@@ -42,23 +43,26 @@ class RequestForm:
 
     @property
     def ruta(self) -> str:
-        """The source as the API takes it."""
+        """The source as `ruta` of the API."""
         path = self.camino.strip("/")
         return f"{self.origen}/{path}" if path else self.origen
 
     def build_body(self) -> dict[str, Any]:
-        """Return the body of `POST /tmpftp` that says the same."""
-        days: Any = self.vigencia
-        if days.isascii() and days.isdecimal() and len(days) < 10:
-            days = int(days)
-        body = {"usuario": self.usuario, "id": self.id, "ruta": self.ruta, "vigencia": days}
+        """Return the body of `POST /tmpftp` with the same values."""
+        days = parse_days(self.vigencia)
+        body = {
+            "usuario": self.usuario,
+            "id": self.id,
+            "ruta": self.ruta,
+            "vigencia": self.vigencia if days is None else days,
+        }
         return {name: value for name, value in body.items() if value != ""}
 
 
 @portal.get("/nueva")
 @allow(Role.CLIENTE)
 def request_page() -> str:
-    """Show the form, with what can be known already."""
+    """Show the form, with default values where there are any."""
     emails = get_principal().emails or ()
     form = RequestForm(
         usuario=min(emails) if len(emails) == 1 else "",
@@ -71,8 +75,8 @@ def request_page() -> str:
 @portal.post("/nueva")
 @allow(Role.CLIENTE)
 def request_share() -> Response | str | tuple[str, int]:
-    """Take the request on and lead to its page, or show the form again with what is wrong or what was measured."""
-    form = RequestForm(**{name: request.form.get(name, "").strip() for name in FIELDS})
+    """Write the request down and redirect to its page, or show the form again with the errors or the measured size."""
+    form = RequestForm(**{name: read_field(name) for name in FIELDS})
     if PREVIEW_BUTTON in request.form:
         return _preview(form)
     try:
@@ -93,7 +97,7 @@ def request_share() -> Response | str | tuple[str, int]:
 
 
 def _preview(form: RequestForm) -> str | tuple[str, int]:
-    """Show the form again with the size of its source; the other fields are not looked at yet."""
+    """Show the form again with the size of its source; the other fields are not checked."""
     try:
         return _show(form, {}, ask_and_wait(get_context(), form.ruta))
     except InvalidRequest as error:
@@ -114,7 +118,7 @@ def _find_field(error: ShareRefused) -> str:
 
 
 def _place_errors(errors: list[dict[str, str]]) -> dict[str, str]:
-    """Return field of the form → what is wrong with it, in the language of the page."""
+    """Return the error of each wrong field of the form, in the language of the page."""
     placed: dict[str, str] = {}
     for error in errors:
         name = "camino" if error["campo"] == "ruta" else error["campo"]

@@ -1,4 +1,4 @@
-"""The blueprint that the page files put their routes on, and the portal's files."""
+"""The blueprint that the pages put their routes on, and the portal's static files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LINK = LINK_ROUTE
 @portal.get("/")
 @allow(PUBLIC)
 def get_start() -> WerkzeugResponse:
-    """Lead to the shares, or to the sign-in."""
+    """Redirect to the list of shares, or to the sign-in."""
     return redirect(url_for("portal.list_page" if find_principal() else "portal.sign_in_page"), 303)
 
 
@@ -42,5 +42,5 @@ def _digest_static(name: str) -> str:
 
 
 def static_url(name: str) -> str:
-    """Return the address of a file of the portal; another content has another address."""
+    """Return the address of a static file; it changes with the content, so that browsers may cache it."""
     return url_for("portal.get_static", name=name, v=_digest_static(name))

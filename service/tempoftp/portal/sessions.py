@@ -1,8 +1,8 @@
-"""Who is signed in. The cookie holds the name of a token and a mark of it, signed; never the token.
+"""Sessions of the portal. The signed cookie has the name of a token and a mark (a short digest), never the token.
 
-Each request looks the token up by that name: one that was revoked or has expired ends its sessions at once, and so
-does a database in which another token has the name. The cookie is valid for the portal's paths only: it opens nothing
-of the API. Who signed in through the provider has a row among the tokens too (`tempoftp.access.identities`).
+Each request looks the token up by its name. So a session ends at once when the token is revoked or expires, or when
+another token has the same name (its mark differs). The cookie is valid for the portal's paths only, not for the API. A
+person who signed in through the provider has a row among the tokens too (`tempoftp.access.identities`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NAME, _MARK, _SINCE = "token", "marca", "desde"
 
 
 def init_sessions(app: Flask, settings: Settings) -> None:
-    """Set the cookie up; its key comes from the encryption keys, so that all API processes agree and rotation works."""
+    """Configure the cookie. Its keys are derived from the encryption keys: all processes agree, and rotation works."""
     first, *older = [
         _derive_key(key.strip()) for key in settings.encryption_key.get_secret_value().split(",")
     ]
@@ -38,7 +38,7 @@ def init_sessions(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_NAME=COOKIE,
         SESSION_COOKIE_PATH=PREFIX,
         SESSION_COOKIE_HTTPONLY=True,
-        # Lax, not Strict: a link in a notice has to find the session of who follows it. Every change is a POST.
+        # Lax, not Strict: a link in a notice must open the page with the session. Every change is a POST.
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=is_behind_tls(settings),
         PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.portal_session_hours),
@@ -47,7 +47,7 @@ def init_sessions(app: Flask, settings: Settings) -> None:
 
 
 def is_behind_tls(settings: Settings) -> bool:
-    """Whether browsers reach the portal over TLS: our own, or that of a proxy in front of us, declared or not."""
+    """Whether browsers reach the portal over TLS, by this service or by a proxy in front of it."""
     is_behind_proxy = settings.trusted_proxies > 0 or (settings.public_url or "").startswith("https:")
     return settings.tls_certificate is not None or (is_behind_proxy and not settings.plain_http)
 
@@ -57,7 +57,7 @@ def _derive_key(key: str) -> bytes:
 
 
 def begin_session(context: ApiContext, secret: str) -> Principal | None:
-    """Sign in who has this token; None, and nobody signed in, when it is not valid."""
+    """Begin a session with this token and return its principal; None when the token is not valid."""
     end_session()
     with context.database.read() as database:
         token = find_token(database, secret)
@@ -68,7 +68,7 @@ def begin_session(context: ApiContext, secret: str) -> Principal | None:
 
 
 def begin_identity_session(token: Token) -> None:
-    """Sign in whom the provider vouches for, by the row that was just written."""
+    """Begin a session for a person whom the provider has identified, with the row that was just written."""
     end_session()
     _keep(token)
 
@@ -79,14 +79,14 @@ def _keep(token: Token) -> None:
 
 
 def end_session() -> None:
-    """Make this browser forget who is signed in."""
+    """Clear the session of this browser."""
     session.clear()
 
 
 def leave_session(context: ApiContext, principal: Principal | None) -> None:
-    """End the session in this browser, and of a person whom the provider vouched for those elsewhere too.
+    """End the session in this browser; for a person who came through the provider, those in other browsers too.
 
-    A token is its holder's, often several people's; a person who signs out means all there is.
+    A token can be shared by several people, so the other sessions of a token go on.
     """
     end_session()
     if principal is not None and is_identity(principal.name):
@@ -95,15 +95,15 @@ def leave_session(context: ApiContext, principal: Principal | None) -> None:
 
 
 def find_by_session(context: ApiContext) -> Principal | None:
-    """Return who is signed in, by the token as it is now."""
+    """Return the principal of the present session, with the token as it is now; None without a valid session."""
     name, since = session.get(_NAME), session.get(_SINCE)
     if not isinstance(name, str) or not isinstance(since, int):
         return None
-    # The cookie is written anew with each message to its holder; the session ends all the same.
+    # Writing the cookie again, as a message does, must not prolong the session.
     if time.time() - since > context.settings.portal_session_hours * 3600:
         return None
     if is_identity(name) and context.settings.oidc_issuer is None:
-        return None  # nobody vouches for people any more
+        return None  # the provider is no longer configured
     with context.database.read() as database:
         token = find_named_token(database, name)
         if token is None or session.get(_MARK) != _mark_token(token):

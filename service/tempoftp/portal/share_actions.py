@@ -1,4 +1,4 @@
-"""Which changes a page offers for a share: by its state, and by the role of who looks at it."""
+"""Which changes a page offers for a share, by its state and the caller's role."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, State
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A change that a person may ask for. `name` is the last part of its address."""
+    """A change that a page offers. `name` is the last part of its path."""
 
     name: str
     label: Any
-    """In the language of the page, when it is written."""
+    """A lazy text: it is translated when the page is written."""
     role: Role = Role.CLIENTE
     harmful: bool = False
 
@@ -35,9 +35,9 @@ ACTIONS = {action.name: action for action in (EXTEND, RETRY, PASSWORD, BLOCK, UN
 
 
 def list_actions(share: Mapping[str, Any], role: Role) -> list[Action]:
-    """Return the changes that make sense for a share (as `describe_share` returns it) and that this role may ask for.
+    """Return the changes that fit the state of a share (as `describe_share` returns it) and that this role may ask for.
 
-    What is refused all the same is refused by the functions that carry it out.
+    The functions that carry out a change check again whether it is possible.
     """
     state = State(share["status"])
     living = state in ON_ITS_WAY | DELIVERED

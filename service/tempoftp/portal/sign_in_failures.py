@@ -1,4 +1,4 @@
-"""Why somebody was not signed in through the provider: one table of classes, statuses and words."""
+"""Why a sign-in through the provider failed: the classes of failures, their HTTP statuses and their texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RETRY_SECONDS = 30
 
 
 class Failure(StrEnum):
-    """What went wrong; the log has this word."""
+    """The class of a failure; the log has this word."""
 
     UNREACHABLE = "provider_unreachable"
     SLOW = "provider_slow"
@@ -39,7 +39,7 @@ STATUSES = {
 
 
 class SignInFailed(Exception):  # noqa: N818 - what happened, not a bug
-    """Nobody is signed in. `detail` is for the log: it has nothing of a token, a code or a secret in it."""
+    """A sign-in failed. `detail` is for the log; it contains no token, code or secret."""
 
     def __init__(self, failure: Failure, detail: str = "") -> None:
         super().__init__(f"{failure}: {detail}" if detail else str(failure))
@@ -47,7 +47,7 @@ class SignInFailed(Exception):  # noqa: N818 - what happened, not a bug
 
 
 def explain(failure: Failure) -> str:
-    """Return what the page says, and what to do, in its language."""
+    """Return the text for the page, with what to do, in its language."""
     texts = {
         Failure.UNREACHABLE: gettext(
             "El servicio de identidad no responde. Pruebe otra vez en unos minutos, o entre con un token: eso sigue "

@@ -1,4 +1,4 @@
-"""Putting the portal on the application: sessions, languages, filters, headers, and pages for every refusal."""
+"""Adds the portal to the application: sessions, languages, filters, headers, and a page for every refusal."""
 
 from __future__ import annotations
 
@@ -16,21 +16,13 @@ from tempoftp.http.access import find_principal
 from tempoftp.http.context import get_context
 from tempoftp.http.problems import PROBLEM_JSON, Problem
 from tempoftp.portal import (  # noqa: F401 - each puts its pages on the blueprint
-    account_pages,
-    audit_pages,
-    credentials_page,
     extension_pages,
     link_pages,
-    list_page,
-    overview_page,
-    pause_pages,
-    provider_pages,
-    recipient_links,
+    operator_pages,
     request_page,
     share_changes,
-    share_page,
-    sign_in_page,
-    token_pages,
+    share_pages,
+    sign_in_pages,
 )
 from tempoftp.portal.formats import init_formats
 from tempoftp.portal.languages import LANGUAGES, TRANSLATIONS, choose_language
@@ -55,21 +47,21 @@ POLICY = "; ".join(
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Frame-Options": "DENY",
-    # The check of forms over TLS wants to see that they come from here.
+    # The CSRF check over TLS needs the referrer of the portal's own pages.
     "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 LINK_PREFIX = f"{PREFIX}{LINK_PATH}/"
 _SENT_BY_LINK_PAGES = "portal.choose_language"
-"""Not theirs alone, but on each of them."""
+"""The form for the language, which the pages of a link have too."""
 _csrf = CSRFProtect()
 
 
 def init_portal(app: Flask, settings: Settings) -> None:
-    """Give `app` the portal, after everything that decides who may call."""
+    """Add the portal to `app`. Call it after `init_identity` and `init_access`."""
     init_sessions(app, settings)
-    # The API takes no cookie, so only the portal's own forms are checked.
+    # The API accepts no cookie, so only the forms of the portal are checked.
     app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None)
     _csrf.init_app(app)
     Babel(
@@ -92,7 +84,7 @@ def _check_form() -> None:
         if not (request.path.startswith(LINK_PREFIX) or request.endpoint == _SENT_BY_LINK_PAGES):
             _csrf.protect()
         elif request.method == "POST":
-            # The whole check wants a Referer over TLS, and the pages of a link send none.
+            # Flask-WTF's whole check needs a referrer over TLS, and the pages of a link send none.
             validate_csrf(request.form.get("csrf_token"))
     except (CSRFError, ValueError) as error:
         raise Problem(
@@ -109,7 +101,7 @@ def _describe_caller() -> dict[str, Any]:
         "principal": principal,
         "is_operator": principal is not None and principal.role is Role.OPERADOR,
         "language": str(get_locale()),
-        # Where the switch of the language leads back to; what only a form leads to says another page.
+        # The page to return to after a change of language; pages that only a form opens set another one.
         "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
         "waiting_extensions": _count_waiting(principal),
     }
@@ -122,11 +114,11 @@ def _count_waiting(principal: Principal | None) -> int:
         with get_context().database.read() as session:
             return count_extensions(session)
     except SQLAlchemyError:
-        return 0  # the page says that the database is away, and goes without the number
+        return 0  # the page reports the database error, and is shown without the number
 
 
 def _show_refusal(response: Response) -> Response:
-    """Make a page of a refusal, whoever worded it; a stranger is led to the sign-in. And the portal's headers."""
+    """Turn a problem document into a page, or 401 into a redirect to the sign-in; add the portal's headers."""
     if not (request.path == PREFIX or request.path.startswith(f"{PREFIX}/")):
         return response
     if response.mimetype == PROBLEM_JSON:
@@ -150,7 +142,7 @@ def _lead_to_sign_in() -> Response:
 
 def _fill_page(response: Response) -> None:
     problem = json.loads(response.get_data(as_text=True))
-    # The address may be no page of ours: then the blueprint has said nothing about who looks at it.
+    # For a path without a page the blueprint's context processor has not run.
     page = render_template(
         "portal/refusal.html",
         problem=problem,

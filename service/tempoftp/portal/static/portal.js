@@ -1,4 +1,4 @@
-// What the pages do better with JavaScript; each works without it.
+// Improvements of the pages with JavaScript; every page works without it.
 "use strict";
 
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -19,7 +19,7 @@ if (summary) summary.focus();
 const live = document.querySelector("[data-live]");
 if (live) followShare(live);
 
-// The server words and formats everything: an event only says that there is something new to fetch.
+// All texts and formats come from the server: an event only says that there is something new to fetch.
 function followShare(place) {
   const announcer = document.getElementById("anuncio");
   const first = document.getElementById("avance").dataset.state;
@@ -30,7 +30,7 @@ function followShare(place) {
   async function refresh() {
     waiting = null;
     const answer = await fetch(place.dataset.live, { headers: { Accept: "text/html" } });
-    // Asked too often, as many behind one address do, or not to be had just now: the next look is soon enough.
+    // 429 (many callers behind one address) or a temporary failure: the next refresh is soon enough.
     if (answer.status === 429 || answer.status >= 500) return;
     if (!answer.ok || answer.redirected) {
       location.reload();
@@ -40,7 +40,7 @@ function followShare(place) {
     const fresh = page.getElementById("avance");
     document.getElementById("avance").replaceWith(fresh);
     if (fresh.dataset.state !== first) {
-      location.reload(); // other actions, another history
+      location.reload(); // the actions and the history have changed too
       return;
     }
     if (fresh.dataset.said !== said) {
@@ -53,7 +53,7 @@ function followShare(place) {
     if (waiting === null) waiting = setTimeout(() => refresh().catch(() => {}), 400);
   }
 
-  // A recipient's page has no stream: whether its link is still valid is looked at each time.
+  // A recipient's page has no stream: each refresh also checks whether the link is still valid.
   function listen() {
     if (!place.dataset.events) {
       setInterval(refreshSoon, 5000);
@@ -62,7 +62,7 @@ function followShare(place) {
     stream = new EventSource(place.dataset.events);
     let isNews = false;
     stream.addEventListener("progreso", () => {
-      if (isNews) refreshSoon(); // the first one says what the page says already
+      if (isNews) refreshSoon(); // the first event repeats what the page shows already
       isNews = true;
     });
     stream.addEventListener("error", () => {
@@ -71,7 +71,7 @@ function followShare(place) {
   }
 
   if (document.getElementById("avance").dataset.moving === "1") listen();
-  setInterval(refreshSoon, 60000); // the time that is left
+  setInterval(refreshSoon, 60000); // to refresh the time that is left
   addEventListener("pagehide", () => { if (stream) stream.close(); });
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }

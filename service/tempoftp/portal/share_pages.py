@@ -1,25 +1,50 @@
-"""`/portal/solicitudes/{id}`: one share: how far it is, its history, its downloads, what can be done with it."""
+"""`/portal/solicitudes` and `/portal/solicitudes/{id}`: the list of shares, one share, and its credentials."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, render_template, request
+from flask import Response, render_template, request, url_for
 
 from tempoftp.access.links import LIVING
 from tempoftp.db.models import Share
 from tempoftp.http.access import Role, allow, get_principal
+from tempoftp.http.changes import write_change
 from tempoftp.http.context import get_context
 from tempoftp.http.events import answer_stream, parse_event_number
 from tempoftp.http.routes import SharePath
+from tempoftp.http.shares import find_page
+from tempoftp.portal.paste_lines import build_lines
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_actions import list_actions
+from tempoftp.shares.credentials import reveal_credentials
 from tempoftp.shares.extensions import Decision, find_last_extension
 from tempoftp.shares.history import read_events
 from tempoftp.shares.serializers import describe_share, find_share
 from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, State
 
+PAGE_SIZE = 20
+TEXT_LENGTH = 254
+CURSOR_LENGTH = 256
 _HIDDEN = ("password", "password_tipo")
+
+
+@portal.get("/solicitudes")
+@allow(Role.CLIENTE)
+def list_page() -> str:
+    """Show one page of shares, newest first, with search and filters."""
+    filters = {
+        "texto": request.args.get("texto", "").strip()[:TEXT_LENGTH],
+        "estado": request.args.get("estado", ""),
+        "usuario": request.args.get("usuario", "").strip()[:TEXT_LENGTH],
+    }
+    cursor = request.args.get("cursor", "")[:CURSOR_LENGTH]
+    page = find_page(
+        **{name: value or None for name, value in filters.items()}, cursor=cursor or None, limite=PAGE_SIZE
+    )
+    return render_template(
+        "portal/list.html", page=page, filters=filters, cursor=cursor, states=[state.value for state in State]
+    )
 
 
 @portal.get(SHARE)
@@ -49,7 +74,7 @@ def share_progress(id: str) -> str:  # noqa: A002
 @portal.get(f"{SHARE}/eventos")
 @allow(Role.CLIENTE)
 def share_events(id: str) -> Response:  # noqa: A002
-    """Answer the stream of `GET /tmpftp/{id}/eventos`, to who is known by a session."""
+    """Answer the stream of `GET /tmpftp/{id}/eventos` to a caller with a session."""
     context = get_context()
     share_id = SharePath(id=id).read_id()
     with context.database.read() as session:
@@ -69,13 +94,33 @@ def read_share(share_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def _find_asked_days(share_id: str) -> int | None:
-    """Return how many more days the recipient waits for; None when nobody waits."""
+    """Return the days of the recipient's request that waits for an operator; None without such a request."""
     with get_context().database.read() as session:
         request = find_last_extension(session, session.get_one(Share, share_id))
         return request.days if request is not None and request.state == Decision.PENDING else None
 
 
 def is_moving(share: dict[str, Any]) -> bool:
-    """Whether the page will soon say something else by itself."""
+    """Whether the share will soon change by itself, so that the page has to be refreshed."""
     state = State(share["status"])
     return state in ON_ITS_WAY | ENDING or (state in DELIVERED and bool(share["pendiente"]))
+
+
+@portal.post(f"{SHARE}/credenciales")
+@allow(Role.CLIENTE)
+def show_credentials(id: str) -> str:  # noqa: A002 - the name of the route's part
+    """Show how to log in. It is a POST, so that no link and no reload by address reveals the password."""
+    settings, share_id = get_context().settings, SharePath(id=id).read_id()
+    credentials = write_change(
+        lambda session, caller: reveal_credentials(
+            session, settings, share_id, emails=caller["emails"], author=caller["author"]
+        )
+    )
+    share, _events = read_share(share_id)
+    return render_template(
+        "portal/credentials.html",
+        share=share,
+        credentials=credentials,
+        lines=build_lines(share),
+        here=url_for("portal.share_page", id=share_id),
+    )
