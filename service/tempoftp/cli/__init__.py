@@ -1,5 +1,6 @@
-"""The `tempoftp` command: one file a subcommand, imported only when that subcommand runs.
+"""The `tempoftp` command: one file for each group of commands, imported only when one of its commands runs.
 
-The client commands (request, status, list, delete, decrypt) speak to the API over HTTP only and import none of the
-service: they start fast and can be installed on a machine that has no Ansible, Flask or database.
+Client commands: `shares`, `share_changes`, `recipients`, `operators` and `local`. They call the API over HTTP and
+import nothing of the service, so they start fast and work where Ansible, Flask and the database are missing.
+Commands on the service's host: `server`, `database`, `accounts` and `tokens`. `try_it` and `trial` are `tempoftp try`.
 """

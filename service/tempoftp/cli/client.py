@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import ssl
 from collections.abc import Mapping
@@ -14,7 +15,6 @@ import httpx
 
 from tempoftp.cli.config import DEFAULT_URL, ClientConfig
 from tempoftp.cli.exits import BadSetting, ServiceBusy, ServiceFailed, ServiceRefused, ServiceUnreachable
-from tempoftp.cli.loopback import is_loopback
 
 CONNECT_SECONDS = 5.0
 # A change waits on the service's side until it is carried out, within its own bound.
@@ -263,6 +263,20 @@ def parse_service_url(url: str, origin: str = "TEMPOFTP_URL") -> str:
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise BadSetting(f"{origin} must look like {DEFAULT_URL}, not {url!r}")
     return url.rstrip("/")
+
+
+def is_loopback(host: str) -> bool:
+    """Return True for `localhost` and loopback addresses, which only this machine reaches.
+
+    Every other name counts as reachable from outside: its address can change after it was looked up.
+    """
+    bare = host.strip("[]").lower()
+    if bare == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bare).is_loopback
+    except ValueError:
+        return False
 
 
 def _share_path(share_id: str) -> str:

@@ -1,4 +1,7 @@
-"""What every command says at the end of its help: examples, and how it may exit."""
+"""What the commands share: help that ends with examples and exit codes, and the options `--json` and `--watch`.
+
+`tempoftp --help` imports this file, so it must not import rich, httpx or anything of the service.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,17 @@ from tempoftp.cli.exits import (
     USAGE,
 )
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
+watch_option = click.option("--watch", is_flag=True, help="Follow the share until it is ready or has failed.")
+
 OF_CLIENTS = (USAGE, UNREACHABLE, REFUSED, SERVICE_FAILED)
-"""How a command may fail that asks the API."""
+"""The exit codes of a command that calls the API, besides those that every command has."""
 
 ON_THE_HOST = (USAGE, REFUSED, SERVICE_FAILED)
-"""How one may fail that works on the service's own database."""
-
+"""The same for a command that works on the service's own database."""
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
-"""Each command has them for itself, so that it has the same help whether it was called below `tempoftp` or alone."""
+"""Every command gets these itself, so that its help is the same below `tempoftp` and alone (man pages)."""
 
 
 class Command(click.Command):
@@ -40,7 +45,7 @@ class Command(click.Command):
         exits_1: str | None = None,
         **kwargs: Any,
     ) -> None:
-        """`exits` are the codes other than those that every command has; `exits_1` says when it exits with 1."""
+        """`exits` are the codes besides 0 and 130, which every command has; `exits_1` says when it exits with 1."""
         super().__init__(*args, **{"context_settings": CONTEXT_SETTINGS} | kwargs)
         self.examples = tuple(examples)
         own = {} if exits_1 is None else {SHARE_FAILED: exits_1}
@@ -48,7 +53,7 @@ class Command(click.Command):
         self.exits = {code: own.get(code, MEANINGS[code]) for code in sorted(codes)}
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write both sections."""
+        """Write the sections "Examples" and "Exit codes"."""
         with formatter.section("Examples"):
             for line in self.examples:
                 formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
@@ -57,10 +62,10 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group whose commands are such ones."""
+    """A group whose commands are of the class `Command`."""
 
     command_class = Command
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """As of `click.Group`."""
+        """Take what `click.Group` takes."""
         super().__init__(*args, **{"context_settings": CONTEXT_SETTINGS} | kwargs)

@@ -16,10 +16,9 @@ from rich.console import Console
 from tempoftp.cli.client import ServiceClient
 from tempoftp.cli.command import Command
 from tempoftp.cli.exits import SERVICE_FAILED, USAGE
-from tempoftp.cli.finish import exit_for_state
 from tempoftp.cli.output import print_share
 from tempoftp.cli.trial import FIRST_PORT, Trial, choose_port, hold_folder
-from tempoftp.cli.watch import watch_share
+from tempoftp.cli.watch import exit_for_state, watch_share
 
 REQUESTER = "ana@dominio.example"
 COPY_SECONDS = 8

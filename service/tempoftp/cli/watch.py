@@ -1,4 +1,7 @@
-"""Follow a share until it settles: a live bar at a terminal, plain lines anywhere else."""
+"""Wait for what the service does: a share until it settles, an audit or a preview until it is made.
+
+A share is shown as a live bar at a terminal, and as plain lines anywhere else.
+"""
 
 from __future__ import annotations
 
@@ -15,27 +18,52 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Column
 
 from tempoftp.cli.client import ServiceClient
-from tempoftp.cli.exits import ServiceBusy, ServiceFailed, ServiceUnreachable
+from tempoftp.cli.exits import ServiceBusy, ServiceFailed, ServiceUnreachable, ShareFailed
 from tempoftp.cli.output import (
     ENDING,
     UNDER_WAY,
     format_bytes,
     format_progress_line,
     format_seconds,
+    print_json,
+    print_share,
     show_text,
 )
 
 POLL_SECONDS = 1.0
-# A small share is ready in two or three seconds: the first looks come sooner.
+# The first requests come sooner, because a small share is ready in two or three seconds.
 FIRST_POLLS_SECONDS = (0.25, 0.25, 0.5, 0.5)
-# How long a service that stopped answering is waited for: a restart must not end somebody's watch.
+# How long to go on asking a service that stopped answering: a restart of the service must not end a --watch.
 PATIENCE_SECONDS = 60.0
 
 ShareView = Mapping[str, Any]
 
 
+def wait_while_pending(
+    read: Callable[[dict[str, Any]], dict[str, Any]],
+    answer: dict[str, Any],
+    *,
+    poll_seconds: float,
+    patience_seconds: float,
+    too_late: str,
+    sleep: Callable[[float], None],
+    clock: Callable[[], float],
+) -> dict[str, Any]:
+    """Call `read` with the last answer until one is no longer `pendiente`; return that one.
+
+    Raises ServiceFailed with the message `too_late` after `patience_seconds`.
+    """
+    begun = clock()
+    while answer.get("estado") == "pendiente":
+        if clock() - begun > patience_seconds:
+            raise ServiceFailed(too_late)
+        sleep(poll_seconds)
+        answer = read(answer)
+    return answer
+
+
 class Display(AbstractContextManager["Display"], Protocol):
-    """What shows the states one after the other."""
+    """Shows the states of a share one after the other."""
 
     def show(self, share: ShareView) -> None: ...
     def show_trouble(self, message: str) -> None: ...
@@ -49,9 +77,9 @@ def iterate_states(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the share as the service tells it, until it is neither under way nor ending.
+    """Yield the share as the service describes it, until it is neither under way nor ending.
 
-    A service that cannot be reached or is too busy is asked again for `PATIENCE_SECONDS`; then its error is raised.
+    When the service cannot be reached or is too busy, ask again for `PATIENCE_SECONDS`, then raise its error.
     """
     silent_since: float | None = None
     for pause in chain(FIRST_POLLS_SECONDS, repeat(POLL_SECONDS)):
@@ -80,10 +108,29 @@ def watch_share(client: ServiceClient, share_id: str, console: Console) -> dict[
     return share
 
 
+def finish_watch(client: ServiceClient, share_id: str, *, as_json: bool) -> None:
+    """Follow a share and show its last state. Raises ShareFailed when the share did not become ready.
+
+    With JSON the progress goes to standard error, so that standard output holds one document and nothing else.
+    """
+    share = watch_share(client, share_id, Console(stderr=as_json))
+    if as_json:
+        print_json(share)
+    else:
+        print_share(share)
+    exit_for_state(share)
+
+
+def exit_for_state(share: Mapping[str, Any]) -> None:
+    """Raise `ShareFailed` for a share that will not become ready by itself."""
+    if share.get("status") in ("error", "bloqueado", "expirado"):
+        raise ShareFailed(f"{share.get('id')} is {share['status']}: {share.get('mensaje') or 'no message'}")
+
+
 class BarDisplay:
     """A live bar: state, bar, percentage, bytes, rate and time left as the service measured them.
 
-    It fits 80 columns: the id, which may be 64 long, stands above it.
+    It fits 80 columns, because the id, which may have 64 characters, is printed above it.
     """
 
     def __init__(self, share_id: str, console: Console) -> None:
@@ -111,7 +158,7 @@ class BarDisplay:
         self._progress.stop()
 
     def show(self, share: ShareView) -> None:
-        """Move the bar to what the service says."""
+        """Move the bar to the progress that the service reports."""
         progress = share.get("progreso") or {}
         total, done = progress.get("total"), progress.get("bytes") or 0
         if share.get("status") == "listo":
@@ -129,7 +176,7 @@ class BarDisplay:
         self._note(show_text(share.get("mensaje") or ""))
 
     def show_trouble(self, message: str) -> None:
-        """Say above the bar that the service does not answer just now."""
+        """Print above the bar that the service does not answer."""
         self._note(message)
 
     def _note(self, message: str) -> None:
@@ -164,7 +211,7 @@ class LineDisplay:
         return None
 
     def show(self, share: ShareView) -> None:
-        """Print a line if there is news."""
+        """Print a line if something changed since the last one."""
         percent = (share.get("progreso") or {}).get("porcentaje")
         tenth = int(percent) // 10 if percent is not None else None
         self._print_news((share.get("status"), share.get("mensaje"), tenth), format_progress_line(share))

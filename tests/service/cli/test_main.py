@@ -67,7 +67,7 @@ def test_every_command_that_answers_can_answer_json() -> None:
         for path, command in walk_commands(main)
         if not any("--json" in parameter.opts for parameter in command.params)
     }
-    assert without == {("serve",), ("worker",), ("completion",)}
+    assert without == {("serve",), ("worker",), ("completion",), ("try",)}
 
 
 def test_the_page_has_every_command_option_and_exit_code() -> None:

@@ -19,7 +19,7 @@ from tempoftp.cli.output import (
     print_share,
     print_share_table,
 )
-from tempoftp.cli.preview import print_preview
+from tempoftp.cli.shares import print_preview
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tempoftp.cli.exits import ServiceFailed
-from tempoftp.cli.preview import follow, print_preview
+from tempoftp.cli.shares import print_preview, wait_for_preview
 
 pytestmark = pytest.mark.processes
 
@@ -55,7 +55,7 @@ def test_nobody_is_waited_for_without_end() -> None:
         now[0] += seconds
 
     with pytest.raises(ServiceFailed, match="still not measured"):
-        follow(silent, {"id": "x", "estado": "pendiente"}, sleep, lambda: now[0])  # type: ignore[arg-type]
+        wait_for_preview(silent, {"id": "x", "estado": "pendiente"}, sleep, lambda: now[0])  # type: ignore[arg-type]
     assert silent.asked > 100
 
 

@@ -1,4 +1,4 @@
-"""Every change of mind from the command line, against the running service."""
+"""Every command that changes or ends a share, against the running service."""
 
 from __future__ import annotations
 
@@ -87,6 +87,23 @@ def test_retry_and_events(tempoftp: Any) -> None:
     assert json.loads(tempoftp("events", "cli_otra", "--json").out)["id"] == "cli_otra"
 
 
+def test_ends_a_share(tempoftp) -> None:
+    tempoftp("request", "borra@dominio", "borra_1", "source1:/srv/datos/tarda-0", "--watch")
+    ended = tempoftp("delete", "borra_1")
+    assert (ended.code, ended.out) == (0, "borra_1: deleted\n")
+    assert tempoftp("status", "borra_1").code == 4
+
+
+def test_ends_a_share_that_is_being_copied(tempoftp) -> None:
+    tempoftp("request", "borra@dominio", "borra_2", "source1:/srv/datos/tarda-600")
+    assert json.loads(tempoftp("delete", "borra_2", "--json").out) == {"status": "deleted", "id": "borra_2"}
+
+
+def test_delete_of_an_unknown_share_exits_4(tempoftp) -> None:
+    assert tempoftp("delete", "no_existe").code == 4
+    assert tempoftp("delete", "..").code == 2
+
+
 def test_delete_account(tempoftp: Any, make_ready: Callable[..., str]) -> None:
     for share_id in ("cli_fin_1", "cli_fin_2"):
         make_ready(share_id, "cli_fin@dominio")
@@ -95,23 +112,3 @@ def test_delete_account(tempoftp: Any, make_ready: Callable[..., str]) -> None:
     assert tempoftp("status", "cli_fin_1").code == 4
     assert tempoftp("delete-account", "ftp_cli_fin_dominio").code == 4
     assert "eliminado" in tempoftp("events", "cli_fin_1").out
-
-
-def test_expire(tempoftp: Any) -> None:
-    assert tempoftp("expire").out == "0 expired\n"
-    assert json.loads(tempoftp("expire", "--json").out) == {"status": "ok", "expiradas": 0}
-
-
-def test_pause_drain_resume(tempoftp: Any) -> None:
-    try:
-        assert tempoftp("pause", "simulado", "--reason", "disco").out.startswith("simulado: paused")
-        asked = tempoftp("request", "pausa@dominio", "cli_pausa", "source1:/srv/datos/tarda-0")
-        assert asked.code == 0
-        drained = tempoftp("drain")
-        assert drained.out == "simulado: paused, 0 runs under way\n"
-        share = read(tempoftp, "cli_pausa")
-        assert (share["status"], share["en_pausa"]) == ("recibido", True)
-    finally:
-        assert tempoftp("resume").out.startswith("simulado: running")
-    assert tempoftp("status", "cli_pausa", "--watch").code == 0
-    assert tempoftp("pause", "no_existe").code == 4

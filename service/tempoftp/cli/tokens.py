@@ -1,4 +1,8 @@
-"""`tempoftp token create|list|revoke|readmit`: who may use the API. On the service's host, in its database directly."""
+"""`tempoftp token create|list|revoke|readmit`: who may use the API.
+
+These commands run on the service's host and work on its database. The functions import the service themselves, so that
+help and completion need neither SQLAlchemy nor pydantic.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tempoftp.cli.command import ON_THE_HOST, Group
-from tempoftp.cli.finish import json_option
+from tempoftp.cli.command import ON_THE_HOST, Group, json_option
 from tempoftp.cli.output import print_json, print_rows
 
 if TYPE_CHECKING:

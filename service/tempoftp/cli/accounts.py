@@ -1,11 +1,13 @@
-"""`tempoftp account map|unmap|list`: whose accounts are that were there before tempoftp."""
+"""`tempoftp account map|unmap|list`: which person owns an account that existed before tempoftp.
+
+The functions import the service themselves, so that help and completion need neither SQLAlchemy nor pydantic.
+"""
 
 from __future__ import annotations
 
 import click
 
-from tempoftp.cli.command import ON_THE_HOST, Group
-from tempoftp.cli.finish import json_option
+from tempoftp.cli.command import ON_THE_HOST, Group, json_option
 from tempoftp.cli.output import print_json, print_rows
 
 

@@ -1,17 +1,17 @@
-"""`tempoftp audit` against the running service, and `tempoftp db backup`."""
+"""`tempoftp audit`, `health`, `expire`, `pause`, `drain` and `resume` against the running service."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from tempoftp.cli.audit import follow, print_audit
+from tempoftp.cli.client import ServiceClient
 from tempoftp.cli.exits import ServiceFailed
+from tempoftp.cli.main import main
+from tempoftp.cli.operators import print_audit, wait_for_audit
 
 pytestmark = pytest.mark.processes
 
@@ -79,18 +79,48 @@ class Silent:
 
 def test_it_is_followed_until_made_or_patience_ends() -> None:
     silent = Silent()
-    answer = follow(silent, {"estado": "pendiente"}, sleep=lambda _seconds: None)  # type: ignore[arg-type]
+    answer = wait_for_audit(silent, {"estado": "pendiente"}, sleep=lambda _seconds: None)  # type: ignore[arg-type]
     assert (answer["estado"], silent.asked) == ("limpio", 3)
     ticks = iter([0.0, 10_000.0])
     with pytest.raises(ServiceFailed, match="worker"):
-        follow(Silent(), {"estado": "pendiente"}, lambda _seconds: None, lambda: next(ticks))  # type: ignore[arg-type]
+        wait_for_audit(Silent(), {"estado": "pendiente"}, lambda _seconds: None, lambda: next(ticks))  # type: ignore[arg-type]
 
 
-def test_backup_copies_the_database(tempoftp_alone: Any, tmp_path: Path) -> None:
-    tempoftp_alone("db", "upgrade")
-    ended = tempoftp_alone("db", "backup", str(tmp_path / "copy"))
+def test_shows_each_host_and_that_all_is_well(tempoftp) -> None:
+    ended = tempoftp("health")
     assert ended.code == 0
-    with closing(sqlite3.connect(tmp_path / "copy")) as connection:
-        assert connection.execute("SELECT count(*) FROM shares").fetchone() == (0,)
-    again = tempoftp_alone("db", "backup", str(tmp_path / "copy"))
-    assert (again.code, "File exists" in again.err) == (5, True)
+    name, free, ftpd, database, *_rest = ended.out.rstrip("\n").split("\t")
+    assert (name, ftpd, database) == ("simulado", "ok", "ok")
+    assert free.endswith("GiB")
+    assert ended.err.startswith("ok: ")
+    assert json.loads(tempoftp("health", "--json").out)["status"] == "ok"
+
+
+def test_of_what_is_not_well_exits_1_and_says_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    host: dict[str, Any] = {"ftpd": "error", "database": "ok", "pausado": True, "razon": "disco"}
+    answer = {"status": "degraded", "problemas": ["ftp1: no greeting"], "hosts": {"ftp1": host}}
+    monkeypatch.setattr(ServiceClient, "get_health", lambda _self: answer)
+    ended = CliRunner().invoke(main, ["health"], env={"XDG_CONFIG_HOME": "/nonexistent"})
+    assert ended.exit_code == 1
+    assert "ftp1\t?\terror\tok\t\tnever\tdisco" in ended.stdout
+    assert "ftp1: no greeting" in ended.stderr
+
+
+def test_expire(tempoftp: Any) -> None:
+    assert tempoftp("expire").out == "0 expired\n"
+    assert json.loads(tempoftp("expire", "--json").out) == {"status": "ok", "expiradas": 0}
+
+
+def test_pause_drain_resume(tempoftp: Any) -> None:
+    try:
+        assert tempoftp("pause", "simulado", "--reason", "disco").out.startswith("simulado: paused")
+        asked = tempoftp("request", "pausa@dominio", "cli_pausa", "source1:/srv/datos/tarda-0")
+        assert asked.code == 0
+        drained = tempoftp("drain")
+        assert drained.out == "simulado: paused, 0 runs under way\n"
+        share = json.loads(tempoftp("status", "cli_pausa", "--json").out)
+        assert (share["status"], share["en_pausa"]) == ("recibido", True)
+    finally:
+        assert tempoftp("resume").out.startswith("simulado: running")
+    assert tempoftp("status", "cli_pausa", "--watch").code == 0
+    assert tempoftp("pause", "no_existe").code == 4

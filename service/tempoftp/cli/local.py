@@ -1,17 +1,16 @@
-"""`tempoftp decrypt`: the clear password behind the Fernet token that the API answers."""
+"""Commands for the user's own machine: `decrypt`, `config` and `completion`."""
 
 from __future__ import annotations
 
 import sys
 
 import click
+from click.shell_completion import get_completion_class
 
-from tempoftp.cli.client import connect
-from tempoftp.cli.command import OF_CLIENTS, Command
-from tempoftp.cli.config import ClientConfig
-from tempoftp.cli.exits import UNDECRYPTABLE, BadSetting, Undecryptable
-from tempoftp.cli.finish import json_option
-from tempoftp.cli.output import print_json
+from tempoftp.cli.command import OF_CLIENTS, Command, json_option
+from tempoftp.cli.config import SECRETS, VARIABLES, ClientConfig, list_files
+from tempoftp.cli.exits import UNDECRYPTABLE, USAGE, BadSetting, Undecryptable
+from tempoftp.cli.output import print_json, print_rows
 
 KEY_VARIABLE = "TEMPOFTP_ENCRYPTION_KEY"
 
@@ -49,7 +48,10 @@ def decrypt(token: str | None, id_: str | None, as_json: bool) -> None:
 
 
 def fetch_token(share_id: str) -> str:
-    """Read the token of a share that is ready; `Undecryptable` if it has none."""
+    """Read the token of a share that is ready. Raises Undecryptable when it has none."""
+    # Only this way of `decrypt` calls the API: the other commands of this file start without httpx.
+    from tempoftp.cli.client import connect
+
     with connect() as client:
         share = client.get_share(share_id)
     if share.get("password_tipo") == "hash":
@@ -65,7 +67,7 @@ def fetch_token(share_id: str) -> str:
 
 
 def decrypt_token(token: str, keys: str) -> str:
-    """Return the clear text; `BadSetting` for a missing or malformed key, `Undecryptable` if none fits."""
+    """Return the clear text. Raises BadSetting for a missing or malformed key, Undecryptable when no key fits."""
     from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
     given = [key.strip() for key in keys.split(",") if key.strip()]
@@ -81,3 +83,49 @@ def decrypt_token(token: str, keys: str) -> str:
         raise Undecryptable(
             f"the token does not fit the key in {KEY_VARIABLE}: another key, or a token cut short."
         ) from error
+
+
+@click.command(cls=Command, examples=["tempoftp config"], exits=(USAGE,))
+@json_option
+def config(as_json: bool) -> None:
+    """Show which service, token and key the other commands would use, and where each was found.
+
+    Secrets are not shown. What stands in the environment wins over ~/.config/tempoftp/config.toml, and that over
+    /etc/tempoftp/config.toml.
+    """
+    found = ClientConfig()
+    values = {name: found.find(name) for name in VARIABLES}
+    if as_json:
+        origins = {name: value.origin if value is not None else None for name, value in values.items()}
+        url = values["url"]
+        print_json({"url": url.text if url is not None else None, "origins": origins})
+        return
+    rows = []
+    for name, value in values.items():
+        shown = "-" if value is None else "(set)" if name in SECRETS else value.text
+        places = " or ".join((VARIABLES[name], *map(str, list_files())))
+        rows.append((name, shown, value.origin if value is not None else f"not set: {places}"))
+    print_rows(("setting", "value", "from"), rows)
+
+
+PROGRAM = "tempoftp"
+VARIABLE = "_TEMPOFTP_COMPLETE"
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "tempoftp completion bash > ~/.local/share/bash-completion/completions/tempoftp",
+        'tempoftp completion zsh > "${fpath[1]}/_tempoftp"',
+        "tempoftp completion fish > ~/.config/fish/completions/tempoftp.fish",
+    ],
+    exits=(USAGE,),
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes commands and options in a shell."""
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise click.UsageError(f"{shell} is not known")
+    root = click.get_current_context().find_root().command
+    click.echo(kind(root, {}, PROGRAM, VARIABLE).source())

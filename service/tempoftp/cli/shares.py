@@ -1,0 +1,254 @@
+"""Ask for a share and read what the service knows: `request`, `preview`, `status`, `list`, `events` and `log`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+from rich.console import Console
+
+from tempoftp.cli.client import LogPiece, ServiceClient, connect
+from tempoftp.cli.command import Command, json_option, watch_option
+from tempoftp.cli.exits import PreviewFailed
+from tempoftp.cli.output import (
+    ENDING,
+    UNDER_WAY,
+    format_bytes,
+    print_json,
+    print_rows,
+    print_share,
+    print_share_table,
+    show_text,
+)
+from tempoftp.cli.watch import exit_for_state, finish_watch, wait_while_pending
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "tempoftp request ana@dominio.example goes_2026_11 source1:/srv/datos/goes --vigencia 5",
+        "tempoftp request ana@dominio.example goes_2026_11 source1:/srv/datos/goes --watch --json",
+    ],
+    exits_1="the share is in error, blocked or expired",
+)
+@click.argument("usuario")
+@click.argument("id_", metavar="ID")
+@click.argument("ruta")
+@click.option("--vigencia", type=int, help="Days the share lives, counted from when it is ready.")
+@watch_option
+@json_option
+def request(usuario: str, id_: str, ruta: str, vigencia: int | None, watch: bool, as_json: bool) -> None:
+    """Ask for a share.
+
+    USUARIO is the e-mail of who asks, ID the name of the share, RUTA where the data is: host:/path.
+
+    The same request again is no error: it answers the share's present state.
+    """
+    body: dict[str, object] = {"usuario": usuario, "id": id_, "ruta": ruta}
+    if vigencia is not None:
+        body["vigencia"] = vigencia
+    with connect() as client:
+        answer = client.post_share(body)
+        if watch:
+            finish_watch(client, id_, as_json=as_json)
+        elif as_json:
+            print_json(answer)
+        else:
+            click.echo(f"{answer.get('id')}: {answer.get('status')}")
+
+
+PREVIEW_POLL_SECONDS = 1.0
+PREVIEW_PATIENCE_SECONDS = 120.0
+FITS = {True: "yes", False: "no", None: "not known"}
+
+
+@click.command(
+    cls=Command,
+    examples=["tempoftp preview source1:/srv/datos/goes"],
+    exits_1="it does not fit, or could not be measured",
+)
+@click.argument("ruta")
+@json_option
+def preview(ruta: str, as_json: bool) -> None:
+    """Show how much a source has, and whether it fits on the FTP host.
+
+    RUTA is where the data is: host:/path. Nothing is asked for or reserved by it.
+    """
+    with connect() as client:
+        answer = wait_for_preview(client, client.post_preview(ruta))
+    if as_json:
+        print_json(answer)
+    else:
+        print_preview(answer)
+    if answer.get("estado") == "error" or answer.get("cabe") is False:
+        raise PreviewFailed(f"{answer.get('ruta')}: {answer.get('mensaje') or 'no message'}")
+
+
+def wait_for_preview(
+    client: ServiceClient,
+    answer: dict[str, Any],
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, Any]:
+    """Ask again until the source is measured. Raises ServiceFailed when that takes too long."""
+    return wait_while_pending(
+        lambda pending: client.get_preview(str(pending["id"])),
+        answer,
+        poll_seconds=PREVIEW_POLL_SECONDS,
+        patience_seconds=PREVIEW_PATIENCE_SECONDS,
+        too_late="the source is still not measured: is the worker running, and is the FTP host paused?",
+        sleep=sleep,
+        clock=clock,
+    )
+
+
+def print_preview(answer: Mapping[str, Any]) -> None:
+    """Print a preview, one line for each fact."""
+    rows = [("ruta", str(answer.get("ruta")))]
+    if answer.get("bytes") is not None:
+        least = "at least " if answer.get("completa") is False else ""
+        rows.append(("size", f"{least}{format_bytes(answer['bytes'])}, {answer.get('archivos')} files"))
+    room = answer.get("espacio") or {}
+    if room:
+        rows.append(
+            (
+                "space",
+                f"{format_bytes(room.get('disponible'))} available of {format_bytes(room.get('total'))}",
+            )
+        )
+        rows.append(("fits", FITS[answer.get("cabe")]))
+    skipped = answer.get("omitidos") or {}
+    rows += [("left out", str(name)) for name in skipped.get("lista") or ()]
+    unnamed = (skipped.get("total") or 0) - len(skipped.get("lista") or ())
+    if unnamed > 0:
+        rows.append(("left out", f"and {unnamed} more"))
+    rows.append(("mensaje", str(answer.get("mensaje"))))
+    width = max(len(label) for label, _value in rows)
+    for label, value in rows:
+        click.echo(f"{click.style(label.ljust(width), bold=True)}  {show_text(value)}")
+
+
+@click.command(
+    cls=Command,
+    examples=["tempoftp status goes_2026_11", "tempoftp status goes_2026_11 --watch"],
+    exits_1="the share is in error, blocked or expired",
+)
+@click.argument("id_", metavar="ID")
+@watch_option
+@json_option
+def status(id_: str, watch: bool, as_json: bool) -> None:
+    """Show a share, or watch it until it is ready."""
+    with connect() as client:
+        if watch:
+            finish_watch(client, id_, as_json=as_json)
+            return
+        share = client.get_share(id_)
+    if as_json:
+        print_json(share)
+    else:
+        print_share(share)
+    exit_for_state(share)
+
+
+@click.command(
+    "list",
+    cls=Command,
+    examples=[
+        "tempoftp list --estado listo --usuario ana@dominio.example",
+        "tempoftp list --json | jq -r '.solicitudes[].id'",
+    ],
+)
+@click.option("--estado", help="Only shares in this state (recibido, traslado, listo, error, …).")
+@click.option("--usuario", help="Only shares of this e-mail.")
+@click.option("--limite", type=click.IntRange(min=1), help="At most so many.")
+@click.option("--cursor", help="Continue after an earlier page: the `siguiente` of its answer.")
+@json_option
+def list_shares(
+    estado: str | None, usuario: str | None, limite: int | None, cursor: str | None, as_json: bool
+) -> None:
+    """List shares."""
+    given = {"estado": estado, "usuario": usuario, "limite": limite, "cursor": cursor}
+    with connect() as client:
+        page = client.list_shares({name: str(value) for name, value in given.items() if value is not None})
+    if as_json:
+        print_json(page)
+        return
+    shares = page.get("solicitudes") or []
+    print_share_table(shares, Console())
+    click.echo(f"{len(shares)} of {page.get('total')}", err=True)
+    if page.get("siguiente"):
+        click.echo(f"more: tempoftp list --cursor {page['siguiente']}", err=True)
+
+
+@click.command(cls=Command, examples=["tempoftp events goes_2026_11"])
+@click.argument("id_", metavar="ID")
+@json_option
+def events(id_: str, as_json: bool) -> None:
+    """Show a share's history: when, from which state to which, who and why. Also of a deleted share."""
+    with connect() as client:
+        answer = client.get_events(id_)
+    if as_json:
+        print_json(answer)
+        return
+    rows = []
+    for event in answer.get("eventos") or []:
+        origin = event.get("de") or "-"
+        moved = origin if origin == event.get("a") else f"{origin} -> {event.get('a')}"
+        rows.append((event.get("fecha"), moved, event.get("autor"), event.get("razon")))
+    print_rows(("when", "what", "who", "why"), rows)
+
+
+LOG_POLL_SECONDS = 1.0
+
+
+@click.command(cls=Command, examples=["tempoftp log goes_2026_11 --follow"])
+@click.argument("id_", metavar="ID")
+@click.option("--follow", is_flag=True, help="Go on as it grows, until the share has settled.")
+@click.option("--from", "since", type=click.IntRange(min=0), help="Byte to begin at; left out: the end.")
+@json_option
+def log(id_: str, follow: bool, since: int | None, as_json: bool) -> None:
+    """Show the log of a share: a line for each run that worked on it. For operators; also of a deleted share.
+
+    Without --from its last 64 KiB. With --json an object with `lineas` and `siguiente`, the --from of what comes
+    after; with --follow one each time it has grown.
+    """
+    with connect() as client:
+        piece = client.get_log(id_, since)
+        show_piece(id_, piece, as_json=as_json)
+        # An answer to --from has a bounded length: ask for the next piece at once until there is none.
+        while since is not None and piece.text:
+            piece = client.get_log(id_, piece.following)
+            if piece.text:
+                show_piece(id_, piece, as_json=as_json)
+        if follow:
+            follow_log(client, id_, piece.following, as_json=as_json)
+
+
+def follow_log(
+    client: ServiceClient,
+    share_id: str,
+    following: int,
+    *,
+    as_json: bool,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Print what is added to the log until the share is neither under way nor ending, and then the rest."""
+    settled = False
+    while not settled:
+        events = client.get_events(share_id).get("eventos") or [{}]
+        settled = events[-1].get("a") not in UNDER_WAY | ENDING
+        # A run changes the row first and writes the log afterwards.
+        sleep(LOG_POLL_SECONDS)
+        while (piece := client.get_log(share_id, following)).text:
+            show_piece(share_id, piece, as_json=as_json)
+            following = piece.following
+
+
+def show_piece(share_id: str, piece: LogPiece, *, as_json: bool) -> None:
+    """Print a piece of the log."""
+    if as_json:
+        print_json({"id": share_id, "lineas": piece.text.splitlines(), "siguiente": piece.following})
+    else:
+        click.echo(piece.text, nl=False)
