@@ -11,7 +11,7 @@ import click
 from tempoftp.cli.client import ServiceClient, connect
 from tempoftp.cli.command import Command, json_option
 from tempoftp.cli.exits import FindingsLeft, NotWell, ServiceFailed
-from tempoftp.cli.output import format_bytes, print_json, print_rows
+from tempoftp.cli.output import print_json, print_rows, show_bytes
 from tempoftp.cli.watch import wait_while_pending
 
 DRAIN_POLL_SECONDS = 1.0
@@ -124,7 +124,7 @@ def health(as_json: bool) -> None:
 def _describe_health(name: str, host: Mapping[str, Any]) -> tuple[object, ...]:
     paused = f"{host.get('razon') or 'yes'}" if host.get("pausado") else "no"
     seen = host.get("visto") or "never"
-    free = format_bytes(host.get("space_free"))
+    free = show_bytes(host.get("space_free"))
     return name, free, host.get("ftpd"), host.get("database"), host.get("corridas"), seen, paused
 
 

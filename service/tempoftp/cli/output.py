@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tempoftp.units import format_bytes
+
 UNDER_WAY = frozenset({"recibido", "preparando", "traslado"})
 ENDING = frozenset({"expirando", "eliminando"})
 LIST_COLUMNS = ("id", "estado", "expira", "email", "ruta")
@@ -27,16 +29,9 @@ def show_text(value: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
 
 
-def format_bytes(count: float | None) -> str:
-    """`1536` → `1.5 KiB`."""
-    if count is None:
-        return "?"
-    value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
+def show_bytes(count: float | None) -> str:
+    """`1536000` → `1.5 MB`; unknown → `?`."""
+    return "?" if count is None else format_bytes(count)
 
 
 def format_seconds(seconds: float | None) -> str:
@@ -54,9 +49,9 @@ def format_progress_line(share: Mapping[str, Any]) -> str:
     progress = share.get("progreso") or {}
     if progress.get("total"):
         parts.append(f"{_percentage(progress):.0f}%")
-        parts.append(f"{format_bytes(progress.get('bytes') or 0)} of {format_bytes(progress['total'])}")
+        parts.append(f"{show_bytes(progress.get('bytes') or 0)} of {show_bytes(progress['total'])}")
         if share.get("status") in UNDER_WAY and progress.get("velocidad"):
-            parts.append(f"{format_bytes(progress['velocidad'])}/s")
+            parts.append(f"{show_bytes(progress['velocidad'])}/s")
             parts.append(f"eta {format_seconds(progress.get('eta'))}")
     if share.get("mensaje"):
         parts.append(show_text(share["mensaje"]))
@@ -94,7 +89,7 @@ def _describe_share(share: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows.extend((key, str(share[key])) for key in ("razon", "alcance") if share.get(key))
     progress = share.get("progreso") or {}
     if progress.get("total") is not None:
-        done = f"{format_bytes(progress.get('bytes') or 0)} of {format_bytes(progress['total'])}"
+        done = f"{show_bytes(progress.get('bytes') or 0)} of {show_bytes(progress['total'])}"
         files = progress.get("archivos")
         rows.append(("progreso", f"{done}, {files} files" if isinstance(files, int) else done))
     rows.extend((key, str(share[key])) for key in ("usuario", "password", "password_tipo") if share.get(key))

@@ -15,11 +15,11 @@ from tempoftp.cli.exits import PreviewFailed
 from tempoftp.cli.output import (
     ENDING,
     UNDER_WAY,
-    format_bytes,
     print_json,
     print_rows,
     print_share,
     print_share_table,
+    show_bytes,
     show_text,
 )
 from tempoftp.cli.watch import exit_for_state, finish_watch, wait_while_pending
@@ -109,13 +109,13 @@ def print_preview(answer: Mapping[str, Any]) -> None:
     rows = [("ruta", str(answer.get("ruta")))]
     if answer.get("bytes") is not None:
         least = "at least " if answer.get("completa") is False else ""
-        rows.append(("size", f"{least}{format_bytes(answer['bytes'])}, {answer.get('archivos')} files"))
+        rows.append(("size", f"{least}{show_bytes(answer['bytes'])}, {answer.get('archivos')} files"))
     room = answer.get("espacio") or {}
     if room:
         rows.append(
             (
                 "space",
-                f"{format_bytes(room.get('disponible'))} available of {format_bytes(room.get('total'))}",
+                f"{show_bytes(room.get('disponible'))} available of {show_bytes(room.get('total'))}",
             )
         )
         rows.append(("fits", FITS[answer.get("cabe")]))

@@ -22,11 +22,11 @@ from tempoftp.cli.exits import ServiceBusy, ServiceFailed, ServiceUnreachable, S
 from tempoftp.cli.output import (
     ENDING,
     UNDER_WAY,
-    format_bytes,
     format_progress_line,
     format_seconds,
     print_json,
     print_share,
+    show_bytes,
     show_text,
 )
 
@@ -170,7 +170,7 @@ class BarDisplay:
             completed=min(done, total) if total else 0,
             state=str(share.get("status", "?")),
             percent=f"{100 * min(done, total) // total:3d}%" if total else "",
-            volume=f"{format_bytes(done)}/{format_bytes(progress['total'])}" if progress.get("total") else "",
+            volume=f"{show_bytes(done)}/{show_bytes(progress['total'])}" if progress.get("total") else "",
             pace=_format_pace(progress) if under_way else "",
         )
         self._note(show_text(share.get("mensaje") or ""))
@@ -192,7 +192,7 @@ def _build_fixed_column(field: str) -> TextColumn:
 def _format_pace(progress: Mapping[str, Any]) -> str:
     if not progress.get("velocidad"):
         return ""
-    return f"{format_bytes(progress['velocidad'])}/s eta {format_seconds(progress.get('eta'))}"
+    return f"{show_bytes(progress['velocidad'])}/s eta {format_seconds(progress.get('eta'))}"
 
 
 class LineDisplay:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
 
 import jinja2
 
 from tempoftp.notices.sending import Message
+from tempoftp.units import format_bytes
 
-SIZES = ("bytes", "kB", "MB", "GB", "TB", "PB")
 SUBJECT_LENGTH = 200
 
 
@@ -68,10 +67,5 @@ def _write_moment(value: datetime | str | None) -> str:
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _write_size(value: Any) -> str:
-    if value is None:
-        return "–"
-    size, unit = float(value), 0
-    while size >= 1000 and unit < len(SIZES) - 1:
-        size, unit = size / 1000, unit + 1
-    return f"{size:.0f} {SIZES[unit]}" if unit == 0 else f"{size:.1f} {SIZES[unit]}"
+def _write_size(value: float | None) -> str:
+    return "–" if value is None else format_bytes(value)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from tempoftp.access.identities import show_holder
 from tempoftp.portal.languages import say, say_history, say_message
 from tempoftp.states import State
+from tempoftp.units import format_bytes
 
 STATE_WORDS = {
     State.RECIBIDO: lazy_gettext("Recibida"),
@@ -24,18 +25,17 @@ STATE_WORDS = {
     State.ELIMINADO: lazy_gettext("Eliminada"),
     State.ERROR: lazy_gettext("Con error"),
 }
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def show_bytes(count: float | None) -> str:
     """`1536000` → `1,5 MB`."""
     if count is None:
         return "–"
-    value, unit = float(count), 0
-    while abs(value) >= 1000 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    digits = "#,##0" if unit == 0 or value >= 100 else "#,##0.0"
-    return f"{format_decimal(value, format=digits)} {_UNITS[unit]}"
+    return format_bytes(count, _write_number)
+
+
+def _write_number(value: float, digits: int) -> str:
+    return str(format_decimal(value, format="#,##0" if digits == 0 else "#,##0.0"))
 
 
 def show_seconds(seconds: float | None) -> str:

@@ -91,7 +91,7 @@ def test_shows_each_host_and_that_all_is_well(tempoftp) -> None:
     assert ended.code == 0
     name, free, ftpd, database, *_rest = ended.out.rstrip("\n").split("\t")
     assert (name, ftpd, database) == ("simulado", "ok", "ok")
-    assert free.endswith("GiB")
+    assert free.endswith("GB")
     assert ended.err.startswith("ok: ")
     assert json.loads(tempoftp("health", "--json").out)["status"] == "ok"
 

@@ -63,7 +63,7 @@ def test_what_was_not_counted_to_its_end_is_a_least(capsys: pytest.CaptureFixtur
     print_preview(
         {
             "ruta": "a@b:/c",
-            "bytes": 2048,
+            "bytes": 2000,
             "archivos": 3,
             "completa": False,
             "cabe": None,
@@ -73,6 +73,6 @@ def test_what_was_not_counted_to_its_end_is_a_least(capsys: pytest.CaptureFixtur
         }
     )
     shown = capsys.readouterr().out
-    assert "at least 2.0 KiB, 3 files" in shown
+    assert "at least 2.0 kB, 3 files" in shown
     assert "not known" in shown
     assert "link -> /etc/passwd" in shown and "and 2 more" in shown

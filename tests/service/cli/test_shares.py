@@ -101,7 +101,7 @@ def test_watch_draws_a_live_bar_at_a_terminal(tempoftp, service) -> None:
     code, screen = run_at_terminal(service, "status", "barra_1", "--watch")
     assert code == 0
     assert "━" in screen
-    assert re.search(r"traslado .*\d+% .*MiB/.*MiB/s eta \d:\d\d:\d\d", screen)
+    assert re.search(r"traslado .*\d+% .*MB/.*MB/s eta \d:\d\d:\d\d", screen)
     assert re.search(r"listo .*100%", screen)
 
 

@@ -63,7 +63,7 @@ def test_a_mail_arrives_as_text_and_html(start_mailbox, with_mail, build_message
         for word in (
             "p1",
             "ftp_alguien_dominio",
-            "146.2 MB",
+            "146 MB",
             "35 archivo(s)",
             "2026-11-26 15:06 UTC",
             "año",
