@@ -3,7 +3,7 @@
     Control("demo").start()      # idempotent; writes tempoftp.env (0600), makes a token, starts serve and worker
     Control("demo").stop()
 
-What production gets from the role `service` and systemd, the lab gets from here; the same settings, the same commands.
+It does for the lab what the role `service` and systemd do in production, with the same settings and commands.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
+
+import httpx
+
+from tempoftp.cli.service import parse_env_text
 
 from . import processes
 
@@ -44,12 +46,11 @@ class Control:
     # -- settings ---------------------------------------------------------------------------------------------
 
     def read_settings(self) -> dict[str, str]:
-        """The settings in `tempoftp.env`, as `NAME: value`."""
-        lines = self.env_file.read_text().splitlines()
-        return dict(line.split("=", 1) for line in lines if "=" in line)
+        """Return the settings in `tempoftp.env`, name → value."""
+        return parse_env_text(self.env_file.read_text())
 
     def prepare(self) -> None:
-        """Write the settings once; what is there is kept, above all the encryption key."""
+        """Write the settings file. Settings that an earlier start wrote are kept, above all the encryption key."""
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings = self.read_settings() if self.env_file.exists() else {}
         settings.setdefault("TEMPOFTP_ENCRYPTION_KEY", self._run_cli("key", "new").strip())
@@ -59,7 +60,7 @@ class Control:
             "TEMPOFTP_SOURCES_FILE": str(self.home / "sources.yml"),
             "TEMPOFTP_PORT": str(self.port),
         }
-        # Kept when they are there: a test may name other hosts.
+        # Only when they are missing, because a test may have named other hosts.
         settings.setdefault("TEMPOFTP_INVENTORY", str(PROJECT / "inventories" / "lab"))
         settings.setdefault("TEMPOFTP_FTP_HOSTS", "ftp1")
         temporary = self.env_file.with_suffix(".new")
@@ -69,7 +70,7 @@ class Control:
         self._render_sources()
 
     def environment(self) -> dict[str, str]:
-        """The whole environment of the API and the worker."""
+        """Return the whole environment of the API and the worker."""
         kept = {name: os.environ[name] for name in ("HOME", "LANG", "LC_ALL", "TERM") if name in os.environ}
         return {
             **kept,
@@ -79,7 +80,7 @@ class Control:
         }
 
     def _render_sources(self) -> None:
-        """The allow-list, from the inventory's `tempoftp_sources` through the template of the role `service`."""
+        """Write the allow-list from the inventory's `tempoftp_sources` with the template of the role `service`."""
         subprocess.run(
             [
                 str(Path(sys.executable).parent / "ansible-playbook"),
@@ -104,11 +105,11 @@ class Control:
 
     @property
     def token(self) -> str:
-        """An operator's token of this service; there is one once it was started."""
+        """The token of an operator of this service. There is none before the first start."""
         return self.token_file.read_text().strip()
 
     def _make_token(self) -> None:
-        """Make that token, once."""
+        """Make that token if there is none."""
         if self.token_file.exists():
             return
         # The name of a token that was lost with its file cannot be taken again.
@@ -135,7 +136,7 @@ class Control:
         return self.home / f"{program}.log"
 
     def pid(self, program: str) -> int | None:
-        """The pid of `serve` or `worker`, or None when it is not running."""
+        """Return the pid of `serve` or `worker`, or None when it is not running."""
         return processes.find_running(self.pid_file(program), f"tempoftp\0{program}")
 
     def start_program(self, program: str) -> None:
@@ -149,14 +150,14 @@ class Control:
             )
 
     def kill(self, program: str, *, children: bool = False) -> None:
-        """`kill -9` of a program that runs, with `children` also of what it started; returns when it is gone.
+        """`kill -9` a program that runs, with `children` also what it started; return when it is gone.
 
-        It dies when it is its turn: who started it again before would find it still there, and start nothing.
+        A killed process is there for a moment more. `start_program` would find it and start nothing.
         """
         processes.kill_process(self.pid_file(program), f"tempoftp\0{program}", children=children)
 
     def start(self) -> None:
-        """Bring API and worker up, or leave them as they are when they run; returns when the API answers."""
+        """Start API and worker unless they run; return when the API answers."""
         self._forget_other_hosts()
         self.prepare()
         subprocess.run(
@@ -168,7 +169,7 @@ class Control:
         self._wait_until_active(30.0)
 
     def stop(self) -> bool:
-        """End worker and API; True if any of them ran."""
+        """End worker and API; return True if one of them ran."""
         return any([processes.stop_process(self.pid_file(p), f"tempoftp\0{p}") for p in reversed(PROGRAMS)])
 
     def forget(self) -> None:
@@ -177,9 +178,9 @@ class Control:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def _forget_other_hosts(self) -> None:
-        """Forget what is known of hosts that are gone: after `lab down` the next ones have none of those shares.
+        """Remove the state if hosts of the last start are gone: after `lab down` the new hosts have none of its shares.
 
-        A host that was added to the net changes nothing of the others.
+        The state is kept when hosts were only added to the net.
         """
         hosts = (PROJECT / "var" / "lab" / self.net / "known_hosts").read_text()
         note = self.home / "known_hosts"
@@ -194,12 +195,13 @@ class Control:
         missing: list[str] = []
         while True:
             try:
-                with urllib.request.urlopen(f"{self.url}/", timeout=2) as answer:
-                    if json.load(answer).get("status") == "active":
-                        return
-            except (urllib.error.URLError, OSError, ValueError):
+                # Without the environment's proxy, which cannot reach this machine's loopback.
+                answer = httpx.get(f"{self.url}/", timeout=2, trust_env=False)
+                if answer.is_success and answer.json().get("status") == "active":
+                    return
+            except (httpx.HTTPError, ValueError):
                 pass
-            # Twice in a row: in the middle of its exec a process has no command line yet.
+            # Missing twice in a row: in the middle of its exec a process has no command line yet.
             dead = [p for p in missing if self.pid(p) is None]
             missing = [p for p in PROGRAMS if self.pid(p) is None]
             if dead or time.monotonic() > deadline:

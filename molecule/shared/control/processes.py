@@ -1,7 +1,7 @@
 """Start a program that outlives its starter, find it again, and end it.
 
-A pid file alone lies after a reboot or a pid's reuse; a process counts as ours only while its command line still holds
-the marker it was started with.
+After a reboot a pid file can name the process of another program. A process therefore counts as ours only if its
+command line contains the marker that it was started with.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def start_detached(
             start_new_session=True,
         )
     pid_file.write_text(f"{process.pid}\n")
-    # It is meant to outlive us: Popen must neither wait for it nor warn that it still runs.
+    # It has to outlive this program, so Popen must neither wait for it nor warn that it still runs.
     process.returncode = 0
     return process.pid
 
 
 def find_running(pid_file: Path, marker: str) -> int | None:
-    """The pid in `pid_file` if a live process with `marker` in its command line has it, else None."""
+    """Return the pid in `pid_file` if a live process with `marker` in its command line has it, else None."""
     try:
         pid = int(pid_file.read_text())
         command_line = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -46,7 +46,7 @@ def find_running(pid_file: Path, marker: str) -> int | None:
 
 
 def stop_process(pid_file: Path, marker: str, *, grace: float = 20.0) -> bool:
-    """End the process of `pid_file` and its session: SIGTERM, then SIGKILL after `grace` seconds. True if it ran."""
+    """End the process of `pid_file`: SIGTERM, and after `grace` seconds SIGKILL to its session. True if it ran."""
     pid = find_running(pid_file, marker)
     if pid is None:
         pid_file.unlink(missing_ok=True)
@@ -60,7 +60,7 @@ def stop_process(pid_file: Path, marker: str, *, grace: float = 20.0) -> bool:
 
 
 def kill_process(pid_file: Path, marker: str, *, children: bool = False, seconds: float = 20.0) -> None:
-    """`kill -9` of the process of `pid_file`, with `children` of its whole session; returns when it is gone.
+    """`kill -9` the process of `pid_file`, with `children` its whole session; return when it is gone.
 
     Raises ProcessLookupError when it does not run, TimeoutError when it does not end.
     """
@@ -83,7 +83,7 @@ def _wait_gone(pid_file: Path, marker: str, seconds: float) -> bool:
 
 
 def _reap() -> None:
-    """Collect children that ended, so that one we started ourselves does not stay a zombie."""
+    """Collect children that ended, so that a process which this program started does not stay a zombie."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

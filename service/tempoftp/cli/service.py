@@ -1,4 +1,4 @@
-"""What the commands that run on the service's machine share: settings, and the database's schema."""
+"""What the commands on the service's host share: its settings, and its database brought up to date."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ENV_FILES = (Path("/etc/default/tempoftp"), Path("/etc/sysconfig/tempoftp"))
-"""Where systemd reads the service's settings: Debian family, RHEL family."""
+"""The files from which systemd reads the service's settings: on Debian and on RHEL hosts."""
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """Read the settings; the command line's options win over the environment. `BadSetting` if they do not fit."""
+    """Read the settings; options of the command line win over the environment. Raises BadSetting for wrong ones."""
     try:
         return load_settings(**overrides)
     except SettingsError as error:
@@ -32,7 +32,7 @@ def read_settings(**overrides: Any) -> Settings:
 def read_host_settings() -> Settings:
     """Read the settings for a command that an administrator types on the service's host.
 
-    What systemd gives the service stands in a file there; a shell that has no settings of its own gets them from it.
+    A shell there has none of the settings that systemd gives the service. They are then read from systemd's file.
     """
     if "TEMPOFTP_ENCRYPTION_KEY" not in os.environ:
         for name, value in read_env_file().items():
@@ -41,21 +41,27 @@ def read_host_settings() -> Settings:
 
 
 def read_env_file() -> dict[str, str]:
-    """Return the variables of the service's settings file, as systemd reads it; nothing when there is none to read."""
+    """Return the variables of the service's settings file; nothing when this host has no such file."""
     for path in ENV_FILES:
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             continue
         except PermissionError as error:
             raise BadSetting(f"{path} cannot be read: run this as root or as the service's user") from error
-        pairs = (line.strip().split("=", 1) for line in lines if "=" in line and line.strip()[0] not in "#;")
-        return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
+        return parse_env_text(text)
     return {}
 
 
+def parse_env_text(text: str) -> dict[str, str]:
+    """Return the variables of a settings file's text, as systemd reads it."""
+    lines = text.splitlines()
+    pairs = (line.strip().split("=", 1) for line in lines if "=" in line and line.strip()[0] not in "#;")
+    return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
+
+
 def upgrade(settings: Settings) -> None:
-    """Bring the database's schema up to date; `DatabaseFailed` if it cannot be reached or written."""
+    """Bring the database's schema up to date. Raises DatabaseFailed when it cannot be reached or written."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from tempoftp.db.schema import upgrade_database
@@ -72,7 +78,7 @@ def upgrade(settings: Settings) -> None:
 
 
 def report_missing_keys(settings: Settings) -> None:
-    """Say in the log when a stored password fits no key; what fits goes on."""
+    """Log an error when no key decrypts some stored passwords; the service starts all the same."""
     from tempoftp.accounts.keys import describe_unreadable, find_unreadable
     from tempoftp.db.engine import open_database
 
@@ -90,7 +96,7 @@ def report_missing_keys(settings: Settings) -> None:
 def write_database() -> Iterator[Session]:
     """Open a write transaction on the service's database, brought up to date first, for a command on its host.
 
-    Refusals become exit codes; what the block had written is then rolled back.
+    A refusal inside the block ends the command with its exit code, and everything that the block wrote is rolled back.
     """
     from tempoftp.db.engine import open_database
     from tempoftp.refusals import ShareRefused
