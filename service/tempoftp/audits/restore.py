@@ -210,7 +210,7 @@ class _Restore:
     def _settle(self, share: Share) -> None:
         share.message, share.error_class = "", None
         share.attempt, share.retry_until = 0, None
-        share.lease_run_id = share.lease_until = None
+        share.clear_lease()
 
     def _move(self, share: Share, target: State) -> None:
         for state in find_path(State(share.state), target):

@@ -157,7 +157,7 @@ def _repair(session: Session, finding: Finding, live: dict[str, HostShare]) -> b
         account = session.get(Account, finding.subject)
         for row in (share, account):
             if row is not None:
-                row.lease_run_id = row.lease_until = None
+                row.clear_lease()
         return True
     if share is None:
         return False

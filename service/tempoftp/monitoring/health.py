@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.accounts.keys import describe_unreadable
 from tempoftp.db.clock import database_now, write_time
+from tempoftp.db.leases import is_free
 from tempoftp.db.models import FtpHost, Share
 from tempoftp.hosts.holds import find_holds
 from tempoftp.hosts.pauses import count_runs, describe_pause
@@ -143,7 +144,7 @@ def read_queue(session: Session, now: datetime) -> tuple[int, float]:
     row = session.execute(
         select(func.count(), func.min(Share.due_at)).where(
             Share.due_at <= now,
-            (Share.lease_until.is_(None)) | (Share.lease_until <= now),
+            is_free(Share, now),
             Share.ftp_host.not_in(paused),
         )
     ).one()

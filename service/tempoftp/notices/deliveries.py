@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, and_, func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import database_now
+from tempoftp.db.leases import count_changed, is_free, lock_held, take_row
 from tempoftp.db.models import ExtensionRequest, Notice, NoticeDelivery, Share
 from tempoftp.notices.expiring import _name_end
 from tempoftp.shares.apply_result import plan_backoff
@@ -77,7 +78,7 @@ def fan_out(session: Session, channels: Sequence[Channel], *, retry_hours: float
     spread = 0
     for number, kind in session.execute(not_fanned_out).all():
         mine = update(Notice).where(Notice.number == number, Notice.spread_at.is_(None)).values(spread_at=now)
-        if _count(session.execute(mine)) != 1:
+        if count_changed(session.execute(mine)) != 1:
             continue  # another worker does it
         spread += 1
         session.add_all(
@@ -98,7 +99,11 @@ def fan_out(session: Session, channels: Sequence[Channel], *, retry_hours: float
 def find_due_channels(session: Session) -> set[str]:
     """Return the channels that have something to be sent now."""
     now = database_now(session)
-    query = select(NoticeDelivery.channel).where(NoticeDelivery.due_at <= now, _is_free(now)).distinct()
+    query = (
+        select(NoticeDelivery.channel)
+        .where(NoticeDelivery.due_at <= now, is_free(NoticeDelivery, now))
+        .distinct()
+    )
     return set(session.scalars(query))
 
 
@@ -109,18 +114,13 @@ def claim_delivery(
     now = database_now(session)
     due = (
         select(NoticeDelivery.number)
-        .where(NoticeDelivery.channel == channel, NoticeDelivery.due_at <= now, _is_free(now))
+        .where(NoticeDelivery.channel == channel, NoticeDelivery.due_at <= now, is_free(NoticeDelivery, now))
         .order_by(NoticeDelivery.due_at, NoticeDelivery.number)
         .limit(10)
     )
     for number in session.scalars(due).all():
-        take = (
-            update(NoticeDelivery)
-            .where(NoticeDelivery.number == number, NoticeDelivery.due_at <= now, _is_free(now))
-            .values(lease_id=lease_id, lease_until=now + timedelta(seconds=lease_seconds))
-            .execution_options(synchronize_session=False)
-        )
-        if _count(session.execute(take)) != 1:
+        still_due = (NoticeDelivery.number == number, NoticeDelivery.due_at <= now)
+        if not take_row(session, NoticeDelivery, *still_due, holder=lease_id, now=now, seconds=lease_seconds):
             continue
         delivery = session.get_one(NoticeDelivery, number, populate_existing=True)
         notice = session.get_one(Notice, delivery.notice_number)
@@ -163,7 +163,7 @@ def mark_failed(
     if refused or now >= delivery.give_up_at:
         _end(delivery, REFUSED if refused else GIVEN_UP, now)
         return delivery.state
-    delivery.lease_id = delivery.lease_until = None
+    delivery.clear_lease()
     wait = plan_backoff(delivery.attempt, least=RETRY_SECONDS, most=RETRY_SECONDS_MOST)
     delivery.due_at = min(now + timedelta(seconds=wait), delivery.give_up_at)
     return delivery.state
@@ -176,7 +176,7 @@ def find_orphans(session: Session, channels: Collection[str]) -> list[NoticeDeli
         NoticeDelivery.state == PENDING,
         NoticeDelivery.channel.not_in(channels),
         NoticeDelivery.give_up_at <= now,
-        _is_free(now),
+        is_free(NoticeDelivery, now),
     )
     return list(session.scalars(query.with_for_update()))
 
@@ -252,26 +252,16 @@ def read_oldest_waiting(session: Session, now: datetime) -> dict[str, float]:
     return {channel: (now - since).total_seconds() for channel, since in session.execute(query)}
 
 
-def _is_free(now: datetime) -> Any:
-    return or_(NoticeDelivery.lease_until.is_(None), NoticeDelivery.lease_until <= now)
-
-
 def _find_own(session: Session, claimed: ClaimedDelivery) -> NoticeDelivery | None:
-    query = select(NoticeDelivery).where(
-        and_(NoticeDelivery.number == claimed.number, NoticeDelivery.lease_id == claimed.lease_id)
-    )
-    return session.scalar(query.with_for_update())
+    # A notice that was sent is marked as sent even if its lease is over: nobody else has begun to send it.
+    return next(iter(lock_held(session, NoticeDelivery, claimed.lease_id, or_over=True)), None)
 
 
 def _end(delivery: NoticeDelivery, state: str, now: datetime) -> None:
     delivery.state = state
     delivery.ended_at = now
-    delivery.due_at = delivery.lease_id = delivery.lease_until = None
-
-
-def _count(result: Any) -> int:
-    assert isinstance(result, CursorResult)  # noqa: S101 - what an UPDATE returns
-    return result.rowcount
+    delivery.due_at = None
+    delivery.clear_lease()
 
 
 def is_current(session: Session, notice: Notice) -> bool:

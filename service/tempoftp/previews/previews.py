@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.access.tokens import Principal
 from tempoftp.db.clock import database_now, write_time
+from tempoftp.db.leases import is_free, release_leases, take_row
 from tempoftp.db.models import Account, FtpHost, Preview
 from tempoftp.errors import ShareError
 from tempoftp.previews.results import HostRoom, PreviewItem, PreviewOutcome, SourceResult
@@ -46,7 +47,7 @@ WAITING_LIMIT = 10
 BATCH = 8
 """Sources that one run measures at most."""
 _ID = re.compile("[0-9a-f]{32}")
-LEASE_MARGIN = timedelta(seconds=40)
+LEASE_MARGIN_SECONDS = 40
 """What a run takes beside the measuring. One that takes longer may be made twice, which does no harm."""
 
 
@@ -157,7 +158,7 @@ def find_hosts_to_ask(session: Session) -> set[str]:
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
-    return _is_waiting(now) & or_(Preview.lease_until.is_(None), Preview.lease_until <= now)
+    return _is_waiting(now) & is_free(Preview, now)
 
 
 def claim_previews(session: Session, settings: Settings, ftp_host: str, run_id: str) -> list[Preview]:
@@ -177,18 +178,14 @@ def claim_previews(session: Session, settings: Settings, ftp_host: str, run_id: 
             .limit(BATCH)
         )
     )
-    until = now + timedelta(seconds=settings.preview_limit_seconds) + LEASE_MARGIN
-    session.execute(
-        update(Preview)
-        .where(*waits, Preview.source_key.in_(keys))
-        .values(lease_run_id=run_id, lease_until=until)
-        .execution_options(synchronize_session=False)
-    )
-    query = select(Preview).where(Preview.lease_run_id == run_id, Preview.answered_at.is_(None))
-    rows = session.scalars(query.order_by(Preview.asked_at).execution_options(populate_existing=True))
+    candidates = select(Preview.id).where(*waits, Preview.source_key.in_(keys)).order_by(Preview.asked_at)
     claimed: dict[str, Preview] = {}
-    for row in rows:
-        claimed.setdefault(row.source_key, row)
+    for preview_id in session.scalars(candidates).all():
+        still_waits = (Preview.id == preview_id, _is_waiting(now))
+        seconds = settings.preview_limit_seconds + LEASE_MARGIN_SECONDS
+        if take_row(session, Preview, *still_waits, holder=run_id, now=now, seconds=seconds):
+            row = session.get_one(Preview, preview_id, populate_existing=True)
+            claimed.setdefault(row.source_key, row)
     return list(claimed.values())
 
 
@@ -223,12 +220,7 @@ def _answer(session: Session, ftp_host: str, key: str, now: datetime, **values: 
 
 def release_previews(session: Session, run_id: str) -> None:
     """Give back what an abandoned run had claimed."""
-    session.execute(
-        update(Preview)
-        .where(Preview.lease_run_id == run_id, Preview.answered_at.is_(None))
-        .values(lease_run_id=None, lease_until=None)
-        .execution_options(synchronize_session=False)
-    )
+    release_leases(session, Preview, run_id)
 
 
 def is_any_old(session: Session) -> bool:

@@ -93,6 +93,5 @@ def change_desired_state(
     share.error_class = None
     share.attempt = 0
     share.retry_until = None
-    share.lease_run_id = None
-    share.lease_until = None
+    share.clear_lease()
     share.wished_at = share.due_at = database_now(session)

@@ -18,7 +18,7 @@ from tempoftp.downloads.counts import apply_transfers
 from tempoftp.errors import ShareError
 from tempoftp.settings import Settings
 from tempoftp.shares.apply_result import Claim, Step
-from tempoftp.shares.claims import lock_accounts, lock_claimed, release_leases
+from tempoftp.shares.claims import lock_accounts, lock_claimed, release_claim
 from tempoftp.shares.expiry import sweep_fetched
 from tempoftp.shares.results import Outcome, UserResult
 
@@ -96,7 +96,7 @@ def _find_host(session: Session, name: str) -> FtpHost:
 
 def _finish(session: Session, claim: Claim, shares: dict[str, Share]) -> Applied:
     session.flush()
-    release_leases(session, claim.run_id)
+    release_claim(session, claim.run_id)
     late = tuple(sorted(set(claim.generations) - set(shares)))
     return Applied(written=tuple(shares.values()), late=late)
 

@@ -31,10 +31,10 @@ from tempoftp.settings import Settings
 from tempoftp.shares.apply_result import Claim
 from tempoftp.shares.claims import (
     claim_shares,
-    extend_leases,
+    extend_claim,
     find_stale_hosts,
     lock_accounts,
-    release_leases,
+    release_claim,
 )
 from tempoftp.shares.log import ShareLog
 from tempoftp.shares.outcomes import Applied, apply_failure, apply_outcome
@@ -113,7 +113,7 @@ class HostRunner:
                 self._carry_out(claim, shares, accounts, schemes, transfers)
             except BaseException:
                 with self.database.write() as session:
-                    release_leases(session, run_id)
+                    release_claim(session, run_id)
                 raise
         return len(shares)
 
@@ -181,7 +181,7 @@ class HostRunner:
             values = {"run": claim.run_id, "host": claim.ftp_host}
             logger.info("run abandoned; its shares stay due", extra=values)
             with self.database.write() as session:
-                release_leases(session, claim.run_id)
+                release_claim(session, claim.run_id)
                 _end_run(session, claim.run_id, None)
             self._count(claim, begun, ABANDONED)
             return
@@ -306,7 +306,7 @@ class HostRunner:
             while not done.wait(self.settings.heartbeat_seconds):
                 try:
                     with self.database.write() as session:
-                        extend_leases(session, run_id, self.settings.lease_seconds)
+                        extend_claim(session, run_id, self.settings.lease_seconds)
                 except Exception:  # the next beat may reach the database again; else the lease runs out
                     logger.exception("heartbeat failed", extra={"run": run_id})
 

@@ -16,13 +16,13 @@ from tempoftp.db.models import Account, FtpHost, HistoryEntry, Share
 from tempoftp.settings import Settings
 from tempoftp.shares.claims import (
     claim_shares,
-    extend_leases,
+    extend_claim,
     find_due_hosts,
     find_next_due,
     find_stale_hosts,
     lock_accounts,
     lock_claimed,
-    release_leases,
+    release_claim,
 )
 from tempoftp.states import CLAIMABLE, DELIVERED, State
 
@@ -67,7 +67,7 @@ def test_an_account_is_worked_on_by_one_run(
     accept_share("q1", usuario="otra@dominio")
     assert claim(database, ftp_host, "run2") == {"q1"}
     with database.write() as session:
-        release_leases(session, "run1")
+        release_claim(session, "run1")
     assert claim(database, ftp_host, "run3") == {"p1", "p2"}
 
 
@@ -77,7 +77,7 @@ def test_expired_lease_may_be_taken(database: Database, accept_share: AcceptShar
     expire_leases(database)
     assert claim(database, ftp_host, "run2") == {"p1"}
     with database.write() as session:
-        assert extend_leases(session, "run1", 30) == 0
+        assert extend_claim(session, "run1", 30) == 0
         assert lock_claimed(session, "run1", {"p1": 1}) == {}
         assert set(lock_claimed(session, "run2", {"p1": 1})) == {"p1"}
 
@@ -87,7 +87,7 @@ def test_expired_lease_is_not_revived(database: Database, accept_share: AcceptSh
     claim(database, ftp_host, "run1")
     expire_leases(database)
     with database.write() as session:
-        assert extend_leases(session, "run1", 30) == 0
+        assert extend_claim(session, "run1", 30) == 0
 
 
 def test_an_account_is_locked_only_for_the_run_whose_lease_lasts(
@@ -111,7 +111,7 @@ def test_a_release_gives_back_the_leases_of_one_run_only(
     other = accept_share("q1", usuario="otra@dominio")
     assert claim(database, ftp_host, "run2") == {"q1"}
     with database.write() as session:
-        release_leases(session, "run1")
+        release_claim(session, "run1")
     with database.write() as session:
         assert set(lock_claimed(session, "run2", {"q1": 1})) == {"q1"}
         assert set(lock_accounts(session, "run2")) == {other.ftpuser}
@@ -144,7 +144,7 @@ def test_heartbeat_extends(database: Database, accept_share: AcceptShare, ftp_ho
     before = accept_share("p1")
     claim(database, ftp_host, "run1", seconds=5)
     with database.write() as session:
-        assert extend_leases(session, "run1", 60) == 1
+        assert extend_claim(session, "run1", 60) == 1
     with database.read() as session:
         until = session.get_one(Share, "p1").lease_until
         assert until is not None

@@ -21,7 +21,7 @@ from tempoftp.db.models import Account, Share, Token
 from tempoftp.db.schema import upgrade_database
 from tempoftp.refusals import IllegalTransition
 from tempoftp.settings import Settings, load_settings
-from tempoftp.shares.claims import claim_shares, lock_accounts, lock_claimed, release_leases
+from tempoftp.shares.claims import claim_shares, lock_accounts, lock_claimed, release_claim
 from tempoftp.shares.deletion import request_account_deletion, request_deletion
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.lifetime import request_lifetime
@@ -209,7 +209,7 @@ def test_a_share_that_a_run_has_finished_meanwhile_is_not_claimed(
         for name, value in changes.items():
             setattr(share, name, value)
         session.flush()
-        release_leases(session, "run1")
+        release_claim(session, "run1")
 
     race.run(
         work,
@@ -242,7 +242,7 @@ def test_an_account_that_a_run_reports_on_is_not_changed_at_once(
         claim_shares(session, share.ftp_host, "run1", 50, 30)
     race.run(
         lambda session: lock_accounts(session, "run1"),
-        lambda session: release_leases(session, "run1"),
+        lambda session: release_claim(session, "run1"),
     )
     assert race.refusal is None
 

@@ -1,0 +1,31 @@
+"""The tokens of the API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import (
+    JSON,
+    String,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tempoftp.db.models.base import Base, UtcDateTime, identifier
+
+
+class Token(Base):
+    """A bearer token of the API, by its SHA-256. The token itself is shown once and stored nowhere."""
+
+    __tablename__ = "tokens"
+
+    name: Mapped[str] = mapped_column(identifier(64), primary_key=True)
+    """The name of its holder in histories; never given to another token."""
+    digest: Mapped[str] = mapped_column(identifier(64), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    emails: Mapped[list[str]] = mapped_column(JSON)
+    """The e-mail addresses for which it may act; `["*"]`: all."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """Exact to some minutes: it is not written at every request."""
+    expires: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
