@@ -1,7 +1,7 @@
 """A small real OpenID Connect provider on loopback: discovery, keys, authorization, tokens, userinfo.
 
-It is as strict as one should be (client's secret, registered address, PKCE, a code works once), and it can be told to
-misbehave in the ways that the portal has to stand.
+It is strict (client's secret, registered address, PKCE, a code works once). A test can make it fail in every way that
+the portal has to handle.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def drop(claims: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 class IdentityProvider:
-    """What it says of whoever comes (`person`, `userinfo`), and how it misbehaves."""
+    """The provider. It gives the claims of `person` and `userinfo`; the other attributes make it fail in tests."""
 
     def __init__(self, public_url: str = PUBLIC_URL, tls: ssl.SSLContext | None = None) -> None:
         self.public_url = public_url
@@ -59,17 +59,17 @@ class IdentityProvider:
         self.person: dict[str, Any] = dict(PERSON)
         self.userinfo: dict[str, Any] | None = None
         self.metadata: dict[str, Any] = {}
-        """Over what the discovery document says."""
+        """Values that replace those of the discovery document."""
         self.claims: Callable[[dict[str, Any]], dict[str, Any]] = lambda claims: claims
-        """What becomes of an ID token's claims before they are signed."""
+        """Changes the claims of an ID token before they are signed."""
         self.sign: Callable[[dict[str, Any]], str] = self.sign_as_usual
         self.answers: dict[str, tuple[int, bytes]] = {}
-        """Answers of paths instead of the right ones."""
+        """Answers by path, instead of the right ones."""
         self.slow: dict[str, tuple[float, int]] = {}
-        """Paths that wait so many seconds before each of so many more headers."""
+        """By path: the seconds to wait before each additional header, and the number of these headers."""
         self.calls: list[str] = []
         self.asked: dict[str, str] = {}
-        """What the browser was last sent with."""
+        """The parameters with which the browser came last."""
         self.token_request: dict[str, str] = {}
         self._codes: dict[str, dict[str, str]] = {}
         provider = self
@@ -114,7 +114,7 @@ class IdentityProvider:
         return jwt.encode({"alg": "RS256", "kid": self.key.kid}, claims, self.key, algorithms=["RS256"])
 
     def agree(self, address: str) -> str:
-        """What the provider's own pages do once the person has agreed: the address to go back to, with a code."""
+        """Return the address to go back to, with a code, as the provider's pages do after the person has agreed."""
         asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
         self.asked = asked
         assert address.startswith(f"{self.issuer}/authorize?")
@@ -145,7 +145,7 @@ class IdentityProvider:
                 time.sleep(seconds)
                 handler.wfile.write(
                     b"X-Nada: 0\r\n"
-                )  # between the headers: there is always something to read
+                )  # between the headers, so that the client always has something to read
             handler.end_headers()
             handler.wfile.write(content)
         except OSError:
@@ -180,7 +180,7 @@ class IdentityProvider:
         found: dict[str, Any] = {name: f"{self.issuer}/{path}" for path, name in names}
         if self.userinfo is not None:
             found["userinfo_endpoint"] = f"{self.issuer}/userinfo"
-        # As many do, it offers more than anybody should take.
+        # Like many providers, it also offers algorithms that a client should not accept.
         algorithms = ["RS256", "HS256", "none"]
         return {
             "issuer": self.issuer,

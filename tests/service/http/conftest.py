@@ -1,4 +1,4 @@
-"""The real application on a temporary database; nothing works on what is asked, unless a test runs the worker."""
+"""The real application on a temporary database. No worker runs, unless a test starts one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def wait_for_state(context: ApiContext) -> Callable[[str, State], None]:
 
 @pytest.fixture
 def make_token(context: ApiContext) -> Callable[..., dict[str, str]]:
-    """Make a token; what is returned is the header that carries it."""
+    """Make a token and return the header with it."""
 
     def make(
         *emails: str, role: Role = Role.CLIENTE, name: str = "aplicacion", lifetime: timedelta | None = None
@@ -68,7 +68,7 @@ def make_token(context: ApiContext) -> Callable[..., dict[str, str]]:
 
 @pytest.fixture
 def body() -> dict[str, Any]:
-    """The seed's request of §5, against a source that these settings allow."""
+    """A valid request, for a source that these settings allow."""
     return {
         "usuario": "alguien@dominio",
         "id": "proyecto_real_1",

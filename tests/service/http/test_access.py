@@ -1,4 +1,4 @@
-"""Who may call what: every route says it; a token or an address decides; another's share does not exist."""
+"""Who may call what: every route declares it, a token or an address decides, and another person's share is 404."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PUBLIC_VIEWS = {
     *("links.get_link", "links.reveal_credentials", "links.renew_by_link", "links.ask_extension"),
     *("system.get_docs", "system.get_docs_file"),
 }
-# The portal's own tests say who sees its other pages; strangers are led to its sign-in.
+# The tests of the portal check its other pages; visitors without a session are redirected to its sign-in.
 PUBLIC_PAGES = {
     "portal.get_start",
     "portal.get_static",
@@ -45,14 +45,14 @@ PUBLIC_PAGES = {
     *("portal.ask_link_password", "portal.change_link_password", "portal.ask_more_days"),
 }
 KEY = Fernet.generate_key().decode()
-# What a stranger sends; the address is one that no test maps.
+# The address of an unknown caller: no test maps it.
 STRANGER = {"REMOTE_ADDR": "192.0.2.9"}
-# A body that the route takes, where it needs one to get as far as looking for the share.
+# A valid body, for the routes that check the body before they look for the share.
 BODIES: dict[str, dict[str, Any]] = {"PATCH": {"vigencia": 5}}
 
 
 def list_calls(app: Flask) -> list[tuple[str, str, str]]:
-    """Every (endpoint, method, path) of the API, with something in the place of each parameter."""
+    """Every (endpoint, method, path) of the API, with a value for each parameter."""
     return [
         (rule.endpoint, method, re.sub(r"<[^>]+>", "ajena", rule.rule))
         for rule in app.url_map.iter_rules()
@@ -61,7 +61,7 @@ def list_calls(app: Flask) -> list[tuple[str, str, str]]:
     ]
 
 
-def test_every_route_says_who_may_call_it(app: Flask) -> None:
+def test_every_route_declares_who_may_call_it(app: Flask) -> None:
     silent = []
     for rule in app.url_map.iter_rules():
         try:
@@ -71,7 +71,7 @@ def test_every_route_says_who_may_call_it(app: Flask) -> None:
     assert silent == []
 
 
-def test_only_what_harms_nobody_is_public(app: Flask) -> None:
+def test_only_harmless_routes_are_public(app: Flask) -> None:
     public = {
         rule.endpoint
         for rule in app.url_map.iter_rules()
@@ -80,7 +80,7 @@ def test_only_what_harms_nobody_is_public(app: Flask) -> None:
     assert public == PUBLIC_VIEWS | PUBLIC_PAGES
 
 
-def test_the_openapi_document_says_who_may(app: Flask, client: FlaskClient) -> None:
+def test_the_openapi_document_says_who_may_call(app: Flask, client: FlaskClient) -> None:
     paths = client.get("/openapi.json").json["paths"]
     for rule in app.url_map.iter_rules():
         if rule.endpoint.startswith("portal."):
@@ -98,18 +98,18 @@ def test_the_openapi_document_says_who_may(app: Flask, client: FlaskClient) -> N
             assert declared >= needed, f"{method} {path}"
 
 
-def test_a_route_that_does_not_say_it_answers_nobody(app: Flask) -> None:
+def test_a_route_without_allow_answers_only_errors(app: Flask) -> None:
     app.add_url_rule("/olvidada", view_func=lambda: "abierta")
     answer = app.test_client().get("/olvidada")
     assert answer.status_code == 500
     assert "abierta" not in answer.text
 
 
-def test_a_stranger_gets_401_on_every_other_route(app: Flask, client: FlaskClient, count_rows) -> None:
+def test_an_unknown_caller_gets_401_on_every_other_route(app: Flask, client: FlaskClient, count_rows) -> None:
     for endpoint, method, path in list_calls(app):
         answer = client.open(path, method=method, json=BODIES.get(method, {}), environ_base=STRANGER)
         if endpoint in PUBLIC_VIEWS:
-            # A body that is none is told before anybody looks whether the link is one.
+            # These routes check the body before the link.
             expected = (404, 422) if endpoint.startswith("links.") else (200, 404, 503)
             assert answer.status_code in expected, path
             continue
@@ -140,7 +140,7 @@ def test_a_wrong_credential_is_401_even_from_a_mapped_address(client: FlaskClien
     assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
 
 
-def test_a_token_opens_and_its_name_is_the_author(
+def test_a_token_is_accepted_and_its_name_is_the_author(
     client: FlaskClient, context, body: dict[str, Any], make_token
 ) -> None:
     headers = make_token("alguien@dominio")
@@ -179,35 +179,35 @@ def wait_for_use(context) -> object:
     return used
 
 
-def test_the_use_of_a_token_is_noted(client: FlaskClient, context, make_token) -> None:
+def test_the_use_of_a_token_is_recorded(client: FlaskClient, context, make_token) -> None:
     headers = make_token("a@b")
     assert read_last_use(context) is None
     answer = client.get("/tmpftp", headers=headers)
-    assert read_last_use(context) is None  # the answer does not wait for it
+    assert read_last_use(context) is None  # it is recorded after the answer
     answer.close()
     first = wait_for_use(context)
     client.get("/tmpftp", headers=headers).close()
     assert read_last_use(context) == first
 
 
-def test_a_locked_database_neither_delays_nor_fails_who_only_reads(
+def test_a_locked_database_neither_delays_nor_fails_a_read(
     client: FlaskClient, context, settings: Settings, make_token, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = make_token("a@b")
     with sqlite3.connect(settings.state_dir / "tempoftp.sqlite3", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        # Not even the second one, on a connection whose first request is still to be noted.
+        # Nor the second request, on a connection whose first one is still to be recorded.
         for _ in range(2):
             answer = client.get("/tmpftp", headers=headers)
             assert answer.status_code == 200
             answer.close()
             assert other.in_transaction
-        # It waits for the lock by now, and has not taken the turn of those who write.
+        # The thread now waits for the lock, and does not hold the turn of those who write.
         deadline = time.monotonic() + 20
         while not _noting.locked():
             assert time.monotonic() < deadline, "nobody notes it"
             time.sleep(0.01)
-        time.sleep(0.1)  # long enough to take a turn that is free
+        time.sleep(0.1)  # long enough to take a free turn
         assert not context._turn.locked()
         other.execute("ROLLBACK")
     other.close()
@@ -215,19 +215,19 @@ def test_a_locked_database_neither_delays_nor_fails_who_only_reads(
     assert "was not noted" not in caplog.text, "the lock was waited for while it was held"
 
 
-# -- somebody else's ------------------------------------------------------------------------------------------------
+# -- shares of another person ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def foreign(client: FlaskClient, body: dict[str, Any]) -> str:
-    """A share of somebody else, asked for by an operator."""
+    """A share of another person, requested by an operator."""
     assert (
         client.post("/tmpftp", json=body | {"id": "ajena", "usuario": "victima@dominio"}).status_code == 202
     )
     return "ajena"
 
 
-def test_somebody_elses_email_is_403_and_nothing_is_written(
+def test_another_persons_email_is_403_and_nothing_is_written(
     client: FlaskClient, body: dict[str, Any], make_token, count_rows
 ) -> None:
     headers = make_token("alguien@dominio")
@@ -241,7 +241,7 @@ def test_somebody_elses_email_is_403_and_nothing_is_written(
     )
 
 
-def test_somebody_elses_share_is_not_taken_over_by_its_id(
+def test_another_persons_share_is_not_taken_over_by_its_id(
     client: FlaskClient, body: dict[str, Any], make_token, foreign: str, context
 ) -> None:
     answer = client.post("/tmpftp", json=body | {"id": foreign}, headers=make_token("alguien@dominio"))
@@ -251,7 +251,7 @@ def test_somebody_elses_share_is_not_taken_over_by_its_id(
         assert session.get_one(Share, foreign).email == "victima@dominio"
 
 
-def test_somebody_elses_share_does_not_exist_on_any_route(
+def test_another_persons_share_is_404_on_every_route(
     app: Flask, client: FlaskClient, make_token, foreign: str, context
 ) -> None:
     headers = make_token("alguien@dominio")
@@ -273,7 +273,7 @@ def test_somebody_elses_share_does_not_exist_on_any_route(
         assert (share.state, share.generation) == ("recibido", 1)
 
 
-def test_a_list_shows_only_ones_own(
+def test_a_list_shows_only_the_callers_shares(
     client: FlaskClient, body: dict[str, Any], make_token, foreign: str
 ) -> None:
     headers = make_token("alguien@dominio", "tercera@dominio")
@@ -285,7 +285,9 @@ def test_a_list_shows_only_ones_own(
     assert client.get("/tmpftp").json["total"] == 2
 
 
-def test_what_only_operators_may_is_403(app: Flask, client: FlaskClient, make_token, foreign: str) -> None:
+def test_routes_for_operators_are_403_for_a_cliente(
+    app: Flask, client: FlaskClient, make_token, foreign: str
+) -> None:
     headers = make_token("*")
     asked = 0
     for endpoint, method, path in list_calls(app):
@@ -318,7 +320,7 @@ def make_app(settings: Settings) -> Callable[..., Flask]:
     ),
     caller=st.ip_addresses(),
 )
-def test_an_address_has_a_role_only_if_a_network_has_it(
+def test_an_address_has_a_role_only_by_a_mapped_network(
     entries: list[tuple[Any, int, str]], caller: Any
 ) -> None:
     networks = {
@@ -366,7 +368,7 @@ def test_the_narrowest_network_decides(settings: Settings, address: str, role: R
         assert principal.name.startswith("address ")
 
 
-def test_a_forwarded_address_is_not_believed(make_app) -> None:
+def test_a_forwarded_address_is_ignored_without_trusted_proxies(make_app) -> None:
     client = make_app(address_roles="10.1.2.3=operador").test_client()
     for header in ("X-Forwarded-For", "X-Real-IP", "Forwarded", "True-Client-IP"):
         for value in ("10.1.2.3", "for=10.1.2.3"):
@@ -389,7 +391,7 @@ def test_a_forwarded_address_is_not_believed(make_app) -> None:
 def test_behind_proxies_only_their_own_entries_count(
     make_app, hops: int, forwarded: str | None, status: int
 ) -> None:
-    # The proxies' own addresses are mapped too: who comes around them must not profit.
+    # The addresses of the proxies are mapped too: a caller that goes around them must not get their role.
     app = make_app(address_roles="10.1.2.3=cliente,192.0.2.9=operador", trusted_proxies=hops)
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     assert app.test_client().get("/tmpftp", headers=headers, environ_base=STRANGER).status_code == status
@@ -402,10 +404,10 @@ def test_without_tokens_everybody_is_an_operator(make_app, context, body: dict[s
         assert session.get_one(Share, body["id"]).author == "api 192.0.2.9"
 
 
-# -- what is said ---------------------------------------------------------------------------------------------------
+# -- what is answered and logged ------------------------------------------------------------------------------------
 
 
-def test_health_tells_where_only_to_who_acts_for_everybody(client: FlaskClient, make_token) -> None:
+def test_health_names_hosts_only_to_a_caller_who_acts_for_everybody(client: FlaskClient, make_token) -> None:
     known = [client.get("/health"), client.get("/health", headers=make_token("*", name="confiable"))]
     strangers = [
         client.get("/health", environ_base=STRANGER),

@@ -27,13 +27,13 @@ PATH = "/tmpftp/auditoria"
 
 @pytest.fixture
 def auditor(context: ApiContext) -> Auditor:
-    """What the worker does."""
+    """The part of the worker that makes audits."""
     return Auditor(context.settings, context.database, SimulatedProvisioner(context.settings.state_dir))
 
 
 @pytest.fixture
 def run_worker(auditor: Auditor) -> Callable[[], Any]:
-    """Make the audits that are asked for while the block runs."""
+    """Make the requested audits while the block runs."""
 
     @contextmanager
     def running() -> Iterator[None]:
@@ -69,7 +69,7 @@ def test_before_the_first_audit(client: FlaskClient) -> None:
     assert answer.json["hosts"][HOST]["auditado_at"] is None
 
 
-def test_now_makes_one_and_answers_it(client: FlaskClient, run_worker: Callable[[], Any]) -> None:
+def test_ahora_makes_an_audit_and_answers_it(client: FlaskClient, run_worker: Callable[[], Any]) -> None:
     with run_worker():
         answer = client.get(f"{PATH}?ahora=true")
     assert (answer.status_code, answer.json and answer.json["estado"]) == (200, "limpio")
@@ -81,7 +81,7 @@ def test_now_makes_one_and_answers_it(client: FlaskClient, run_worker: Callable[
     assert again.json is not None and again.json["hosts"][HOST]["auditado_at"] == host["auditado_at"]
 
 
-def test_without_a_worker_it_is_pending(impatient: FlaskClient, auditor: Auditor) -> None:
+def test_without_a_worker_the_audit_is_pending(impatient: FlaskClient, auditor: Auditor) -> None:
     answer = impatient.post(PATH, json={"reparar": True})
     assert (answer.status_code, answer.json and answer.json["estado"]) == (202, "pendiente")
     assert int(answer.headers["Retry-After"]) > 0
@@ -90,7 +90,7 @@ def test_without_a_worker_it_is_pending(impatient: FlaskClient, auditor: Auditor
     assert impatient.get(PATH).status_code == 200
 
 
-def test_findings_are_told_and_repaired(
+def test_findings_are_listed_and_repaired(
     client: FlaskClient,
     context: ApiContext,
     body: dict[str, Any],
@@ -134,7 +134,7 @@ def test_a_held_host_says_why(client: FlaskClient, context: ApiContext, auditor:
     assert client.get(PATH).json["estado"] == "limpio"  # type: ignore[index]
 
 
-def test_after_restore_is_handed_on(impatient: FlaskClient, context: ApiContext) -> None:
+def test_tras_restaurar_is_passed_to_the_audit(impatient: FlaskClient, context: ApiContext) -> None:
     impatient.post(PATH, json={"tras_restaurar": True})
     with context.database.read() as session:
         row = session.get_one(HostAudit, HOST)

@@ -1,4 +1,4 @@
-"""Block, unblock, extend, retry, new password: each answers what is so, and says what waits for the FTP host."""
+"""Block, unblock, extend, retry, new password: each answers the present state and what waits for the FTP host."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ready(client: FlaskClient, body: dict[str, Any], work: Callable[[], int]) ->
 
 @pytest.fixture
 def during(app: Flask, settings: Settings, work: Callable[[], int]) -> Iterator[Callable[..., Any]]:
-    """Make a request of a patient API, and let a worker work until it is answered."""
+    """Send a request to an API that waits for long, and let a worker run until the answer comes."""
     patient = create_app(settings.model_copy(update={"deletion_wait_seconds": 60}))
 
     def request(method: str, path: str, **values: Any) -> Any:
@@ -65,7 +65,7 @@ def during(app: Flask, settings: Settings, work: Callable[[], int]) -> Iterator[
     patient.extensions["tempoftp"].database.close()
 
 
-def test_block_waits_for_its_host(
+def test_block_is_pending_until_its_host_confirms(
     client: FlaskClient, ready: dict[str, Any], work: Callable[[], int]
 ) -> None:
     answer = client.post(f"{ROUTE}/bloquear", json={"razon": "abuso", "descargas": 3})
@@ -175,7 +175,7 @@ def test_an_end_in_the_past_is_409_and_out_of_bounds_422(
 @pytest.mark.parametrize(
     "value", [{}, {"vigencia": "3"}, {"vigencia": 1.5}, {"vigencia": 3, "x": 1}, [], 3, "3"]
 )
-def test_what_is_no_lifetime_is_422(client: FlaskClient, ready: dict[str, Any], value: Any) -> None:
+def test_an_invalid_lifetime_is_422(client: FlaskClient, ready: dict[str, Any], value: Any) -> None:
     assert client.patch(ROUTE, json=value).status_code == 422
     assert client.get(ROUTE).json["vigencia"] == ready["vigencia"]
 
@@ -226,10 +226,10 @@ VERBS = ["bloquear", "desbloquear", "reintentar", "password"]
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_nothing_needs_to_be_said_but_it_is_declared_as_json(
+def test_an_empty_body_is_accepted_only_as_json(
     client: FlaskClient, ready: dict[str, Any], verb: str
 ) -> None:
-    """Without the declaration a page of another site could send it with the visitor's address."""
+    """If any content type were accepted, a page of another site could send the request from the visitor's address."""
     assert client.post(f"{ROUTE}/{verb}").status_code == 415
     form = client.post(f"{ROUTE}/{verb}", data={"razon": "x"})
     assert form.status_code == 415
@@ -240,7 +240,9 @@ def test_nothing_needs_to_be_said_but_it_is_declared_as_json(
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("value", ['{"x": 1}', "[]", '"texto"', "null", "3"])
-def test_what_is_not_known_is_422(client: FlaskClient, ready: dict[str, Any], verb: str, value: str) -> None:
+def test_an_unknown_key_and_a_body_without_an_object_are_422(
+    client: FlaskClient, ready: dict[str, Any], verb: str, value: str
+) -> None:
     answer = client.post(f"{ROUTE}/{verb}", data=value, content_type="application/json")
     assert answer.status_code == 422
     assert client.get(ROUTE).json["pendiente"] == []
@@ -257,7 +259,7 @@ def test_what_is_not_known_is_422(client: FlaskClient, ready: dict[str, Any], ve
         {"alcance": None},
     ],
 )
-def test_what_does_not_fit_is_422(client: FlaskClient, ready: dict[str, Any], value: dict[str, Any]) -> None:
+def test_a_wrong_value_is_422(client: FlaskClient, ready: dict[str, Any], value: dict[str, Any]) -> None:
     assert client.post(f"{ROUTE}/bloquear", json=value).status_code == 422
 
 
@@ -275,10 +277,10 @@ def test_unknown_deleted_and_ending_shares(
     assert client.patch(ROUTE, json={"vigencia": 9}).status_code == 404
 
 
-def test_a_failure_in_the_way_is_answered_at_once(
+def test_a_change_on_a_paused_host_is_answered_at_once(
     client: FlaskClient, ready: dict[str, Any], settings: Settings, context: ApiContext
 ) -> None:
-    """A patient API does not wait for what has failed already, nor on a paused host."""
+    """Even an API that waits for long does not wait for a paused host."""
     patient = create_app(settings.model_copy(update={"deletion_wait_seconds": 60})).test_client()
     client.post("/pausar", json={})
     begun = time.monotonic()
@@ -290,7 +292,9 @@ def test_a_failure_in_the_way_is_answered_at_once(
     patient.application.extensions["tempoftp"].database.close()
 
 
-def test_changes_of_mind_are_history(client: FlaskClient, ready: dict[str, Any], context: ApiContext) -> None:
+def test_a_change_that_keeps_the_state_is_in_the_history(
+    client: FlaskClient, ready: dict[str, Any], context: ApiContext
+) -> None:
     client.post(f"{ROUTE}/bloquear", json={"razon": "abuso"}, headers={"X-Request-ID": "r-77"})
     event = client.get(f"{ROUTE}/eventos").json["eventos"][-1]
     assert (event["de"], event["a"], event["razon"], event["peticion"]) == (

@@ -1,4 +1,4 @@
-"""The queue of those who write: nobody stands in it for ever."""
+"""The queue of requests that write: the wait in it is limited."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 
-def test_who_gets_no_turn_to_write_is_told_to_come_again(
+def test_a_request_without_a_turn_to_write_is_503_with_retry_after(
     client: FlaskClient, context, body: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempoftp.http.context.BUSY_SECONDS", 0.1)

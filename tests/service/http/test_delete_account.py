@@ -20,7 +20,7 @@ def two_shares(client: FlaskClient, body: dict[str, Any]) -> None:
     client.post("/tmpftp", json=body | {"id": "ajena", "usuario": "otra@dominio"})
 
 
-def test_every_share_of_it_ends(
+def test_every_share_of_the_account_ends(
     client: FlaskClient, two_shares: None, move_share: Callable[..., None]
 ) -> None:
     move_share("otra", State.ERROR)
@@ -74,7 +74,7 @@ def test_404_when_all_is_gone_already(
     assert count_rows() == before
 
 
-def test_again_goes_on_with_the_same_end(client: FlaskClient, two_shares: None, count_rows) -> None:
+def test_a_second_deletion_changes_nothing(client: FlaskClient, two_shares: None, count_rows) -> None:
     client.delete(ROUTE)
     before = count_rows()
     assert client.delete(ROUTE).status_code == 202

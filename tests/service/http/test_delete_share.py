@@ -43,7 +43,7 @@ def test_answers_200_as_soon_as_all_is_gone(
     assert client.get("/tmpftp/proyecto_real_1").status_code == 404
 
 
-def test_a_flood_of_deletions_is_not_waited_for(
+def test_many_deletions_at_once_do_not_wait(
     client: FlaskClient, patient_client: FlaskClient, body: dict[str, Any]
 ) -> None:
     client.post("/tmpftp", json=body)
@@ -56,7 +56,7 @@ def test_a_flood_of_deletions_is_not_waited_for(
     slots.release()
 
 
-def test_asked_again_goes_on_with_the_same_end(client: FlaskClient, body: dict[str, Any], count_rows) -> None:
+def test_a_second_deletion_changes_nothing(client: FlaskClient, body: dict[str, Any], count_rows) -> None:
     client.post("/tmpftp", json=body)
     client.delete("/tmpftp/proyecto_real_1")
     before = count_rows()
@@ -64,7 +64,7 @@ def test_asked_again_goes_on_with_the_same_end(client: FlaskClient, body: dict[s
     assert count_rows() == before
 
 
-def test_of_an_expired_share_is_done_already(
+def test_deletion_of_an_expired_share_is_200(
     client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None]
 ) -> None:
     client.post("/tmpftp", json=body)
@@ -74,7 +74,7 @@ def test_of_an_expired_share_is_done_already(
     assert answer.json["status"] == "deleted"
 
 
-def test_of_a_deleted_share_is_404(
+def test_deletion_of_a_deleted_share_is_404(
     client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None]
 ) -> None:
     client.post("/tmpftp", json=body)
@@ -83,14 +83,14 @@ def test_of_a_deleted_share_is_404(
 
 
 @pytest.mark.parametrize("share_id", ["nada", "..", "%00", "a%0ab", "user", "ñ", "a" * 300, "%7B%7B1%7D%7D"])
-def test_of_what_is_no_share_is_404(client: FlaskClient, share_id: str, count_rows) -> None:
+def test_an_id_without_a_share_is_404(client: FlaskClient, share_id: str, count_rows) -> None:
     answer = client.delete(f"/tmpftp/{share_id}")
     assert answer.status_code == 404
     assert answer.mimetype == "application/problem+json"
     assert count_rows() == (0, 0)
 
 
-def test_of_everything_is_no_route(client: FlaskClient, body: dict[str, Any]) -> None:
+def test_there_is_no_route_to_delete_everything(client: FlaskClient, body: dict[str, Any]) -> None:
     client.post("/tmpftp", json=body)
     assert client.delete("/tmpftp").status_code == 405
     assert client.delete("/tmpftp/").status_code == 404

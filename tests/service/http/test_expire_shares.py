@@ -10,7 +10,7 @@ from tempoftp.db.clock import utc_now
 from tempoftp.states import State
 
 
-def test_sweeps_what_is_over_and_nothing_else(
+def test_sweeps_expired_shares_and_no_others(
     client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None]
 ) -> None:
     ends = {"vencida": -1, "bloqueada": -1, "vigente": 60, "fallida": -1}
@@ -33,5 +33,5 @@ def test_sweeps_what_is_over_and_nothing_else(
     assert event["autor"] != "expiry"  # somebody asked for it
 
 
-def test_the_word_is_no_share(client: FlaskClient) -> None:
+def test_expired_is_no_id_of_a_share(client: FlaskClient) -> None:
     assert client.get("/tmpftp/expired").status_code == 404

@@ -1,4 +1,4 @@
-"""Whatever comes over HTTP gets an answer of ours: never a 500, and never a row that a valid request did not make."""
+"""No request over HTTP is answered 500, and only a valid request writes a row."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ rutas = (
     | st.builds("{}@source1:/srv/datos".format, texts)
 )
 ids = values | st.from_regex(r"\A[A-Za-z0-9_.-]{1,70}\Z")
-# A valid body with some of its fields replaced: so that the fuzz gets past the first check of the schema.
+# A valid body with some fields replaced, so that the fuzz gets past the first check of the schema.
 near_misses = st.fixed_dictionaries(
     {}, optional={"usuario": usuarios, "id": ids, "ruta": rutas, "vigencia": values | st.integers(-2, 100)}
 ).map(lambda change: VALID | change)

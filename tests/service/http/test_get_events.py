@@ -1,4 +1,4 @@
-"""The history of a share, once and as a stream that is bounded and keeps no thread from others."""
+"""The history of a share, once and as a stream, which is limited in time and number."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def parse(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_all_that_happened(client: FlaskClient, share: str) -> None:
+def test_every_event_is_answered_in_order(client: FlaskClient, share: str) -> None:
     answer = client.get(ROUTE)
     assert answer.mimetype == "application/json"
     events = answer.json["eventos"]
@@ -52,13 +52,15 @@ def test_all_that_happened(client: FlaskClient, share: str) -> None:
     assert (events[1]["autor"], events[1]["razon"]) == ("test", "test")
 
 
-def test_also_of_a_deleted_share(client: FlaskClient, share: str, move_share: Callable[..., None]) -> None:
+def test_a_deleted_share_has_its_history(
+    client: FlaskClient, share: str, move_share: Callable[..., None]
+) -> None:
     move_share(share, State.ELIMINANDO, State.ELIMINADO)
     assert client.get(f"/tmpftp/{share}").status_code == 404
     assert client.get(ROUTE).json["eventos"][-1]["a"] == "eliminado"
 
 
-def test_of_an_id_that_was_asked_for_anew_only_what_is_new(
+def test_an_id_that_was_requested_again_shows_only_the_new_events(
     client: FlaskClient, share: str, body: dict[str, Any], move_share: Callable[..., None]
 ) -> None:
     move_share(share, State.ELIMINANDO, State.ELIMINADO)
@@ -67,7 +69,7 @@ def test_of_an_id_that_was_asked_for_anew_only_what_is_new(
     assert [(event["de"], event["a"]) for event in events] == [("eliminado", "recibido")]
 
 
-def test_a_retry_is_no_new_beginning(
+def test_a_retry_keeps_the_earlier_events(
     client: FlaskClient, share: str, move_share: Callable[..., None]
 ) -> None:
     move_share(share, State.ERROR, State.RECIBIDO)
@@ -95,7 +97,7 @@ def test_a_stream_ends_with_the_share(
     assert answer.text.startswith("retry: ")
 
 
-def test_a_stream_tells_what_happens_meanwhile(
+def test_a_stream_sends_what_happens_meanwhile(
     client: FlaskClient, share: str, move_share: Callable[..., None]
 ) -> None:
     chunks: Iterator[bytes] = client.get(ROUTE, headers=STREAM, buffered=False).response
@@ -110,7 +112,7 @@ def test_a_stream_tells_what_happens_meanwhile(
     ]
 
 
-def test_a_stream_goes_on_where_the_client_was(client: FlaskClient, share: str, move_share) -> None:
+def test_a_stream_continues_after_the_clients_last_event(client: FlaskClient, share: str, move_share) -> None:
     last = client.get(ROUTE).json["eventos"][-1]["numero"]
     move_share(share, State.EXPIRANDO, State.EXPIRADO)
     answer = client.get(ROUTE, headers=STREAM | {"Last-Event-ID": str(last)})
@@ -119,7 +121,7 @@ def test_a_stream_goes_on_where_the_client_was(client: FlaskClient, share: str, 
     assert int(told[0]["id"]) > last
 
 
-def test_a_stream_is_bounded_in_time(
+def test_a_stream_ends_after_its_time(
     client: FlaskClient, share: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "STREAM_SECONDS", 0.05)
@@ -129,14 +131,14 @@ def test_a_stream_is_bounded_in_time(
     assert "\n: \n\n" in answer.text
 
 
-def test_streams_are_bounded_in_number_and_give_their_place_back(
+def test_streams_are_limited_in_number_and_free_their_slots(
     client: FlaskClient, share: str, context: ApiContext
 ) -> None:
     streams = [client.get(ROUTE, headers=STREAM, buffered=False) for _ in range(STREAMS_PER_CALLER)]
     refused = client.get(ROUTE, headers=STREAM)
     assert (refused.status_code, refused.json["title"]) == (503, "Demasiados flujos abiertos")
     assert refused.headers["Retry-After"]
-    assert client.get(ROUTE).status_code == 200  # nobody else is kept waiting
+    assert client.get(ROUTE).status_code == 200  # other requests are not delayed
     next(iter(streams[0].response))
     for stream in streams:
         stream.close()
@@ -147,7 +149,7 @@ def test_streams_are_bounded_in_number_and_give_their_place_back(
     ]
 
 
-def test_nobody_keeps_everybody_else_out(
+def test_one_caller_cannot_take_every_stream(
     client: FlaskClient, share: str, context: ApiContext, make_token
 ) -> None:
     streams = [client.get(ROUTE, headers=STREAM, buffered=False) for _ in range(STREAMS_PER_CALLER)]

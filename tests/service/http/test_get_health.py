@@ -20,7 +20,7 @@ FACTS: dict[str, Any] = {
 
 @pytest.fixture
 def tell_facts(context, settings):
-    """Write down what a run learned of the FTP host, so many seconds ago."""
+    """Store the facts that a run reported about the FTP host `age` seconds ago."""
 
     def tell(facts: dict[str, Any], database: dict[str, Any], *, age: float = 0, **columns: Any) -> None:
         with context.database.write() as session:
@@ -69,7 +69,7 @@ def test_mariadb_down_is_503(client: FlaskClient, tell_facts) -> None:
     assert message in answer.json["detail"]
 
 
-def test_facts_that_are_old_say_nothing_about_now(client: FlaskClient, tell_facts, settings) -> None:
+def test_old_facts_are_unknown(client: FlaskClient, tell_facts, settings) -> None:
     tell_facts(FACTS, {"ok": True}, age=10 * settings.facts_max_age_seconds)
     answer = client.get("/health")
     assert answer.status_code == 503
@@ -98,7 +98,7 @@ def test_the_services_own_database_down_is_503(client: FlaskClient, context) -> 
     assert "ftp_hosts" not in answer.text
 
 
-def test_a_password_that_no_key_opens_is_a_problem(client: FlaskClient, context, tell_facts) -> None:
+def test_a_password_that_no_key_decrypts_is_a_problem(client: FlaskClient, context, tell_facts) -> None:
     tell_facts(FACTS, {"ok": True})
     with context.write() as session:
         token = Fernet(Fernet.generate_key()).encrypt(b"clave").decode()

@@ -1,4 +1,4 @@
-"""`GET /tmpftp/{id}/log`: the log kept for a share, in bounded pieces, for operators."""
+"""`GET /tmpftp/{id}/log`: the log of a share, in pieces of limited size, for operators."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_log(settings):
     return write
 
 
-def test_tells_what_a_run_did(client: FlaskClient, body, context, settings) -> None:
+def test_shows_what_a_run_did(client: FlaskClient, body, context, settings) -> None:
     client.post("/tmpftp", json=body, headers={"X-Request-ID": "bitacora-3"})
     runner = HostRunner(settings, context.database, SimulatedProvisioner(settings.state_dir))
     runner.run_host("simulado")
@@ -36,13 +36,13 @@ def test_tells_what_a_run_did(client: FlaskClient, body, context, settings) -> N
     assert answer.headers["X-Log-Siguiente"] == str(len(answer.data))
 
 
-def test_of_a_share_that_no_run_has_seen_is_empty(client: FlaskClient, body) -> None:
+def test_the_log_of_a_share_without_a_run_is_empty(client: FlaskClient, body) -> None:
     client.post("/tmpftp", json=body)
     answer = client.get(f"/tmpftp/{body['id']}/log")
     assert (answer.status_code, answer.text, answer.headers["X-Log-Siguiente"]) == (200, "", "0")
 
 
-def test_goes_on_where_the_last_answer_ended(client: FlaskClient, body, write_log) -> None:
+def test_continues_where_the_last_answer_ended(client: FlaskClient, body, write_log) -> None:
     client.post("/tmpftp", json=body)
     write_log(body["id"], "uno\ndos\nme")
     first = client.get(f"/tmpftp/{body['id']}/log")
@@ -54,7 +54,7 @@ def test_goes_on_where_the_last_answer_ended(client: FlaskClient, body, write_lo
     assert (beyond.text, beyond.headers["X-Log-Siguiente"]) == ("", "14")
 
 
-def test_is_bounded_and_begins_with_a_whole_line(client: FlaskClient, body, write_log) -> None:
+def test_is_limited_in_size_and_begins_with_a_whole_line(client: FlaskClient, body, write_log) -> None:
     client.post("/tmpftp", json=body)
     lines = [f"línea {number}\n" for number in range(20000)]
     write_log(body["id"], "".join(lines))
@@ -71,7 +71,7 @@ def test_is_bounded_and_begins_with_a_whole_line(client: FlaskClient, body, writ
     assert read.decode() == "".join(lines)
 
 
-def test_of_a_deleted_share_is_there_still(client: FlaskClient, body, write_log, move_share) -> None:
+def test_the_log_of_a_deleted_share_is_kept(client: FlaskClient, body, write_log, move_share) -> None:
     client.post("/tmpftp", json=body)
     write_log(body["id"], "algo\n")
     move_share(body["id"], State.ELIMINANDO, State.ELIMINADO)
@@ -79,7 +79,7 @@ def test_of_a_deleted_share_is_there_still(client: FlaskClient, body, write_log,
 
 
 @pytest.mark.parametrize("share_id", ["no_hay", "expired", "..%2f..%2fetc", "a.b"])
-def test_of_what_is_no_share_is_404(client: FlaskClient, write_log, share_id: str) -> None:
+def test_an_id_without_a_share_is_404(client: FlaskClient, write_log, share_id: str) -> None:
     write_log("no_hay", "de nadie\n")
     assert client.get(f"/tmpftp/{share_id}/log").status_code == 404
 

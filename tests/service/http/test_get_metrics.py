@@ -1,4 +1,4 @@
-"""`GET /metrics`: what a scrape shows, and what it must never show."""
+"""`GET /metrics`: what it answers, and what it must never contain."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_an_empty_service_shows_every_state_and_class_with_zero(scrape) -> None:
     assert get(samples, "tempoftp_queue_shares") == 0
 
 
-def test_a_share_on_its_way_then_delivered(client: FlaskClient, body, scrape, run, context) -> None:
+def test_a_share_before_and_after_its_delivery(client: FlaskClient, body, scrape, run, context) -> None:
     body["ruta"] = "source1:/srv/datos/tarda-600"
     client.post("/tmpftp", json=body)
     assert get(scrape(), "tempoftp_shares", state="recibido") == 1
@@ -117,7 +117,7 @@ def test_failures_are_counted_by_class(client: FlaskClient, body, scrape, run) -
     assert get(samples, "tempoftp_shares", state="error") == 1
 
 
-def test_overdue_endings_show(client: FlaskClient, body, scrape, move_share) -> None:
+def test_overdue_endings_are_counted(client: FlaskClient, body, scrape, move_share) -> None:
     client.post("/tmpftp", json=body)
     long_ago = utc_now() - timedelta(days=2000)
     move_share(body["id"], State.LISTO, expires=long_ago)
@@ -140,7 +140,7 @@ def test_requests_are_counted_by_route_and_status(client: FlaskClient, scrape) -
     assert get(samples, name, method="other", route="other", status="405") == 1
 
 
-def test_nobody_is_in_it(client: FlaskClient, body, run) -> None:
+def test_no_personal_data_is_in_it(client: FlaskClient, body, run) -> None:
     for number, route in enumerate(("tarda-600", "tarda-0", "falla-source_denied", "existe")):
         client.post(
             "/tmpftp",
@@ -168,7 +168,7 @@ def test_is_for_operators(client: FlaskClient, make_token, headers: Any, status:
 
 
 def read_names(client: FlaskClient) -> set[str]:
-    """Every series that a query may name, also of metrics that have no value yet."""
+    """Every series that a query may name, also those of metrics without a value yet."""
     names = set()
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", client.get("/metrics").text, re.MULTILINE):
         names |= {f"{name}_{part}" for part in ("bucket", "count", "sum")} if kind == "histogram" else {name}
@@ -179,7 +179,7 @@ def find_names(expression: str) -> set[str]:
     return set(re.findall(r"\btempoftp_\w+", expression))
 
 
-def test_alert_rules_ask_for_what_is_there(client: FlaskClient) -> None:
+def test_alert_rules_query_existing_metrics(client: FlaskClient) -> None:
     rules = yaml.safe_load((MONITORING / "alerts.yml").read_text(encoding="utf-8"))
     alerts = [rule for group in rules["groups"] for rule in group["rules"]]
     assert len({rule["alert"] for rule in alerts}) == len(alerts) > 5
@@ -194,7 +194,7 @@ def test_alert_rules_ask_for_what_is_there(client: FlaskClient) -> None:
             assert label in ("ftp_host", "class", "kind", "state", "channel"), label
 
 
-def test_the_dashboard_asks_for_what_is_there(client: FlaskClient) -> None:
+def test_the_dashboard_queries_existing_metrics(client: FlaskClient) -> None:
     board = json.loads((MONITORING / "dashboard.json").read_text(encoding="utf-8"))
     panels = [panel for panel in board["panels"] if panel["type"] != "row"]
     assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
@@ -206,15 +206,13 @@ def test_the_dashboard_asks_for_what_is_there(client: FlaskClient) -> None:
             assert find_names(target["expr"]) - read_names(client) == set(), panel["title"]
 
 
-def test_every_metric_is_documented_and_every_documented_one_is_there(client: FlaskClient) -> None:
+def test_every_metric_is_documented_and_every_documented_one_exists(client: FlaskClient) -> None:
     families = set(re.findall(r"^# TYPE (\S+) ", client.get("/metrics").text, re.MULTILINE))
     documented = set(re.findall(r"^\| `(tempoftp_\w+)", DOCUMENT, re.MULTILINE))
     assert documented == families
 
 
-def test_notices_are_counted_by_channel_and_by_what_became_of_them(
-    context, client, body, move_share, scrape
-) -> None:
+def test_notices_are_counted_by_channel_and_state(context, client, body, move_share, scrape) -> None:
     assert not [name for name, _labels in scrape() if name.startswith("tempoftp_notice")]
     client.post("/tmpftp", json=body)
     move_share(body["id"], State.LISTO)

@@ -72,7 +72,7 @@ def test_is_200_once_settled(
     assert ("password" in answer.json) is (status == "listo")
 
 
-def test_tells_how_far_the_copy_is(
+def test_answers_how_far_the_copy_is(
     client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None]
 ) -> None:
     client.post("/tmpftp", json=body)
@@ -90,7 +90,7 @@ def test_tells_how_far_the_copy_is(
     assert answer.headers["Retry-After"] == "12"
 
 
-def test_tells_how_to_log_in_when_ready(
+def test_answers_how_to_log_in_when_ready(
     client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None], context, settings
 ) -> None:
     client.post("/tmpftp", json=body)
@@ -145,7 +145,7 @@ def test_text_is_utf8_not_escapes(client: FlaskClient, body: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("share_id", ODD_IDS)
-def test_what_is_no_share_is_404(client: FlaskClient, share_id: str) -> None:
+def test_an_id_without_a_share_is_404(client: FlaskClient, share_id: str) -> None:
     answer = client.get(f"/tmpftp/{share_id}")
     assert answer.status_code == 404
     assert answer.mimetype == "application/problem+json"

@@ -1,4 +1,4 @@
-"""`/enlace/{token}`: what somebody with a link and no token may; `/tmpftp/{id}/enlace` and `/tmpftp/prorrogas`."""
+"""`/enlace/{token}`: what the holder of a link may do; `/tmpftp/{id}/enlace` and `/tmpftp/prorrogas`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def link(client: FlaskClient, context, body: dict[str, Any], move_share) -> str:
 
 @pytest.fixture
 def stranger(app) -> Callable[..., Any]:
-    """Somebody with no token, from an address that no setting maps."""
+    """A caller without a token, from an address that no setting maps."""
     client = app.test_client()
 
     def call(method: str, path: str, json: Any = None) -> Any:
@@ -78,7 +78,7 @@ def test_it_is_202_while_the_share_is_on_its_way(client, stranger, context, body
     assert refused.status_code == 409
 
 
-def test_the_password_is_shown_in_clear_and_that_is_noted(stranger, link: str, context) -> None:
+def test_the_password_is_shown_in_clear_and_the_history_records_it(stranger, link: str, context) -> None:
     answer = stranger("POST", f"{link}/credenciales")
     assert answer.status_code == 200
     with context.database.read() as session:
@@ -93,7 +93,7 @@ def test_the_password_is_shown_in_clear_and_that_is_noted(stranger, link: str, c
     assert answer.json["servidor"].keys() == {"host", "puerto", "tls", "huella"}
 
 
-def test_an_earlier_password_is_words_and_never_a_hash(
+def test_an_earlier_password_is_explained_and_never_a_hash(
     client, stranger, link, context, body, move_share
 ) -> None:
     client.post("/tmpftp", json=body | {"id": "otra"})
@@ -110,7 +110,9 @@ def test_an_earlier_password_is_words_and_never_a_hash(
     assert "gAAAA" not in answer.text
 
 
-def test_a_new_password_says_first_what_else_it_opens(client, stranger, link: str, body, context) -> None:
+def test_a_new_password_needs_a_confirmation_of_what_else_it_opens(
+    client, stranger, link: str, body, context
+) -> None:
     client.post("/tmpftp", json=body | {"id": "otra"})
     before = stranger("POST", f"{link}/credenciales").json["password"]
     for body in (None, {}, {"confirmar": False}):
@@ -146,7 +148,7 @@ def test_more_days_are_asked_for_and_granted(client, stranger, link: str) -> Non
     assert client.post(f"/tmpftp/{ID}/prorroga/aceptar", json={}).status_code == 409
 
 
-def test_more_days_are_refused_with_words(client, stranger, link: str) -> None:
+def test_more_days_are_refused_with_a_reason(client, stranger, link: str) -> None:
     stranger("POST", f"{link}/prorroga", {"dias": 7})
     refused = client.post(f"/tmpftp/{ID}/prorroga/rechazar", json={"respuesta": "no hay espacio"})
     assert refused.status_code == 200
@@ -159,7 +161,7 @@ def test_more_days_are_refused_with_words(client, stranger, link: str) -> None:
     "desired",
     [{}, {"dias": "7"}, {"dias": 0}, {"dias": 1000}, {"dias": 7, "x": 1}, {"dias": 7, "motivo": "x" * 501}],
 )
-def test_what_nobody_may_ask_for_is_422(stranger, link: str, client, desired: dict[str, Any]) -> None:
+def test_impossible_requests_for_days_are_422(stranger, link: str, client, desired: dict[str, Any]) -> None:
     assert stranger("POST", f"{link}/prorroga", desired).status_code == 422
     assert client.get("/tmpftp/prorrogas").json == {"prorrogas": []}
 
@@ -174,7 +176,7 @@ def test_only_operators_decide(client, make_token, link: str, stranger, method: 
     assert client.get("/tmpftp/prorrogas", headers=headers).status_code == 403
 
 
-def test_an_operator_makes_a_link_and_who_owns_the_share_ends_them(
+def test_an_operator_makes_a_link_and_the_owner_of_the_share_revokes_it(
     client, stranger, make_token, link: str, context
 ) -> None:
     made = client.post(f"/tmpftp/{ID}/enlace", json={}).json["enlace"]
@@ -189,7 +191,7 @@ def test_an_operator_makes_a_link_and_who_owns_the_share_ends_them(
     assert stranger("GET", client.post(f"/tmpftp/{ID}/enlace", json={}).json["enlace"]).status_code == 200
 
 
-def test_no_link_is_made_for_what_is_over(client, link: str, move_share) -> None:
+def test_no_link_is_made_for_a_share_that_has_ended(client, link: str, move_share) -> None:
     move_share(ID, State.EXPIRANDO)
     assert client.post(f"/tmpftp/{ID}/enlace", json={}).status_code == 409
     assert client.post("/tmpftp/nada/enlace", json={}).status_code == 404
@@ -199,7 +201,7 @@ CALLS = [("GET", ""), ("POST", "/credenciales"), ("POST", "/password"), ("POST",
 
 
 @pytest.mark.parametrize(("method", "rest"), CALLS)
-def test_wrong_ended_and_revoked_links_are_404_all_alike(
+def test_wrong_ended_and_revoked_links_have_the_same_404(
     client, stranger, link: str, context, move_share, method: str, rest: str
 ) -> None:
     json = {"dias": 1} if rest == "/prorroga" else {}
@@ -219,15 +221,15 @@ def test_wrong_ended_and_revoked_links_are_404_all_alike(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(token=st.binary(min_size=1, max_size=80), call=st.sampled_from(CALLS))
-def test_whatever_stands_in_its_place_is_404(client, token: bytes, call: tuple[str, str]) -> None:
+def test_any_other_text_in_place_of_the_token_is_404(client, token: bytes, call: tuple[str, str]) -> None:
     method, rest = call
     json = {"dias": 1} if rest == "/prorroga" else {}
     answer = client.open(f"/enlace/{quote(token, safe='')}{rest}", method=method, json=json)
-    # A token with a slash in it is another route; a dot is a shorter path.
+    # A token with a slash is another route; a dot is removed from the path.
     assert answer.status_code in (404, 405, 308), answer.text
 
 
-def test_a_link_is_asked_only_so_much(settings: Settings, link: str, client, stranger) -> None:
+def test_requests_of_a_link_are_limited(settings: Settings, link: str, client, stranger) -> None:
     changed = Settings.model_validate(settings.model_dump() | {"rate_links": "3/minute"})
     app = create_app(changed)
     callers = [app.test_client() for _ in range(2)]
@@ -243,7 +245,7 @@ def test_a_link_is_asked_only_so_much(settings: Settings, link: str, client, str
     app.extensions["tempoftp"].database.close()
 
 
-def test_the_page_is_bounded_as_strangers_are(settings: Settings, link: str) -> None:
+def test_the_page_has_the_limit_of_unknown_callers(settings: Settings, link: str) -> None:
     app = create_app(Settings.model_validate(settings.model_dump() | {"rate_strangers": "3/minute"}))
     client = app.test_client()
     codes = [client.get(link, environ_base=STRANGER).status_code for _ in range(5)]

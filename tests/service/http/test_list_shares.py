@@ -61,7 +61,7 @@ def test_a_deleted_share_shows_only_when_asked_for(
     assert read_ids(client.get("/tmpftp?estado=eliminado")) == ["uno"]
 
 
-def test_pages_hold_every_share_once(client: FlaskClient, three_shares: list[str]) -> None:
+def test_the_pages_have_every_share_once(client: FlaskClient, three_shares: list[str]) -> None:
     seen: list[str] = []
     page = client.get("/tmpftp?limite=2")
     while True:
@@ -114,7 +114,7 @@ def test_refuses_a_forged_cursor(client: FlaskClient, forged: object) -> None:
 
 
 @pytest.mark.parametrize("usuario", ["' OR 1=1 --", "%", "_", "\x00", "ñ"])
-def test_a_filter_is_only_compared(client: FlaskClient, three_shares: list[str], usuario: str) -> None:
+def test_a_filter_is_compared_as_text(client: FlaskClient, three_shares: list[str], usuario: str) -> None:
     assert read_ids(client.get("/tmpftp", query_string={"usuario": usuario})) == []
 
 

@@ -1,4 +1,4 @@
-"""`GET /openapi.json`: a valid OpenAPI 3.1 document that says all there is to say, and `/docs`, which shows it."""
+"""`GET /openapi.json`: a valid and complete OpenAPI 3.1 document; and `/docs`, which shows it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
     assert [error.message for error in OpenAPIV31SpecValidator(document).iter_errors()] == []
 
 
-def test_every_operation_says_who_may_call_it_and_what_is_answered(document: dict[str, Any]) -> None:
+def test_every_operation_documents_its_role_and_its_answers(document: dict[str, Any]) -> None:
     names = set()
     for name, operation in iterate_operations(document):
         names.add(operation["operationId"])
@@ -57,7 +57,7 @@ def test_every_operation_says_who_may_call_it_and_what_is_answered(document: dic
     assert len(names) == len(list(iterate_operations(document)))
 
 
-def test_a_body_that_may_be_left_out_is_not_required(document: dict[str, Any]) -> None:
+def test_an_optional_body_is_not_required(document: dict[str, Any]) -> None:
     required = {
         name: operation["requestBody"]["required"]
         for name, operation in iterate_operations(document)
@@ -72,7 +72,7 @@ def test_a_body_that_may_be_left_out_is_not_required(document: dict[str, Any]) -
     }
 
 
-def test_nothing_of_the_librarys_own_is_left(document: dict[str, Any]) -> None:
+def test_the_librarys_own_schemas_are_removed(document: dict[str, Any]) -> None:
     assert "ValidationErrorModel" not in str(document)
     assert "422" not in document["paths"]["/health"]["get"]["responses"]
 
@@ -109,7 +109,7 @@ def test_every_example_fits_its_schema(document: dict[str, Any]) -> None:
     assert checked > 20
 
 
-def test_docs_shows_it_with_our_own_files_only(client: FlaskClient) -> None:
+def test_docs_uses_only_files_of_this_service(client: FlaskClient) -> None:
     page = client.get("/docs")
     assert (page.status_code, page.mimetype) == (200, "text/html")
     assert "script-src 'self'" in page.headers["Content-Security-Policy"]

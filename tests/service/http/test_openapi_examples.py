@@ -1,4 +1,4 @@
-"""Every example of the OpenAPI document is asked of a service with simulated FTP hosts, and answered so."""
+"""Sends every example of the OpenAPI document to a service with simulated FTP hosts, and compares the answers."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def ask_for_days(client: FlaskClient, work: Callable[[], None]) -> None:
 
 
 def read_link(client: FlaskClient) -> str:
-    """Make a link; what is returned is its path."""
+    """Make a link and return its path."""
     return str(client.post(f"{PATH}/enlace", json={}).json["enlace"])
 
 
@@ -128,7 +128,7 @@ def do_nothing(client: FlaskClient, work: Callable[[], None]) -> None:
 
 
 TOLD = {"Location", "Retry-After", "WWW-Authenticate", "X-Log-Siguiente", "X-Request-ID"}
-"""Headers that a client goes by: whoever answers one of them has to say so."""
+"""Headers that clients use: an operation that answers one of them has to document it."""
 
 PREPARE: dict[tuple[str, int], Prepare] = {
     ("GET /tmpftp/{id}", 202): ask,
@@ -181,7 +181,7 @@ def test_an_example(client: FlaskClient, work: Callable[[], None], route: str, c
 
 
 @pytest.mark.parametrize("path", ["/", "/enlace/{token}"])
-def test_where_a_browser_is_led_to_is_told(client: FlaskClient, path: str) -> None:
+def test_redirects_of_browsers_are_documented(client: FlaskClient, path: str) -> None:
     answer = client.get(path.replace("{token}", "x.y"), headers={"Accept": "text/html"})
     assert (answer.status_code, "Location" in answer.headers) == (303, True)
     operation = client.get("/openapi.json").json["paths"][path]["get"]
@@ -189,7 +189,7 @@ def test_where_a_browser_is_led_to_is_told(client: FlaskClient, path: str) -> No
 
 
 def compare(example: Any, real: Any, place: str) -> None:
-    """The real answer has the keys and kinds of the example; what is null may be unknown just now."""
+    """The real answer has the keys and types of the example; a value may be null when it is not known yet."""
     if example is None or real is None:
         return
     if isinstance(example, dict):
@@ -207,7 +207,7 @@ def compare(example: Any, real: Any, place: str) -> None:
         assert type(example) is type(real), place
 
 
-def test_examples_of_states_and_refusals_are_what_is_answered(client: FlaskClient) -> None:
+def test_examples_of_states_and_refusals_are_real_answers(client: FlaskClient) -> None:
     refused = load_cases()["POST /tmpftp"][1]
     assert client.post("/tmpftp", json=refused["request"]).json == refused["answer"]
     assert client.get("/tmpftp/no_hay").json == load_cases()["GET /tmpftp/{id}"][2]["answer"]

@@ -11,7 +11,7 @@ from tempoftp.settings import SIMULATED_FTP_HOST, Settings
 HOST = SIMULATED_FTP_HOST
 
 
-def test_pause_is_seen_everywhere_and_kept(
+def test_a_pause_is_shown_everywhere_and_survives_a_restart(
     client: FlaskClient, body: dict[str, Any], settings: Settings
 ) -> None:
     answer = client.post("/pausar", json={"host": HOST, "razon": "disco nuevo"})

@@ -138,7 +138,7 @@ def test_the_same_body_again_answers_the_present_state(
     assert count_rows() == before
 
 
-def test_the_same_body_in_other_words_is_the_same(
+def test_the_same_body_written_differently_is_the_same(
     client: FlaskClient, body: dict[str, Any], count_rows
 ) -> None:
     client.post("/tmpftp", json=body)
@@ -148,7 +148,7 @@ def test_the_same_body_in_other_words_is_the_same(
 
 
 @pytest.mark.parametrize("state", [State.ERROR, State.LISTO, State.BLOQUEADO])
-def test_the_same_body_of_a_settled_share_is_not_on_its_way(
+def test_the_same_body_for_a_settled_share_is_200(
     client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None], state: State
 ) -> None:
     client.post("/tmpftp", json=body)
@@ -159,7 +159,7 @@ def test_the_same_body_of_a_settled_share_is_not_on_its_way(
     assert "Retry-After" not in answer.headers
 
 
-def test_a_deleted_id_may_be_asked_for_anew(
+def test_the_id_of_a_deleted_share_may_be_used_again(
     client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None]
 ) -> None:
     client.post("/tmpftp", json=body)
@@ -260,7 +260,7 @@ def test_malformed_json_is_400(client: FlaskClient, raw: bytes, count_rows) -> N
 
 
 @pytest.mark.parametrize("raw", ["null", "1", '"texto"', "[]", "[{}]", "true", "NaN"])
-def test_json_that_is_no_object_is_422(client: FlaskClient, raw: str) -> None:
+def test_json_other_than_an_object_is_422(client: FlaskClient, raw: str) -> None:
     assert client.post("/tmpftp", data=raw, content_type="application/json").status_code == 422
 
 
@@ -307,7 +307,7 @@ def test_a_large_body_is_413(client: FlaskClient, body: dict[str, Any], settings
     assert count_rows() == (0, 0)
 
 
-def test_a_sources_file_that_is_gone_is_the_operators_trouble(
+def test_a_missing_sources_file_is_503_without_its_path(
     client: FlaskClient, body: dict[str, Any], settings, count_rows
 ) -> None:
     settings.sources_file.unlink()
@@ -333,7 +333,9 @@ def test_the_same_body_many_times_at_once_is_one_share(app: Flask, body: dict[st
     assert count_rows() == (1, 1)
 
 
-def test_of_many_bodies_with_one_id_at_once_one_wins(app: Flask, body: dict[str, Any], count_rows) -> None:
+def test_of_many_bodies_with_one_id_at_once_one_is_accepted(
+    app: Flask, body: dict[str, Any], count_rows
+) -> None:
     bodies = [body | {"usuario": f"alguien{number}@dominio"} for number in range(12)]
     with ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda one: app.test_client().post("/tmpftp", json=one), bodies))

@@ -29,7 +29,7 @@ Worker = Callable[[], Any]
 
 @pytest.fixture
 def previewer(context: ApiContext) -> Iterator[Previewer]:
-    """What the worker does."""
+    """The part of the worker that makes previews."""
     provisioner = SimulatedProvisioner(context.settings.state_dir)
     previewer = Previewer(context.settings, context.database, provisioner)
     yield previewer
@@ -38,7 +38,7 @@ def previewer(context: ApiContext) -> Iterator[Previewer]:
 
 @pytest.fixture
 def run_worker(previewer: Previewer) -> Worker:
-    """Have measured what is asked for while the block runs."""
+    """Measure the requested sources while the block runs."""
 
     @contextmanager
     def running() -> Iterator[None]:
@@ -98,14 +98,14 @@ def test_size_and_space_are_answered(client: FlaskClient, run_worker: Worker) ->
     assert (again.status_code, again.json) == (200, told)
 
 
-def test_no_share_comes_of_it(client: FlaskClient, context: ApiContext, run_worker: Worker) -> None:
+def test_a_preview_creates_no_share(client: FlaskClient, context: ApiContext, run_worker: Worker) -> None:
     with run_worker():
         client.post(PATH, json={"ruta": GOES})
     with context.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Share)) == 0
 
 
-def test_it_is_the_size_that_the_share_then_has(client: FlaskClient, run_worker: Worker) -> None:
+def test_a_preview_has_the_size_of_the_later_share(client: FlaskClient, run_worker: Worker) -> None:
     from tempoftp.worker.simulated.host import plan_copy
 
     with run_worker():
@@ -114,7 +114,7 @@ def test_it_is_the_size_that_the_share_then_has(client: FlaskClient, run_worker:
     assert told["bytes"] == plan_copy("lanotadm@source1:/srv/datos/goes")["bytes_total"]
 
 
-def test_what_takes_longer_is_to_be_polled(impatient: FlaskClient, previewer: Previewer) -> None:
+def test_a_slow_preview_is_202_and_can_be_polled(impatient: FlaskClient, previewer: Previewer) -> None:
     answer = impatient.post(PATH, json={"ruta": GOES})
     assert answer.status_code == 202
     assert answer.json is not None
@@ -132,7 +132,7 @@ def test_what_takes_longer_is_to_be_polled(impatient: FlaskClient, previewer: Pr
     assert (later.status_code, later.json and later.json["estado"]) == (200, "lista")
 
 
-def test_asked_twice_it_is_one(impatient: FlaskClient, context: ApiContext) -> None:
+def test_two_requests_at_once_are_one_preview(impatient: FlaskClient, context: ApiContext) -> None:
     first, second = (impatient.post(PATH, json={"ruta": GOES}).json for _ in range(2))
     assert first is not None and second is not None
     assert first["id"] == second["id"]
@@ -158,7 +158,7 @@ def test_an_answer_of_the_last_minute_is_used_again(
     assert impatient.post(PATH, json={"ruta": GOES}).status_code == 202
 
 
-def test_what_two_wait_for_is_measured_once(
+def test_two_callers_of_one_source_cause_one_measurement(
     impatient: FlaskClient, previewer: Previewer, make_token: Callable[..., dict[str, str]]
 ) -> None:
     headers = make_token("alguien@dominio")
@@ -168,7 +168,9 @@ def test_what_two_wait_for_is_measured_once(
     assert impatient.get(other.headers["Location"], headers=headers).status_code == 200
 
 
-def test_nobody_else_sees_it(client: FlaskClient, make_token: Callable[..., dict[str, str]]) -> None:
+def test_other_callers_do_not_see_the_preview(
+    client: FlaskClient, make_token: Callable[..., dict[str, str]]
+) -> None:
     mine, other = (make_token("alguien@dominio", name=name) for name in ("mia", "otra"))
     client.application.extensions["tempoftp"].waiting_slots._value = 0
     place = client.post(PATH, json={"ruta": GOES}, headers=mine).headers["Location"]
@@ -192,7 +194,7 @@ def test_unknown_ids_are_not_found(client: FlaskClient, preview_id: str) -> None
         ("falla-source_unreachable", "source_unreachable"),
     ],
 )
-def test_failures_are_told_and_not_kept(
+def test_failures_are_answered_and_not_reused(
     impatient: FlaskClient, previewer: Previewer, ruta: str, error: str
 ) -> None:
     body = {"ruta": f"source1:/srv/datos/{ruta}"}
@@ -203,11 +205,11 @@ def test_failures_are_told_and_not_kept(
     assert answer.json is not None
     assert (answer.json["estado"], answer.json["error"], answer.json["cabe"]) == ("error", error, None)
     assert "Detalle:" in answer.json["mensaje"]
-    assert previewer.run_host(HOST) == 0, "it is told once"
-    assert impatient.post(PATH, json=body).status_code == 202, "who asks again is measured for again"
+    assert previewer.run_host(HOST) == 0, "the answered preview is not measured again"
+    assert impatient.post(PATH, json=body).status_code == 202, "a new request measures the source again"
 
 
-def test_what_does_not_fit_is_said(impatient: FlaskClient, previewer: Previewer) -> None:
+def test_a_source_that_does_not_fit_is_reported(impatient: FlaskClient, previewer: Previewer) -> None:
     place = impatient.post(PATH, json={"ruta": "source1:/srv/datos/enorme"}).headers["Location"]
     previewer.run_host(HOST)
     told = impatient.get(place).json
@@ -216,7 +218,7 @@ def test_what_does_not_fit_is_said(impatient: FlaskClient, previewer: Previewer)
     assert "pida menos" in told["mensaje"]
 
 
-def test_what_was_not_counted_in_time_is_said(impatient: FlaskClient, previewer: Previewer) -> None:
+def test_an_incomplete_count_is_reported(impatient: FlaskClient, previewer: Previewer) -> None:
     place = impatient.post(PATH, json={"ruta": "source1:/srv/datos/lento"}).headers["Location"]
     previewer.run_host(HOST)
     told = impatient.get(place).json
@@ -225,7 +227,7 @@ def test_what_was_not_counted_in_time_is_said(impatient: FlaskClient, previewer:
     assert "al menos" in told["mensaje"]
 
 
-def test_a_paused_host_is_not_asked_and_nobody_waits(
+def test_a_paused_host_is_not_asked_and_the_request_does_not_wait(
     client: FlaskClient, context: ApiContext, previewer: Previewer
 ) -> None:
     with context.write() as session:
@@ -236,7 +238,7 @@ def test_a_paused_host_is_not_asked_and_nobody_waits(
     assert previewer.run_host(HOST) == 0
 
 
-def test_what_nobody_measures_is_given_up(
+def test_a_preview_without_a_worker_is_given_up(
     impatient: FlaskClient, previewer: Previewer, context: ApiContext
 ) -> None:
     place = impatient.post(PATH, json={"ruta": GOES}).headers["Location"]
@@ -247,7 +249,9 @@ def test_what_nobody_measures_is_given_up(
     assert (answer.status_code, answer.json["error"]) == (200, "run_timeout")
 
 
-def test_it_is_gone_after_a_day(impatient: FlaskClient, previewer: Previewer, context: ApiContext) -> None:
+def test_a_preview_is_deleted_after_a_day(
+    impatient: FlaskClient, previewer: Previewer, context: ApiContext
+) -> None:
     place = impatient.post(PATH, json={"ruta": GOES}).headers["Location"]
     age(context, KEPT)
     assert impatient.get(place).status_code == 404
@@ -255,7 +259,9 @@ def test_it_is_gone_after_a_day(impatient: FlaskClient, previewer: Previewer, co
     assert count(context) == 0
 
 
-def test_only_so_many_wait_at_once(impatient: FlaskClient, make_token: Callable[..., dict[str, str]]) -> None:
+def test_waiting_previews_of_a_caller_are_limited(
+    impatient: FlaskClient, make_token: Callable[..., dict[str, str]]
+) -> None:
     for number in range(WAITING_LIMIT):
         assert impatient.post(PATH, json={"ruta": f"{GOES}/{number}"}).status_code == 202
     refused = impatient.post(PATH, json={"ruta": f"{GOES}/more"})
@@ -279,7 +285,7 @@ def test_only_so_many_wait_at_once(impatient: FlaskClient, make_token: Callable[
         ({"ruta": GOES, "usuario": "alguien@dominio"}, 422),
     ],
 )
-def test_what_may_not_be_asked_for_is_refused(
+def test_a_source_that_is_not_allowed_is_refused(
     client: FlaskClient, context: ApiContext, body: dict[str, Any], status: int
 ) -> None:
     answer = client.post(PATH, json=body)
@@ -287,7 +293,7 @@ def test_what_may_not_be_asked_for_is_refused(
     assert count(context) == 0
 
 
-def test_strangers_are_refused(client: FlaskClient) -> None:
+def test_unknown_callers_are_refused(client: FlaskClient) -> None:
     bad = {"Authorization": "Bearer nobody"}
     assert client.post(PATH, json={"ruta": GOES}, headers=bad).status_code == 401
     assert client.get(f"{PATH}/{'0' * 32}", headers=bad).status_code == 401
@@ -314,7 +320,7 @@ def test_it_is_measured_for_the_host_where_the_share_would_go(
     app.extensions["tempoftp"].database.close()
 
 
-def test_a_dead_workers_claim_runs_out(
+def test_the_claim_of_a_dead_worker_expires(
     impatient: FlaskClient, previewer: Previewer, context: ApiContext
 ) -> None:
     from tempoftp.previews.previews import claim_previews

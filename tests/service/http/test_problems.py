@@ -14,7 +14,7 @@ from tempoftp.http.problems import describe_field_errors
 HIDDEN = ("valor-oculto",)
 
 
-def test_a_fault_is_a_500_that_gives_nothing_away_but_its_id(
+def test_a_fault_is_a_500_that_reveals_only_the_request_id(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     @allow(PUBLIC)
@@ -75,7 +75,7 @@ VALID = {"texto": "abc", "numero": 3, "palabra": "a"}
         ({"otra": 1}, "campo desconocido"),
     ],
 )
-def test_what_is_wrong_with_a_field_is_said_in_spanish(change: dict[str, object], message: str) -> None:
+def test_errors_of_fields_are_in_spanish(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Strict.model_validate(VALID | change)
     (described,) = describe_field_errors(caught.value)
@@ -93,7 +93,7 @@ def test_an_unknown_key_is_named_short_and_printable() -> None:
 @pytest.mark.parametrize(
     "path", ["/nada", "/tmpftp/", "/tmpftp//a", "/tmpftp/a/b", "/%00", "/static/x", "/tmpftp/user/"]
 )
-def test_what_is_no_route_is_404(app: Flask, path: str) -> None:
+def test_a_path_without_a_route_is_404(app: Flask, path: str) -> None:
     answer = app.test_client().get(path)
     assert answer.status_code == 404
     assert answer.mimetype == "application/problem+json"

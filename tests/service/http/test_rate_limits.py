@@ -1,4 +1,4 @@
-"""Floods are told 429 and when to come again; an application with 200 requests at once is not one."""
+"""Too many requests are answered 429 with `Retry-After`; 200 requests of one application at once are not too many."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def make_app(settings: Settings) -> Callable[..., Flask]:
 
 @pytest.fixture(autouse=True)
 def frozen_clock():
-    """Windows of a limit must not end in the middle of a test."""
+    """Wait, so that no window of a limit ends during a test."""
     with time_machine.travel("2026-11-23T12:00:01Z", tick=False) as clock:
         yield clock
 
@@ -46,7 +46,7 @@ def assert_told_to_wait(answer: Any) -> int:
     return int(answer.headers["Retry-After"])
 
 
-def test_200_requests_of_one_application_come_in_at_once(
+def test_200_requests_of_one_application_at_once_are_accepted(
     make_app, body: dict[str, Any], make_token, count_rows
 ) -> None:
     app, headers = make_app(), make_token("*")
@@ -62,7 +62,7 @@ def test_200_requests_of_one_application_come_in_at_once(
     assert count_rows() == (200, 200)
 
 
-def test_a_flood_is_bounded_and_nothing_of_it_is_written(
+def test_requests_over_the_limit_are_429_and_write_nothing(
     make_app, body: dict[str, Any], count_rows, frozen_clock
 ) -> None:
     client = make_app(rate_writes="5/10second,8/minute").test_client()
@@ -91,14 +91,14 @@ def test_a_token_is_counted_wherever_it_calls_from(make_app, make_token) -> None
     assert_told_to_wait(client.get("/tmpftp", headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.3"}))
 
 
-def test_polling_has_a_generous_count_of_its_own(make_app, body: dict[str, Any]) -> None:
+def test_reads_have_a_higher_limit_of_their_own(make_app, body: dict[str, Any]) -> None:
     client = make_app(rate_writes="1/minute").test_client()
     client.post("/tmpftp", json=body)
     assert_told_to_wait(client.post("/tmpftp", json=body))
     assert {client.get(f"/tmpftp/{body['id']}").status_code for _ in range(400)} == {202}
 
 
-def test_who_guesses_tokens_is_told_to_wait_and_harms_nobody(make_app, make_token) -> None:
+def test_guessing_tokens_is_limited_and_does_not_affect_others(make_app, make_token) -> None:
     app, headers = make_app(rate_strangers="10/minute"), make_token("*")
     client = app.test_client()
     guesses = [
@@ -112,7 +112,7 @@ def test_who_guesses_tokens_is_told_to_wait_and_harms_nobody(make_app, make_toke
     assert client.get("/", environ_base={"REMOTE_ADDR": "192.0.2.10"}).status_code == 200
 
 
-def test_what_is_no_route_needs_no_count(make_app) -> None:
+def test_a_path_without_a_route_is_not_counted(make_app) -> None:
     client = make_app(rate_strangers="1/minute").test_client()
     assert {client.get("/nada", environ_base=STRANGER).status_code for _ in range(5)} == {404}
 
@@ -128,11 +128,11 @@ def test_what_is_no_route_needs_no_count(make_app) -> None:
         ("unknown", "nowhere"),
     ],
 )
-def test_strangers_are_counted_by_network(address: str | None, network: str) -> None:
+def test_unknown_callers_are_counted_by_network(address: str | None, network: str) -> None:
     assert name_network(address) == network
 
 
-def test_a_storage_that_is_away_takes_nothing_along(make_app, body: dict[str, Any]) -> None:
+def test_the_api_answers_without_its_redis(make_app, body: dict[str, Any]) -> None:
     client = make_app(rate_storage="redis://127.0.0.1:1/0", rate_writes="1/minute").test_client()
     assert client.post("/tmpftp", json=body).status_code == 202
     assert_told_to_wait(client.post("/tmpftp", json=body))

@@ -15,7 +15,7 @@ def test_is_on_every_answer(client: FlaskClient, path: str) -> None:
     assert re.fullmatch(r"[0-9a-f]{32}", client.get(path).headers["X-Request-ID"])
 
 
-def test_of_the_client_is_kept_and_stored(client: FlaskClient, body, context) -> None:
+def test_a_clients_id_is_kept_and_stored(client: FlaskClient, body, context) -> None:
     answer = client.post("/tmpftp", json=body, headers={"X-Request-ID": "portal-2026.11_7"})
     assert answer.headers["X-Request-ID"] == "portal-2026.11_7"
     with context.database.read() as session:
@@ -23,12 +23,12 @@ def test_of_the_client_is_kept_and_stored(client: FlaskClient, body, context) ->
 
 
 @pytest.mark.parametrize("offered", ["", "a b", "-x", "x" * 65, "{{ 7*7 }}", "ñ", "a;b", "<script>"])
-def test_that_is_not_safe_to_log_is_replaced(client: FlaskClient, offered: str) -> None:
+def test_an_id_that_is_unsafe_to_log_is_replaced(client: FlaskClient, offered: str) -> None:
     answer = client.get("/", headers={"X-Request-ID": offered})
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["X-Request-ID"])
 
 
-def test_is_in_every_log_line_of_the_request_and_forgotten_after(
+def test_is_in_every_log_line_of_the_request_and_cleared_after(
     client: FlaskClient, app, context, caplog
 ) -> None:
     caplog.handler.addFilter(RequestIdFilter())

@@ -1,4 +1,4 @@
-"""The same application as the API's tests have, and browsers that have signed in."""
+"""The application of the API's tests, and browsers with a session."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FORM_TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 
 class Browser:
-    """A person at the portal, without JavaScript: reads pages, sends their forms, keeps cookies."""
+    """A browser without JavaScript: it opens pages, sends their forms and keeps cookies."""
 
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
@@ -38,7 +38,7 @@ class Browser:
         return self.page
 
     def send(self, path: str, page: str | None = None, **fields: str) -> TestResponse:
-        """Send a form of a page (by default the one that was opened last), with what the page hides in it."""
+        """Send a form of a page (by default of the page opened last), with the hidden fields of the page."""
         if page is not None:
             self.open(page)
         assert self.page is not None
@@ -47,7 +47,7 @@ class Browser:
         return self.post(path, csrf_token=found[1], **fields)
 
     def post(self, path: str, **fields: str) -> TestResponse:
-        """Send just these fields, as another site could."""
+        """Send only these fields, as a page of another site could."""
         self.page = self.client.post(path, data=fields, environ_base=ADDRESS)
         return self.page
 
@@ -65,7 +65,7 @@ SignIn = Callable[..., Browser]
 
 @pytest.fixture
 def browser(app: Flask) -> Browser:
-    """Somebody who has not signed in."""
+    """A browser without a session."""
     return Browser(app.test_client())
 
 
@@ -80,7 +80,7 @@ def make_secret(context: ApiContext) -> Callable[..., str]:
 
 @pytest.fixture
 def sign_in(app: Flask, make_secret: Callable[..., str]) -> SignIn:
-    """Somebody who has signed in, with a token of these e-mails, or of this role."""
+    """A browser with a session, by a token with these e-mails, or with this role."""
 
     def enter(*emails: str, role: Role = Role.CLIENTE, name: str = "ana") -> Browser:
         browser = Browser(app.test_client())
@@ -126,7 +126,7 @@ def read_row(context: ApiContext) -> Callable[[str], Share]:
 
 @pytest.fixture
 def ready(context, ask, move_share) -> None:
-    """A share that is ready, on a host that said where it is."""
+    """A share that is ready, on a host whose address is known."""
     ask("uno")
     move_share(
         "uno",

@@ -1,4 +1,4 @@
-"""Changes: a question first, then what was asked for, by the same functions as the API's; without JavaScript."""
+"""Changes of a share: a page asks first, then the change is made by the same functions as in the API; no JavaScript."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_extending(client_browser, ready, read_row) -> None:
 @pytest.mark.parametrize(
     ("days", "text"), [("91", "de 1 a 90 días"), ("x", "número entero"), ("", "número entero")]
 )
-def test_a_lifetime_that_is_none_is_said_at_its_field(
+def test_an_invalid_lifetime_is_shown_at_its_field(
     client_browser, ready, read_row, days: str, text: str
 ) -> None:
     page = client_browser.send(f"{PAGE}/vigencia", page=f"{PAGE}/vigencia", vigencia=days)
@@ -52,7 +52,7 @@ def test_a_lifetime_that_is_none_is_said_at_its_field(
     assert read_row("uno").lifetime_days == 3
 
 
-def test_a_new_password_says_what_else_it_opens(client_browser, ready) -> None:
+def test_a_new_password_shows_what_else_it_opens(client_browser, ready) -> None:
     page = client_browser.open(f"{PAGE}/password").text
     assert "/portal/solicitudes/dos" in page
     client_browser.send(f"{PAGE}/password")
@@ -102,7 +102,7 @@ def test_retrying_what_failed(client_browser, ask, move_share, read_row) -> None
     assert read_row("uno").state == "recibido"
 
 
-def test_what_the_state_does_not_allow_is_told(client_browser, ready) -> None:
+def test_a_change_that_the_state_does_not_allow_is_explained(client_browser, ready) -> None:
     page = client_browser.send(f"{PAGE}/reintentar", page=f"{PAGE}/reintentar")
     assert page.status_code == 409
     assert "nada de ella ha fallado" in page.text

@@ -1,4 +1,4 @@
-"""For operators: who asks for more days, granted or refused by a form; a link for a recipient, and its end."""
+"""Pages for operators: requests for more days are granted or refused; links for recipients are made and revoked."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def read_request(context) -> Any:
     return read
 
 
-def test_nobody_waits(operator) -> None:
+def test_the_page_without_requests(operator) -> None:
     page = operator.open(PAGE).text
     assert "Nadie espera más días." in page
     assert MARK.findall(page) == []
 
 
-def test_the_navigation_counts_those_that_wait(operator, client_browser, ask, want, move_share) -> None:
+def test_the_navigation_counts_waiting_requests(operator, client_browser, ask, want, move_share) -> None:
     for share_id in ("uno", "dos", "tres"):
         ask(share_id)
         want(share_id)
@@ -54,7 +54,7 @@ def test_the_navigation_counts_those_that_wait(operator, client_browser, ask, wa
     assert MARK.findall(operator.open("/portal/tokens").text) == ["2"]
 
 
-def test_the_shares_page_says_so_until_it_is_decided(operator, client_browser, ready, want) -> None:
+def test_the_page_of_the_share_shows_a_waiting_request(operator, client_browser, ready, want) -> None:
     assert "Quien la recibe pide" not in client_browser.open("/portal/solicitudes/uno").text
     want("uno")
     for browser in (client_browser, operator):
@@ -64,7 +64,7 @@ def test_the_shares_page_says_so_until_it_is_decided(operator, client_browser, r
     assert "Quien la recibe pide" not in operator.open("/portal/solicitudes/uno").text
 
 
-def test_one_click_gives_what_was_asked_for(operator, ready, want, read_row, read_request) -> None:
+def test_one_click_grants_the_requested_days(operator, ready, want, read_row, read_request) -> None:
     want("uno", 7, f"sigo bajando {EVIL}")
     page = operator.open(PAGE).text
     assert "7 días más" in page
@@ -76,14 +76,14 @@ def test_one_click_gives_what_was_asked_for(operator, ready, want, read_row, rea
     assert operator.send("/portal/solicitudes/uno/prorroga/aceptar", dias="7").status_code == 409
 
 
-def test_other_days_are_given(operator, ready, want, read_row) -> None:
+def test_another_number_of_days_is_granted(operator, ready, want, read_row) -> None:
     want("uno")
     operator.send("/portal/solicitudes/uno/prorroga/aceptar", page=PAGE, dias="2")
     assert read_row("uno").lifetime_days == 5
 
 
 @pytest.mark.parametrize("days", ["0", "5000", "x", "-2"])
-def test_days_that_it_cannot_have_are_said_at_the_field(
+def test_impossible_days_are_shown_at_the_field(
     operator, ready, want, read_row, read_request, days: str
 ) -> None:
     want("uno")
@@ -94,7 +94,7 @@ def test_days_that_it_cannot_have_are_said_at_the_field(
     assert read_request("uno")[0] == "pendiente"
 
 
-def test_no_days_are_given_and_why_is_told(operator, ready, want, read_row, read_request) -> None:
+def test_a_request_is_refused_with_a_reason(operator, ready, want, read_row, read_request) -> None:
     want("uno")
     operator.send("/portal/solicitudes/uno/prorroga/rechazar", page=PAGE, respuesta="no hay espacio")
     assert "No se dieron más días a uno." in operator.follow().text
@@ -117,7 +117,9 @@ def test_a_link_is_made_shown_once_and_revoked(app, operator, ready) -> None:
     assert stranger.get(found[1], environ_base=address).status_code == 404
 
 
-def test_who_owns_a_share_ends_its_links_and_makes_none(client_browser, sign_in, ready, read_row) -> None:
+def test_the_owner_of_a_share_revokes_its_links_and_makes_none(
+    client_browser, sign_in, ready, read_row
+) -> None:
     page = client_browser.open("/portal/solicitudes/uno").text
     assert "Hacer un enlace" not in page
     assert "/portal/solicitudes/uno/enlaces" in page
@@ -131,13 +133,13 @@ def test_who_owns_a_share_ends_its_links_and_makes_none(client_browser, sign_in,
     assert read_row("uno").link_number == 1
 
 
-def test_what_is_over_is_linked_to_nothing(operator, ready, move_share) -> None:
+def test_a_share_that_has_ended_offers_no_link(operator, ready, move_share) -> None:
     move_share("uno", State.EXPIRANDO)
     assert "Hacer un enlace" not in operator.open("/portal/solicitudes/uno").text
     assert operator.send("/portal/solicitudes/uno/enlace").status_code == 409
 
 
-def test_a_page_goes_without_the_number_when_the_database_is_away(operator, monkeypatch) -> None:
+def test_a_page_is_shown_without_the_number_when_the_database_fails(operator, monkeypatch) -> None:
     operator.open(PAGE)
 
     def fail(_session: object) -> int:

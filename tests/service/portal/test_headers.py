@@ -1,4 +1,4 @@
-"""What every page says to the browser, and what forms are refused."""
+"""The headers of every page, and which forms are refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OPERATOR_PAGES = (
 
 
 class Inline(HTMLParser):
-    """Finds what the policy forbids: inline scripts, styles and handlers; and addresses elsewhere."""
+    """Finds what the policy forbids: inline scripts, styles and handlers, and addresses of other sites."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ def test_the_api_keeps_its_own_headers(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in STATIC.iterdir()))
-def test_files_are_kept_by_the_browser(browser, name: str) -> None:
+def test_static_files_may_be_cached(browser, name: str) -> None:
     page = browser.open(f"/portal/static/{name}")
     assert page.status_code == 200
     assert "max-age=86400" in page.headers["Cache-Control"]
@@ -77,7 +77,7 @@ def test_files_are_kept_by_the_browser(browser, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["../start.py", "%2e%2e/start.py", "..%2fstart.py", "nada.css"])
-def test_no_other_file_is_given(browser, name: str) -> None:
+def test_other_files_are_404(browser, name: str) -> None:
     assert browser.open(f"/portal/static/{name}").status_code == 404
 
 
@@ -97,7 +97,7 @@ def test_a_form_token_of_another_session_is_refused(operator, client_browser, as
     assert read_row("uno").state == "recibido"
 
 
-def test_a_stranger_sees_only_the_sign_in(app: Flask, browser) -> None:
+def test_a_visitor_without_a_session_sees_only_the_sign_in(app: Flask, browser) -> None:
     for method in ("GET", "POST"):
         for endpoint, path in list_routes(app, method):
             answer = browser.open(path) if method == "GET" else browser.post(path)
@@ -122,13 +122,13 @@ def test_a_cliente_does_not_see_the_pages_of_operators(app: Flask, client_browse
             assert client_browser.send(path, page="/portal/solicitudes").status_code == 403, endpoint
 
 
-def test_what_is_no_page_says_so_in_a_page(operator) -> None:
+def test_a_path_without_a_page_answers_a_page_with_404(operator) -> None:
     page = operator.open("/portal/nada")
     assert page.status_code == 404
     assert "No hay nada en esta dirección" in page.text
 
 
-def test_the_root_leads_browsers_to_the_portal_and_others_not(app: Flask) -> None:
+def test_the_root_redirects_only_browsers_to_the_portal(app: Flask) -> None:
     client = app.test_client()
     answer = client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/portal/")

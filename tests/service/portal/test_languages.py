@@ -1,4 +1,4 @@
-"""Spanish by default, English by the browser or the switch; every text has both."""
+"""Pages are Spanish by default, English by the browser's language or the switch; every text has both."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def test_translations_have_the_same_values() -> None:
         ("fr,en;q=0.3", "en"),
     ],
 )
-def test_the_browser_says_which(browser, accept: str, language: str) -> None:
+def test_the_browsers_language_is_used(browser, accept: str, language: str) -> None:
     page = browser.open("/portal/entrar", **({"Accept-Language": accept} if accept else {}))
     assert f'<html lang="{language}">' in page.text
     assert ("Sign in" in page.text) == (language == "en")
     assert "Accept-Language" in page.headers["Vary"]
 
 
-def test_the_switch_wins_and_leads_back(client_browser) -> None:
+def test_the_switch_overrides_the_browser_and_returns_to_the_page(client_browser) -> None:
     answer = client_browser.send(
         "/portal/idioma",
         page="/portal/solicitudes?estado=listo",
@@ -102,7 +102,7 @@ def english(app: Flask):
         yield
 
 
-def test_messages_of_the_domain_are_said_in_english(english) -> None:
+def test_messages_of_the_domain_are_translated(english) -> None:
     error = ShareError.of("source_unreachable", "ssh: connect: timed out")
     assert say_message(explain_error(error)) == (
         "The source host does not answer; it will be tried again. Detail: ssh: connect: timed out"
@@ -116,7 +116,7 @@ def test_messages_of_the_domain_are_said_in_english(english) -> None:
     assert say_message("algo que nadie tradujo") == "algo que nadie tradujo"
 
 
-def test_history_is_said_in_both(app: Flask, english) -> None:
+def test_the_history_is_translated(app: Flask, english) -> None:
     assert (
         say_history("lifetime of 7 days requested instead of 3")
         == "7 days of lifetime were asked for instead of 3."
@@ -149,7 +149,7 @@ def test_refusals_of_the_domain_are_known(settings, context, english) -> None:
 
 
 def test_every_history_reason_of_the_code_is_known() -> None:
-    """What the domain writes into a history, found in its source, has a pattern."""
+    """Every reason that the source of the domain writes into a history has a pattern."""
     shares = Path(__file__).parents[3] / "service" / "tempoftp" / "shares"
     written, with_values = set(), set()
     for path in shares.glob("*.py"):

@@ -1,4 +1,4 @@
-"""The recipient's page: a link and no token; without JavaScript, in both languages."""
+"""The pages of a link, for a recipient without a token; no JavaScript, both languages."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def change_account(context, **columns: object) -> None:
         session.execute(update(Account).values(**columns))
 
 
-def test_the_link_of_a_mail_leads_browsers_to_the_page_and_others_not(app: Flask, ready, read_token) -> None:
+def test_the_link_of_a_mail_redirects_only_browsers_to_the_page(app: Flask, ready, read_token) -> None:
     client, link = app.test_client(), f"/enlace/{read_token()}"
     answer = client.get(link, headers=HTML)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/portal{link}")
@@ -75,7 +75,7 @@ def test_the_page_shows_the_share_and_no_secret(context, browser, page: str) -> 
     assert [place for place in places if not place.startswith(("/portal/", "#"))] == []
 
 
-def test_progress_is_followed_while_it_is_copied(browser, ask, move_share, read_token) -> None:
+def test_progress_is_shown_while_it_is_copied(browser, ask, move_share, read_token) -> None:
     ask("uno")
     move_share("uno", State.TRASLADO, percent=41.7, bytes_done=417_000, bytes_total=1_000_000)
     path = f"/portal/enlace/{read_token()}"
@@ -89,7 +89,7 @@ def test_progress_is_followed_while_it_is_copied(browser, ask, move_share, read_
     assert part.lstrip().startswith('<div id="avance"')
 
 
-def test_downloads_are_told(context, browser, page: str) -> None:
+def test_downloads_are_shown(context, browser, page: str) -> None:
     assert "Descargas" not in browser.open(page).text
     with context.database.write() as session:
         session.add(
@@ -111,7 +111,7 @@ def test_downloads_are_told(context, browser, page: str) -> None:
     assert "<script>alert" not in shown
 
 
-def test_credentials_are_shown_on_demand_and_that_is_written_down(context, browser, page: str) -> None:
+def test_credentials_are_shown_on_demand_and_the_history_records_it(context, browser, page: str) -> None:
     assert browser.open(f"{page}/credenciales").status_code == 405
     shown = browser.send(f"{page}/credenciales", page=page)
     assert shown.status_code == 200
@@ -132,7 +132,7 @@ def test_credentials_are_shown_on_demand_and_that_is_written_down(context, brows
     assert (last.reason, last.author) == ("credentials shown to the recipient (visible)", "recipient")
 
 
-def test_an_earlier_password_is_said_in_words_and_never_as_a_hash(context, browser, page: str) -> None:
+def test_an_earlier_password_is_explained_and_never_shown_as_a_hash(context, browser, page: str) -> None:
     now = utc_now()
     change_account(
         context,
@@ -149,7 +149,7 @@ def test_an_earlier_password_is_said_in_words_and_never_as_a_hash(context, brows
     assert read_password(context) not in shown
 
 
-def test_an_account_from_before_has_no_password_of_ours(context, browser, page: str) -> None:
+def test_an_account_from_before_tempoftp_shows_no_password(context, browser, page: str) -> None:
     change_account(context, origin="adopted", token=None, password_hash=STORED)
     shown = browser.send(f"{page}/credenciales", page=page).text
     assert "pídala a quien administra la cuenta" in shown
@@ -159,7 +159,7 @@ def test_an_account_from_before_has_no_password_of_ours(context, browser, page: 
     assert "existía antes" in refused.text
 
 
-def test_a_new_password_says_first_what_else_it_opens(context, browser, ask, page: str) -> None:
+def test_a_new_password_needs_a_confirmation_of_what_else_it_opens(context, browser, ask, page: str) -> None:
     ask("otra")
     before = read_password(context)
     question = browser.open(f"{page}/password").text
@@ -170,7 +170,7 @@ def test_a_new_password_says_first_what_else_it_opens(context, browser, ask, pag
     assert read_password(context) != before
 
 
-def test_more_days_are_asked_for_and_the_answer_is_read(context, browser, page: str) -> None:
+def test_more_days_are_requested_and_the_answer_is_shown(context, browser, page: str) -> None:
     assert browser.send(f"{page}/prorroga", page=page, dias="7", motivo=EVIL).status_code == 303
     shown = browser.follow().text
     assert "Pidió 7 días más; un operador lo decidirá." in shown
@@ -190,7 +190,7 @@ def test_more_days_are_asked_for_and_the_answer_is_read(context, browser, page: 
 
 
 @pytest.mark.parametrize("days", ["", "0", "-1", "88", "muchos", "1e3", "9" * 30])
-def test_days_that_it_cannot_have_are_said_at_the_field(context, browser, page: str, days: str) -> None:
+def test_impossible_days_are_shown_at_the_field(context, browser, page: str, days: str) -> None:
     refused = browser.send(f"{page}/prorroga", page=page, dias=days, motivo="porque sí")
     assert refused.status_code == 422
     assert 'id="dias-error"' in refused.text
@@ -199,7 +199,7 @@ def test_days_that_it_cannot_have_are_said_at_the_field(context, browser, page: 
         assert session.scalars(select(ExtensionRequest)).all() == []
 
 
-def test_what_is_over_has_no_form_and_what_has_all_days_says_so(
+def test_no_form_for_days_when_the_share_has_ended_or_has_the_most(
     context, browser, page: str, move_share
 ) -> None:
     with context.database.write() as session:
@@ -220,7 +220,7 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("method", "rest"), CALLS)
-def test_wrong_and_revoked_links_are_404_all_alike(
+def test_wrong_and_revoked_links_have_the_same_404(
     context, browser, page: str, method: str, rest: str
 ) -> None:
     def call(path: str) -> str:
@@ -277,14 +277,14 @@ def test_no_spanish_is_left_on_the_english_pages(browser, ask, page: str) -> Non
 
 
 @pytest.mark.parametrize("rest", ["credenciales", "prorroga"])
-def test_the_switch_leads_from_a_forms_answer_to_the_page(browser, page: str, rest: str) -> None:
+def test_the_switch_on_a_forms_answer_returns_to_the_page(browser, page: str, rest: str) -> None:
     browser.send(f"{page}/{rest}", page=page)
     found = re.search(r'name="sigue" value="([^"]+)"', browser.page.text)
     assert found is not None
     assert found[1] == page
 
 
-def test_a_link_is_asked_only_so_much(settings: Settings, page: str) -> None:
+def test_requests_of_a_link_are_limited(settings: Settings, page: str) -> None:
     app = create_app(Settings.model_validate(settings.model_dump() | {"rate_links": "3/minute"}))
     client = app.test_client()
     codes = [

@@ -1,4 +1,4 @@
-"""The list: what it shows, searching, filtering, paging."""
+"""The list of shares: what it shows, search, filters, pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def shares(ask, move_share) -> None:
     move_share("sentinel", State.LISTO)
 
 
-def test_a_cliente_sees_its_own(client_browser, shares) -> None:
+def test_a_cliente_sees_only_its_own_shares(client_browser, shares) -> None:
     page = client_browser.open("/portal/solicitudes").text
     assert "2 solicitudes" in page
     assert "goes16" in page
@@ -23,7 +23,7 @@ def test_a_cliente_sees_its_own(client_browser, shares) -> None:
     assert "otra@dominio.example" not in page
 
 
-def test_an_operator_sees_all(operator, shares) -> None:
+def test_an_operator_sees_every_share(operator, shares) -> None:
     assert "3 solicitudes" in operator.open("/portal/solicitudes").text
 
 
@@ -48,7 +48,7 @@ def test_search_and_filters(operator, shares, query: str, found: set[str]) -> No
     } == found
 
 
-def test_a_state_that_is_none_is_refused_in_words(operator) -> None:
+def test_an_unknown_state_is_refused_with_a_text(operator) -> None:
     page = operator.open("/portal/solicitudes?estado=nada")
     assert page.status_code == 422
     assert "estado debe ser uno de" in page.text
@@ -67,12 +67,12 @@ def test_pages_follow_one_another_with_the_same_filters(operator, ask) -> None:
     assert 'rel="next"' not in last
 
 
-def test_a_cursor_of_nobodys_making_is_refused(operator) -> None:
+def test_a_forged_cursor_is_refused(operator) -> None:
     for cursor in ("x", "WyJ4IiwgMV0=", "%00", "WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzEwOjAwIiwgImEiXQ=="):
         assert operator.open(f"/portal/solicitudes?cursor={cursor}").status_code == 422
 
 
-def test_a_state_is_told_by_word_and_icon(operator, shares) -> None:
+def test_a_state_is_shown_by_word_and_icon(operator, shares) -> None:
     page = operator.open("/portal/solicitudes").text
     badge = page.split('class="badge badge-listo"')[1].split("</span>")[0]
     assert "<svg" in badge

@@ -48,7 +48,7 @@ def test_overview_shows_space_copies_and_failures(operator, host, ask, move_shar
     assert "Como tabla" in page
 
 
-def test_plan_of_space_is_by_day() -> None:
+def test_the_forecast_of_space_is_by_day() -> None:
     coming = [
         (NOW - timedelta(hours=1), 5),
         (NOW + timedelta(hours=1), 10),
@@ -72,7 +72,7 @@ def test_plot_stays_inside_its_frame() -> None:
         float(part) for part in plot.line.replace("M", " ").replace("H", " ").replace("V", " ").split()
     ]
     assert all(0 <= number <= plot.width for number in numbers)
-    assert plot.grid[-1][1] == 100  # more than the disk is said to have
+    assert plot.grid[-1][1] == 100  # more than the reported size of the disk
     assert plot.days[0][2] == 0
 
 
@@ -86,12 +86,12 @@ def test_pausing_and_resuming(operator, host) -> None:
     assert "mantenimiento del disco" not in operator.follow().text
 
 
-def test_a_host_that_is_none_is_not_found(operator) -> None:
+def test_an_unknown_host_is_404(operator) -> None:
     assert operator.open("/portal/servidores/nada/pausar").status_code == 404
     assert operator.send("/portal/servidores/nada/pausar", page="/portal/resumen").status_code == 404
 
 
-def test_findings_are_shown_with_a_repair(context, operator) -> None:
+def test_findings_are_shown_with_a_button_to_repair(context, operator) -> None:
     with context.database.write() as session:
         finding = {
             "kind": "row_not_due",
@@ -115,11 +115,11 @@ def test_findings_are_shown_with_a_repair(context, operator) -> None:
 
 @pytest.fixture
 def settings(settings):
-    """An audit that nobody makes is not waited for."""
+    """Do not wait for an audit: no worker makes one."""
     return settings.model_copy(update={"audit_wait_seconds": 0.0})
 
 
-def test_accounts_and_ending_one(context, operator, ask, read_row) -> None:
+def test_accounts_are_listed_and_deleted(context, operator, ask, read_row) -> None:
     assert "Todavía no hay cuentas." in operator.open("/portal/cuentas").text
     ask("uno")
     page = operator.open("/portal/cuentas").text
@@ -134,7 +134,7 @@ def test_accounts_and_ending_one(context, operator, ask, read_row) -> None:
     assert operator.open("/portal/cuentas/nadie/eliminar").status_code == 404
 
 
-def test_tokens_and_revoking_one(context, operator, make_secret) -> None:
+def test_tokens_are_listed_and_revoked(context, operator, make_secret) -> None:
     secret = make_secret("alguien@dominio.example", name="prueba")
     page = operator.open("/portal/tokens").text
     assert "prueba" in page

@@ -1,4 +1,4 @@
-"""Whom the provider does not vouch for as it should is not in; a provider that is away takes nothing along."""
+"""Sign-ins through the provider that are refused; a provider that is down does not stop the rest of the portal."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def settings(settings: Settings, provider: Any) -> Settings:
 
 @pytest.fixture
 def begin(browser: Any, provider: Any) -> Callable[[], str]:
-    """Walk to the provider; what is returned is the address that it sends the browser back to."""
+    """Begin a sign-in and return the address that the provider sends the browser back to."""
 
     def walk() -> str:
         answer = browser.open(START)
@@ -54,13 +54,13 @@ def begin(browser: Any, provider: Any) -> Callable[[], str]:
 
 @pytest.fixture
 def is_refused(browser: Any, caplog: Any) -> Callable[..., None]:
-    """Check a refusal: its page, that the log has its class, and that nobody is in."""
+    """Check a refusal: its page, its class in the log, and that no session has begun."""
     caplog.set_level(logging.INFO, logger="tempoftp")
 
     def check(answer: Any, status: int, failure: str, words: str) -> None:
         assert answer.status_code == status, answer.text
         assert words in answer.text
-        assert 'name="token"' in answer.text  # a token still opens
+        assert 'name="token"' in answer.text  # signing in with a token still works
         assert ("Retry-After" in answer.headers) == (status == 503)
         assert f"nobody was signed in through the provider: {failure}" in caplog.text
         assert browser.open("/portal/solicitudes").status_code == 303
@@ -68,35 +68,35 @@ def is_refused(browser: Any, caplog: Any) -> Callable[..., None]:
     return check
 
 
-def test_it_would_have_let_in_without_the_fault(browser, begin) -> None:
+def test_the_sign_in_succeeds_without_a_fault(browser, begin) -> None:
     assert browser.open(begin()).status_code == 303
     assert browser.open("/portal/solicitudes").status_code == 200
 
 
-def test_another_state(browser, begin, is_refused, provider) -> None:
+def test_a_wrong_state_is_refused(browser, begin, is_refused, provider) -> None:
     back = begin()
     is_refused(browser.open(back.replace("state=", "state=x")), 400, "state", "Empiece otra vez")
     assert "/casa/token" not in provider.calls
-    # What somebody else made up has not spoilt what was begun.
+    # The forged answer has not ended the sign-in that was begun.
     assert browser.open(back).status_code == 303
 
 
 @pytest.mark.parametrize(
     "query", ["", "?code=a", "?state=", "?error=access_denied", "?code=a&state=b&state=c"]
 )
-def test_an_answer_to_nothing_that_was_begun(browser, is_refused, query: str, provider) -> None:
+def test_an_answer_without_a_started_sign_in_is_refused(browser, is_refused, query: str, provider) -> None:
     is_refused(browser.open(RETURN + query), 400, "state", "Empiece otra vez")
     assert provider.calls == []
 
 
-def test_the_answer_to_somebody_elses_beginning(browser, begin, is_refused, app) -> None:
+def test_an_answer_for_another_browser_is_refused(browser, begin, is_refused, app) -> None:
     other = type(browser)(app.test_client())
     other.open(START)
     is_refused(other.open(begin()), 400, "state", "Empiece otra vez")
     assert other.open("/portal/solicitudes").status_code == 303
 
 
-def test_the_same_answer_twice(browser, begin, is_refused, provider) -> None:
+def test_the_same_answer_twice_is_refused(browser, begin, is_refused, provider) -> None:
     back = begin()
     assert browser.open(back).status_code == 303
     browser.send("/portal/salir", page="/portal/solicitudes")
@@ -104,7 +104,7 @@ def test_the_same_answer_twice(browser, begin, is_refused, provider) -> None:
     assert provider.calls.count("/casa/token") == 1
 
 
-def test_the_same_answer_twice_with_the_cookie_of_then(browser, begin, is_refused) -> None:
+def test_the_same_answer_twice_with_the_old_cookie_is_refused(browser, begin, is_refused) -> None:
     back = begin()
     cookie = browser.client.get_cookie("tempoftp_portal", path="/portal").value
     assert browser.open(back).status_code == 303
@@ -113,21 +113,21 @@ def test_the_same_answer_twice_with_the_cookie_of_then(browser, begin, is_refuse
     is_refused(browser.open(back), 400, "state: invalid_grant", "Empiece otra vez")
 
 
-def test_a_beginning_of_long_ago(browser, begin, is_refused, monkeypatch) -> None:
+def test_an_old_sign_in_is_refused(browser, begin, is_refused, monkeypatch) -> None:
     back = begin()
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 3601)
     is_refused(browser.open(back), 400, "state", "Empiece otra vez")
 
 
-def test_a_code_that_was_begun_without_our_verifier(browser, begin, is_refused) -> None:
+def test_a_code_without_our_verifier_is_refused(browser, begin, is_refused) -> None:
     stolen = begin().split("code=")[1].split("&")[0]
     own = begin()
     code = own.split("code=")[1].split("&")[0]
     is_refused(browser.open(own.replace(code, stolen)), 400, "state: invalid_grant", "Empiece otra vez")
 
 
-def test_only_the_last_beginning_is_kept(browser, begin) -> None:
+def test_only_the_last_started_sign_in_is_kept(browser, begin) -> None:
     for _ in range(20):
         back = begin()
     assert len(browser.client.get_cookie("tempoftp_portal", path="/portal").value) < 2000
@@ -161,7 +161,7 @@ def sign_with_unknown_key(claims: dict[str, Any]) -> str:
 @pytest.mark.filterwarnings(
     "ignore::joserfc.errors.SecurityWarning"
 )  # of the short key that the test signs with
-def test_a_bad_signature(browser, begin, is_refused, provider, sign) -> None:
+def test_a_bad_signature_is_refused(browser, begin, is_refused, provider, sign) -> None:
     provider.sign = sign
     is_refused(browser.open(begin()), 403, "id_token", "no se pudo comprobar")
 
@@ -196,13 +196,13 @@ def leave_out(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         (change(at_hash="bm8gZXM"), "at_hash"),
     ],
 )
-def test_a_claim_that_is_wrong(browser, begin, is_refused, provider, claims, what: str, caplog) -> None:
+def test_a_wrong_claim_is_refused(browser, begin, is_refused, provider, claims, what: str, caplog) -> None:
     provider.claims = claims
     is_refused(browser.open(begin()), 403, "id_token", "no se pudo comprobar")
     assert what in caplog.text
 
 
-def test_no_id_token_at_all(browser, begin, is_refused, provider) -> None:
+def test_a_missing_id_token_is_refused(browser, begin, is_refused, provider) -> None:
     provider.sign = lambda _claims: ""
     is_refused(browser.open(begin()), 403, "id_token", "no se pudo comprobar")
 
@@ -210,7 +210,7 @@ def test_no_id_token_at_all(browser, begin, is_refused, provider) -> None:
 @pytest.mark.parametrize(
     "groups", [None, [], ["otro"], "otro", "usuario", ["Usuarios"], {"usuarios": True}, 7]
 )
-def test_who_has_no_role(browser, begin, is_refused, provider, groups: Any) -> None:
+def test_a_person_without_a_role_is_refused(browser, begin, is_refused, provider, groups: Any) -> None:
     provider.person["groups"] = groups
     is_refused(browser.open(begin()), 403, "no_role", "no tiene permiso")
     assert "ana@dominio.example" not in browser.open("/portal/entrar").text
@@ -219,14 +219,14 @@ def test_who_has_no_role(browser, begin, is_refused, provider, groups: Any) -> N
 @pytest.mark.parametrize(
     "email", [{"email_verified": False}, {"email_verified": None}, {"email": None}, {"email": "nada"}]
 )
-def test_a_cliente_without_a_verified_email(
+def test_a_cliente_without_a_verified_email_is_refused(
     browser, begin, is_refused, provider, email: dict[str, Any]
 ) -> None:
     provider.person |= email
     is_refused(browser.open(begin()), 403, "no_email", "correo verificado")
 
 
-def test_an_email_counts_unverified_where_the_settings_say_so(settings, provider, browser) -> None:
+def test_an_unverified_email_is_accepted_when_the_settings_trust_it(settings, provider, browser) -> None:
     provider.person = drop(provider.person, "email_verified")
     app = create_app(settings.model_copy(update={"oidc_trust_email": True}))
     trusting = type(browser)(app.test_client())
@@ -235,7 +235,7 @@ def test_an_email_counts_unverified_where_the_settings_say_so(settings, provider
     app.extensions["tempoftp"].database.close()
 
 
-def test_the_userinfo_of_somebody_else(browser, begin, is_refused, provider) -> None:
+def test_the_userinfo_of_another_person_is_refused(browser, begin, is_refused, provider) -> None:
     provider.userinfo = provider.person | {"sub": "otra"}
     provider.person = {"sub": provider.person["sub"]}
     is_refused(browser.open(begin()), 403, "id_token", "no se pudo comprobar")
@@ -249,7 +249,7 @@ def test_the_userinfo_of_somebody_else(browser, begin, is_refused, provider) -> 
         ("<b>otro</b>", 503, "provider_answer", "no se entiende"),
     ],
 )
-def test_the_provider_says_no(
+def test_a_refusal_of_the_provider_is_shown(
     browser, begin, is_refused, error: str, status: int, failure: str, words: str, provider
 ) -> None:
     back = begin()
@@ -262,11 +262,11 @@ def test_the_provider_says_no(
     assert "<b>" not in answer.text
     assert "mal</i>" not in answer.text
     is_refused(answer, status, failure, words)
-    assert browser.open(back).status_code == 400  # it is over
+    assert browser.open(back).status_code == 400  # the sign-in is over
     assert "/casa/token" not in provider.calls
 
 
-def test_the_provider_is_down(browser, is_refused, provider, make_secret) -> None:
+def test_a_provider_that_is_down_is_503(browser, is_refused, provider, make_secret) -> None:
     provider.stop()
     is_refused(browser.open(START), 503, "provider_unreachable: ConnectionRefusedError", "no responde")
     page = browser.open(START, **{"Accept-Language": "en"})
@@ -274,7 +274,7 @@ def test_the_provider_is_down(browser, is_refused, provider, make_secret) -> Non
     assert browser.sign_in(make_secret("a@b.example")).status_code == 303
 
 
-def test_it_goes_down_on_the_way(browser, begin, is_refused, provider) -> None:
+def test_a_provider_that_goes_down_during_the_sign_in_is_503(browser, begin, is_refused, provider) -> None:
     back = begin()
     provider.stop()
     is_refused(browser.open(back), 503, "provider_unreachable", "no responde")
@@ -282,7 +282,9 @@ def test_it_goes_down_on_the_way(browser, begin, is_refused, provider) -> None:
 
 @pytest.mark.parametrize("path", [DISCOVERY, "/casa/token", "/casa/jwks"])
 @pytest.mark.parametrize(("seconds", "count"), [(4, 1), (0.1, 40)], ids=["silent", "dripping"])
-def test_it_is_slow(settings, browser, provider, path: str, seconds: float, count: int, caplog) -> None:
+def test_a_slow_provider_is_503_in_time(
+    settings, browser, provider, path: str, seconds: float, count: int, caplog
+) -> None:
     app = create_app(settings.model_copy(update={"oidc_timeout_seconds": 0.5}))
     person = type(browser)(app.test_client())
     if path != DISCOVERY:
@@ -300,7 +302,7 @@ def test_it_is_slow(settings, browser, provider, path: str, seconds: float, coun
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """A certificate of its own for 127.0.0.1, and its key."""
+    """A self-signed certificate for 127.0.0.1, and its key."""
     return write_certificate(tmp_path)
 
 
@@ -323,7 +325,7 @@ def over_tls(certificate: tuple[Path, Path]) -> Iterator[Any]:
         ("api.key", 503, "Servicio mal configurado"),
     ],
 )
-def test_a_certificate_counts_that_the_settings_or_the_system_trust(
+def test_only_certificates_trusted_by_settings_or_system_are_accepted(
     settings, over_tls, browser, tmp_path, ca: str | None, status: int, words: str
 ) -> None:
     changes = over_tls.build_settings() | {"oidc_ca": None if ca is None else tmp_path / ca}
@@ -334,7 +336,7 @@ def test_a_certificate_counts_that_the_settings_or_the_system_trust(
     app.extensions["tempoftp"].database.close()
 
 
-def test_those_who_wait_for_it_are_bounded(browser, is_refused, context) -> None:
+def test_calls_to_the_provider_are_limited_in_number(browser, is_refused, context) -> None:
     taken = [context.sign_in_slots.acquire(blocking=False) for _ in range(SIGN_IN_SLOTS)]
     assert all(taken)
     is_refused(browser.open(START), 503, "too_many_sign_ins", "Demasiadas personas")
@@ -361,7 +363,9 @@ def test_those_who_wait_for_it_are_bounded(browser, is_refused, context) -> None
         ("/casa/jwks", (404, b"")),
     ],
 )
-def test_it_answers_nonsense(browser, is_refused, provider, path: str, answer: tuple[int, bytes]) -> None:
+def test_a_malformed_answer_of_the_provider_is_refused(
+    browser, is_refused, provider, path: str, answer: tuple[int, bytes]
+) -> None:
     provider.answers[path] = answer
     found = browser.open(START)
     if path != DISCOVERY:
@@ -384,12 +388,12 @@ def test_it_answers_nonsense(browser, is_refused, provider, path: str, answer: t
         {"id_token_signing_alg_values_supported": ["none", "HS256"]},
     ],
 )
-def test_its_discovery_document_is_not_believed_blindly(browser, is_refused, provider, metadata: Any) -> None:
+def test_a_wrong_discovery_document_is_refused(browser, is_refused, provider, metadata: Any) -> None:
     provider.metadata = metadata
     is_refused(browser.open(START), 503, "provider_answer", "no se entiende")
 
 
-def test_its_discovery_document_sets_none_of_the_clients_options(browser, begin, provider) -> None:
+def test_the_discovery_document_cannot_set_options_of_the_client(browser, begin, provider) -> None:
     provider.metadata = {"code_challenge_method": None, "scope": "todo", "verify": False, "trust_env": True}
     assert browser.open(begin()).status_code == 303
     assert provider.asked["scope"] == "openid email profile"
@@ -411,12 +415,12 @@ def test_its_discovery_document_sets_none_of_the_clients_options(browser, begin,
         ({"oidc_scopes": "email"}, "openid"),
     ],
 )
-def test_settings_that_do_not_fit(settings, changes: dict[str, Any], words: str) -> None:
+def test_wrong_settings_are_refused(settings, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         Settings.model_validate(settings.model_dump() | changes)
 
 
-def test_values_of_roles_may_be_names_of_a_directory(settings) -> None:
+def test_values_for_roles_may_be_names_of_a_directory(settings) -> None:
     text = " cn=jefas,dc=dominio = operador , usuarios=cliente"
     found = Settings.model_validate(settings.model_dump() | {"oidc_roles": text}).oidc_roles
     assert [tuple(rule) for rule in found] == [("cn=jefas,dc=dominio", "operador"), ("usuarios", "cliente")]

@@ -1,4 +1,4 @@
-"""Signing in through a real OpenID Connect provider on loopback: what it opens, for whom, and what ends it."""
+"""Signing in through a real OpenID Connect provider on loopback: who is signed in, and what ends the session."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def settings(settings: Settings, provider: Any) -> Settings:
 
 @pytest.fixture
 def enter(provider: Any) -> Callable[..., Any]:
-    """Walk to the provider and back, as a browser does."""
+    """Go to the provider and back, as a browser does."""
 
     def walk(browser: Any, start: str = START) -> Any:
         answer = browser.open(start)
@@ -58,7 +58,7 @@ def read_rows(context: Any) -> Callable[[], list[Token]]:
 
 
 def read_session(browser: Any) -> dict[str, Any]:
-    """What anybody who has the cookie can read in it."""
+    """The content of the cookie, which its holder can read."""
     text = browser.client.get_cookie("tempoftp_portal", path="/portal").value
     part = text.lstrip(".").split(".")[0]
     content = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
@@ -66,7 +66,7 @@ def read_session(browser: Any) -> dict[str, Any]:
     return found
 
 
-def test_who_the_provider_vouches_for_is_in(browser, enter, provider) -> None:
+def test_a_person_whom_the_provider_identifies_is_signed_in(browser, enter, provider) -> None:
     page = browser.open("/portal/entrar")
     assert f'href="{START}"' in page.text
     answer = enter(browser)
@@ -80,15 +80,17 @@ def test_who_the_provider_vouches_for_is_in(browser, enter, provider) -> None:
     assert len(provider.token_request["code_verifier"]) >= 43
 
 
-def test_the_session_is_as_that_of_a_token(browser, enter, read_rows) -> None:
+def test_the_session_is_like_that_of_a_token(browser, enter, read_rows) -> None:
     header = enter(browser).headers["Set-Cookie"]
     assert {"HttpOnly", "SameSite=Lax", "Path=/portal"} <= {part.strip() for part in header.split(";")}
-    # Nothing of the provider's tokens, and nothing of the way there is left in it.
+    # It has nothing of the provider's tokens, and nothing of the sign-in.
     assert set(read_session(browser)) == {"_permanent", "token", "marca", "desde"}
     (row,) = read_rows()
     assert row.name.startswith(PERSON)
     assert (row.role, row.emails) == ("cliente", ["ana@dominio.example"])
-    assert browser.post("/portal/nueva", usuario="ana@dominio.example").status_code == 400  # no form's token
+    assert (
+        browser.post("/portal/nueva", usuario="ana@dominio.example").status_code == 400
+    )  # the CSRF token is missing
 
 
 def test_a_cliente_sees_the_shares_of_the_verified_email_and_no_other(browser, enter, ask, provider) -> None:
@@ -107,7 +109,7 @@ def test_a_cliente_sees_the_shares_of_the_verified_email_and_no_other(browser, e
     assert refused.status_code in (403, 422)
 
 
-def test_the_higher_role_wins_and_sees_everybody(browser, enter, ask, provider, read_rows) -> None:
+def test_the_higher_role_counts_and_sees_every_share(browser, enter, ask, provider, read_rows) -> None:
     ask("ajena", usuario="otra@dominio.example")
     provider.person["groups"] = ["usuarios", "cn=jefas,dc=dominio", "nada"]
     enter(browser)
@@ -137,7 +139,7 @@ def test_the_claim_may_be_nested_or_have_dots(settings, provider, enter, claim: 
     assert browser.open("/portal/solicitudes").status_code == 200
 
 
-def test_what_the_id_token_lacks_the_userinfo_endpoint_says(browser, enter, provider) -> None:
+def test_claims_missing_in_the_id_token_come_from_the_userinfo_endpoint(browser, enter, provider) -> None:
     provider.userinfo = dict(provider.person)
     provider.person = {"sub": provider.person["sub"]}
     enter(browser)
@@ -145,9 +147,11 @@ def test_what_the_id_token_lacks_the_userinfo_endpoint_says(browser, enter, prov
     assert "/casa/userinfo" in provider.calls
 
 
-def test_a_provider_without_basic_logins_gets_the_secret_in_the_form(browser_of, enter, provider) -> None:
+def test_a_provider_without_basic_authentication_gets_the_secret_in_the_form(
+    browser_of, enter, provider
+) -> None:
     provider.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
-    # This one wants the header all the same, and says so: what counts is what it was sent.
+    # The provider of the tests wants the header and answers an error: only what it was sent is checked.
     assert enter(browser_of()).status_code == 503
     assert provider.token_request["client_secret"] == CLIENT_SECRET
 
@@ -161,7 +165,7 @@ def test_new_keys_of_the_provider_are_found(browser, enter, provider, app) -> No
     assert provider.calls.count("/casa/.well-known/openid-configuration") == 1
 
 
-def test_it_leads_on_to_the_page_that_was_wanted(browser, enter) -> None:
+def test_the_sign_in_returns_to_the_wanted_page(browser, enter) -> None:
     browser.open("/portal/solicitudes?estado=listo")
     page = browser.follow().text
     assert f"{START}?sigue=/portal/solicitudes?estado%3Dlisto" in page
@@ -172,11 +176,11 @@ def test_it_leads_on_to_the_page_that_was_wanted(browser, enter) -> None:
 @pytest.mark.parametrize(
     "elsewhere", ["https://otro.example/", "//otro.example", "/portal//otro.example", "/\\o"]
 )
-def test_it_leads_nowhere_else(browser, enter, elsewhere: str) -> None:
+def test_the_sign_in_redirects_to_no_other_site(browser, enter, elsewhere: str) -> None:
     assert enter(browser, f"{START}?sigue={elsewhere}").headers["Location"] == "/portal/"
 
 
-def test_the_address_to_come_back_to_is_not_the_requests(browser, enter, provider) -> None:
+def test_the_return_address_does_not_come_from_the_request(browser, enter, provider) -> None:
     browser.open(START, Host="otro.example")
     assert provider.agree(browser.page.headers["Location"]).startswith("http://localhost/portal/")
     assert provider.asked["redirect_uri"] == "http://localhost/portal/entrar/proveedor/vuelta"
@@ -200,13 +204,13 @@ def test_the_button_in_both_languages(browser, browser_of) -> None:
     assert "Entrar con LANOT &lt;sso&gt;" in named.open("/portal/entrar").text
 
 
-def test_a_token_opens_the_portal_beside_it(browser, make_secret) -> None:
+def test_a_token_still_signs_in_beside_the_provider(browser, make_secret) -> None:
     assert browser.sign_in(make_secret("a@b.example")).status_code == 303
     assert browser.open("/portal/solicitudes").status_code == 200
-    assert browser.open(START).headers["Location"] == "/portal/"  # who is in needs no provider
+    assert browser.open(START).headers["Location"] == "/portal/"  # with a session the provider is not needed
 
 
-def test_it_ends_after_its_hours(browser, enter) -> None:
+def test_the_session_ends_after_its_hours(browser, enter) -> None:
     enter(browser)
     with time_machine.travel(timedelta(hours=11), tick=False):
         assert browser.open("/portal/solicitudes").status_code == 200
@@ -214,7 +218,7 @@ def test_it_ends_after_its_hours(browser, enter) -> None:
         assert browser.open("/portal/solicitudes").status_code == 303
 
 
-def test_a_later_sign_in_elsewhere_does_not_make_it_longer(browser, enter, app) -> None:
+def test_a_later_sign_in_elsewhere_does_not_prolong_the_session(browser, enter, app) -> None:
     enter(browser)
     with time_machine.travel(timedelta(hours=10), tick=False):
         enter(type(browser)(app.test_client()))
@@ -222,7 +226,7 @@ def test_a_later_sign_in_elsewhere_does_not_make_it_longer(browser, enter, app) 
         assert browser.open("/portal/solicitudes").status_code == 303
 
 
-def test_revoking_ends_it_at_once_and_keeps_the_person_out(
+def test_revoking_ends_the_session_and_refuses_the_person(
     browser, enter, context, read_rows, provider
 ) -> None:
     enter(browser)
@@ -251,7 +255,7 @@ def test_an_operator_revokes_a_person_as_a_token(browser, enter, operator, read_
     assert browser.open("/portal/solicitudes").status_code == 303
 
 
-def test_signing_out_ends_it_everywhere(browser, enter, app) -> None:
+def test_signing_out_ends_the_sessions_in_every_browser(browser, enter, app) -> None:
     enter(browser)
     copied = type(browser)(app.test_client())
     copied.client.set_cookie(
@@ -261,7 +265,7 @@ def test_signing_out_ends_it_everywhere(browser, enter, app) -> None:
     browser.send("/portal/salir", page="/portal/solicitudes")
     assert "también en otros navegadores" in browser.follow().text
     assert copied.open("/portal/solicitudes").status_code == 303
-    # And signing in again brings nothing of before back to life.
+    # Signing in again does not make the earlier sessions valid again.
     enter(browser)
     assert copied.open("/portal/solicitudes").status_code == 303
     assert browser.open("/portal/solicitudes").status_code == 200
@@ -276,7 +280,7 @@ def test_the_next_sign_in_changes_role_and_email(browser, enter, provider, app, 
     assert browser.open("/portal/resumen").status_code == 403
 
 
-def test_without_the_provider_its_sessions_are_over(browser, enter, settings) -> None:
+def test_sessions_end_when_the_provider_is_removed(browser, enter, settings) -> None:
     enter(browser)
     cookie = browser.client.get_cookie("tempoftp_portal", path="/portal").value
     unset = dict.fromkeys(("oidc_issuer", "oidc_client_id", "oidc_client_secret")) | {"oidc_roles": ()}
@@ -287,7 +291,7 @@ def test_without_the_provider_its_sessions_are_over(browser, enter, settings) ->
     app.extensions["tempoftp"].database.close()
 
 
-def test_two_people_of_one_address_are_two(browser, enter, provider, app, read_rows) -> None:
+def test_two_people_with_one_email_have_two_identities(browser, enter, provider, app, read_rows) -> None:
     enter(browser)
     provider.person["sub"] = "otra-persona"
     enter(type(browser)(app.test_client()))
@@ -305,7 +309,7 @@ def test_nothing_secret_is_logged(browser, enter, provider, caplog) -> None:
 
 @pytest.fixture
 def browser_of(settings: Settings, browser: Any) -> Iterator[Callable[..., Any]]:
-    """Somebody at a portal with other settings."""
+    """A browser at a portal with other settings."""
     apps = []
 
     def make(**changes: Any) -> Any:

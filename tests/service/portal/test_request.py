@@ -44,7 +44,7 @@ def test_a_request_is_written_down_and_its_page_shown(client_browser, read_row) 
     )
 
 
-def test_the_form_knows_what_can_be_known(client_browser) -> None:
+def test_the_form_has_default_values(client_browser) -> None:
     page = client_browser.open("/portal/nueva").text
     assert 'value="alguien@dominio.example"' in page
     assert '<option value="source1:/srv/datos">' in page
@@ -58,7 +58,7 @@ def test_an_empty_path_is_the_whole_root(client_browser, read_row) -> None:
     assert read_row("goes_2026").source == "lanotadm@source1:/srv/datos"
 
 
-def test_the_same_form_again_makes_nothing_new(client_browser) -> None:
+def test_the_same_form_again_creates_nothing(client_browser) -> None:
     send(client_browser)
     send(client_browser)
     assert "ya estaba hecha" in client_browser.follow().text
@@ -84,9 +84,7 @@ def test_the_same_form_again_makes_nothing_new(client_browser) -> None:
         ("origen", "-oProxyCommand=touch /tmp/P:/x", 422, "la ruta debe ser"),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field(
-    client_browser, field: str, value: str, code: int, text: str
-) -> None:
+def test_an_error_is_shown_at_its_field(client_browser, field: str, value: str, code: int, text: str) -> None:
     page = send(client_browser, **{field: value})
     assert page.status_code == code
     shown = "camino" if field == "origen" else field
@@ -97,29 +95,29 @@ def test_what_is_wrong_is_said_at_its_field(
         page.text,
     )
     if field != "usuario":
-        assert 'value="alguien@dominio.example"' in page.text  # what was typed stays
+        assert 'value="alguien@dominio.example"' in page.text  # the typed text is kept
 
 
-def test_an_id_that_is_taken_is_told(client_browser, ask) -> None:
+def test_an_id_in_use_is_shown_as_an_error(client_browser, ask) -> None:
     ask("goes_2026")
     page = send(client_browser)
     assert page.status_code == 409
     assert "es de otra solicitud" in page.text
 
 
-def test_an_operator_asks_for_anybody(operator, read_row) -> None:
+def test_an_operator_may_ask_for_any_email(operator, read_row) -> None:
     assert send(operator, usuario="otra@dominio.example").status_code == 303
     assert read_row("goes_2026").author == "jefa"
 
 
-def test_a_field_too_many_is_left_alone(client_browser, read_row) -> None:
+def test_an_unknown_field_is_ignored(client_browser, read_row) -> None:
     assert send(client_browser, writable="1", ruta="source1:/etc").status_code == 303
     assert read_row("goes_2026").writable is False
 
 
 @pytest.fixture
 def run_worker(context: ApiContext) -> Callable[[], Any]:
-    """Have measured what is asked for while the block runs."""
+    """Measure the requested sources while the block runs."""
 
     @contextmanager
     def running() -> Iterator[None]:
@@ -143,7 +141,7 @@ def run_worker(context: ApiContext) -> Callable[[], Any]:
     return running
 
 
-def test_the_size_is_shown_and_nothing_is_asked_for(client_browser, run_worker, context: ApiContext) -> None:
+def test_the_size_is_shown_and_no_share_is_created(client_browser, run_worker, context: ApiContext) -> None:
     with run_worker():
         page = send(client_browser, ver="1", usuario="", vigencia="tres")
     assert page.status_code == 200
@@ -157,7 +155,7 @@ def test_the_size_is_shown_and_nothing_is_asked_for(client_browser, run_worker, 
         assert session.scalar(select(func.count()).select_from(Share)) == 0
 
 
-def test_enter_asks_and_the_button_for_the_size_comes_after(client_browser) -> None:
+def test_enter_presses_the_main_button(client_browser) -> None:
     page = client_browser.open("/portal/nueva").text
     form = page[page.index('action="/portal/nueva"') :]
     first, second = re.findall(r"<button[^>]*>[^<]*</button>", form)[:2]
@@ -183,9 +181,7 @@ def test_the_size_is_shown_in_english(client_browser, run_worker) -> None:
         ("lento", "es al menos esto"),
     ],
 )
-def test_what_stands_in_the_way_is_said_before_asking(
-    client_browser, run_worker, camino: str, text: str
-) -> None:
+def test_obstacles_are_shown_before_the_request(client_browser, run_worker, camino: str, text: str) -> None:
     with run_worker():
         page = send(client_browser, ver="1", camino=camino)
     assert page.status_code == 200
@@ -193,7 +189,7 @@ def test_what_stands_in_the_way_is_said_before_asking(
     assert ("notice-error" in page.text) == (camino != "lento")
 
 
-def test_a_measurement_that_takes_longer_is_asked_for_again(client_browser, context: ApiContext) -> None:
+def test_asking_again_for_a_slow_measurement_starts_no_other(client_browser, context: ApiContext) -> None:
     context.waiting_slots._value = 0
     page = send(client_browser, ver="1")
     assert page.status_code == 200
@@ -212,7 +208,7 @@ def test_a_measurement_that_takes_longer_is_asked_for_again(client_browser, cont
         ({"origen": ""}, 422, "la ruta debe ser"),
     ],
 )
-def test_what_may_not_be_asked_for_is_not_measured(
+def test_a_source_that_is_not_allowed_is_not_measured(
     client_browser, context: ApiContext, changes: dict[str, str], code: int, text: str
 ) -> None:
     page = send(client_browser, ver="1", **changes)

@@ -1,4 +1,4 @@
-"""A share's page: its progress, its history, its downloads; who may see it; the password on demand."""
+"""The page of a share: progress, history, downloads; who may see it; the password on demand."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_settled_share_is_not_reloaded(client_browser, ready) -> None:
     assert "quedan 2 días 3 h" in page
 
 
-def test_the_part_that_moves_is_there_alone(client_browser, ask) -> None:
+def test_the_changing_part_has_a_page_of_its_own(client_browser, ask) -> None:
     ask("uno")
     part = client_browser.open(f"{PAGE}/avance")
     assert part.status_code == 200
@@ -60,7 +60,7 @@ def test_events_are_those_of_the_api(client_browser, ready, move_share) -> None:
     assert "event: progreso\n" in stream.text
 
 
-def test_another_persons_share_does_not_exist(sign_in, ready, read_row) -> None:
+def test_another_persons_share_is_404(sign_in, ready, read_row) -> None:
     other = sign_in("otra@dominio.example", name="otra")
     paths = [
         PAGE,
@@ -80,7 +80,7 @@ def test_another_persons_share_does_not_exist(sign_in, ready, read_row) -> None:
 
 
 @pytest.mark.parametrize("share_id", ["..", "user", "a b", "x" * 65, "%00", "expired"])
-def test_what_is_no_id_is_not_found(operator, share_id: str) -> None:
+def test_a_text_that_is_no_id_is_404(operator, share_id: str) -> None:
     assert operator.open(f"/portal/solicitudes/{share_id}").status_code == 404
 
 
@@ -94,7 +94,7 @@ def test_the_page_itself_has_no_credentials(context, client_browser, ready) -> N
     assert client_browser.open(f"{PAGE}/credenciales").status_code == 405
 
 
-def test_credentials_are_shown_on_demand_and_that_is_written_down(context, client_browser, ready) -> None:
+def test_credentials_are_shown_on_demand_and_the_history_records_it(context, client_browser, ready) -> None:
     page = client_browser.send(f"{PAGE}/credenciales", page=PAGE)
     assert page.status_code == 200
     assert page.headers["Cache-Control"] == "no-store"
@@ -108,7 +108,7 @@ def test_credentials_are_shown_on_demand_and_that_is_written_down(context, clien
     assert "Se mostró la contraseña." in client_browser.open(PAGE).text
 
 
-def test_no_line_to_paste_has_the_password(context, client_browser, ready) -> None:
+def test_no_command_line_has_the_password(context, client_browser, ready) -> None:
     page = client_browser.send(f"{PAGE}/credenciales", page=PAGE).text
     assert page.count(read_password(context)) == 1
 
@@ -123,7 +123,7 @@ def change_account(context: Any, **columns: object) -> None:
 STORED = "$argon2id$v=19$not-a-hash"
 
 
-def test_an_earlier_password_is_said_in_words_and_never_as_a_hash(context, client_browser, ready) -> None:
+def test_an_earlier_password_is_explained_and_never_shown_as_a_hash(context, client_browser, ready) -> None:
     earlier = utc_now() - timedelta(days=9)
     change_account(context, exists_since=earlier, password_since=earlier, password_hash=STORED)
     page = client_browser.send(f"{PAGE}/credenciales", page=PAGE).text
@@ -133,14 +133,14 @@ def test_an_earlier_password_is_said_in_words_and_never_as_a_hash(context, clien
     assert read_password(context) not in page
 
 
-def test_an_account_from_before_has_no_password_of_ours(context, client_browser, ready) -> None:
+def test_an_account_from_before_tempoftp_shows_no_password(context, client_browser, ready) -> None:
     change_account(context, origin="adopted", token=None, password_hash=STORED)
     page = client_browser.send(f"{PAGE}/credenciales", page=PAGE).text
     assert "pídala a quien administra la cuenta" in page
     assert "$argon2id$" not in page
 
 
-def test_a_password_that_no_key_opens_is_said_so(context, client_browser, ready) -> None:
+def test_a_password_that_no_key_decrypts_is_explained(context, client_browser, ready) -> None:
     change_account(context, token="not-a-token")
     page = client_browser.send(f"{PAGE}/credenciales", page=PAGE)
     assert page.status_code == 200
@@ -148,7 +148,7 @@ def test_a_password_that_no_key_opens_is_said_so(context, client_browser, ready)
     assert "not-a-token" not in page.text
 
 
-def test_what_is_not_ready_has_nothing_to_show(client_browser, ask) -> None:
+def test_credentials_are_409_before_the_share_is_ready(client_browser, ask) -> None:
     ask("uno")
     assert "Mostrar cómo entrar" not in client_browser.open(PAGE).text
     answer = client_browser.send(f"{PAGE}/credenciales", page=PAGE)
@@ -156,7 +156,7 @@ def test_what_is_not_ready_has_nothing_to_show(client_browser, ask) -> None:
     assert "solo la que está lista" in answer.text
 
 
-def test_downloads_are_told_file_by_file(context, client_browser, ready) -> None:
+def test_downloads_are_shown_by_file(context, client_browser, ready) -> None:
     with context.database.write() as session:
         session.add(
             Downloads(
@@ -178,7 +178,7 @@ def test_downloads_are_told_file_by_file(context, client_browser, ready) -> None
     assert "<script>alert" not in page
 
 
-def test_whatever_somebody_wrote_is_text(context, operator, ready, move_share) -> None:
+def test_texts_of_others_are_escaped(context, operator, ready, move_share) -> None:
     move_share("uno", message=EVIL, skipped=[EVIL], skipped_total=1, block_reason=EVIL, wanted="blocked")
     with context.database.write() as session:
         entry = session.scalars(select(HistoryEntry)).first()

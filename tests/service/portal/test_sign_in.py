@@ -1,4 +1,4 @@
-"""Signing in and out: what the cookie holds, what ends a session, where it leads."""
+"""Signing in and out: the content of the cookie, what ends a session, where the sign-in redirects to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tempoftp.settings import Settings
 
 
 def read_cookie(browser: Any) -> tuple[str, dict[str, Any]]:
-    """The cookie as it is sent, and what anybody who has it can read in it."""
+    """The cookie as it is sent, and its content, which its holder can read."""
     cookie = browser.client.get_cookie("tempoftp_portal", path="/portal")
     assert cookie is not None
     payload = cookie.value
@@ -57,7 +57,7 @@ def test_the_cookie_is_secure_where_browsers_come_over_tls(settings, front: dict
 
 
 @pytest.mark.parametrize("wrong", ["", "tempoftp_no-es-de-aqui", "x" * 10_000, "ñ\x00", "' OR 1=1 --"])
-def test_a_wrong_token_opens_nothing(browser, wrong: str) -> None:
+def test_a_wrong_token_is_refused(browser, wrong: str) -> None:
     answer = browser.sign_in(wrong)
     assert answer.status_code == 422
     assert 'aria-invalid="true"' in answer.text
@@ -103,13 +103,13 @@ def test_a_session_ends_after_its_hours_however_much_it_is_used(client_browser, 
         assert client_browser.open("/portal/solicitudes").status_code == 303
 
 
-def test_signing_out_forgets_the_session(client_browser) -> None:
+def test_signing_out_ends_the_session(client_browser) -> None:
     client_browser.send("/portal/salir", page="/portal/solicitudes")
     assert client_browser.follow().status_code == 200
     assert client_browser.open("/portal/solicitudes").status_code == 303
 
 
-def test_a_cookie_of_another_key_is_nobody(app, settings, client_browser) -> None:
+def test_a_cookie_signed_with_another_key_is_ignored(app, settings, client_browser) -> None:
     value, _content = read_cookie(client_browser)
     other = Settings.model_validate(
         settings.model_dump() | {"encryption_key": Fernet.generate_key().decode()}
@@ -121,7 +121,7 @@ def test_a_cookie_of_another_key_is_nobody(app, settings, client_browser) -> Non
     stranger.extensions["tempoftp"].database.close()
 
 
-def test_a_session_outlives_the_rotation_of_the_key(settings, client_browser) -> None:
+def test_a_session_continues_after_a_rotation_of_the_key(settings, client_browser) -> None:
     value, _content = read_cookie(client_browser)
     keys = f"{Fernet.generate_key().decode()},{settings.encryption_key.get_secret_value()}"
     rotated = create_app(Settings.model_validate(settings.model_dump() | {"encryption_key": keys}))
@@ -131,7 +131,7 @@ def test_a_session_outlives_the_rotation_of_the_key(settings, client_browser) ->
     rotated.extensions["tempoftp"].database.close()
 
 
-def test_the_cookie_opens_nothing_of_the_api(client_browser) -> None:
+def test_the_api_ignores_the_cookie(client_browser) -> None:
     value, _content = read_cookie(client_browser)
     answer = client_browser.client.get(
         "/tmpftp", headers={"Cookie": f"tempoftp_portal={value}"}, environ_base={"REMOTE_ADDR": "192.0.2.9"}
@@ -139,8 +139,8 @@ def test_the_cookie_opens_nothing_of_the_api(client_browser) -> None:
     assert answer.status_code == 401
 
 
-def test_an_address_that_the_api_knows_has_to_sign_in_all_the_same(app) -> None:
-    # The fixtures' settings map 127.0.0.1, from where this calls.
+def test_a_mapped_address_has_to_sign_in_too(app) -> None:
+    # The settings of the fixtures map 127.0.0.1, the address of this client.
     assert app.test_client().get("/portal/solicitudes").status_code == 303
 
 
@@ -149,7 +149,7 @@ def test_a_bearer_token_is_no_session(app, make_secret) -> None:
     assert app.test_client().get("/portal/solicitudes", headers=headers).status_code == 303
 
 
-def test_who_came_for_a_page_is_led_there(browser, make_secret) -> None:
+def test_the_sign_in_returns_to_the_wanted_page(browser, make_secret) -> None:
     answer = browser.open("/portal/solicitudes?estado=listo")
     assert answer.headers["Location"] == "/portal/entrar?sigue=/portal/solicitudes?estado%3Dlisto"
     browser.follow()
@@ -173,14 +173,14 @@ def test_who_came_for_a_page_is_led_there(browser, make_secret) -> None:
         "/tmpftp",
     ],
 )
-def test_nobody_is_led_elsewhere(browser, make_secret, elsewhere: str) -> None:
+def test_the_sign_in_redirects_to_no_other_site(browser, make_secret, elsewhere: str) -> None:
     browser.open("/portal/entrar")
     answer = browser.send("/portal/entrar", token=make_secret("a@b.example"), sigue=elsewhere)
     assert answer.status_code == 303
     assert answer.headers["Location"] == "/portal/"
 
 
-def test_guesses_are_counted_by_address_as_those_of_any_stranger(settings) -> None:
+def test_guesses_are_counted_by_address(settings) -> None:
     app = create_app(Settings.model_validate(settings.model_dump() | {"rate_strangers": "5/minute"}))
     client = app.test_client()
     codes = [client.post("/portal/entrar", data={"token": "x"}).status_code for _ in range(7)]
@@ -192,7 +192,7 @@ def test_guesses_are_counted_by_address_as_those_of_any_stranger(settings) -> No
     app.extensions["tempoftp"].database.close()
 
 
-def test_without_authentication_everybody_is_in(settings) -> None:
+def test_without_authentication_no_sign_in_is_needed(settings) -> None:
     app = create_app(Settings.model_validate(settings.model_dump() | {"auth": "none", "address_roles": ()}))
     page = app.test_client().get("/portal/resumen")
     assert page.status_code == 200
