@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from users_tables import OUR_TABLE
+
+from tests.collection.users_tables import OUR_TABLE
 
 PROJECT = Path(__file__).resolve().parents[2]
 COLLECTION = PROJECT / "collections/ansible_collections/lanot/tempoftp"
