@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Step 7 of docs/dataflow.md: what an FTP host's own time ends. The logic is in module_utils/_sweep/sweep.py."""
+"""Step 7 of docs/dataflow.md: what an FTP host's own time ends. The logic is in module_utils/_sweep/run.py."""
 
 from __future__ import annotations
 
