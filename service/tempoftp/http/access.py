@@ -37,7 +37,6 @@ __all__ = [
     "Principal",
     "Role",
     "allow",
-    "get_author",
     "get_principal",
     "init_access",
     "read_allowed",
@@ -82,11 +81,6 @@ def get_principal() -> Principal:
 def find_principal() -> Principal | None:
     """Return who makes the present request; None for an unknown caller, which only a public route can have."""
     return cast("Principal | None", g.get("principal"))
-
-
-def get_author() -> str:
-    """Return the author that the history of a share records for the present request."""
-    return get_principal().name
 
 
 def require_email(email: str) -> None:

@@ -13,7 +13,7 @@ from tempoftp.audits.serializers import describe_audits
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, Token
 from tempoftp.hosts.space import forecast_space
-from tempoftp.http.access import Role, allow, get_author
+from tempoftp.http.access import Role, allow, get_principal
 from tempoftp.http.accounts import end_account
 from tempoftp.http.audits import audit_and_wait
 from tempoftp.http.context import get_context
@@ -154,9 +154,8 @@ def ask_revocation(name: str) -> str:
         token = session.get(Token, name)
     if token is None:
         raise Problem(404, gettext("Token no encontrado"), gettext("No hay un token con ese nombre."))
-    return render_template(
-        "portal/ask_revocation.html", token=token, own=name == get_author(), is_person=is_identity(name)
-    )
+    own = name == get_principal().name
+    return render_template("portal/ask_revocation.html", token=token, own=own, is_person=is_identity(name))
 
 
 @portal.post("/tokens/<name>/revocar")

@@ -19,10 +19,12 @@ from hypothesis import given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
+from tempoftp.access.recipients import RECIPIENT
 from tempoftp.access.tokens import revoke_token
 from tempoftp.app import create_app
 from tempoftp.db.models import HistoryEntry, Share, Token
 from tempoftp.http.access import PUBLIC, Role, _noting, find_by_address, read_allowed
+from tempoftp.http.changes import find_caller
 from tempoftp.settings import Settings
 
 PUBLIC_VIEWS = {
@@ -297,6 +299,11 @@ def test_routes_for_operators_are_403_for_a_cliente(
             assert answer.mimetype == "application/problem+json"
             asked += 1
     assert asked >= 10
+
+
+def test_a_change_without_a_token_may_act_for_no_email(app: Flask) -> None:
+    with app.test_request_context("/enlace/x"):
+        assert find_caller() == {"emails": frozenset(), "author": RECIPIENT, "request_id": "-"}
 
 
 # -- addresses ------------------------------------------------------------------------------------------------------
