@@ -13,21 +13,21 @@ from tempoftp.cli.output import print_json, print_rows
 
 @click.group(cls=Group)
 def account() -> None:
-    """Say whose an account is that was there before tempoftp.
+    """Map people to accounts that existed before tempoftp.
 
-    Works on the service's database, so run it where the service runs, as a user that may write there.
+    These commands work on the service's database: run them on its host, as a user that may write there.
     """
 
 
 @account.command("map", examples=["tempoftp account map juan@dominio.example juan"], exits=ON_THE_HOST)
 @click.argument("email")
 @click.argument("ftpuser")
-@click.option("--ftp-host", help="The FTP host that has it; needed when there are several.")
+@click.option("--ftp-host", help="The FTP host that has the account; needed when there are several.")
 @json_option
 def map_command(email: str, ftpuser: str, ftp_host: str | None, as_json: bool) -> None:
-    """Use the account FTPUSER, which is there already, for the shares of EMAIL.
+    """Use the existing account FTPUSER for the shares of EMAIL.
 
-    Nothing of the account itself is ever changed; its password stays what it is.
+    The account itself is never changed; it keeps its password.
     """
     from tempoftp.accounts.map import map_account
     from tempoftp.cli.exits import BadSetting
@@ -51,7 +51,7 @@ def map_command(email: str, ftpuser: str, ftp_host: str | None, as_json: bool) -
 @click.argument("email")
 @json_option
 def unmap_command(email: str, as_json: bool) -> None:
-    """Take back a mapping that no share has used yet."""
+    """Remove a mapping that no share has used yet."""
     from tempoftp.accounts.map import unmap_account
     from tempoftp.cli.service import write_database
 
@@ -69,7 +69,7 @@ def unmap_command(email: str, as_json: bool) -> None:
 @account.command("list", examples=["tempoftp account list"], exits=ON_THE_HOST)
 @json_option
 def list_command(as_json: bool) -> None:
-    """Show every account: e-mail, account, FTP host, and `created`, `adopted` or what is known."""
+    """Show every account: e-mail, account, FTP host and origin (`created`, `adopted`, `mapped` or `not there yet`)."""
     from tempoftp.accounts.map import list_accounts
     from tempoftp.cli.service import write_database
 

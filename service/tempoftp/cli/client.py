@@ -1,4 +1,4 @@
-"""The one place that speaks HTTP to the service: time limits, and every failure as one of our exit codes."""
+"""The HTTP client of the commands. It sets time limits, and turns every failure into an error with an exit code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tempoftp.cli.config import DEFAULT_URL, ClientConfig
 from tempoftp.cli.exits import BadSetting, ServiceBusy, ServiceFailed, ServiceRefused, ServiceUnreachable
 
 CONNECT_SECONDS = 5.0
-# A change waits on the service's side until it is carried out, within its own bound.
+# The service answers a change when it was carried out, or after a time limit of its own.
 ANSWER_SECONDS = 60.0
 SHARES_PATH = "/tmpftp"  # noqa: S108 - a route, not a folder
 
@@ -27,7 +27,7 @@ LOG_FOLLOWING = "X-Log-Siguiente"
 
 @dataclass(frozen=True, slots=True)
 class LogPiece:
-    """A piece of a share's log, and the byte at which what comes after begins."""
+    """A piece of a share's log, and the byte at which the next piece begins."""
 
     text: str
     following: int
@@ -44,14 +44,14 @@ class ServiceClient:
         origins: Mapping[str, str] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """`origins` says where `url` and `token` stand, for messages about them."""
+        """`origins` says where `url` and `token` were found, for messages about them."""
         self._origins = {"url": "TEMPOFTP_URL", "token": "TEMPOFTP_TOKEN"} | dict(origins or {})
         self._has_token = bool(token)
         self.url = parse_service_url(url, self._origins["url"])
         headers = {"Accept": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        # This machine's own trust store (or SSL_CERT_FILE), which may have the site's own authority.
+        # The trust store of this machine (or SSL_CERT_FILE) may have the site's own authority; httpx's has not.
         verify = ssl.create_default_context() if self.url.startswith("https:") else True
         self._http = httpx.Client(
             base_url=self.url,
@@ -59,7 +59,7 @@ class ServiceClient:
             headers=headers,
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             transport=transport,
-            # A proxy of the environment cannot reach this machine's own loopback.
+            # A proxy that the environment names cannot reach this machine's loopback.
             trust_env=not is_loopback(httpx.URL(self.url).host),
         )
 
@@ -78,7 +78,7 @@ class ServiceClient:
         return self._call("POST", f"{SHARES_PATH}/vista_previa", body={"ruta": ruta})
 
     def get_preview(self, preview_id: str) -> dict[str, Any]:
-        """Read a preview that takes longer."""
+        """Read a preview that was not ready at once."""
         return self._call("GET", f"{SHARES_PATH}/vista_previa/{quote(preview_id, safe='')}")
 
     def get_share(self, share_id: str) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class ServiceClient:
         return self._call("GET", SHARES_PATH, params=filters)
 
     def delete_share(self, share_id: str) -> dict[str, Any]:
-        """Ask for a share's end."""
+        """End a share."""
         return self._call("DELETE", _share_path(share_id))
 
     def get_audit(self) -> dict[str, Any]:
@@ -122,15 +122,15 @@ class ServiceClient:
         return self._call("POST", f"{_share_path(share_id)}/password", body={})
 
     def list_extensions(self, filters: Mapping[str, str]) -> dict[str, Any]:
-        """Read who asks for more days."""
+        """Read the requests for more days."""
         return self._call("GET", f"{SHARES_PATH}/prorrogas", params=filters)
 
     def grant_extension(self, share_id: str, body: Mapping[str, object]) -> dict[str, Any]:
-        """Give a share the days that its recipient asked for, or others."""
+        """Give a share the days that its recipient asked for, or another number."""
         return self._call("POST", f"{_share_path(share_id)}/prorroga/aceptar", body=body)
 
     def refuse_extension(self, share_id: str, body: Mapping[str, object]) -> dict[str, Any]:
-        """Leave a share its days."""
+        """Refuse a share more days."""
         return self._call("POST", f"{_share_path(share_id)}/prorroga/rechazar", body=body)
 
     def make_link(self, share_id: str) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class ServiceClient:
         return self._call("DELETE", f"{SHARES_PATH}/user/{quote(ftpuser, safe='')}")
 
     def expire_shares(self) -> dict[str, Any]:
-        """Sweep what has expired."""
+        """Remove every expired share."""
         return self._call("DELETE", f"{SHARES_PATH}/expired")
 
     def pause_hosts(self, body: Mapping[str, object]) -> dict[str, Any]:
@@ -173,7 +173,7 @@ class ServiceClient:
         return self._call("POST", "/reanudar", body=body)
 
     def get_health(self) -> dict[str, Any]:
-        """Read how the system is, also when it is not well."""
+        """Read the state of the system, also when it answers 503 because something does not work."""
         return self._call("GET", "/health", accept=503)
 
     def _call(
@@ -255,7 +255,7 @@ class ServiceClient:
 
 
 def parse_service_url(url: str, origin: str = "TEMPOFTP_URL") -> str:
-    """Return the address without a trailing slash; `BadSetting` if it is not an http(s) URL. `origin`: who says it."""
+    """Return the address without a trailing slash. Raises BadSetting, which names `origin`, for no http(s) URL."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
@@ -294,7 +294,7 @@ def _decode_object(response: httpx.Response) -> dict[str, Any] | None:
 
 
 def connect() -> ServiceClient:
-    """A client for the service that the environment or a configuration file names."""
+    """Return a client for the service that the environment or a configuration file names."""
     config = ClientConfig()
     found = {name: value for name in ("url", "token") if (value := config.find(name)) is not None}
     origins = {name: value.origin for name, value in found.items()}

@@ -1,7 +1,7 @@
-"""Where the client commands get address, token and key from: environment, then the user's file, then the machine's.
+"""The address, token and key of the client commands: from the environment, the user's file or the machine's file.
 
-A file is TOML with `url`, `token` and `encryption_key`, each of which may be left out. One that holds a secret and that
-everybody may read is refused, as ssh refuses such a key.
+A file is TOML with `url`, `token` and `encryption_key`; each may be missing. A file with a secret that everybody may
+read is refused, as ssh refuses such a key.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ SECRETS = frozenset({"token", "encryption_key"})
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value and where it stands, as a person would look for it."""
+    """A value and where it was found, in words that a person can follow."""
 
     text: str
     origin: str
 
 
 class ClientConfig:
-    """The configuration of one command; files are read when a value is asked for that the environment lacks."""
+    """The configuration of one command. Files are read only for a value that the environment does not have."""
 
     def find(self, name: str) -> Value | None:
-        """Return `url`, `token` or `encryption_key`; None when nobody says it. Raises BadSetting for a bad file."""
+        """Return `url`, `token` or `encryption_key`; None when it is nowhere. Raises BadSetting for a bad file."""
         given = os.environ.get(VARIABLES[name])
         if given:
             return Value(given, VARIABLES[name])
@@ -48,7 +48,7 @@ class ClientConfig:
 
 
 def list_files() -> tuple[Path, Path]:
-    """Return the user's file and the machine's, in the order in which they are asked."""
+    """Return the user's file and the machine's file. The first one that has a value wins."""
     folder = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(folder) / "tempoftp" / "config.toml", SYSTEM_FILE
 
@@ -62,7 +62,7 @@ def read_file(path: Path) -> dict[str, str] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError:
-        # Of the machine: not for this user. Of the user's own it would be a mistake that a later value hides.
+        # The machine's file may be meant for others. The user's own file has a mistake that must not be passed over.
         if path == SYSTEM_FILE:
             return None
         raise BadSetting(f"{path} cannot be read: permission denied") from None

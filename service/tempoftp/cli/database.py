@@ -24,7 +24,7 @@ def db() -> None:
 def upgrade_command(as_json: bool) -> None:
     """Create or migrate the tables.
 
-    Nothing happens when they are current. `serve` and `worker` do the same when they start.
+    Current tables are left as they are. `serve` and `worker` do the same when they start.
     """
     from tempoftp.cli.service import read_host_settings, upgrade
 
@@ -43,9 +43,9 @@ def upgrade_command(as_json: bool) -> None:
 def backup_command(file: Path, as_json: bool) -> None:
     """Copy the database, whole and consistent, into FILE while the service runs.
 
-    FILE must not exist; it is readable by its owner only. Only for SQLite: other databases have their own tools. The
-    encryption key is not in it, and without the key no stored password can be read: back both up, apart from each
-    other.
+    FILE must not exist; only its owner can read it. This works for SQLite only; other databases have their own tools.
+    The encryption key is not in FILE, and without the key no stored password can be read: back up both, in different
+    places.
     """
     from tempoftp.cli.exits import DatabaseFailed
     from tempoftp.cli.service import read_host_settings
@@ -67,10 +67,10 @@ def backup_command(file: Path, as_json: bool) -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @json_option
 def import_command(file: Path, as_json: bool) -> None:
-    """Fill the database of TEMPOFTP_DATABASE_URL with what FILE has, to go on there.
+    """Fill the database of TEMPOFTP_DATABASE_URL with everything in FILE, to continue there.
 
-    FILE is a SQLite database of this release, as `tempoftp db backup` makes it. The other database must be empty; all
-    of FILE arrives, or nothing. Stop API and worker first: what they write meanwhile would be lost.
+    FILE is a SQLite database of this release, as `tempoftp db backup` makes it. The other database must be empty. It
+    gets all of FILE or nothing. Stop API and worker first: what they write meanwhile would be lost.
     """
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -96,7 +96,7 @@ def import_command(file: Path, as_json: bool) -> None:
 
 @click.group(cls=Group)
 def key() -> None:
-    """Make keys for the passwords at rest, and change them."""
+    """Make keys that encrypt the stored passwords, and change them."""
 
 
 @key.command(examples=["tempoftp key new"], exits=(USAGE,))
@@ -119,10 +119,10 @@ def new(as_json: bool) -> None:
 @key.command(examples=["tempoftp key rotate"], exits=(USAGE, SERVICE_FAILED, UNDECRYPTABLE))
 @json_option
 def rotate(as_json: bool) -> None:
-    """Encrypt every stored password anew with the first key.
+    """Encrypt every stored password again, with the first key.
 
     Run it on the service's host, as root or as the service's user, once API and worker have the new key. It may be
-    repeated. When no key opens some of them, the old one is missing: they are named.
+    repeated. Passwords that no key decrypts are listed: the old key is then missing.
     """
     from tempoftp.accounts.keys import describe_unreadable, rotate_passwords
     from tempoftp.cli.exits import Undecryptable

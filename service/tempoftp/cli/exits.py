@@ -35,11 +35,11 @@ MEANINGS = {
     UNDECRYPTABLE: "the password cannot be decrypted",
     INTERRUPTED: "interrupted from the keyboard",
 }
-"""What the commands' help says of each; the table above and docs/cli.md say it at length."""
+"""What the commands' help says about each code. The table above and docs/cli.md say more."""
 
 
 class ShareFailed(click.ClickException):
-    """The share will not become `listo` without somebody doing something."""
+    """The share does not become `listo` by itself."""
 
     exit_code = SHARE_FAILED
 
@@ -81,11 +81,11 @@ class ServiceRefused(click.ClickException):
 
 
 class ServiceBusy(ServiceRefused):
-    """A 429 answer: the same request is right a little later."""
+    """A 429 answer: the same request may be sent again a little later."""
 
 
 class ServiceFailed(click.ClickException):
-    """A 5xx answer, or one that no tempoftp gives."""
+    """A 5xx answer, or an answer of a program that is not tempoftp."""
 
     exit_code = SERVICE_FAILED
 
@@ -97,6 +97,6 @@ class DatabaseFailed(click.ClickException):
 
 
 class Undecryptable(click.ClickException):
-    """There is no clear password to be had from what was given."""
+    """No clear password can be made from what was given."""
 
     exit_code = UNDECRYPTABLE

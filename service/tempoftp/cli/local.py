@@ -29,9 +29,9 @@ KEY_VARIABLE = "TEMPOFTP_ENCRYPTION_KEY"
 def decrypt(token: str | None, id_: str | None, as_json: bool) -> None:
     """Show the clear password of a share.
 
-    Give the TOKEN (`password` in the service's answer; `-` reads it from standard input, where no process list shows
-    it), or --id ID to fetch it. The key is read from TEMPOFTP_ENCRYPTION_KEY, or `encryption_key` of the configuration
-    file; the first of several keys that fits is used.
+    Give the TOKEN (`password` in the service's answer), or --id ID to fetch it. `-` reads it from standard input, so
+    that no process list shows it. The key is read from TEMPOFTP_ENCRYPTION_KEY, or `encryption_key` of the
+    configuration file; the first of several keys that fits is used.
     """
     if (token is None) == (id_ is None):
         raise click.UsageError("give either a TOKEN or --id ID")
@@ -90,7 +90,7 @@ def decrypt_token(token: str, keys: str) -> str:
 def config(as_json: bool) -> None:
     """Show which service, token and key the other commands would use, and where each was found.
 
-    Secrets are not shown. What stands in the environment wins over ~/.config/tempoftp/config.toml, and that over
+    Secrets are not shown. The environment wins over ~/.config/tempoftp/config.toml, and this file over
     /etc/tempoftp/config.toml.
     """
     found = ClientConfig()

@@ -15,7 +15,7 @@ from tempoftp.cli.output import print_json, print_rows, show_bytes
 from tempoftp.cli.watch import wait_while_pending
 
 DRAIN_POLL_SECONDS = 1.0
-reason_option = click.option("--reason", help="Why; `GET /health` shows it.")
+reason_option = click.option("--reason", help="The reason; `GET /health` shows it.")
 
 
 @click.command(cls=Command, examples=["tempoftp pause ftp1 --reason 'disco nuevo'"])
@@ -25,7 +25,7 @@ reason_option = click.option("--reason", help="Why; `GET /health` shows it.")
 def pause(host: str | None, reason: str | None, as_json: bool) -> None:
     """Let no new run start on the FTP host HOST, or on all.
 
-    A run that is under way ends; see `tempoftp drain` to wait for that. Requests are taken on and wait.
+    A run that is in progress continues to its end; `tempoftp drain` waits for it. Requests are accepted and wait.
     """
     with connect() as client:
         _print_hosts(client.pause_hosts(_build_body(host, reason)), as_json=as_json)
@@ -48,7 +48,7 @@ def resume(host: str | None, as_json: bool) -> None:
 )
 @json_option
 def drain(host: str | None, reason: str | None, timeout: float, as_json: bool) -> None:
-    """Pause, and wait until no run is under way any more. `tempoftp resume` ends it."""
+    """Pause, and wait until no run is in progress. `tempoftp resume` ends the pause."""
     with connect() as client:
         answer = client.pause_hosts(_build_body(host, reason))
         names = list(answer["hosts"])
@@ -100,7 +100,7 @@ HEALTH_COLUMNS = ("host", "free", "ftpd", "database", "runs", "seen", "paused")
 def health(as_json: bool) -> None:
     """Show whether the system works, and each FTP host.
 
-    Only operators are told what and where.
+    Only operators see what is wrong and on which host.
     """
     with connect() as client:
         answer = client.get_health()
@@ -137,11 +137,11 @@ AUDIT_PATIENCE_SECONDS = 600.0
     examples=["tempoftp audit", "tempoftp audit --repair --strict"],
     exits_1="--strict, and something is wrong and not repaired",
 )
-@click.option("--repair", is_flag=True, help="Repair what is safe; unknown data is only ever listed.")
+@click.option("--repair", is_flag=True, help="Repair what is safe; unknown data is only listed.")
 @click.option(
     "--after-restore",
     is_flag=True,
-    help="The database came from a backup: correct its rows from the FTP hosts before anything is done again.",
+    help="The database came from a backup: correct its rows from the FTP hosts before anything else is done.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 when something is wrong and not repaired.")
 @click.option("--last", is_flag=True, help="Show the last audit instead of making one.")
@@ -216,7 +216,7 @@ def _describe_audit(host: Mapping[str, Any]) -> str:
 @click.command(cls=Command, examples=["tempoftp expire"])
 @json_option
 def expire(as_json: bool) -> None:
-    """Have every expired share taken away. The service does so by itself about every second."""
+    """Remove every expired share now. The service also does this by itself, about every second."""
     with connect() as client:
         answer = client.expire_shares()
     if as_json:

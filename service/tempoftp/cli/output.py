@@ -1,17 +1,20 @@
-"""How a share is shown at a terminal: one function a view, from the JSON that the API answered."""
+"""How answers of the API are shown at a terminal: one function for each view.
+
+Only a table imports rich, because many commands print none and then start in half the time.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from tempoftp.units import format_bytes
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 UNDER_WAY = frozenset({"recibido", "preparando", "traslado"})
 ENDING = frozenset({"expirando", "eliminando"})
@@ -20,12 +23,12 @@ STATE_COLOURS = {"listo": "green", "error": "red", "bloqueado": "yellow", "expir
 
 
 def print_json(value: object) -> None:
-    """One JSON document on one line of standard output."""
+    """Print one JSON document on one line of standard output."""
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
 def show_text(value: object) -> str:
-    """Return a value as a terminal can only show it: what others wrote must neither steer it nor begin a line."""
+    """Return a value without control characters: texts of others must neither steer the terminal nor begin a line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
 
 
@@ -44,7 +47,7 @@ def format_seconds(seconds: float | None) -> str:
 
 
 def format_progress_line(share: Mapping[str, Any]) -> str:
-    """One plain line: state, percentage, bytes, rate and time left, and the service's message."""
+    """Return one plain line: state, percentage, bytes, rate, time left and the service's message."""
     parts = [str(share.get("status", "?"))]
     progress = share.get("progreso") or {}
     if progress.get("total"):
@@ -65,9 +68,9 @@ def _percentage(progress: Mapping[str, Any]) -> float:
 
 
 def print_share(share: Mapping[str, Any]) -> None:
-    """The whole of one share: what it is, and how to fetch it once it is ready.
+    """Print one share: what it is, and how to fetch it once it is ready.
 
-    Values are never wrapped: tokens and paths are there to be copied.
+    Values are never wrapped, because people copy tokens and paths.
     """
     rows = _describe_share(share)
     width = max(len(label) for label, _value in rows)
@@ -109,7 +112,7 @@ def _describe_share(share: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _describe_downloads(downloads: Mapping[str, Any]) -> str:
-    """One line: how much of the share was fetched, how often, and when last."""
+    """Return one line: how much of the share was fetched, how often, and when last."""
     parts = [
         f"{downloads.get('archivos_completos')} of {downloads.get('archivos_total')} files fetched",
         f"{downloads.get('completos')} complete and {downloads.get('parciales')} partial downloads",
@@ -120,7 +123,7 @@ def _describe_downloads(downloads: Mapping[str, Any]) -> str:
 
 
 def print_change(answer: Mapping[str, Any], *, as_json: bool) -> None:
-    """A change that was asked for: the share's state, and what waits for its FTP host."""
+    """Print what a change led to: the share's state, and what still waits for its FTP host."""
     if as_json:
         print_json(answer)
         return
@@ -132,8 +135,8 @@ def print_change(answer: Mapping[str, Any], *, as_json: bool) -> None:
     click.echo("  ".join(parts))
 
 
-def print_share_table(shares: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """One line a share, its state in colour."""
+def print_share_table(shares: Sequence[Mapping[str, Any]], console: Console | None = None) -> None:
+    """Print one line for each share, its state in colour."""
     rows = [[share.get(column) for column in LIST_COLUMNS] for share in shares]
     print_rows(LIST_COLUMNS, rows, console, no_wrap=("estado", "expira"))
 
@@ -146,6 +149,8 @@ def print_rows(
     no_wrap: Sequence[str] = (),
 ) -> None:
     """Print a table with a head at a terminal, else tab-separated values for `cut` and `grep`."""
+    from rich.console import Console
+
     console = console or Console()
     shown = [["" if value is None else show_text(value) for value in row] for row in rows]
     if not console.is_terminal:
@@ -154,12 +159,15 @@ def print_rows(
         return
     if not rows:
         return
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(
             column, overflow="fold", no_wrap=column in no_wrap, min_width=min(8, len(column) + 2)
         )
     for row in shown:
-        # Text, not str: a cell given as a string would be read as rich markup.
+        # Text and not str, because rich would read markup in a string.
         table.add_row(*(Text(value, style=STATE_COLOURS.get(value, "")) for value in row))
     console.print(table)

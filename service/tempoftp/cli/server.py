@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 @click.option("--bind", help="Address to listen on (TEMPOFTP_BIND).")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on (TEMPOFTP_PORT).")
 @click.option(
-    "--threads", type=click.IntRange(1, 256), help="Requests answered at once (TEMPOFTP_API_THREADS)."
+    "--threads",
+    type=click.IntRange(1, 256),
+    help="Requests answered at the same time (TEMPOFTP_API_THREADS).",
 )
 @click.option("--workers", type=click.IntRange(1, 32), default=1, show_default=True, help="Processes.")
 @click.option("--pidfile", type=click.Path(dir_okay=False, path_type=Path), help="Write the process id here.")
@@ -38,11 +40,10 @@ def serve(
 ) -> None:
     """Run the HTTP API.
 
-    It accepts and answers requests; what they ask for is carried out by `tempoftp worker`. The database is brought up
-    to date first.
+    It accepts and answers requests; `tempoftp worker` carries them out. The database is brought up to date first.
     """
     if workers > 1:
-        # Before anything imports prometheus_client, which looks once: the processes then count requests together.
+        # Set before anything imports prometheus_client, which reads it once; the processes then share their counters.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = make_shared_folder()
     from tempoftp.cli.service import read_settings, upgrade
     from tempoftp.server import run_server
@@ -55,7 +56,7 @@ def serve(
 
 
 def make_shared_folder() -> str:
-    """Make a folder that is gone when this process ends, and not when one that it forked does."""
+    """Make a folder that is removed when this process ends, but not when a process ends that it forked."""
     folder, owner = tempfile.mkdtemp(prefix="tempoftp-metrics-"), os.getpid()
 
     def remove() -> None:
@@ -67,7 +68,7 @@ def make_shared_folder() -> str:
 
 
 def check_certificate(settings: Settings) -> None:
-    """Raise `BadSetting` for a certificate that cannot be used: gunicorn would start, and every connection fail."""
+    """Raise BadSetting for a certificate that cannot be used. Gunicorn would start, and every connection would fail."""
     if settings.tls_certificate is None:
         return
     import ssl
@@ -90,7 +91,7 @@ def check_certificate(settings: Settings) -> None:
 def worker() -> None:
     """Run the worker that carries out what was asked.
 
-    Several may run; each share is worked on by one of them at a time. The database is brought up to date first.
+    Several workers may run; only one of them at a time works on a share. The database is brought up to date first.
     """
     import logging.config
 
@@ -106,5 +107,5 @@ def worker() -> None:
     report_missing_keys(settings)
     try:
         run_worker(settings)
-    except SettingsError as error:  # of a file that only the worker reads
+    except SettingsError as error:  # in a file that only the worker reads
         raise BadSetting(str(error)) from error

@@ -33,7 +33,7 @@ account_option = click.option(
     examples=["tempoftp block goes_2026_11 --reason 'uso indebido'", "tempoftp block goes_2026_11 --account"],
 )
 @click.argument("id_", metavar="ID")
-@click.option("--reason", help="Why; it stands in the share's history.")
+@click.option("--reason", help="The reason; the share's history shows it.")
 @account_option
 @json_option
 def block(id_: str, reason: str | None, account: bool, as_json: bool) -> None:
@@ -55,7 +55,7 @@ def block(id_: str, reason: str | None, account: bool, as_json: bool) -> None:
 def unblock(id_: str, account: bool, as_json: bool) -> None:
     """Show a share again.
 
-    With --account every share of its account that is not blocked for itself.
+    With --account, show every share of its account, except those that were blocked one by one.
     """
     with connect() as client:
         answer = client.unblock_share(id_, {"alcance": "cuenta" if account else "solicitud"})
@@ -71,7 +71,7 @@ def unblock(id_: str, account: bool, as_json: bool) -> None:
 @watch_option
 @json_option
 def retry(id_: str, watch: bool, as_json: bool) -> None:
-    """Begin a failed share again, from what was copied; one that waits for its next try is tried now."""
+    """Try a failed share again, from what was copied; a share that waits for its next try is tried now."""
     with connect() as client:
         answer = client.retry_share(id_)
         if watch:
@@ -86,7 +86,7 @@ def retry(id_: str, watch: bool, as_json: bool) -> None:
 def password(id_: str, as_json: bool) -> None:
     """Make a new password for the account of a share; sessions with the old one end.
 
-    It opens every share of the account, which are listed. `tempoftp decrypt --id ID` shows it in clear.
+    The new password opens every share of the account; they are listed. `tempoftp decrypt --id ID` shows it in clear.
     """
     with connect() as client:
         answer = client.rotate_password(id_)
@@ -101,8 +101,8 @@ def password(id_: str, as_json: bool) -> None:
 def delete(id_: str, as_json: bool) -> None:
     """End a share: access and data.
 
-    The service answers `deleted` once both are out of reach, or `eliminando` when that takes longer;
-    it goes on by itself.
+    The service answers `deleted` once both are out of reach, or `eliminando` when that takes longer. It then continues
+    by itself.
     """
     with connect() as client:
         answer = client.delete_share(id_)
@@ -118,7 +118,7 @@ def delete(id_: str, as_json: bool) -> None:
 def delete_account(ftpuser: str, as_json: bool) -> None:
     """End every share of an account, and with the last one the account.
 
-    An account that was there before tempoftp stays; only the shares in it go.
+    An account that existed before tempoftp stays; only its shares end.
     """
     with connect() as client:
         answer = client.delete_account(ftpuser)

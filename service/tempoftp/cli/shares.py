@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
-from rich.console import Console
 
 from tempoftp.cli.client import LogPiece, ServiceClient, connect
 from tempoftp.cli.command import Command, json_option, watch_option
@@ -42,9 +41,9 @@ from tempoftp.cli.watch import exit_for_state, finish_watch, wait_while_pending
 def request(usuario: str, id_: str, ruta: str, vigencia: int | None, watch: bool, as_json: bool) -> None:
     """Ask for a share.
 
-    USUARIO is the e-mail of who asks, ID the name of the share, RUTA where the data is: host:/path.
+    USUARIO is the requester's e-mail, ID the name of the share, RUTA where the data is: host:/path.
 
-    The same request again is no error: it answers the share's present state.
+    Repeating a request is not an error: the answer is then the share's present state.
     """
     body: dict[str, object] = {"usuario": usuario, "id": id_, "ruta": ruta}
     if vigencia is not None:
@@ -74,7 +73,7 @@ FITS = {True: "yes", False: "no", None: "not known"}
 def preview(ruta: str, as_json: bool) -> None:
     """Show how much a source has, and whether it fits on the FTP host.
 
-    RUTA is where the data is: host:/path. Nothing is asked for or reserved by it.
+    RUTA is where the data is: host:/path. This neither asks for a share nor reserves space.
     """
     with connect() as client:
         answer = wait_for_preview(client, client.post_preview(ruta))
@@ -162,8 +161,8 @@ def status(id_: str, watch: bool, as_json: bool) -> None:
 )
 @click.option("--estado", help="Only shares in this state (recibido, traslado, listo, error, …).")
 @click.option("--usuario", help="Only shares of this e-mail.")
-@click.option("--limite", type=click.IntRange(min=1), help="At most so many.")
-@click.option("--cursor", help="Continue after an earlier page: the `siguiente` of its answer.")
+@click.option("--limite", type=click.IntRange(min=1), help="List at most so many shares.")
+@click.option("--cursor", help="Continue after an earlier page, with the `siguiente` of its answer.")
 @json_option
 def list_shares(
     estado: str | None, usuario: str | None, limite: int | None, cursor: str | None, as_json: bool
@@ -176,7 +175,7 @@ def list_shares(
         print_json(page)
         return
     shares = page.get("solicitudes") or []
-    print_share_table(shares, Console())
+    print_share_table(shares)
     click.echo(f"{len(shares)} of {page.get('total')}", err=True)
     if page.get("siguiente"):
         click.echo(f"more: tempoftp list --cursor {page['siguiente']}", err=True)
@@ -205,14 +204,16 @@ LOG_POLL_SECONDS = 1.0
 
 @click.command(cls=Command, examples=["tempoftp log goes_2026_11 --follow"])
 @click.argument("id_", metavar="ID")
-@click.option("--follow", is_flag=True, help="Go on as it grows, until the share has settled.")
-@click.option("--from", "since", type=click.IntRange(min=0), help="Byte to begin at; left out: the end.")
+@click.option("--follow", is_flag=True, help="Continue as the log grows, until the share has settled.")
+@click.option(
+    "--from", "since", type=click.IntRange(min=0), help="Byte to begin at. When not given: near the end."
+)
 @json_option
 def log(id_: str, follow: bool, since: int | None, as_json: bool) -> None:
     """Show the log of a share: a line for each run that worked on it. For operators; also of a deleted share.
 
-    Without --from its last 64 KiB. With --json an object with `lineas` and `siguiente`, the --from of what comes
-    after; with --follow one each time it has grown.
+    Without --from, print its last 64 KiB. With --json, print an object with `lineas` and `siguiente`, which is the
+    --from of the next part; with --follow, print one object each time the log has grown.
     """
     with connect() as client:
         piece = client.get_log(id_, since)

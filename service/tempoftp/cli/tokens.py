@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def token() -> None:
     """Make, list and revoke tokens of the API.
 
-    Run it on the service's host, as root or as the service's user: it works on the service's database.
+    These commands work on the service's database: run them on its host, as root or as the service's user.
     """
 
 
@@ -46,15 +46,17 @@ def token() -> None:
     "--email",
     "emails",
     multiple=True,
-    help="A cliente acts for this person; may be given several times. `*`: for everybody.",
+    help="The person for whom a cliente acts; may be given several times. `*`: everybody.",
 )
-@click.option("--days", type=click.IntRange(1, 3650), help="Days until it ends; for ever when not given.")
+@click.option(
+    "--days", type=click.IntRange(1, 3650), help="Days until it ends. When not given, it does not end."
+)
 @json_option
 def create(name: str, role: str, emails: tuple[str, ...], days: int | None, as_json: bool) -> None:
     """Make a token and print it, once.
 
-    NAME is what histories call its holder. A cliente sees and touches the shares of its --email; an operador those of
-    everybody, and may block, audit and pause.
+    NAME stands for its holder in histories. A cliente sees and changes the shares of its --email. An operador sees and
+    changes those of everybody, and may block, audit and pause.
     """
     from tempoftp.access.tokens import Role, create_token
     from tempoftp.cli.service import write_database
@@ -72,7 +74,7 @@ def create(name: str, role: str, emails: tuple[str, ...], days: int | None, as_j
 @token.command("list", examples=["tempoftp token list"], exits=ON_THE_HOST)
 @json_option
 def list_command(as_json: bool) -> None:
-    """List every token there is or was; never the token itself."""
+    """List the present and past tokens. The secret itself is never shown."""
     from tempoftp.access.tokens import describe_state, list_tokens
     from tempoftp.cli.service import write_database
     from tempoftp.db.clock import database_now
@@ -91,7 +93,7 @@ def list_command(as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def revoke(name: str, as_json: bool) -> None:
-    """End a token, from the next request on."""
+    """End a token; the next request with it is refused."""
     from tempoftp.access.tokens import revoke_token
     from tempoftp.cli.service import write_database
 
@@ -107,10 +109,10 @@ def revoke(name: str, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def readmit(name: str, as_json: bool) -> None:
-    """Let a person in again who was revoked.
+    """Allow a person again whose access was revoked.
 
-    NAME is as `token list` shows it, and begins with `oidc:`: who signs in at the portal through the provider. A token
-    that was revoked stays so.
+    NAME is as `token list` shows it. It begins with `oidc:`, as the names of all people do who sign in at the portal
+    through the provider. A revoked token stays revoked.
     """
     from tempoftp.access.identities import readmit_identity
     from tempoftp.cli.service import write_database

@@ -1,7 +1,7 @@
 """The service that `tempoftp try` runs: an API and a worker with simulated FTP hosts, in a folder of their own.
 
-`python -m tempoftp.cli.trial serve|worker` is one of the two processes. It ends when the process that started it ends,
-also when that was killed: the pipe on its standard input is then closed.
+`python -m tempoftp.cli.trial serve|worker` is one of the two processes. It ends when the process that started it
+ends or is killed, because the pipe on its standard input is then closed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ POLL_SECONDS = 0.1
 LOG_LINES = 15
 
 SOURCES = """\
-# What may be asked for here. None of these folders needs to exist: the FTP hosts are simulated.
+# The sources that requests may name. No folder has to exist, because the FTP hosts are simulated.
 sources:
   source1:
     ssh_user: lanotadm
@@ -44,26 +44,26 @@ sources:
 SETTINGS = {
     "TEMPOFTP_SIMULACRO": "1",
     "TEMPOFTP_BIND": HOST,
-    # A run reports when it ends: short runs let the progress bar move evenly.
+    # A run reports its progress when it ends, so short runs make the progress bar move evenly.
     "TEMPOFTP_RUN_WAIT_SECONDS": "0.3",
     "TEMPOFTP_TRANSFERS_SECONDS": "5",
-    # Every share can then show its clear password, also the second one of an account.
+    # Then every share can show its clear password, also the second share of an account.
     "TEMPOFTP_REUSE_PASSWORD": "1",
     "TEMPOFTP_STOP_SECONDS": "2",
 }
 
 STOP_SIGNALS = {"serve": signal.SIGINT, "worker": signal.SIGTERM}
-"""On SIGINT gunicorn stops at once; on SIGTERM it waits until every browser has closed its connection."""
+"""Gunicorn stops at once on SIGINT. On SIGTERM it waits until every browser has closed its connection."""
 
 
 class Trial:
-    """One such service. Its shares, key and token stay in `folder` and are used again by the next start.
+    """The service of one `tempoftp try`. Its shares, key and token stay in `folder`; the next start uses them again.
 
-    `prepare`, `start`, then `check` from time to time; `stop` in any case.
+    Call `prepare`, `start`, then `check` from time to time, and `stop` in any case.
     """
 
     def __init__(self, folder: Path, port: int) -> None:
-        """Nothing happens yet. The folder must be held (`hold_folder`) while this is used."""
+        """Do nothing yet. The caller must hold the folder (`hold_folder`) while it uses this object."""
         self.folder = folder
         self.url = f"http://{HOST}:{port}"
         self.client_file = folder / "client.env"
@@ -73,9 +73,9 @@ class Trial:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def prepare(self) -> None:
-        """Write settings, bring the database up to date, make a token; what is there from an earlier start is kept.
+        """Write settings, update the database and make a token. Key, token and rows of an earlier start are kept.
 
-        Raises BadSetting when the folder is not one of this command, or cannot be written.
+        Raises BadSetting when the folder was not made by this command, or cannot be written.
         """
         with explain_unwritable(self.folder):
             self._read_client_file()
@@ -86,7 +86,7 @@ class Trial:
         self._write_client_file()
 
     def start(self, held: TextIO) -> None:
-        """Start API and worker and wait until the API answers. They keep the lock of `held` as long as they live."""
+        """Start API and worker and wait until the API answers. They keep the lock of `held` until they end."""
         for program in STOP_SIGNALS:
             with self.log_of(program).open("w") as log:
                 self._processes[program] = subprocess.Popen(
@@ -95,7 +95,7 @@ class Trial:
                     stdout=log,
                     stderr=log,
                     pass_fds=[held.fileno()],
-                    start_new_session=True,  # Ctrl-C goes to this process alone, which stops them in order
+                    start_new_session=True,  # Ctrl-C then reaches only this process, which stops them in order
                 )
         deadline = time.monotonic() + START_SECONDS
         with self.connect() as client:
@@ -125,7 +125,7 @@ class Trial:
                 )
 
     def stop(self) -> None:
-        """End both processes; one that does not end in time is killed with all that it started."""
+        """End both processes. A process that does not end in time is killed with everything that it started."""
         for program, process in self._processes.items():
             if process.poll() is None:
                 process.send_signal(STOP_SIGNALS[program])
@@ -173,7 +173,7 @@ class Trial:
         fresh.replace(self.client_file)
 
     def _set_environment(self) -> None:
-        """Give this process and its children our settings; settings that the caller's shell has do not count."""
+        """Set the settings of this process and its children, and remove those that the caller's shell has."""
         from tempoftp.settings import PREFIX, Settings, variable_of
 
         known = {variable_of(name) for name in Settings.model_fields}
@@ -196,7 +196,7 @@ class Trial:
         try:
             with write_database() as session:
                 if not self.token or find_token(session, self.token) is None:
-                    # The name of a token that was lost cannot be taken again.
+                    # A new name, because the name of a token that was lost cannot be used again.
                     self.token = create_token(session, f"try-{secrets.token_hex(4)}", Role.OPERADOR, ())
         except CommandError as error:
             raise BadSetting(
@@ -207,10 +207,10 @@ class Trial:
 
 @contextmanager
 def hold_folder(folder: Path) -> Iterator[TextIO]:
-    """Make the folder and keep it for one `tempoftp try`. Yields the open file whose lock its processes have to keep.
+    """Make the folder and lock it for one `tempoftp try`. Yields the open file whose lock its processes have to keep.
 
-    Processes of an earlier one that was killed are waited for. Raises BadSetting when another one runs in it, or when
-    it cannot be written.
+    Waits for processes of an earlier `tempoftp try` that was killed. Raises BadSetting when another one runs in this
+    folder, or when the folder cannot be written.
     """
     with ExitStack() as stack:
         with explain_unwritable(folder):
@@ -281,7 +281,7 @@ def run_until_parent_ends(program: str) -> None:
 
 
 def _stop_with_parent(signum: signal.Signals) -> None:
-    # Not sys.stdin.read(): it would hold a lock that the processes which gunicorn forks could never take.
+    # sys.stdin.read() would hold a lock, and the processes that gunicorn forks could never take it.
     while os.read(0, 1):
         pass
     os.kill(os.getpid(), signum)

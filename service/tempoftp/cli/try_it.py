@@ -1,4 +1,4 @@
-"""`tempoftp try`: the whole service on this machine with simulated FTP hosts, and one share that becomes ready."""
+"""`tempoftp try`: run the whole service on this machine with simulated FTP hosts, and make one share ready."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def try_it(port: int | None, folder: Path | None) -> None:
     """Try tempoftp on this machine: no root, no FTP hosts, no settings.
 
     Starts API, portal and worker with simulated FTP hosts, asks for a share, shows how it becomes ready, and says how
-    to go on. Everything stays up until Ctrl-C. Only this machine can reach it.
+    to continue. Everything stays up until Ctrl-C. Only this machine can reach it.
     """
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.default_int_handler)
@@ -78,7 +78,7 @@ def try_it(port: int | None, folder: Path | None) -> None:
 
 
 def choose_folder(given: Path | None) -> Path:
-    """Return the folder that was given, or the one of this user."""
+    """Return the folder that was given, or the default folder of this user."""
     if given is not None:
         return given.absolute()
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
@@ -91,7 +91,7 @@ def step(title: str) -> None:
 
 
 def request_share(client: ServiceClient) -> str:
-    """Ask for a share and show how it becomes ready; its id. Raises ShareFailed."""
+    """Ask for a share, show how it becomes ready, and return its id. Raises ShareFailed."""
     share_id = time.strftime("prueba_%Y%m%d_%H%M%S")
     step(f"{REQUESTER} asks for {RUTA} for 3 days")
     click.echo(
@@ -105,7 +105,7 @@ def request_share(client: ServiceClient) -> str:
 
 
 def print_ways_on(trial: Trial, share_id: str, link: str) -> None:
-    """Print how to open the portal, how to ask with curl and with `tempoftp`, and how to stop."""
+    """Print how to open the portal, how to ask for shares with curl and `tempoftp`, and how to stop."""
     tempoftp, client_file = show_command(), shlex.quote(show_path(trial.client_file))
     auth = '-H "Authorization: Bearer $TEMPOFTP_TOKEN"'
     body = f'{{"usuario": "{REQUESTER}", "id": "mio_1", "ruta": "source1:/srv/datos/goes16", "vigencia": 3}}'
@@ -127,7 +127,7 @@ def print_ways_on(trial: Trial, share_id: str, link: str) -> None:
 
 
 def show_command() -> str:
-    """Return what to type for this very `tempoftp`."""
+    """Return what a user types to run this `tempoftp`."""
     found, own = shutil.which("tempoftp"), Path(sys.argv[0]).absolute()
     if found is not None and Path(found).absolute() == own:
         return "tempoftp"
@@ -135,7 +135,7 @@ def show_command() -> str:
 
 
 def show_path(path: Path) -> str:
-    """Return a path as it is shortest to type here."""
+    """Return a path, relative if it is below the current folder."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path != here and path.is_relative_to(here) else str(path)
 
