@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a caller may wish of an account, and what no account may ever have. Pure."""
+"""What a caller may request of an account, and which values no account may have. Pure."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .._host.times import require_time
 from .users_table import UserRow
 
 STATES = ("present", "absent", "blocked")
-# Only of the sweep (_sweep.py): whatever the shares that are left ask for.
+# Only the sweep (_sweep/run.py) requests this state: the account follows the shares that are left.
 SWEPT = "swept"
 ALWAYS = "always"
 DEFAULT_HOMES = "/data"
-# Narrower than what may be adopted: lower case only, so that no collation confuses two of ours.
+# Narrower than the names that may be adopted: lower case only, so that the collation confuses no two new names.
 NEW_NAME_PATTERN = r"[a-z][a-z0-9_]{0,31}"
 
 
 class DesiredAccount(NamedTuple):
-    """What the caller wants of one account; None leaves a value of an existing row alone.
+    """What the caller requests for one account. With None, a value of an existing row is not changed.
 
-    ``adopt``: an account that tempoftp did not create may be used for shares; somebody said whose it is.
-    ``password_generation`` counts the passwords that were wished for it.
+    ``adopt``: an account that tempoftp did not create may be used for shares, since its owner is known.
+    ``password_generation`` counts the passwords that were requested for the account.
     """
 
     name: str
@@ -45,7 +45,7 @@ class DesiredAccount(NamedTuple):
 
 
 class AccountSite(NamedTuple):
-    """What is the same for all accounts of an execution. ``now``: seconds since the epoch; widths in characters."""
+    """The values that all accounts of an execution share. ``now``: seconds since the epoch; widths in characters."""
 
     now: float
     shares_root: Optional[str] = None
@@ -91,12 +91,12 @@ def check_desired(desired: DesiredAccount, site: AccountSite) -> None:
 
 
 def build_home(name: str, site: AccountSite) -> str:
-    """Return the only home an account may have under ``shares_root``, or the usual one."""
+    """Return the home of an account: below ``shares_root`` no other is allowed, else it is the default."""
     return f"{(site.shares_root or DEFAULT_HOMES).rstrip('/')}/{name}"
 
 
 def check_new_name(name: str) -> None:
-    """Raise InvalidValueError unless an account of this name may be made."""
+    """Raise InvalidValueError unless an account of this name may be created."""
     if not re.fullmatch(NEW_NAME_PATTERN, name):
         raise InvalidValueError(
             f"account name {name!r} is refused: a new one must match ^{NEW_NAME_PATTERN}$"
@@ -108,7 +108,8 @@ def _check_home(home: str, name: str, site: AccountSite) -> None:
         raise InvalidValueError(
             f"account {name}: home {home!r} is refused: with shares_root it must be {build_home(name, site)}"
         )
-    # A parent below / and the account's own folder in it: never /, never a system directory, never another's home.
+    # A home has a parent below / and ends in the account's name. So it is never /, a system directory or the home of
+    # another account.
     parts = home.split("/")
     if len(parts) < 3 or parts[0] or parts[-1] != name or any(part in ("", ".", "..") for part in parts[1:]):
         raise InvalidValueError(
@@ -117,7 +118,7 @@ def _check_home(home: str, name: str, site: AccountSite) -> None:
 
 
 def check_row(row: UserRow, site: AccountSite) -> None:
-    """Refuse to write or to confirm a row that gives more than a share."""
+    """Raise TempoftpError for a row that grants more than access to a share: it is neither written nor confirmed."""
     try:
         _check_home(row.home, row.name, site)
     except InvalidValueError as error:

@@ -21,7 +21,7 @@ except ImportError:
     PYMYSQL_IMPORT_ERROR = traceback.format_exc()
     MYSQL_ERRORS: tuple[type[Exception], ...] = (OSError,)
 else:
-    # Whatever a statement may raise: PyMySQL lets some errors of the socket through.
+    # All errors that a statement may raise: PyMySQL does not translate some errors of the socket.
     MYSQL_ERRORS = (pymysql.err.MySQLError, OSError)
 
 # RuntimeError: the server wants an authentication for which PyMySQL needs python3-cryptography.
@@ -33,7 +33,7 @@ _GROUP = "client"
 
 
 class LoginOptions(NamedTuple):
-    """How to log in. An option that is given wins over the login file. *connect_timeout*: seconds, for every wait."""
+    """How to log in. A given option overrides the login file. *connect_timeout*: seconds, for every wait."""
 
     login_config_file: Optional[str] = DEFAULT_LOGIN_FILE
     login_host: Optional[str] = None
@@ -60,9 +60,9 @@ def build_login_argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def parse_login_file(text: str) -> dict[str, str]:
-    """Return the ``[client]`` group of a MySQL option file: keys with ``-``, quotes taken off.
+    """Return the ``[client]`` group of a MySQL option file. Keys are written with ``-``, values without quotes.
 
-    Raises configparser.Error when the text is no option file.
+    Raises configparser.Error when the text is not an option file.
     """
     parser = configparser.RawConfigParser(allow_no_value=True, strict=False, interpolation=None)
     parser.optionxform = lambda optionstr: optionstr.lower().replace("_", "-")  # type: ignore[method-assign]
@@ -73,7 +73,7 @@ def parse_login_file(text: str) -> dict[str, str]:
 
 
 def build_connect_arguments(options: LoginOptions, stored: dict[str, str]) -> dict[str, Any]:
-    """Return PyMySQL's arguments from the options and, where they say nothing, the login file."""
+    """Return PyMySQL's arguments. The login file supplies the values that the options do not give."""
     arguments: dict[str, Any] = {
         "user": options.login_user or stored.get("user"),
         "password": stored.get("password", "") if options.login_password is None else options.login_password,
@@ -119,7 +119,7 @@ def open_connection(options: LoginOptions) -> Any:
         ) from None
     try:
         with connection.cursor() as cursor:
-            # Strict: a value that does not fit is an error, never cut short. UTC: a TIMESTAMP column means what we say.
+            # Strict: a value that does not fit is an error and is never cut. UTC: a TIMESTAMP column is not shifted.
             cursor.execute(
                 "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', SESSION time_zone = '+00:00'"
             )
@@ -130,13 +130,13 @@ def open_connection(options: LoginOptions) -> Any:
 
 
 def describe_server(arguments: dict[str, Any]) -> str:
-    """Return where a connection goes, without its password."""
+    """Return the server, user and database of a connection, without its password."""
     server = arguments.get("unix_socket") or f"{arguments['host']}:{arguments['port']}"
     return f"MySQL at {server} as {arguments['user']}, database {arguments['database']}"
 
 
 def describe_failure(error: BaseException) -> str:
-    """Return the text of a PyMySQL error: number and message. PyMySQL's own errors never hold bound values' names."""
+    """Return the message and the number of a PyMySQL error. PyMySQL's own errors never contain bound values."""
     if len(error.args) >= 2:
         return f"{error.args[1]} ({error.args[0]})"
     return str(error) or type(error).__name__

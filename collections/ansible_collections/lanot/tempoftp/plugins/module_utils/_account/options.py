@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options that say what the users table looks like. Documented in doc_fragments/users_table.py."""
+"""The options of modules that use the users table: the table, the login, the ids of new accounts.
+
+Documented in doc_fragments/users_table.py, mysql_login.py and account_ids.py.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def build_table_argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def fill_columns(named: dict[str, Any]) -> dict[str, str]:
-    """Return what every column is called, where only some were named, as the option's defaults do."""
+    """Return the name of every column: the given names, and the defaults of the option for the others."""
     defaults = TableDescription._field_defaults
     unknown = sorted(set(named) - set(UserRow._fields))
     if unknown:
@@ -40,7 +43,7 @@ def fill_columns(named: dict[str, Any]) -> dict[str, str]:
 
 
 def build_table(params: dict[str, Any]) -> TableDescription:
-    """Return the table as the options describe it; raise InvalidValueError for a value that no column can hold."""
+    """Return the table that the options describe; raise InvalidValueError for a value that no column can hold."""
     extra = params["extra_columns"] or {}
     for name, value in extra.items():
         if not isinstance(value, (str, int, float, bool, type(None))):
@@ -49,7 +52,7 @@ def build_table(params: dict[str, Any]) -> TableDescription:
 
 
 def build_accounts_argument_spec() -> dict[str, dict[str, Any]]:
-    """Return the options by which the users table is found and accounts are planned."""
+    """Return the options of a module that plans accounts: their ids, the table and the login."""
     return {
         "default_uid": {"type": "int", "default": 2001, "no_log": False},
         "default_gid": {"type": "int", "default": 2001, "no_log": False},

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which password hashes pure-ftpd accepts, and making one.
+"""Checks, computes and verifies the password hashes that pure-ftpd accepts.
 
-pure-ftpd reads ``MYSQLCrypt`` from its MySQL configuration. A value that it does not know means *clear text*: the
-stored hash would itself be the password. So a scheme is chosen by that value and by the width of the column, and
-what is neither is refused.
+pure-ftpd reads ``MYSQLCrypt`` from its MySQL configuration. It treats an unknown value as *clear text*: the stored hash
+itself would then be the password. So the scheme depends on that value and on the width of the column, and everything
+else is refused.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ BCRYPT = "bcrypt"
 # In order of preference.
 SCHEMES = (ARGON2ID, BCRYPT)
 
-# Characters of a hash as we make it.
+# Characters of a hash that hash_password returns.
 HASH_LENGTHS = {ARGON2ID: 97, BCRYPT: 60}
-# pure-ftpd refuses argon2 with more memory than this, and libsodium knows one lane only.
+# pure-ftpd refuses argon2 with more memory than this, and libsodium supports one lane only.
 ARGON2_MEMORY_KIB = 65536
 ARGON2_TIME = 3
 BCRYPT_COST = 12
@@ -36,7 +36,7 @@ _ARGON2ID = re.compile(
 )
 _BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{53}")
 _BCRYPT_COSTS = range(10, 17)
-# bcrypt silently forgot what came after this byte for years; its library now refuses it.
+# bcrypt ignores all bytes after this one; older libraries did so silently, newer ones refuse such a password.
 _BCRYPT_PASSWORD_BYTES = 72
 _SHORTEST_PASSWORD = 8
 
@@ -50,8 +50,8 @@ class PasswordSchemeError(TempoftpError):
 def parse_mysql_crypt(text: str) -> Optional[str]:
     """Return the value of ``MYSQLCrypt`` in a pure-ftpd MySQL configuration, lower case, or None when it has none.
 
-    Read as pure-ftpd reads it: the keyword in any case, the rest of the line is the value (a ``#`` in it is part of
-    it), the last line wins.
+    The file is read as pure-ftpd reads it: the keyword in any case, the rest of the line as the value (a ``#`` is part
+    of the value), and the last such line counts.
     """
     value: Optional[str] = None
     for line in text.splitlines():
@@ -62,14 +62,14 @@ def parse_mysql_crypt(text: str) -> Optional[str]:
 
 
 def choose_schemes(mysql_crypt: Optional[str], width: int) -> list[str]:
-    """Return the schemes that pure-ftpd accepts and the column holds, the best one first."""
+    """Return the schemes that pure-ftpd accepts and whose hashes fit into the column, the best one first."""
     return [
         scheme for scheme in SCHEMES if mysql_crypt in _ACCEPTED_BY[scheme] and HASH_LENGTHS[scheme] <= width
     ]
 
 
 def require_scheme(mysql_crypt: Optional[str], width: int, where: str) -> str:
-    """Return the best scheme, or raise PasswordSchemeError and say what to change. *where*: file of ``MYSQLCrypt``."""
+    """Return the best scheme; raise PasswordSchemeError with what to change. *where*: the file with ``MYSQLCrypt``."""
     schemes = choose_schemes(mysql_crypt, width)
     if schemes:
         return schemes[0]
@@ -91,7 +91,7 @@ def require_scheme(mysql_crypt: Optional[str], width: int, where: str) -> str:
 
 
 def identify_scheme(password_hash: str) -> Optional[str]:
-    """Return the scheme of a hash when pure-ftpd accepts it and it is strong enough, or None."""
+    """Return the scheme of a hash, or None when pure-ftpd does not accept the hash or it is too weak."""
     match = _ARGON2ID.fullmatch(password_hash)
     if match:
         fits = int(match["memory"]) <= ARGON2_MEMORY_KIB and match["lanes"] == "1" and int(match["time"]) >= 1
@@ -103,7 +103,7 @@ def identify_scheme(password_hash: str) -> Optional[str]:
 
 
 def check_hash(password_hash: str, mysql_crypt: Optional[str], width: int, where: str) -> None:
-    """Raise PasswordSchemeError unless pure-ftpd accepts this hash and the column holds it. Never shows the hash."""
+    """Raise PasswordSchemeError unless pure-ftpd accepts this hash and it fits. The message never has the hash."""
     wanted = require_scheme(mysql_crypt, width, where)
     scheme = identify_scheme(password_hash)
     if scheme is None:
@@ -124,7 +124,7 @@ def check_hash(password_hash: str, mysql_crypt: Optional[str], width: int, where
 
 
 def hash_password(password: str, scheme: str) -> str:
-    """Return a new hash of *password*: argon2id (p=1) by argon2-cffi, or bcrypt by bcrypt. About 0.2 s of CPU."""
+    """Return a new hash of *password*: argon2id (p=1) by argon2-cffi, or bcrypt by bcrypt. It takes about 0.2 s."""
     _check_password(password, scheme)
     if scheme == ARGON2ID:
         return _hash_argon2id(password)
@@ -134,7 +134,7 @@ def hash_password(password: str, scheme: str) -> str:
 
 
 def verify_password(password: str, password_hash: str) -> Optional[bool]:
-    """Return whether *password* belongs to *password_hash*; None when that cannot be told here."""
+    """Return whether *password* matches *password_hash*; None for an unknown scheme or without its library."""
     try:
         _check_password(password, ARGON2ID)
     except PasswordSchemeError:
@@ -150,7 +150,7 @@ def verify_password(password: str, password_hash: str) -> Optional[bool]:
 
 
 def _check_password(password: str, scheme: str) -> None:
-    # no_log replaces the password wherever it stands in a result: a short one would shred every answer.
+    # no_log replaces the password everywhere in a result: a short one would damage unrelated words.
     if len(password) < _SHORTEST_PASSWORD:
         raise PasswordSchemeError(
             f"the password is refused: it has less than {_SHORTEST_PASSWORD} characters"

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What to do about one account: a pure plan, the same for check mode, diff and apply. Step 7 of docs/dataflow.md.
+"""Plans one account: what is requested and what is there → what will be. Pure. Step 7 of docs/dataflow.md.
 
-Without ``shares_root`` the wish alone counts. With it, the manifests of the account's shares count too, and an
-account that tempoftp did not create is never written.
+Check mode, diff and apply use the same plan. Without ``shares_root``, only the requested values count. With it, the
+manifests of the account's shares count as well, and an account that tempoftp did not create is never written.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ _DAY = 86400
 
 
 class SeenAccount(NamedTuple):
-    """What there is. ``shares``: the account's live manifests; ``damaged``: manifests nobody can read.
+    """What is there. ``shares``: the account's live manifests; ``damaged``: manifests that cannot be read.
 
-    ``password_verified``: whether a plain password of the wish opens the row; None when unknown.
+    ``password_verified``: whether the requested plain password matches the stored hash; None when unknown.
     """
 
     rows: tuple[UserRow, ...] = ()
@@ -62,7 +62,7 @@ class SeenAccount(NamedTuple):
 
 
 class ShareTimes(NamedTuple):
-    """When a share became ready and when it ends. ``fixed``: by this plan, so the manifest has yet to be written."""
+    """When a share became ready and when it ends. ``fixed``: this plan sets the times, the manifest lacks them."""
 
     id: str
     generation: int
@@ -72,7 +72,7 @@ class ShareTimes(NamedTuple):
 
 
 class AccountPlan(NamedTuple):
-    """What will be. ``hash_with``: the scheme with which a plain password is yet to be hashed into ``row``."""
+    """What will be written. ``hash_with``: the scheme by which the caller hashes the plain password into ``row``."""
 
     before: Optional[UserRow]
     row: Optional[UserRow]
@@ -104,7 +104,7 @@ class AccountPlan(NamedTuple):
 
 
 def plan_account(desired: DesiredAccount, seen: SeenAccount, site: AccountSite) -> AccountPlan:
-    """Return what to do; raise TempoftpError when the wish is refused or what is there does not fit."""
+    """Return the plan; raise TempoftpError when a requested value is refused or the present row does not fit."""
     check_desired(desired, site)
     if len(seen.rows) > 1:
         raise AccountConflictError(
@@ -151,8 +151,8 @@ def _plan_blocked(seen: SeenAccount, site: AccountSite, desired: DesiredAccount)
     plan = plan._replace(row=seen.row._replace(status=BLOCKED), end_sessions=desired.end_sessions)
     if not times:
         return plan
-    # Its shares' ends and its password follow the wishes all the same. Nothing else of the row is asked about: what
-    # does not fit must not keep it from being blocked.
+    # The ends of its shares and its password are still updated. The rest of the row is not checked: an account whose
+    # row does not fit must be blocked all the same.
     _check_password_generation(desired, plan.record)
     row, hash_with = _build_kept_row(desired, seen, site)
     row = row._replace(status=BLOCKED, expires=_choose_end(times, site))
@@ -161,10 +161,10 @@ def _plan_blocked(seen: SeenAccount, site: AccountSite, desired: DesiredAccount)
 
 
 def _plan_swept(seen: SeenAccount, site: AccountSite, desired: DesiredAccount) -> AccountPlan:
-    """After shares have ended: the account goes with the last one, else it lives as long as those that are left.
+    """Plan an account after shares have ended: it is removed with its last share, else its end is the latest one left.
 
-    It opens nothing and makes nothing; that is for those who know the wishes. A row that gives more than a share is
-    not written: a person has to look at it.
+    The sweep never creates or unblocks an account, since it does not know what was requested. It does not write a row
+    that grants more than access to a share: a person has to look at that row.
     """
     plan = _keep(seen, site)
     if not _has_live_share(seen, site) or (plan.origin == ADOPTED and seen.row is not None):
@@ -179,7 +179,7 @@ def _plan_swept(seen: SeenAccount, site: AccountSite, desired: DesiredAccount) -
     )
     if row.status == ACTIVE:
         if _is_expired(seen.row, site):
-            # A later end would let the account in again.
+            # A later end would allow logins again.
             row = seen.row
         else:
             check_row(row, site)
@@ -208,7 +208,7 @@ def _plan_present_for_shares(desired: DesiredAccount, seen: SeenAccount, site: A
     if plan.origin == ADOPTED:
         _check_adopted(desired, seen, site)
     elif seen.row is None:
-        # Said before anything is copied for an account that can never be.
+        # Refuse the name now, before data is copied for an account that cannot be created.
         check_new_name(desired.name)
     times = plan_times(seen.shares, site.now)
     if not times:
@@ -221,7 +221,7 @@ def _plan_present_for_shares(desired: DesiredAccount, seen: SeenAccount, site: A
 def _plan_created(
     plan: AccountPlan, desired: DesiredAccount, seen: SeenAccount, site: AccountSite
 ) -> AccountPlan:
-    """Return the whole row of an account of ours that has a share here."""
+    """Return the plan with the whole row of an account that tempoftp created and that has a share here."""
     times = plan_times(seen.shares, site.now)
     _check_password_generation(desired, plan.record)
     if seen.row is None:
@@ -229,7 +229,7 @@ def _plan_created(
     else:
         row, hash_with = _build_kept_row(desired, seen, site)
         if hash_with is None:
-            # A MYSQLCrypt changed behind us would make the hash itself the password, or lock the account out.
+            # If MYSQLCrypt was changed meanwhile, the hash itself would be the password, or no login would work.
             check_hash(row.password, site.mysql_crypt, site.password_width, site.mysql_conf)
     row = row._replace(
         uid=site.default_uid if desired.uid is None else desired.uid,
@@ -239,8 +239,8 @@ def _plan_created(
         expires=_choose_end(times, site),
     )
     check_row(row, site)
-    # Who came in by a password that is taken back, or into what is blocked now, has to leave.
-    shut = row.status == BLOCKED or (
+    # Sessions end that began with a password which is replaced now, or in an account which is blocked now.
+    access_lost = row.status == BLOCKED or (
         seen.row is not None and (hash_with or seen.row.password != row.password)
     )
     return plan._replace(
@@ -248,12 +248,12 @@ def _plan_created(
         times=times,
         hash_with=hash_with,
         record=_note_password(plan.record, desired, row, seen, hash_with),
-        end_sessions=desired.end_sessions and bool(shut),
+        end_sessions=desired.end_sessions and bool(access_lost),
     )
 
 
 def _choose_end(times: Sequence[ShareTimes], site: AccountSite) -> Optional[str]:
-    """An account lives as long as its longest share."""
+    """Return the end of the account, which is the end of its longest share; None without a column for it."""
     return max(entry.expires for entry in times) if site.has_expires else None
 
 
@@ -274,11 +274,11 @@ def _note_password(
     seen: SeenAccount,
     hash_with: Optional[str],
 ) -> Optional[Account]:
-    """Return the record with the number of the wish's password, when that is the one the account will have."""
+    """Return the record with the number of the requested password, if the account will have that password."""
     if record is None or desired.password_generation is None:
         return record
-    its_own = hash_with is not None or bool(seen.password_verified) or row.password == desired.password_hash
-    if not its_own or desired.password_generation <= record.password_generation:
+    has_it = hash_with is not None or bool(seen.password_verified) or row.password == desired.password_hash
+    if not has_it or desired.password_generation <= record.password_generation:
         return record
     return record._replace(password_generation=desired.password_generation)
 
@@ -323,7 +323,7 @@ def _build_new_row(desired: DesiredAccount, site: AccountSite) -> tuple[UserRow,
 def _build_kept_row(
     desired: DesiredAccount, seen: SeenAccount, site: AccountSite
 ) -> tuple[UserRow, Optional[str]]:
-    """Return the present row, its password changed only when that is asked for and it differs."""
+    """Return the present row. Its password is changed only when ``update_password`` asks for it and it differs."""
     row = seen.rows[0]
     if desired.update_password != ALWAYS or seen.password_verified or desired.password_hash == row.password:
         return row, None
@@ -348,7 +348,7 @@ def _check_adopted(desired: DesiredAccount, seen: SeenAccount, site: AccountSite
             f"{site.shares_root}/.tempoftp/accounts/{desired.name}.json to let tempoftp create it"
         )
     if not desired.adopt:
-        # That the name is the one we would have chosen is no proof of whose account it is.
+        # An account with the name that tempoftp would choose may still belong to another person.
         raise AccountConflictError(
             f"account {desired.name} was there before tempoftp, and nobody has said whose it is: map it to its owner's "
             f"e-mail (tempoftp account map EMAIL {desired.name}; with share.yml, adopt: true), or choose another name"
@@ -375,14 +375,14 @@ def _check_adopted(desired: DesiredAccount, seen: SeenAccount, site: AccountSite
 
 
 def list_arrived(shares: Sequence[Manifest], now: float) -> list[Manifest]:
-    """Return the shares that are here, seen or blocked, and whose time is not up."""
+    """Return the shares whose data is here, visible or blocked, and whose time is not up."""
     return [share for share in shares if share.arrived and not share.is_over(now)]
 
 
 def plan_times(shares: Sequence[Manifest], now: float) -> tuple[ShareTimes, ...]:
-    """Return the times of the shares that are here: from *now* on for a new one, else as once fixed.
+    """Return the times of the shares that are here. A new share is ready *now*; the others keep their ``ready_at``.
 
-    ``ready_at`` stays for ever; the end follows the number of days that is wished.
+    ``ready_at`` never changes. The end is computed again when the requested number of days has changed.
     """
     times = []
     for share in list_arrived(shares, now):
@@ -396,6 +396,6 @@ def plan_times(shares: Sequence[Manifest], now: float) -> tuple[ShareTimes, ...]
 
 
 def choose_status(shares: Sequence[Manifest], now: float) -> str:
-    """Return BLOCKED while everything that is here for the account is blocked."""
+    """Return BLOCKED when every share that is here for the account is blocked, else ACTIVE."""
     arrived = list_arrived(shares, now)
     return BLOCKED if arrived and all(share.hidden for share in arrived) else ACTIVE

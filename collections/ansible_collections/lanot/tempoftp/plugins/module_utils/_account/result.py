@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What tempoftp_ftpuser answers: the result and the diff of one account. Shapes: docs/dataflow.md, step 7."""
+"""Builds the result and the diff of one account for tempoftp_ftpuser. Shapes: docs/dataflow.md, step 7."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def build_result(outcome: Outcome) -> dict[str, Any]:
 
 
 def build_diff(outcome: Outcome) -> Optional[dict[str, Any]]:
-    """Return the diff of one account, or None when nothing of it is written. Never shows a hash."""
+    """Return the diff of one account, or None when nothing is written. It never contains a hash."""
     plan = outcome.plan
     if plan is None or not plan.changed or (outcome.error is not None and not outcome.row_written):
         return None
@@ -71,7 +71,7 @@ def _build_password(outcome: Outcome, row: UserRow) -> dict[str, Any]:
     if given is None:
         return {"password_hash": row.password, "password_matches": outcome.password_verified}
     if given == row.password:
-        # Ansible would censor it anyway: whoever gave it knows it.
+        # Ansible would censor the hash anyway, since the caller gave it in an option with no_log.
         return {"password_matches": True}
     return {"password_hash": row.password, "password_matches": False}
 

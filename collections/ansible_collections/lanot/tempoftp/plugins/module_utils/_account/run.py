@@ -4,8 +4,8 @@
 
 """One execution of tempoftp_ftpuser: look → plan → apply for a list of accounts. Step 7 of docs/dataflow.md.
 
-The order is what makes a kill at any moment harmless: the account's record, then its row, then (once the row was
-read back) the times in its shares' manifests. What is missing after a kill, the next run finds missing and does.
+The order of the writes makes a kill at any moment harmless: first the account's record, then its row, and (once the
+row was read back) the times in the manifests of its shares. The next run does what is still missing.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ MYSQL_CONFS = ("/etc/pure-ftpd/db/mysql.conf", "/etc/pure-ftpd/pureftpd-mysql.co
 
 
 class Execution(NamedTuple):
-    """What is said once for all accounts. ``connect`` opens a connection or raises DatabaseUnavailableError."""
+    """The options that apply to all accounts. ``connect`` opens a connection or raises DatabaseUnavailableError."""
 
     connect: Callable[[], Any]
     site: AccountSite
@@ -68,7 +68,7 @@ class Execution(NamedTuple):
 
 
 class Outcome:
-    """One account on its way through an execution."""
+    """One account during an execution: what is requested, its plan, and what became of it."""
 
     def __init__(self, desired: DesiredAccount) -> None:
         self.desired = desired
@@ -80,12 +80,12 @@ class Outcome:
 
     @property
     def pending(self) -> Optional[AccountPlan]:
-        """The plan, as long as nothing went wrong."""
+        """The plan, or None after an error."""
         return self.plan if self.error is None else None
 
     @property
     def changed(self) -> bool:
-        """Whether something was (in check mode: would be) written or ended."""
+        """Whether something was written or a session was ended; in check mode, whether it would be."""
         planned = self.pending is not None and self.pending.changed
         return planned or self.row_written or self.sessions_ended > 0
 
@@ -93,9 +93,9 @@ class Outcome:
 def run_accounts(
     execution: Execution, desired_accounts: Sequence[DesiredAccount]
 ) -> tuple[list[Outcome], dict[str, Any]]:
-    """Bring the accounts to what is wished; return one outcome each, and the ``database`` of the result.
+    """Bring the accounts to their requested state; return an outcome for each, and the ``database`` of the result.
 
-    Never raises for one account: its outcome has the error.
+    An error of one account does not raise: it is kept in the outcome of that account.
     """
     outcomes = [Outcome(desired) for desired in desired_accounts]
     _check_names(outcomes)
@@ -124,7 +124,7 @@ def run_accounts(
 
 
 def read_mysql_crypt(path: Optional[str]) -> tuple[str, Optional[str]]:
-    """Return the file that was read and its ``MYSQLCrypt``; None when there is no such file or no such line."""
+    """Return the file that was read and its ``MYSQLCrypt``, which is None without such a file or such a line."""
     names = (path,) if path else MYSQL_CONFS
     for name in names:
         try:
@@ -135,7 +135,7 @@ def read_mysql_crypt(path: Optional[str]) -> tuple[str, Optional[str]]:
 
 
 def _check_names(outcomes: list[Outcome]) -> None:
-    """Refuse names before anything is asked about them, and those that stand in the list again."""
+    """Refuse invalid names before the database is asked about them, and names that stand in the list twice."""
     seen = set()
     for outcome in outcomes:
         try:
@@ -154,7 +154,7 @@ def _fail_all(outcomes: list[Outcome], error: TempoftpError) -> dict[str, Any]:
 
 
 def complete_site(site: AccountSite, facts: TableFacts, conf: str, mysql_crypt: Optional[str]) -> AccountSite:
-    """Return the site with what the table and the configuration of pure-ftpd say."""
+    """Return the site with the facts of the table and of the configuration of pure-ftpd."""
     return site._replace(
         has_expires=facts.has_expires,
         mysql_crypt=mysql_crypt,
@@ -192,20 +192,20 @@ def _look_plan_apply(
             if not check_mode:
                 _hide_from_strangers(tree, outcomes)
                 _apply(connection, cursor, facts, tree, outcomes)
-                _note_time(tree, site.now, outcomes)
+                _record_time(tree, site.now, outcomes)
     except OSError as error:
         raise _explain_file(error, "the accounts") from None
 
 
-def _note_time(tree: Optional[Tree], now: float, outcomes: list[Outcome]) -> None:
-    """An end that was fixed must never be further away again than it was at this moment."""
+def _record_time(tree: Optional[Tree], now: float, outcomes: list[Outcome]) -> None:
+    """Record the time once an end was set, so that a clock that is set back later does not extend the share."""
     if tree is not None and any(entry.fixed for o in outcomes if o.pending for entry in o.pending.times):
         advance_mark(tree, now)
 
 
 @contextlib.contextmanager
 def _open_shares(shares_root: Optional[str], check_mode: bool) -> Iterator[Optional[Tree]]:
-    """Hold the host's lock over the shares' tree; without ``shares_root`` there is neither."""
+    """Yield the shares' tree while the host's lock is held. Without ``shares_root``, yield None and hold no lock."""
     if shares_root is None:
         yield None
         return
@@ -241,9 +241,9 @@ def _look_and_plan(
 
 
 def _hide_from_strangers(tree: Optional[Tree], outcomes: list[Outcome]) -> None:
-    """Take shares out of the home of an account that turned out to be somebody else's: it could read them.
+    """Hide the shares in the home of an account that tempoftp did not create, since that account could read them.
 
-    They came there because its home did not exist yet (one that does is refused before anything is copied).
+    Such a share was delivered because the home did not exist then. An existing home is refused before the copy.
     """
     for outcome in outcomes:
         name = outcome.desired.name
@@ -253,7 +253,7 @@ def _hide_from_strangers(tree: Optional[Tree], outcomes: list[Outcome]) -> None:
             if read_account(tree, name) is None:
                 for share in list_account_manifests(tree, name):
                     if share.origin == CREATED and read_inode(tree, name, share.id) is not None:
-                        # Of somebody else's account only the sessions end that stand in the share.
+                        # In an adopted account, only sessions whose working directory is in the share are ended.
                         apply_hide(tree, Seen("", manifest=share._replace(origin=ADOPTED)))
         except (OSError, TempoftpError) as error:
             outcome.error = AccountConflictError(
@@ -306,7 +306,7 @@ def _apply(
 
 
 def _read_back(cursor: Any, facts: TableFacts, writing: list[Outcome]) -> None:
-    """Believe the table, not the statements: a trigger, a lost transaction or a narrow type would lie to us."""
+    """Read the rows again and compare them: a trigger, a lost transaction or a narrow type may have changed them."""
     seen = read_rows(cursor, facts, [outcome.desired.name for outcome in writing])
 
     def compare(outcome: Outcome, plan: AccountPlan) -> None:
@@ -332,7 +332,7 @@ def _write_after(tree: Tree, plan: AccountPlan) -> None:
 
 
 def _end_sessions(outcomes: list[Outcome]) -> None:
-    """End sessions last: outside the lock, and when nobody can log in again."""
+    """End sessions last: the lock is free by then, and their accounts cannot log in again."""
     ending = [outcome for outcome in outcomes if outcome.pending is not None and outcome.pending.end_sessions]
     ended, errors = end_sessions([outcome.desired.name for outcome in ending])
     for outcome in ending:
@@ -341,7 +341,7 @@ def _end_sessions(outcomes: list[Outcome]) -> None:
 
 
 def _for_each(outcomes: list[Outcome], step: Callable[[Outcome, AccountPlan], None]) -> None:
-    """Do *step* for every account that is still well; what goes wrong with one stays with that one."""
+    """Do *step* for every account that has no error yet. An error is kept in the outcome of its account."""
     for outcome in outcomes:
         plan = outcome.pending
         if plan is None:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The users table that pure-ftpd reads: its description, its rows, the statements. Step 7 of docs/dataflow.md.
+"""Reads and writes the users table of pure-ftpd: its description, its rows, the statements. Step 7 of docs/dataflow.md.
 
-Names of columns come from INFORMATION_SCHEMA and are quoted; every value is bound. Nothing here decides anything.
+Names of columns come from INFORMATION_SCHEMA and are quoted; every value is bound. The decisions are made in plan.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .mysql_login import MYSQL_ERRORS, describe_failure
 ACTIVE = "1"
 BLOCKED = "0"
 
-# Server error numbers that say something about one row; every other failure is about the server or the login.
+# Server error numbers that concern one row. Every other failure concerns the server or the login.
 _ROW_ERRORS = {
     1062: "account_conflict",  # duplicate key
     1264: "invalid",  # out of range
@@ -28,15 +28,15 @@ _ROW_ERRORS = {
     1366: "invalid",  # wrong string value
     1406: "invalid",  # too long
 }
-# A column that is none of ours, NOT NULL and without a default: every new row fails until the inventory says a value.
+# A column that tempoftp does not write is NOT NULL and has no default: every INSERT fails until extra_columns has it.
 _NO_DEFAULT = 1364
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class TableDescription(NamedTuple):
-    """What the users table and its columns are called. The defaults are the seed's; ``expires`` may be missing.
+    """The names of the users table and its columns. The column ``expires`` may be missing.
 
-    ``extra_columns``: what a new row gets in columns that are none of ours, by column.
+    ``extra_columns``: the values of a new row in columns that tempoftp does not use, by column.
     """
 
     table: str = "users"
@@ -51,7 +51,7 @@ class TableDescription(NamedTuple):
 
 
 class UserRow(NamedTuple):
-    """One row. ``status`` as text whatever the column's type, ``expires`` ISO 8601 UTC or None."""
+    """One row. ``status`` is text for every type of the column; ``expires`` is ISO 8601 UTC or None."""
 
     name: str
     password: str
@@ -63,7 +63,7 @@ class UserRow(NamedTuple):
 
 
 class TableFacts(NamedTuple):
-    """What the server says of the table. ``columns``: field of UserRow → column. Widths in characters.
+    """The table as the server describes it. ``columns``: field of UserRow → column. Widths in characters.
 
     ``extra_columns``: as in TableDescription, by the columns' real names.
     """
@@ -83,7 +83,7 @@ class TableFacts(NamedTuple):
 
 
 class SeenRows(NamedTuple):
-    """The rows whose name the collation takes for one of those asked for: exact ones, and the others."""
+    """The rows found for some names. ``lookalikes``: names that only the collation regards as equal to one of them."""
 
     rows: dict[str, list[UserRow]]
     lookalikes: list[str]
@@ -97,7 +97,7 @@ def quote_identifier(name: str) -> str:
 
 
 def read_table(cursor: Any, description: TableDescription) -> TableFacts:
-    """Look at the table; raise DatabaseUnavailableError when it is not there, not visible or lacks a column."""
+    """Return the facts of the table; raise DatabaseUnavailableError when it is missing, hidden or lacks a column."""
     version = str(_run(cursor, "SELECT VERSION()", ())[0][0])
     rows = _run(
         cursor,
@@ -131,7 +131,7 @@ def read_table(cursor: Any, description: TableDescription) -> TableFacts:
 
 
 def build_select(facts: TableFacts, count: int) -> str:
-    """Return the statement that reads *count* names. Compared by the table's collation: see read_rows."""
+    """Return the statement that reads *count* names. The table's collation compares them: see read_rows."""
     columns = ", ".join(quote_identifier(column) for column in facts.columns.values())
     marks = ", ".join(["%s"] * count)
     return (
@@ -151,7 +151,7 @@ def build_insert(facts: TableFacts, row: UserRow) -> tuple[str, list[Any]]:
 
 
 def build_update(facts: TableFacts, before: UserRow, after: UserRow) -> tuple[str, list[Any]]:
-    """Return the statement and values that turn *before* into *after*: only what differs is written."""
+    """Return the statement and values that change *before* into *after*. Only fields that differ are written."""
     fields = [field for field in facts.columns if getattr(before, field) != getattr(after, field)]
     settings = ", ".join(f"{quote_identifier(facts.columns[field])} = %s" for field in fields)
     where, values = _build_where(facts, before.name)
@@ -168,8 +168,8 @@ def build_delete(facts: TableFacts, name: str) -> tuple[str, list[Any]]:
 def read_rows(cursor: Any, facts: TableFacts, names: Sequence[str]) -> SeenRows:
     """Read the rows of *names*.
 
-    The default collation takes ``FTP_T1`` and ``ftp_t1␠`` for ``ftp_t1``: those are returned as lookalikes, since
-    they stand in the way of an INSERT, and are never anybody's row.
+    The default collation regards ``FTP_T1`` and ``ftp_t1␠`` as equal to ``ftp_t1``. Such rows are returned as
+    lookalikes, since they prevent an INSERT; they are never used as the row of the account.
     """
     rows: dict[str, list[UserRow]] = {name: [] for name in names}
     lookalikes: list[str] = []
@@ -185,7 +185,7 @@ def read_rows(cursor: Any, facts: TableFacts, names: Sequence[str]) -> SeenRows:
 
 
 def read_rows_below(cursor: Any, facts: TableFacts, root: str) -> list[UserRow]:
-    """Read the rows whose home is below *root*, whoever made them."""
+    """Read all rows whose home is below *root*, also those that tempoftp did not create."""
     prefix = root.rstrip("/") + "/"
     columns = ", ".join(quote_identifier(column) for column in facts.columns.values())
     home = quote_identifier(facts.columns["home"])
@@ -197,7 +197,7 @@ def read_rows_below(cursor: Any, facts: TableFacts, root: str) -> list[UserRow]:
 
 
 def apply_row(cursor: Any, facts: TableFacts, before: Optional[UserRow], after: Optional[UserRow]) -> None:
-    """Make *after* of *before* by one statement; None is no row. Raises TempoftpError, classified."""
+    """Change the row *before* into *after* by one statement; None means no row. Raises a classified TempoftpError."""
     if before is not None and after is not None:
         statement, values = build_update(facts, before, after)
     elif after is not None:
@@ -210,7 +210,7 @@ def apply_row(cursor: Any, facts: TableFacts, before: Optional[UserRow], after: 
 
 
 def commit(connection: Any) -> None:
-    """End the transaction; raise DatabaseUnavailableError when the server did not confirm it."""
+    """Commit the transaction; raise DatabaseUnavailableError when the server does not confirm it."""
     try:
         connection.commit()
     except MYSQL_ERRORS as error:
@@ -220,7 +220,7 @@ def commit(connection: Any) -> None:
 def find_differences(
     expected: Optional[UserRow], seen: Optional[UserRow], fields: Iterable[str]
 ) -> list[str]:
-    """Return the fields in which what was read back differs from what was written."""
+    """Return the fields in which the row that was read back differs from the row that was written."""
     if expected is None or seen is None:
         return [] if expected is seen else ["the row itself"]
     return [field for field in fields if getattr(expected, field) != getattr(seen, field)]
@@ -229,7 +229,7 @@ def find_differences(
 def _find_extra_columns(
     description: TableDescription, columns: Mapping[str, str], by_lower: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the extra columns by their real names; raise DatabaseUnavailableError when one does not fit."""
+    """Return the extra columns by their real names; raise DatabaseUnavailableError when one is not usable."""
     extra = {}
     for name, value in description.extra_columns.items():
         column = by_lower.get(name.lower())
@@ -290,7 +290,7 @@ def _to_row(facts: TableFacts, values: Sequence[Any]) -> UserRow:
 
 
 def _to_number(value: Any) -> int:
-    """Return a uid or gid; -1, which fits nobody, for a name or NULL: other software may have written the row."""
+    """Return a uid or gid. A name or NULL, which other software may have written, gives -1, which is never valid."""
     try:
         return int(value)
     except (TypeError, ValueError):
@@ -311,6 +311,6 @@ def _to_time(value: Any) -> Optional[str]:
 
 def _to_value(field: str, value: Any) -> Any:
     if field == "expires" and isinstance(value, str):
-        # DATETIME has no zone: the T and the Z of the wire format are not MySQL's.
+        # MySQL's DATETIME has no zone and is written without T and Z.
         return value.replace("T", " ").rstrip("Z")
     return value

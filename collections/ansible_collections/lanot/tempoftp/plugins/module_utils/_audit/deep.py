@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The deep look: owner and mode of everything inside delivered, read-only shares, bounded; and putting them right.
+"""The deep look: compares, and repairs, owner and mode of the entries inside delivered, read-only shares.
 
-A folder is entered by the descriptor of its parent and no link is followed, so that nothing that changes meanwhile
-leads root elsewhere. A mount is never entered: what stands there is the source itself.
+The number of entries is bounded. A folder is opened by the descriptor of its parent and no link is followed, so that a
+change during the walk cannot lead root to another place. A mount is never entered, since it is the source itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DEPTH_LIMIT = 200
 
 
 class Walk:
-    """One walk through shares, with what is left of its limit."""
+    """One walk through shares. ``left``: entries that may still be compared; ``whole``: all were compared."""
 
     def __init__(self, limit: int, repair: bool = False) -> None:
         self.left = limit
@@ -38,7 +38,7 @@ class Walk:
     def walk(
         self, folder: int, path: str, share: Manifest, device: int, depth: int = 0
     ) -> Iterator[IrregularEntry]:
-        """Yield what is not as it was delivered below *folder*, a descriptor, which stays open."""
+        """Yield the entries below *folder* that are not as delivered. *folder* is a descriptor and stays open."""
         for name in sorted(os.listdir(folder)):
             if self.left <= 0 or depth >= _DEPTH_LIMIT:
                 self.whole = False
@@ -55,7 +55,7 @@ class Walk:
         if wrong is not None:
             yield IrregularEntry(share.id, path, wrong)
             if self._repair:
-                _set_right(folder, name, facts, share)
+                _repair_entry(folder, name, facts, share)
         if stat.S_ISDIR(facts.st_mode) and facts.st_dev == device:
             with suppress(OSError), closing_descriptor(open_directory(name, folder)) as inner:
                 yield from self.walk(inner, path, share, device, depth + 1)
@@ -64,7 +64,7 @@ class Walk:
 def find_irregular_entries(
     tree: Tree, world: World, limit: int, repair: bool = False
 ) -> tuple[tuple[IrregularEntry, ...], bool]:
-    """Return what inside the shares is not as it was delivered, and whether *limit* was enough to see all."""
+    """Return the entries inside shares that are not as delivered, and whether *limit* was enough for all entries."""
     walk = Walk(limit, repair)
     found: list[IrregularEntry] = []
     for share in list_plain_shares(world):
@@ -74,7 +74,7 @@ def find_irregular_entries(
 
 
 def list_plain_shares(world: World) -> Iterable[Manifest]:
-    """Return the shares whose contents are ours alone: read-only, whole, and nothing mounted in them."""
+    """Return the shares whose content only tempoftp writes: read-only, complete, and with no mount inside."""
     for share in world.shares:
         place = f"{world.root}/{share.ftpuser}/{share.id}"
         if (
@@ -104,14 +104,14 @@ def _describe(facts: os.stat_result, share: Manifest) -> Optional[str]:
     elif stat.S_ISREG(facts.st_mode):
         wanted = _FILE_MODE
     else:
-        return None  # never delivered; what it is says the listing of a person, no audit removes data
+        return None  # A copy never delivers such an entry; a person has to look at it, the audit removes no data.
     if (facts.st_uid, facts.st_gid, mode) == (share.uid, share.gid, wanted):
         return None
     return f"is {facts.st_uid}:{facts.st_gid} {mode:04o}, not {share.uid}:{share.gid} {wanted:04o}"
 
 
-def _set_right(folder: int, name: str, facts: os.stat_result, share: Manifest) -> None:
-    """Give one entry its owner and mode; a link only its owner."""
+def _repair_entry(folder: int, name: str, facts: os.stat_result, share: Manifest) -> None:
+    """Set owner and mode of one entry; of a link, only the owner."""
     os.chown(name, share.uid, share.gid, dir_fd=folder, follow_symlinks=False)
     if stat.S_ISLNK(facts.st_mode):
         return

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is not as it should be on an FTP host: a pure comparison of what one look saw. The accounts: _audit_accounts.py.
+"""Finds the inconsistencies of an FTP host: a pure comparison of what one look saw.
 
-A consistent host gives no finding, and one damage gives one kind of finding: what merely follows from a file that
-nobody can read is left out, since it says nothing more. Work that is going on is no damage.
+A consistent host gives no finding, and one damage gives one kind of finding: the mere consequences of an unreadable
+file are not reported. Work that is in progress is not a finding.
 """
 
 from __future__ import annotations
@@ -51,20 +51,21 @@ KINDS = (
     "row_differs",
 )
 _COMPARED = ("uid", "gid", "home", "status", "expires")
-# Seconds that the minute timer has for a share whose time is up before its absence is a finding.
+# Seconds that the minute timer has to end a share whose time is up. After them the share is a finding.
 EXPIRY_SLACK = 150
-# Seconds that the sweep has for a program of an earlier release, and somebody who writes one for the whole of it.
+# Seconds that the sweep has to remove a program of an earlier release, and that writing a program may take.
 LIBRARY_SLACK, UNFINISHED_AGE = 86400, 3600
 STATE_MODE = 0o700
-# Not ours and nobody's: what filesystems put at their top.
+# Folders at the top of a filesystem that are no homes.
 _IGNORED_HOMES = frozenset({STATE_DIRECTORY, "lost+found"})
-# What the books may call a share that is there, and one that is over; every other word is on its way.
+# States of an expected row whose share should be here, and of one whose share should be gone. A row with any other
+# state is still changing and is not compared.
 LIVE_STATES = frozenset({"listo", "bloqueado", "present", "blocked"})
 ENDED_STATES = frozenset({"expirado", "eliminado", "absent"})
 
 
 def find_findings(world: World, expected: Optional[Sequence[ExpectedRow]] = None) -> list[Finding]:
-    """Return everything that is wrong, by kind and subject; with *expected*, also where the books differ."""
+    """Return all findings, ordered by kind and subject. With *expected*, those rows are compared as well."""
     found = [
         *(Finding("not_looked_at", "host", problem) for problem in world.problems),
         *_find_damaged(world),
@@ -85,14 +86,14 @@ def find_findings(world: World, expected: Optional[Sequence[ExpectedRow]] = None
 
 
 def list_damaged_ids(world: World) -> frozenset[str]:
-    """Return the ids whose manifest nobody can read: what belongs to them is neither known nor unknown."""
+    """Return the ids of the manifests that cannot be read. The files of these shares are not judged."""
     return frozenset(
         name[len("shares/") : -len(".json")] for name in world.damaged if name.startswith("shares/")
     )
 
 
 def is_id(name: str) -> bool:
-    """Whether *name* can be a share."""
+    """Whether *name* is a valid id of a share."""
     try:
         parse_id(name)
     except InvalidValueError:
@@ -116,7 +117,7 @@ def _find_expired(world: World) -> Iterator[Finding]:
 
 
 def _find_accounts(world: World) -> Iterator[Finding]:
-    """Yield what is wrong with the accounts in which shares of ours stand, or stood. Nothing without their table."""
+    """Yield the findings about accounts that have or had shares. Without the users table there are none."""
     if world.rows is None or world.site is None:
         return
     unreadable = {
@@ -138,7 +139,7 @@ def _find_accounts(world: World) -> Iterator[Finding]:
         if shares:
             yield from _compare_account(world, name, rows, record, shares)
         elif record is not None and record.origin == "created" and not lost:
-            # A manifest that nobody can read may well be this account's.
+            # A manifest that cannot be read may belong to this account: then nothing is reported.
             detail = "tempoftp made it, and none of its shares is left" if rows else "only its record is left"
             yield Finding("account_without_share", name, detail, "safe")
 
@@ -154,9 +155,7 @@ def _compare_account(
     if not rows:
         for share in ready:
             if not share.is_over(world.now):
-                detail = (
-                    f"its account {name} is not in the users table: wish the account again, with its password"
-                )
+                detail = f"its account {name} is not in the users table: request the account again, with its password"
                 yield Finding("share_without_account", share.id, detail)
         return
     if not ready or any(share.arrived and share.ready_at is None for share in shares) or world.site is None:
@@ -174,20 +173,20 @@ def _compare_account(
         return
     wrong = [field for field in _COMPARED if getattr(plan.row, field) != getattr(rows[0], field)]
     if rows[0].status == BLOCKED and "status" in wrong:
-        # Somebody blocked the account itself, which no manifest knows: an audit never lets anybody in.
+        # The account itself was blocked, which no manifest records: an audit never unblocks an account.
         wrong.remove("status")
     if not wrong:
         return
     detail = "; ".join(
         f"{field} {getattr(rows[0], field)}, not {getattr(plan.row, field)}" for field in wrong
     )
-    # To set a blocked account right would also unblock it.
+    # A repair of a blocked account would also unblock it.
     safe = plan.row.status == rows[0].status or plan.row.status == BLOCKED
     yield Finding("account_differs", name, detail, "safe" if safe else "manual")
 
 
 def _find_sessions(world: World) -> Iterator[Finding]:
-    """Yield the accounts with open sessions that could not log in any more."""
+    """Yield the accounts that have open sessions, but could not log in any more."""
     if world.rows is None or world.sessions is None:
         return
     ours = {record.name for record in world.records if record.origin == "created"}
@@ -195,13 +194,13 @@ def _find_sessions(world: World) -> Iterator[Finding]:
     ours.update(end.ftpuser for end in world.tombstones if end.ftpuser)
     ours.difference_update(record.name for record in world.records if record.origin == "adopted")
     for name in sorted({session.account for session in world.sessions}):
-        # The accounts of others may log in by other means than this table.
-        reason = _explain_exclusion(name, world) if name in ours - world.in_grace else None
+        # Accounts that tempoftp did not create may log in by other means than this table.
+        reason = _explain_no_login(name, world) if name in ours - world.in_grace else None
         if reason is not None:
             yield Finding("session_without_access", name, f"{reason}, but it is logged in", "safe")
 
 
-def _explain_exclusion(name: str, world: World) -> Optional[str]:
+def _explain_no_login(name: str, world: World) -> Optional[str]:
     row = next((row for row in world.rows or () if row.name == name), None)
     if row is None:
         return "its account is gone"
@@ -240,7 +239,7 @@ _UNKNOWN = "tempoftp knows nothing of it: it is left as it is"
 
 
 def _find_places(world: World) -> Iterator[Finding]:
-    """Shares whose whole data is here: does it stand where it should?"""
+    """Yield the shares whose data is complete, but is not in its place."""
     homes, ends = {home.name: home for home in world.homes}, _find_ends(world)
     for share in world.shares:
         if not share.arrived or ends.get(share.id, 0) >= share.generation:
@@ -270,7 +269,7 @@ def _find_ends(world: World) -> dict[str, int]:
 
 def _find_homes(world: World) -> Iterator[Finding]:
     own, adopted, damaged = list_own_names(world), list_adopted_names(world), list_damaged_ids(world)
-    # pure-ftpd takes /data/./name and /data/name/./ as well.
+    # pure-ftpd also accepts /data/./name and /data/name/./.
     rows = None if world.rows is None else {os.path.normpath(row.home) for row in world.rows}
     ids: dict[str, set[str]] = {}
     for share in world.shares:
@@ -282,7 +281,7 @@ def _find_homes(world: World) -> Iterator[Finding]:
         if home.name in own:
             yield from _find_entries(world, home, path, ids.get(home.name, set()), damaged)
         elif rows is not None and path not in rows and not damaged:
-            # Without the accounts' table, or with a manifest that nobody can read, it may well be somebody's home.
+            # Without the users table, or with an unreadable manifest, the folder may be the home of an account.
             yield Finding("directory_without_manifest", path, _UNKNOWN)
     known = {share.id for share in world.shares}
     for name in world.held:
@@ -316,7 +315,7 @@ def _find_mounts(world: World) -> Iterator[Finding]:
 
 
 def list_share_paths(root: str, share: Manifest) -> tuple[str, ...]:
-    """Return where data of a share may stand: its home, out of sight, staging, its source's hidden mount."""
+    """Return where data of a share may be: its home, the held folder, staging, and the mount of its source."""
     state = f"{root}/{STATE_DIRECTORY}"
     folders = [f"{state}/{name}/{share.id}" for name in ("held", "staging", "binds")]
     return f"{root}/{share.ftpuser}/{share.id}", *folders
@@ -339,7 +338,7 @@ def _find_modes(world: World) -> Iterator[Finding]:
     for share in world.shares:
         entries = world.held if share.hidden else homes.get(share.ftpuser, {})
         standing = entries.get(share.id)
-        # What is mounted there is the source itself: neither ours to judge nor ever to change.
+        # A mount is the source itself: its owner and mode are not compared and never changed.
         if share.arrived and standing is not None and not standing.mounted:
             path = list_share_paths(world.root, share)[1 if share.hidden else 0]
             yield from _compare_place(path, standing, share.uid, share.gid, choose_folder_mode(share))
@@ -380,7 +379,7 @@ def _find_left_over(world: World) -> Iterator[Finding]:
         if unit.startswith(COPY_PREFIX) and share_id not in shares and share_id not in damaged:
             yield Finding("unit_without_share", unit, "copies for a share that is not here", "safe")
     for library in world.libraries:
-        # The sweep removes what is outdated; what is half written, nobody does.
+        # The sweep removes outdated programs. It does not remove one whose writing was interrupted.
         unfinished = library.name.startswith(".new-") and world.now - library.wanted_at > UNFINISHED_AGE
         if unfinished or is_outdated(library, world.now - LIBRARY_SLACK):
             detail = "is no release that this host uses any more"
@@ -388,7 +387,7 @@ def _find_left_over(world: World) -> Iterator[Finding]:
 
 
 def compare_rows(world: World, expected: Sequence[ExpectedRow]) -> Iterator[Finding]:
-    """Yield where the books and this host differ. Rows that are on their way are left alone."""
+    """Yield the differences between the expected rows and this host. Rows that are still changing are not compared."""
     rows = {row.id: row for row in expected}
     ends = {end.id: end for end in world.tombstones}
     over = _find_ends(world)

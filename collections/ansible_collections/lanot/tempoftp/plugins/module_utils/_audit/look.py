@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One look at an FTP host, for the audit: everything it knows of itself. Nothing is written, no link is followed."""
+"""Reads the state of an FTP host for the audit. Nothing is written and no link is followed."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from .._sweep.look import look_libraries
 from .deep import find_irregular_entries
 from .world import Home, OpenSession, Place, Staged, StateFiles, World, list_own_names
 
-# What a home of ours, or the root, is looked at for at most: a look must end.
+# At most so many entries of the root or of a home are read, so that a look always ends.
 ENTRIES_LIMIT = 20000
-# Seconds that the minute timer has, once a transfer's grace is over.
+# Seconds that the minute timer has to end a session after the grace of its transfer.
 GRACE_SLACK = 150
 _STATE_FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "evictions", "trash", "lib")
 _JSON_FOLDERS = ("shares", "tombstones", "accounts", "evictions")
@@ -41,7 +41,7 @@ _JSON_FOLDERS = ("shares", "tombstones", "accounts", "evictions")
 
 @contextlib.contextmanager
 def hold_host(tree: Tree) -> Iterator[None]:
-    """Hold the host's lock, unless this host never had a share: then there is nothing to hold."""
+    """Hold the host's lock. A host that never had a share has no lock file: then nothing is held."""
     if not tree.state.is_dir():
         yield
         return
@@ -56,11 +56,11 @@ def look_host(
     deep_limit: int = 0,
     with_sessions: bool = True,
 ) -> World:
-    """Look at the host once, the files under its lock; *read_accounts* adds the users table to what was seen.
+    """Read the host once, its files under its lock. *read_accounts* adds the users table to what was seen.
 
-    *deep_limit*: how many entries inside delivered shares are compared as well, after the lock was given back.
+    *deep_limit*: how many entries inside delivered shares are compared as well, after the lock was released.
     """
-    # Sessions first: an account that is made meanwhile is then seen with its row.
+    # Sessions first: an account that is created meanwhile is then seen with its row.
     sessions, problems = _read_sessions() if with_sessions else (None, ())
     with hold_host(tree):
         world = _look_files(tree, units or Units())
@@ -87,7 +87,7 @@ def _read_sessions() -> tuple[Optional[tuple[OpenSession, ...]], tuple[str, ...]
 
 
 def read_state_files(tree: Tree) -> StateFiles:
-    """Read every manifest, tombstone and account record; damaged ones by name, below the state directory."""
+    """Read every manifest, tombstone and account record. Damaged files are named, below the state directory."""
     shares, wrong = list_manifests(tree)
     damaged = [f"shares/{name}" for name in wrong]
     tombstones = _read_all(tree, "tombstones", lambda name: read_tombstone(tree, parse_id(name)), damaged)
@@ -160,14 +160,14 @@ def _look_home(tree: Tree, name: str, place: Place, own: bool, known: Any, mount
         return Home(name, place)
     if own:
         return Home(name, place, _look_entries(tree.home(name), mounts))
-    # Somebody else's: nothing in it concerns us but our own shares.
+    # The home of an account that tempoftp did not create: only the shares in it are read.
     entries = {share_id: look_place(tree.home(name) / share_id, mounts) for share_id in known}
     seen = {share_id: entry for share_id, entry in entries.items() if entry is not None}
     return Home(name, place, seen if known else None)
 
 
 def look_place(path: Path, mounts: tuple[str, ...] = ()) -> Optional[Place]:
-    """Return what stands at *path*, None when nothing does."""
+    """Return the facts of *path*, or None when it does not exist."""
     try:
         facts = os.lstat(path)
     except FileNotFoundError:
@@ -192,7 +192,7 @@ def _look_folders(tree: Tree, mounts: tuple[str, ...]) -> dict[str, Place]:
 
 
 def _find_in_grace(tree: Tree) -> frozenset[str]:
-    """Return the accounts whose open transfers still have their grace."""
+    """Return the accounts whose open transfers are still within their grace."""
     uptime = read_uptime()
     return frozenset(
         eviction.ftpuser
@@ -202,7 +202,7 @@ def _find_in_grace(tree: Tree) -> frozenset[str]:
 
 
 def _list_temporary(tree: Tree) -> Iterator[str]:
-    """Yield what ``write_json`` left when it was killed: under the lock nobody is writing there."""
+    """Yield the temporary files of a ``write_json`` that was killed. Under the lock no other one is writing."""
     for folder in _JSON_FOLDERS:
         for name in _list_entries(tree.state / folder):
             if name.startswith(".") and ".json." in name:

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Repairs what an audit found and calls safe, by the same plans as every other run. Step 7 of docs/dataflow.md.
+"""Does the safe repairs of an audit, by the same plans as every other run. Step 7 of docs/dataflow.md.
 
-Each repair looks again under the host's lock before it does anything: between the audit's look and now a run may have
-begun a newer generation. What no file of ours names is never removed. Whether a repair helped says the next look.
+Each repair reads the host again under its lock before it changes anything, since a run may have begun a newer
+generation after the audit's look. Data that no manifest or record names is never removed. The next look decides
+whether a repair has worked.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ from .look import hold_host, look_place
 from .world import Finding, World
 
 _REMOVE_LIMIT = 60.0
-# Seconds that a repair waits for the shares it takes away; what is left then goes on in its unit.
+# Seconds that a repair waits for the shares that it ends. After them the removal continues in its unit.
 _WAIT = 10.0
 
 
 class Repairs(NamedTuple):
-    """What the repairs of one execution need. ``accounts`` None: no users table is known."""
+    """What the repairs of one execution need. ``accounts`` is None without a users table."""
 
     tree: Tree
     units: Units
@@ -52,7 +53,7 @@ class Repairs(NamedTuple):
 
 
 def repair_findings(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
-    """Repair what is safe; return what went wrong, for a person. One failure stops no other repair."""
+    """Do the safe repairs; return the failures as sentences for a person. A failure stops no other repair."""
     problems: list[str] = []
     for step in _STEPS:
         try:
@@ -67,9 +68,9 @@ def _select(findings: Sequence[Finding], *kinds: str) -> list[Finding]:
 
 
 def _end_shares(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
-    """End what is over and what is half deleted; put in its place what is not: all by the plan of tempoftp_share.
+    """End shares that are over or half deleted, and move shares to their place, all by the plan of tempoftp_share.
 
-    Every wish names the generation that was seen: whatever is newer by now refuses it.
+    Every request has the generation that was seen, so that a share with a newer generation refuses it.
     """
     shares = {share.id: share for share in world.shares}
     ends = {end.id: end.generation for end in world.tombstones}
@@ -105,7 +106,7 @@ def _desire_again(share: Manifest) -> DesiredShare:
 
 
 def _clear_staging(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
-    """Rename staging that belongs to no copy into the trash; remove what a killed writer left."""
+    """Move staging that belongs to no copy into the trash; remove the temporary files of a killed writer."""
     tree = repairs.tree
     paths = {finding.subject for finding in _select(findings, "staging_left_over")}
     if not paths:
@@ -134,7 +135,7 @@ def _stop_units(repairs: Repairs, world: World, findings: Sequence[Finding]) -> 
 
 
 def _start_purges(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
-    """Start the removal of everything in the trash that nobody removes."""
+    """Start the removal of everything in the trash for which no unit runs."""
     if not _select(findings, "half_deleted", "share_past_expiry", "staging_left_over"):
         return []
     tree, problems, wanted = repairs.tree, [], {}
@@ -159,7 +160,7 @@ def _start_purges(repairs: Repairs, world: World, findings: Sequence[Finding]) -
 
 
 def _unmount_binds(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
-    """Unmount sources that no share wants, as the sweep does."""
+    """Unmount sources that no share uses, as the sweep does."""
     if not _select(findings, "mount_without_share"):
         return []
     with hold_host(repairs.tree):
@@ -167,7 +168,7 @@ def _unmount_binds(repairs: Repairs, world: World, findings: Sequence[Finding]) 
 
 
 def _set_modes(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
-    """Give folders of ours their owner and mode back, each by its own descriptor."""
+    """Set owner and mode of tempoftp's folders, each by its own descriptor."""
     tree = repairs.tree
     paths = {finding.subject for finding in _select(findings, "wrong_owner_or_mode")}
     if not paths:
@@ -204,7 +205,7 @@ def _set_place(path: Path, wanted: set[str], uid: int, gid: int, mode: int) -> N
 
 
 def _remove_homes(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
-    """Remove empty homes whose shares have ended; rmdir takes nothing else."""
+    """Remove empty homes whose shares have ended. rmdir removes no folder that has content."""
     with hold_host(repairs.tree):
         for finding in _select(findings, "directory_without_manifest"):
             with suppress(OSError):
@@ -226,14 +227,14 @@ def _remove_libraries(repairs: Repairs, world: World, findings: Sequence[Finding
 
 
 def _write_accounts(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
-    """Remove accounts of ours without shares and set others right, by the plan of tempoftp_ftpuser."""
+    """Remove created accounts without shares and repair the others, by the plan of tempoftp_ftpuser."""
     if repairs.accounts is None:
         return []
     desired_accounts = [
         DesiredAccount(f.subject, state="absent") for f in _select(findings, "account_without_share")
     ]
     desired_accounts += [DesiredAccount(f.subject) for f in _select(findings, "account_differs")]
-    # An account whose last share is over goes with it, as the sweep does.
+    # An account is removed with its last share, as the sweep does it.
     over = {f.subject for f in _select(findings, "share_past_expiry")}
     ended = {share.ftpuser for share in world.shares if share.id in over and share.origin == "created"}
     desired_accounts += [
@@ -246,7 +247,7 @@ def _write_accounts(repairs: Repairs, world: World, findings: Sequence[Finding])
 
 
 def _end_sessions(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
-    """End sessions of accounts that could not log in any more."""
+    """End the sessions of accounts that could not log in any more."""
     names = [finding.subject for finding in _select(findings, "session_without_access")]
     _ended, errors = end_sessions(names)
     return [error.message for error in errors.values()]

@@ -27,12 +27,12 @@ from .look import look_host
 from .repair import Repairs, repair_findings
 from .world import ExpectedRow, Finding, Home, World, list_adopted_names, list_own_names
 
-# Somebody who may write could make names without end.
+# An account that may write can create any number of names.
 FINDINGS_LIMIT = 2000
 
 
 class AuditOptions(NamedTuple):
-    """The options of one execution. ``accounts`` None: the users table is not looked at."""
+    """The options of one execution. With ``accounts`` None, the users table is not read."""
 
     tree: Tree
     accounts: Optional[Execution]
@@ -43,7 +43,7 @@ class AuditOptions(NamedTuple):
 
 
 def parse_expected(items: Optional[Sequence[Mapping[str, Any]]]) -> Optional[tuple[ExpectedRow, ...]]:
-    """Check the rows of somebody's books; raise InvalidValueError for the first that cannot be one."""
+    """Return the expected rows; raise InvalidValueError for the first that is not valid."""
     if items is None:
         return None
     rows = []
@@ -57,7 +57,7 @@ def parse_expected(items: Optional[Sequence[Mapping[str, Any]]]) -> Optional[tup
 
 
 def run_audit(options: AuditOptions, units: Optional[Units] = None) -> dict[str, Any]:
-    """Look and compare; with ``repair`` also repair and look again. Returns the module's result."""
+    """Read the host and compare; with ``repair``, also repair and read again. Returns the module's result."""
     units = units or Units()
     world = look(options, units)
     findings = find_findings(world, options.expected)
@@ -67,7 +67,7 @@ def run_audit(options: AuditOptions, units: Optional[Units] = None) -> dict[str,
         failures = repair_findings(repairs, world, findings)
         after = look(options, units)
         findings = compare_findings(findings, find_findings(after, options.expected))
-        # Whether something helped tells the second look, not the attempt.
+        # A repair counts when the second look does not find the inconsistency again.
         changed = any(finding.repaired for finding in findings)
         world = after
     return {
@@ -80,7 +80,7 @@ def run_audit(options: AuditOptions, units: Optional[Units] = None) -> dict[str,
 
 
 def format_summary(findings: Sequence[Finding], now: float) -> str:
-    """Return one line for a person."""
+    """Return the numbers of open and repaired findings in one line for a person."""
     open_ones = [finding for finding in findings if not finding.repaired]
     repaired = len(findings) - len(open_ones)
     safe = sum(finding.repair == "safe" for finding in open_ones)
@@ -90,7 +90,7 @@ def format_summary(findings: Sequence[Finding], now: float) -> str:
 
 
 def describe_findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    """Return findings as the result has them: bounded, and fit for a terminal and for JSON whatever a name holds."""
+    """Return findings for the result: bounded in number, and with names that are safe for a terminal and for JSON."""
     bounded = [
         finding._replace(subject=clean_text(finding.subject), detail=clean_text(finding.detail))
         for finding in findings[:FINDINGS_LIMIT]
@@ -102,7 +102,7 @@ def describe_findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 
 def clean_text(text: str) -> str:
-    """Return *text* with what is no character, or commands a terminal, written out."""
+    """Return *text* with invalid bytes and control characters written as escapes."""
     readable = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
@@ -111,14 +111,14 @@ def clean_text(text: str) -> str:
 
 
 def compare_findings(before: Sequence[Finding], after: Sequence[Finding]) -> list[Finding]:
-    """Return the findings of a second look, and those of the first that it does not find any more as repaired."""
+    """Return the findings of the second look, and as repaired those of the first look that are gone."""
     left = {(finding.kind, finding.subject) for finding in after}
     gone = [finding for finding in before if (finding.kind, finding.subject) not in left]
     return [*(finding._replace(repaired=True) for finding in gone), *after]
 
 
 def look(options: AuditOptions, units: Units) -> World:
-    """Look at the host with everything that these options ask for."""
+    """Read the host to the extent that the options ask for."""
     accounts = options.accounts
 
     def read_accounts(world: World) -> World:
@@ -128,7 +128,7 @@ def look(options: AuditOptions, units: Units) -> World:
 
 
 def look_accounts(accounts: Execution, world: World) -> World:
-    """Add the rows of the users table: those that we know, and whatever has its home below the root."""
+    """Add the rows of the users table: those of known accounts, and all whose home is below the root."""
     names = {share.ftpuser for share in world.shares} | {record.name for record in world.records}
     names.update(end.ftpuser for end in world.tombstones if end.ftpuser)
     names.update(session.account for session in world.sessions or ())
@@ -153,19 +153,19 @@ _SHARE_KEYS = (
 
 
 def describe_share(share: Manifest) -> dict[str, Any]:
-    """Return a manifest as the facts have it."""
+    """Return a manifest in the form of the facts."""
     return {key: getattr(share, key) for key in _SHARE_KEYS}
 
 
 def describe_tombstone(end: Tombstone) -> dict[str, Any]:
-    """Return a tombstone as the facts have it."""
+    """Return a tombstone in the form of the facts."""
     return end._asdict()
 
 
 def describe_account(
     name: str, record: Optional[Account], row: Optional[UserRow], sessions: Sequence[int]
 ) -> dict[str, Any]:
-    """Return an account as the facts have it. Its hash never: only a digest of it, by which others compare."""
+    """Return an account in the form of the facts. It has no hash, only a digest by which a caller can compare it."""
     return {
         "name": name,
         "origin": record.origin if record is not None else ("adopted" if row is not None else None),
@@ -181,12 +181,12 @@ def describe_account(
 
 
 def digest_hash(stored: str) -> str:
-    """Return a fingerprint of a stored hash."""
+    """Return a digest of a stored hash."""
     return "sha256:" + hashlib.sha256(stored.encode()).hexdigest()
 
 
 def describe_world(world: World) -> dict[str, Any]:
-    """Return what was seen, for whoever compares it with books of their own."""
+    """Return the state of the host, for a caller that compares it with its own database."""
     return {
         "time": format_time(world.now),
         "root": world.root,
@@ -217,7 +217,7 @@ def describe_accounts(world: World) -> Optional[list[dict[str, Any]]]:
 
 
 def run_share_info(root: str, ids: Optional[Sequence[str]], units: Optional[Units] = None) -> dict[str, Any]:
-    """Return what a host knows of its shares: all of them, or those of *ids*."""
+    """Return what a host records of its shares: all of them, or those of *ids*."""
     tree = open_tree(root)
     world = look_host(tree, units, with_sessions=False)
     wanted = None if ids is None else {parse_id(share_id) for share_id in ids}
@@ -252,8 +252,8 @@ def run_share_info(root: str, ids: Optional[Sequence[str]], units: Optional[Unit
 
 
 def _describe_home(home: Home, world: World) -> dict[str, Any]:
-    """Return a folder below the root: what it is to us, its owner and mode, and what stands in it."""
-    whose = "created" if home.name in list_own_names(world) else "unknown"
+    """Return a folder below the root: whose home it is, its owner and mode, and its content."""
+    origin = "created" if home.name in list_own_names(world) else "unknown"
     known = {share.id for share in world.shares if share.ftpuser == home.name}
     return {
         "name": clean_text(home.name),
@@ -261,14 +261,14 @@ def _describe_home(home: Home, world: World) -> dict[str, Any]:
         "uid": home.place.uid,
         "gid": home.place.gid,
         "mode": f"{home.place.mode:04o}",
-        "origin": "adopted" if home.name in list_adopted_names(world) else whose,
+        "origin": "adopted" if home.name in list_adopted_names(world) else origin,
         "shares": sorted(known & set(home.entries or ())),
         "others": sorted(clean_text(name) for name in set(home.entries or ()) - known),
     }
 
 
 def run_ftpuser_info(root: str, accounts: Execution, names: Optional[Sequence[str]]) -> dict[str, Any]:
-    """Return the accounts of a host: all that concern it, or those of *names*."""
+    """Return the accounts of a host: all that concern tempoftp, or those of *names*."""
     options = AuditOptions(open_tree(root), accounts)
     wanted = None if names is None else {parse_ftpuser(name) for name in names}
     world = look(options, Units())

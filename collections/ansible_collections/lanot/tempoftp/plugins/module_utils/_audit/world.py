@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What one look at an FTP host saw: manifests, accounts, folders, units, mounts, sessions. Values only."""
+"""Values of the audit: what one look at an FTP host saw, the rows it is compared with, and the findings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .._sweep.plan import Library
 
 
 class StateFiles(NamedTuple):
-    """What is read of the files under the state directory."""
+    """The content of the files under the state directory. ``damaged``: names of those that cannot be read."""
 
     shares: tuple[Manifest, ...]
     tombstones: tuple[Tombstone, ...]
@@ -26,7 +26,7 @@ class StateFiles(NamedTuple):
 
 
 class Place(NamedTuple):
-    """What stands at a path, links not followed. ``kind``: directory, file, link, other; ``mounted``: a mount point."""
+    """The facts of a path; links are not followed. ``kind``: directory, file, link, other; ``mounted``: a mount."""
 
     kind: str
     inode: int = 0
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 
 
 class Home(NamedTuple):
-    """A folder right below the root. ``entries``: what stands in it; None when it was not looked into."""
+    """A folder directly below the root. ``entries``: its content; None when it was not read."""
 
     name: str
     place: Place
@@ -45,21 +45,21 @@ class Home(NamedTuple):
 
 
 class Staged(NamedTuple):
-    """What stands in staging under one name."""
+    """An entry of the staging folder."""
 
     name: str
     place: Place
 
 
 class OpenSession(NamedTuple):
-    """An open FTP session: a process, and whom it serves."""
+    """An open FTP session: its process and its account."""
 
     pid: int
     account: str
 
 
 class IrregularEntry(NamedTuple):
-    """Something inside a share that is not as it was delivered: found by the deep look."""
+    """An entry inside a share whose owner or mode is not as it was delivered. The deep look finds it."""
 
     share_id: str
     path: str
@@ -67,11 +67,11 @@ class IrregularEntry(NamedTuple):
 
 
 class World(NamedTuple):
-    """Everything that a look at one host saw, and the site's rules by which accounts are planned.
+    """Everything that one look at a host saw, and the site's values by which accounts are planned.
 
-    ``rows`` and ``sessions`` None: nobody could be asked, and ``problems`` says why. ``site`` None with them.
-    ``trash`` and ``mounts`` are names below the trash and absolute paths; ``units`` has no ``.service``. ``in_grace``:
-    accounts whose open transfers still have the grace that an expiry gives them.
+    ``rows`` and ``sessions`` are None when they could not be read; ``problems`` says why. ``site`` is None with them.
+    ``trash`` has names below the trash, ``mounts`` absolute paths; ``units`` has names without ``.service``.
+    ``in_grace``: accounts whose open transfers may still finish after the end of their share.
     """
 
     now: float
@@ -101,7 +101,7 @@ class World(NamedTuple):
 
 
 class ExpectedRow(NamedTuple):
-    """One share as somebody else's books have it, for example the service's database. ``expires``: ISO 8601 UTC."""
+    """One share as the caller expects it, for example from the service's database. ``expires``: ISO 8601 UTC."""
 
     id: str
     generation: int
@@ -111,7 +111,7 @@ class ExpectedRow(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """Something that is not as it should be. ``repair``: ``safe`` is done by ``repair: true``, ``manual`` is listed."""
+    """An inconsistency. ``repair``: a ``safe`` one is repaired by ``repair: true``, a ``manual`` one is only listed."""
 
     kind: str
     subject: str
@@ -121,7 +121,7 @@ class Finding(NamedTuple):
 
 
 def list_own_names(seen: Union[StateFiles, World]) -> frozenset[str]:
-    """Return the accounts that tempoftp made, as far as this host remembers."""
+    """Return the accounts that tempoftp created, as far as the files of this host record them."""
     adopted = list_adopted_names(seen)
     names = {share.ftpuser for share in seen.shares} | {record.name for record in seen.records}
     names.update(end.ftpuser for end in seen.tombstones if end.ftpuser)
@@ -129,7 +129,7 @@ def list_own_names(seen: Union[StateFiles, World]) -> frozenset[str]:
 
 
 def list_adopted_names(seen: Union[StateFiles, World]) -> frozenset[str]:
-    """Return the accounts of others in which our shares stand, or stood."""
+    """Return the accounts that tempoftp did not create and that have or had shares."""
     recorded = {record.name for record in seen.records}
     adopted = {record.name for record in seen.records if record.origin == "adopted"}
     return frozenset(

@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a host is fit for tempoftp, looked at without changing anything."""
+"""Preflight: checks whether a host can be used for tempoftp. It changes nothing."""

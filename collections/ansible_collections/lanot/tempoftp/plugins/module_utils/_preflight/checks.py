@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What fits on an FTP host and what does not: pure judgements, each on what somebody else has looked at.
+"""The checks of preflight. Each one judges values that ``look`` has read. Pure.
 
-``fresh`` means: tempoftp was never set up here, so what ``site.yml`` will make may still be missing.
+``fresh`` means: tempoftp was never set up on this host, so what ``site.yml`` creates may still be missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .._host.space import Disk, Need
 OK, WARN, FAIL = "ok", "warn", "fail"
 STATUSES = (OK, WARN, FAIL)
 SITE = "run playbooks/site.yml"
-# As the service names accounts.
+# The service gives accounts names of at most so many characters.
 NAME_LENGTH = 32
 # Seconds.
 SKEW_WARN, SKEW_FAIL = 5.0, 60.0
@@ -34,7 +34,7 @@ _POOR_FILESYSTEMS = ("vfat", "exfat", "ntfs", "ntfs3", "cifs", "smb3", "fuseblk"
 
 
 class Check(NamedTuple):
-    """One line of the report: which, ``ok|warn|fail``, what is there, what to do about it (empty when ok)."""
+    """One line of the report: the name, ``ok|warn|fail``, what was found, what to do about it (empty when ok)."""
 
     name: str
     status: str
@@ -43,7 +43,7 @@ class Check(NamedTuple):
 
 
 def check_distribution(os_release: Mapping[str, str]) -> Check:
-    """Where the roles have been run."""
+    """Check whether the roles have been tested on this distribution."""
     name, version = os_release.get("ID", "?"), os_release.get("VERSION_ID", "?")
     what = os_release.get("PRETTY_NAME") or f"{name} {version}"
     if (name, version) in _TESTED:
@@ -60,7 +60,7 @@ def check_distribution(os_release: Mapping[str, str]) -> Check:
 def check_program(
     name: str, version: Optional[str], *, fresh: bool, least: str, good: str, package: str
 ) -> Check:
-    """Whether a program is there and new enough. *version*: None when it is missing."""
+    """Check whether a program is installed and new enough. *version*: None when it is missing."""
     if version is None:
         todo = f"{SITE}, which installs {package}" if fresh else f"install {package}"
         return Check(name, WARN if fresh else FAIL, "not installed", todo)
@@ -72,13 +72,13 @@ def check_program(
 
 
 def parse_version(text: str) -> tuple[int, ...]:
-    """Return ``3.2.7`` of whatever stands around it as numbers."""
+    """Return the first version number in *text*, like ``3.2.7``, as numbers."""
     match = re.search(r"\d+(?:\.\d+)*", text)
     return tuple(int(part) for part in match[0].split(".")) if match else (0,)
 
 
 def check_identity(kind: str, number: int, name: str, holder: Optional[str], own: Optional[int]) -> Check:
-    """Whose a uid or gid is. *holder*: the name that has *number*; *own*: the number that *name* has."""
+    """Check whether *name* has, or can get, a uid or gid. *holder*: who has *number*; *own*: the number of *name*."""
     if holder is not None and holder != name:
         return Check(
             kind,
@@ -92,7 +92,7 @@ def check_identity(kind: str, number: int, name: str, holder: Optional[str], own
 
 
 def check_root(path: str, kind: Optional[str], uid: int, mode: int) -> Check:
-    """The delivery root. *kind*: ``directory``, ``symlink``, ``other`` or None when there is nothing."""
+    """Check the delivery root. *kind*: ``directory``, ``symlink``, ``other``, or None when it does not exist."""
     if kind is None:
         return Check("root_owner", OK, f"{path} is not there; site.yml makes it")
     if kind != "directory":
@@ -102,14 +102,14 @@ def check_root(path: str, kind: Optional[str], uid: int, mode: int) -> Check:
             "root_owner",
             FAIL,
             f"{path} belongs to uid {uid}, mode {mode:04o}",
-            f"chown root {path}; chmod go-w {path}: whoever may write there can move links under root's hands. "
+            f"chown root {path}; chmod go-w {path}: who may write there can change links that root follows. "
             "The accounts' own homes keep their owners",
         )
     return Check("root_owner", OK, f"root's, mode {mode:04o}")
 
 
 def check_filesystem(kind: str, options: Sequence[str]) -> Check:
-    """Where the shares lie."""
+    """Check the filesystem that holds the shares."""
     if "ro" in options:
         return Check("root_filesystem", FAIL, f"{kind}, read-only", "mount it read-write")
     if kind in _POOR_FILESYSTEMS:
@@ -120,7 +120,7 @@ def check_filesystem(kind: str, options: Sequence[str]) -> Check:
 
 
 def check_space(disk: Disk, reserve: Need) -> list[Check]:
-    """Free bytes and inodes, less the reserve."""
+    """Check the free bytes and inodes, without the reserve."""
     entries = [("space", disk.bytes_free, disk.bytes_total, reserve.bytes, "bytes")]
     if disk.inodes_total:
         entries.append(("inodes", disk.inodes_free, disk.inodes_total, reserve.inodes, "inodes"))
@@ -137,7 +137,7 @@ def check_space(disk: Disk, reserve: Need) -> list[Check]:
 
 
 def check_table(facts: TableFacts, foreign: Sequence[str]) -> list[Check]:
-    """The users table. *foreign*: columns that are none of ours and want a value in each new row."""
+    """Check the users table. *foreign*: columns that tempoftp does not use and that need a value in each new row."""
     checks = [Check("table", OK, f"{facts.table}: {', '.join(facts.columns.values())}")]
     missing = [name for name in foreign if name not in facts.extra_columns]
     if missing:
@@ -165,7 +165,7 @@ def check_table(facts: TableFacts, foreign: Sequence[str]) -> list[Check]:
 
 
 def check_passwords(mysql_crypt: Optional[str], width: int, conf: str) -> list[Check]:
-    """Whether a safe hash can be stored and will be accepted."""
+    """Check whether a safe hash fits into the column and is accepted by pure-ftpd."""
     schemes = choose_schemes(mysql_crypt, width)
     checks = [Check("password_width", OK if width >= 60 else FAIL, f"{width} characters")]
     if width < 60:
@@ -182,7 +182,7 @@ def check_passwords(mysql_crypt: Optional[str], width: int, conf: str) -> list[C
 def check_login_query(
     config: PureftpdConfig, database: Optional[str], facts: TableFacts, collation: Optional[str]
 ) -> list[Check]:
-    """What pure-ftpd asks at a login, and whether it asks the table that we write."""
+    """Check the query of pure-ftpd at a login, and whether it reads the table that tempoftp writes."""
     query = config.mysql.get("mysqlgetpw", "")
     words = {word.lower() for word in re.findall(r"[\w$-]+", query)}
     if not query:
@@ -242,11 +242,11 @@ def check_login_query(
 
 
 def check_pureftpd(config: PureftpdConfig, uid: int, rotated: bool) -> list[Check]:
-    """pure-ftpd's own options. *rotated*: whether logrotate knows the download log."""
+    """Check pure-ftpd's own options. *rotated*: whether logrotate rotates the download log."""
     tls = {
         0: Check("tls", WARN, "off", "passwords travel in clear: set TLS to 3, or at least to 1"),
         1: Check(
-            "tls", WARN, "offered", "whoever does not ask for it sends the password in clear: set TLS to 3"
+            "tls", WARN, "offered", "a client that does not use it sends the password in clear: set TLS to 3"
         ),
         2: Check("tls", OK, "required for passwords"),
         3: Check("tls", OK, "required"),
@@ -303,14 +303,14 @@ def check_pureftpd(config: PureftpdConfig, uid: int, rotated: bool) -> list[Chec
 
 
 def check_skew(name: str, seconds: float, other: str) -> Check:
-    """Two clocks; *seconds*: how much later this host's is."""
+    """Check the difference of two clocks. *seconds*: by how much this host's clock is ahead."""
     what = f"{seconds:+.1f} s against {other}"
     if abs(seconds) > SKEW_FAIL:
         return Check(
             name,
             FAIL,
             what,
-            "what expires would do so at another time than was told: run chrony or timesyncd",
+            "shares would end at another time than announced: run chrony or timesyncd",
         )
     if abs(seconds) > SKEW_WARN:
         return Check(name, WARN, what, "run chrony or systemd-timesyncd on both")
@@ -318,7 +318,7 @@ def check_skew(name: str, seconds: float, other: str) -> Check:
 
 
 def check_homes(root: str, wide: Sequence[str], others: int) -> Check:
-    """Accounts that are there. *wide*: those whose home is the root or above it."""
+    """Check the accounts of the table. *wide*: those whose home is the root or above it."""
     if wide:
         names = ", ".join(wide[:5])
         return Check(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Looking at an FTP host for ``playbooks/preflight.yml``: nothing here writes anything, on this host or on a source."""
+"""Reads the state of an FTP host for ``playbooks/preflight.yml``. Nothing is written, on this host or on a source."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ from .checks import (
 KEYS = Path("/etc/tempoftp/ssh")
 EXPIRE_FILE = Path("/etc/tempoftp/expire.json")
 TIMER = "tempoftp-expire.timer"
-# As the role ftp_database names it.
+# The role ftp_database gives the database this name.
 DEFAULT_DATABASE = "pureftpd"
 SOCKETS = ("/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock")
 # Seconds.
@@ -75,7 +75,7 @@ _SOURCE_LIMIT = 30.0
 
 
 class PreflightOptions(NamedTuple):
-    """What the report is about. *control_time*: seconds since the epoch on the control host, when it was asked."""
+    """The options of a preflight. *control_time*: the time on the control host, in seconds since the epoch."""
 
     root: str
     uid: int
@@ -91,7 +91,7 @@ class PreflightOptions(NamedTuple):
 
 
 def run_preflight(wanted: PreflightOptions) -> tuple[list[Check], PureftpdConfig]:
-    """Look at everything; return the checks and pure-ftpd's configuration. A look that fails is a check that does."""
+    """Return all checks, and pure-ftpd's configuration. A part that cannot be read becomes a failed check."""
     config = read_pureftpd(CONFIGURATION, wanted.mysql_conf)
     login_file = Path(wanted.login.login_config_file or "/nonexistent")
     sockets = [path for path in SOCKETS if Path(path).exists()]
@@ -116,7 +116,7 @@ def run_preflight(wanted: PreflightOptions) -> tuple[list[Check], PureftpdConfig
 
 
 def look_at_system(fresh: bool) -> list[Check]:
-    """systemd, the distribution, and the programs that copies need."""
+    """Check systemd, the distribution, and the programs that copies need."""
     checks = [check_distribution(parse_os_release(_read_text("/etc/os-release")))]
     if Path("/run/systemd/system").is_dir():
         version = _ask("systemctl", "--version")
@@ -141,7 +141,7 @@ def look_at_system(fresh: bool) -> list[Check]:
 
 
 def look_at_identities(wanted: PreflightOptions) -> list[Check]:
-    """Whose the uid and the gid are that FTP accounts get."""
+    """Check the uid and the gid that FTP accounts get."""
     holder = owner = None
     with contextlib.suppress(KeyError):
         holder = pwd.getpwuid(wanted.uid).pw_name
@@ -159,7 +159,7 @@ def look_at_identities(wanted: PreflightOptions) -> list[Check]:
 
 
 def look_at_root(wanted: PreflightOptions) -> list[Check]:
-    """The delivery root: owner, filesystem, space."""
+    """Check owner, filesystem and space of the delivery root."""
     path = Path(wanted.root)
     kind, uid, mode = None, 0, 0
     with contextlib.suppress(FileNotFoundError):
@@ -177,7 +177,7 @@ def look_at_root(wanted: PreflightOptions) -> list[Check]:
 
 
 def look_at_pureftpd(config: PureftpdConfig, wanted: PreflightOptions) -> list[Check]:
-    """pure-ftpd: its version, whether it answers, and its options."""
+    """Check pure-ftpd: its version, whether it answers, and its options."""
     version = _ask_package()
     program = check_program(
         "pure_ftpd",
@@ -202,7 +202,7 @@ def look_at_pureftpd(config: PureftpdConfig, wanted: PreflightOptions) -> list[C
 def look_at_database(
     wanted: PreflightOptions, config: PureftpdConfig, login_file: Path, sockets: Sequence[str], fresh: bool
 ) -> list[Check]:
-    """The users table, by the modules' own login where there is one, else as root over the socket."""
+    """Check the users table, by the modules' own login if there is one, else as root over the socket."""
     if PYMYSQL_IMPORT_ERROR or (fresh and not wanted.login.login_user):
         todo = SITE if fresh else "install python3-pymysql; then this can be looked at"
         return [Check("database", WARN if fresh else FAIL, "could not be asked yet", todo)]
@@ -285,10 +285,10 @@ def _is_ours(root: str, name: str) -> bool:
 
 
 def look_at_sources(wanted: PreflightOptions, fresh: bool) -> list[Check]:
-    """Whether each root of each source can be listed with its key; all at once, since a silent one takes its time."""
+    """Check whether each root of each source can be listed with its key. Remote ones in parallel: a timeout is long."""
     pairs = [(source, root) for source in wanted.sources for root in source.get("roots") or ()]
     remote = [pair for pair in pairs if not pair[0].get("local")]
-    # One after the other: they are read as their own users, which holds for the whole process.
+    # One after the other: each is read as its own user, and a change of the user applies to the whole process.
     local = [look_at_local_source(*pair) for pair in pairs if pair[0].get("local")]
     if not remote:
         nothing = Check("sources", WARN, "none", "set tempoftp_sources")
@@ -298,7 +298,7 @@ def look_at_sources(wanted: PreflightOptions, fresh: bool) -> list[Check]:
 
 
 def look_at_local_source(source: dict[str, Any], root: dict[str, Any]) -> Check:
-    """One root of a source on this host itself, read as its own user."""
+    """Check one root of a source on this host itself, as its own user."""
     name, user = f"source:{source['name']}-{root['name']}", source.get("ssh_user") or "lanotadm"
     try:
         path = parse_path(root["path"], "path")
@@ -314,7 +314,7 @@ def look_at_local_source(source: dict[str, Any], root: dict[str, Any]) -> Check:
 
 
 def look_at_source(source: dict[str, Any], root: dict[str, Any], fresh: bool) -> Check:
-    """One root of one source."""
+    """Check one root of one source."""
     name = f"source:{source['name']}-{root['name']}"
     key = KEYS / f"{source['name']}-{root['name']}"
     if not key.exists():
@@ -340,7 +340,7 @@ def look_at_source(source: dict[str, Any], root: dict[str, Any], fresh: bool) ->
 
 
 def look_at_timer(fresh: bool) -> list[Check]:
-    """What ends shares with nothing else of tempoftp running."""
+    """Check the timer that ends shares without the control host."""
     if fresh:
         return []
     if not EXPIRE_FILE.exists():
@@ -356,7 +356,7 @@ def look_at_timer(fresh: bool) -> list[Check]:
 
 
 def look_at_clock(wanted: PreflightOptions) -> list[Check]:
-    """This host's clock against that of the control host."""
+    """Compare this host's clock with that of the control host."""
     if wanted.control_time is None:
         return []
     return [check_skew("clock", time.time() - wanted.control_time, "the control host")]
@@ -369,7 +369,7 @@ def parse_os_release(text: str) -> dict[str, str]:
 
 
 def find_filesystem(mountinfo: bytes, path: str) -> tuple[str, list[str]]:
-    """Return type and options of the filesystem that *path* is on: the deepest mount above it, the last of those."""
+    """Return type and options of the filesystem of *path*: its deepest mount point, and the last mount on it."""
     best, found = "", ("?", [""])
     for line, point in zip(mountinfo.splitlines(), parse_mountinfo(mountinfo)):
         if (path == point or path.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
@@ -379,13 +379,13 @@ def find_filesystem(mountinfo: bytes, path: str) -> tuple[str, list[str]]:
 
 
 def is_rotated(log: str, configurations: Sequence[str]) -> bool:
-    """Whether one of logrotate's files names *log*, also by a pattern."""
+    """Whether one of logrotate's files names *log*, literally or by a pattern."""
     words = (word.strip("\"'") for text in configurations for word in re.findall(r"\S+", text))
     return bool(log) and any(word.startswith("/") and fnmatch.fnmatch(log, word) for word in words)
 
 
 def is_above(home: str, root: str) -> bool:
-    """Whether an account with this home sees the whole root."""
+    """Whether an account with this home can see the whole root."""
     path = posixpath.normpath(home.partition("/./")[0] or "/")
     return path == "/" or (root.rstrip("/") + "/").startswith(path.rstrip("/") + "/")
 
@@ -403,7 +403,7 @@ def _ask_server(cursor: Any, statement: str, *values: Any) -> Sequence[Sequence[
 
 
 def _ask(*argv: str) -> Optional[str]:
-    """Return the first line that a program says of itself, or None when it is not there."""
+    """Return the first line that a program prints, or None when the program is missing."""
     try:
         ended = run_command(argv, _PROGRAM_LIMIT)
     except TempoftpError:

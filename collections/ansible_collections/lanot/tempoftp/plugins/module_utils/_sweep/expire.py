@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The program of ``tempoftp-expire.timer``: sweeps each minute, and on the second when something ends within it."""
+"""The program of ``tempoftp-expire.timer``: sweeps every minute, and once more at the second when a share ends."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .._host.tree import Tree, open_tree
 from .run import SweepResult, run_sweep
 from .settings import ExpireSettings, read_settings
 
-# Seconds. The timer starts it again each minute; one that still runs then is not started twice.
+# Seconds. The timer starts the program every minute, but not while it still runs.
 _LIMIT = 58.0
-# A little after the second that something ends in, never before.
+# Seconds. The sweep begins shortly after the end of a share, never before it.
 _MARGIN = 0.05
 
 
 def expire_shares(root: Path, arguments: Sequence[str]) -> int:
-    """Sweep the host of *root* for a minute; 1 when the last sweep had a problem. The journal has what happened."""
+    """Sweep the host of *root* for a minute; return 1 when a problem is left. The journal lists what was done."""
     problems = []
     settings = ExpireSettings()
     try:
         settings = read_settings(Path(arguments[0]) if arguments else SETTINGS_FILE)
     except InvalidValueError as error:
-        # A share whose time is up ends all the same, only with the defaults.
+        # Shares whose time is up are ended all the same, with the default settings.
         problems.append(error.message)
     try:
         problems += _sweep_for_a_minute(open_tree(str(root)), settings)
@@ -57,7 +57,7 @@ def _sweep_for_a_minute(tree: Tree, settings: ExpireSettings) -> list[str]:
 
 
 def describe_result(result: SweepResult) -> list[str]:
-    """Return what a sweep did, a line for each thing."""
+    """Return what a sweep did, one line for each share, account, folder and program."""
     lines = [
         f"share {share['id']} of {share['ftpuser']}, generation {share['generation']}, {share['reason']}: "
         f"{share['state']}"

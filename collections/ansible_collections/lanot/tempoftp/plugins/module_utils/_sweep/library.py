@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Puts the program of ``tempoftp-expire.timer`` on the FTP host: ``lib/<content hash>``, with ``lib/current`` to it.
+"""Installs the program of ``tempoftp-expire.timer`` on the FTP host: ``lib/<content hash>``, linked by ``lib/current``.
 
-It is a package of its own beside the copier's, since it may use PyMySQL where the host has it.
+It is a separate package beside the copier, since it uses PyMySQL where the host has it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from .._host.errors import TempoftpError
 from .._host.tree import Tree, prepare_tree
 from .._share.library import install_files, read_package
 
-# Ansible sends it along because it is imported here, with everything that it imports itself.
+# This import makes Ansible send the program to the host, with everything that it imports.
 from .expire import expire_shares
 from .look import CURRENT
 
 PACKAGE = "tempoftp_expire"
 EXPIRE = "expire"
-# The root is found from where the program lies, whatever link led there: lib/<hash>/expire/__main__.py.
+# The program finds the root from its own resolved path: lib/<hash>/expire/__main__.py.
 _ENTRY = f"""import sys
 from pathlib import Path
 
@@ -42,12 +42,12 @@ def read_expire_library() -> dict[str, bytes]:
 
 
 def is_installed(tree: Tree, name: str) -> bool:
-    """Whether the timer starts the program of this name."""
+    """Whether the timer starts the program of the library *name*."""
     return (tree.lib / CURRENT).resolve() == (tree.lib / name).resolve() and (tree.lib / name).is_dir()
 
 
 def install_expire(tree: Tree) -> Path:
-    """Write the program unless it is there, and let the timer start this one from now on."""
+    """Write the program unless it is there, and set the link so that the timer starts it from now on."""
     prepare_tree(tree)
     target = install_files(tree, read_expire_library())
     link = tree.lib / f".{CURRENT}.{os.getpid()}"

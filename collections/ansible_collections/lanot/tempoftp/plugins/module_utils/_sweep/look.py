@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""look → plan → apply of the sweep, the first part: what on a host time has to do with. Nothing is written."""
+"""The first part of the sweep's look → plan → apply: reads what may be due on a host. Nothing is written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CURRENT = "current"
 
 
 class Guard:
-    """What goes wrong inside is a problem of *what* and stops nothing else."""
+    """A context that turns an error into a problem of *what*, so that the sweep goes on with the rest."""
 
     def __init__(self, what: str, problems: list[str]) -> None:
         self._what = what
@@ -50,7 +50,7 @@ class Guard:
 
 
 class SweepLook:
-    """A look at one host; what is damaged is named among the *problems* and stops nothing else."""
+    """A look at one host. Damaged files are named among the *problems*, and the look goes on without them."""
 
     def __init__(self, tree: Tree, units: Units, problems: list[str]) -> None:
         self._tree = tree
@@ -78,7 +78,7 @@ class SweepLook:
         )
 
     def look_staged(self, share_id: str) -> Staging:
-        """Read how the copy of one share stands."""
+        """Read how far the copy of one share is."""
         parse_id(share_id)
         status = read_status(self._tree.status(share_id))
         failed_at = None
@@ -104,14 +104,14 @@ class SweepLook:
                 yield self.look_staged(name)
 
     def _list_active(self) -> set[str]:
-        """Ask systemd once, and only when something lies in staging: the usual minute starts no process."""
+        """Ask systemd once, and only when staging is not empty: so the usual sweep starts no process."""
         if self._active is None:
             self._active = self._units.list_active()
         return self._active
 
 
 def look_libraries(tree: Tree) -> Iterator[Library]:
-    """Yield what lies in ``lib``, the link to the current one apart."""
+    """Yield the programs under ``lib``. ``current`` is the one that the timer starts."""
     current = (tree.lib / CURRENT).resolve().name
     for name in list_folder(tree.lib):
         path = tree.lib / name
@@ -122,7 +122,7 @@ def look_libraries(tree: Tree) -> Iterator[Library]:
 
 
 def read_running(tree: Tree) -> set[str]:
-    """Return the names of the libraries that some process runs from."""
+    """Return the names of the libraries from which a process runs."""
     prefix = f"{tree.lib}/"
     running = set()
     for entry in Path("/proc").iterdir():

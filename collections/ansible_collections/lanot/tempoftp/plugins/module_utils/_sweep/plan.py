@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""look → plan → apply of the sweep, the middle part: what on a host is due by its own time. Pure."""
+"""The middle part of the sweep's look → plan → apply: which shares, accounts and files are due. Pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .._share.evictions import Eviction
 
 # Seconds.
 _DAY = 86400
-# Longer than anything lives that may have been started with it: a run, a copy (RuntimeMaxSec) or a sweep.
+# Longer than any process that may have been started from it: a run, a copy (RuntimeMaxSec) or a sweep.
 _LIBRARY_AGE = 14 * _DAY
 
 
 class Staging(NamedTuple):
-    """What lies in staging of one share. Times in seconds since the epoch; ``failed_at`` None: it did not fail."""
+    """The staging of one share. Times in seconds since the epoch; ``failed_at`` is None when the copy did not fail."""
 
     id: str
     changed_at: float
@@ -30,7 +30,7 @@ class Staging(NamedTuple):
 
 
 class Library(NamedTuple):
-    """One folder of ``lib``. ``wanted_at``: when somebody last asked for it, in seconds since the epoch."""
+    """One folder of ``lib``. ``wanted_at``: when a module last installed or used it, in seconds since the epoch."""
 
     name: str
     wanted_at: float
@@ -38,7 +38,7 @@ class Library(NamedTuple):
 
 
 class SweepSeen(NamedTuple):
-    """What is on the host, as far as time has to do with it. ``now``: seconds since the epoch, never going back."""
+    """What is on the host and may be due. ``now``: seconds since the epoch, which never go back."""
 
     now: float
     manifests: tuple[Manifest, ...] = ()
@@ -51,8 +51,8 @@ class SweepSeen(NamedTuple):
 
 
 class SweepPlan(NamedTuple):
-    """What is due. ``shares``: their time is up, or somebody began to end them. ``failed``: shares whose copy failed
-    and was not tried again in time; ``orphans``: staging that belongs to nothing. ``next_end``: of those that live on.
+    """What is due. ``shares``: their time is up, or their end has begun. ``failed``: their copy failed and was not
+    tried again in time. ``orphans``: staging without a share. ``next_end``: the next end of a share that is not due.
     """
 
     shares: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ def plan_sweep(seen: SweepSeen, staging_days: int) -> SweepPlan:
     """Return what is due now."""
     failed = {entry.id for entry in seen.staging if is_abandoned(entry, seen.now, staging_days)}
     known = {manifest.id: manifest for manifest in seen.manifests}
-    # Of a damaged manifest nobody knows what it says: nothing of its share is touched.
+    # The content of a damaged manifest is unknown: its share is not changed.
     unreadable = {name[: -len(".json")] for name in seen.damaged}
     ended = {share.id for share in seen.manifests if not share.live or share.is_over(seen.now)}
     given_up = {share_id for share_id in failed if share_id in known and known[share_id].state == "copying"}
@@ -84,12 +84,12 @@ def plan_sweep(seen: SweepSeen, staging_days: int) -> SweepPlan:
 
 
 def is_abandoned(entry: Staging, now: float, staging_days: int) -> bool:
-    """Whether a copy failed so long ago that nobody will try it again, and does not run."""
+    """Whether a copy failed more than *staging_days* ago and does not run: it will not be tried again."""
     return entry.failed_at is not None and not entry.copying and now - entry.failed_at > staging_days * _DAY
 
 
 def is_outdated(entry: Library, now: float) -> bool:
-    """Whether a library is of an earlier release. A program that still runs from it has yet to be asked about."""
+    """Whether a library is of an earlier release. The caller has to check that no process runs from it."""
     return not entry.current and now - entry.wanted_at > _LIBRARY_AGE
 
 
@@ -102,7 +102,7 @@ def _list_orphans(seen: SweepSeen, known: set[str], staging_days: int) -> set[st
 
 
 def _list_accounts(seen: SweepSeen, ending: set[str]) -> set[str]:
-    """Accounts of ours of which a share ends now, or that outlived all theirs because the database was away."""
+    """Return the created accounts of which a share ends now, and those that an earlier sweep failed to remove."""
     ours = {record.name for record in seen.records if record.origin != ADOPTED}
     live = {share.ftpuser for share in seen.manifests if share.live and share.id not in ending}
     losing = {share.ftpuser for share in seen.manifests if share.id in ending}

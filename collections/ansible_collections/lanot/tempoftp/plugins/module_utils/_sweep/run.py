@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One sweep of an FTP host: what its own time ends, with no control host. Step 7 of docs/dataflow.md, "Expiry".
+"""One sweep of an FTP host: ends what is due, with no control host. Step 7 of docs/dataflow.md, "Expiry".
 
-The order: shares leave their homes, then their accounts go or live as long as what is left, then the sessions end that
-began before. Each part goes on whatever became of the others, and what it could not do the next sweep finds again:
-with the database away the data is gone all the same, and access is over by the login query.
+The order: shares leave their homes; then their accounts are removed, or get the end of the shares that are left; then
+the sessions that began before are ended. A failure of one part does not stop the others, and the next sweep tries it
+again. While the database cannot be reached, the data is still removed, and the login query ends the access.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from .settings import ExpireSettings
 
 
 class SweepResult(NamedTuple):
-    """What came of it, in the shape of the module's return. ``problems``: sentences for a person.
+    """What a sweep did, in the form of the module's return values. ``problems``: sentences for a person.
 
-    ``wake_at``: seconds since the epoch of the next thing that is due, None when nothing is.
+    ``wake_at``: when the next share or session is due, in seconds since the epoch; None when none is.
     """
 
     changed: bool
@@ -59,7 +59,7 @@ class SweepResult(NamedTuple):
 def run_sweep(
     tree: Tree, settings: ExpireSettings, check_mode: bool = False, units: Optional[Units] = None
 ) -> SweepResult:
-    """Do everything that is due; TempoftpError only when the host cannot be looked at."""
+    """Do everything that is due. TempoftpError is raised only when the host cannot be read."""
     sweep = _Sweep(tree, settings, units or Units())
     if not tree.state.is_dir():
         return sweep.build_result(changed=False)
@@ -82,7 +82,7 @@ def run_sweep(
 
 
 class _Sweep:
-    """One sweep on its way: what it did, and what it could not do."""
+    """One sweep in progress: what it has done, and which problems it met."""
 
     def __init__(self, tree: Tree, settings: ExpireSettings, units: Units) -> None:
         self._tree = tree
@@ -100,11 +100,14 @@ class _Sweep:
         self.changed = False
 
     def look(self) -> SweepSeen:
-        """Read what is on the host; what is damaged is named and stops nothing else."""
+        """Read what is on the host. Damaged files become problems."""
         return self._look.look()
 
     def give_up(self, plan: SweepPlan, now: float) -> None:
-        """Under the lock: condemn shares whose copy failed long ago, and put what belongs to nothing into the trash."""
+        """Mark shares absent whose copy failed long ago, and move staging without a share into the trash.
+
+        The caller holds the lock.
+        """
         for share_id in plan.failed:
             with self._guard(f"share {share_id}"):
                 manifest = read_manifest(self._tree, share_id)
@@ -125,7 +128,7 @@ class _Sweep:
                 self._staging.append(share_id)
 
     def end_shares(self, plan: SweepPlan) -> None:
-        """The steps of tempoftp_share, which looks again: a share that was extended since stays."""
+        """End the shares by the steps of tempoftp_share, which read the host again: an extended share stays."""
         ids = sorted({*plan.shares, *self._staging})
         if not ids:
             return
@@ -137,7 +140,7 @@ class _Sweep:
                 self._note_share(result)
 
     def mount_again(self) -> None:
-        """Shares that are mounts of their source: a reboot undid them."""
+        """Mount shares again that are mounts of their source, since a reboot has undone the mounts."""
         if not list_binds(self._tree):
             return
         with self._guard("mounts"), hold_lock(self._tree.lock):
@@ -146,10 +149,10 @@ class _Sweep:
             self.changed = self.changed or bool(swept.changed)
 
     def update_accounts(self, plan: SweepPlan) -> None:
-        """Remove accounts that have nothing left; what else there is decides under the lock what is written."""
+        """Remove accounts that have no share left, and set the end of the others. They are read under the lock."""
         if not plan.accounts:
             return
-        # While a transfer has its grace, its session is ended by the note of its share and not with the account.
+        # During the grace of a transfer, the eviction of its share ends the session later, not the account's removal.
         in_grace = {eviction.ftpuser for eviction in list_evictions(self._tree)[0]}
         desired_accounts = [
             DesiredAccount(name, SWEPT, end_sessions=name not in in_grace) for name in plan.accounts
@@ -162,7 +165,7 @@ class _Sweep:
             self._problems.append(f"accounts are finished at a later sweep: {error['message']}")
 
     def end_sessions(self) -> None:
-        """End what may go no longer, and note when those with a grace are due."""
+        """End the sessions whose grace is over, and remember when the others are due."""
         for eviction in list_evictions(self._tree)[0]:
             with self._guard(f"sessions of {eviction.ftpuser}"):
                 evicted = evict(self._tree, eviction)
@@ -173,7 +176,7 @@ class _Sweep:
         self.changed = self.changed or self._ended > 0
 
     def remove_libraries(self, plan: SweepPlan) -> None:
-        """Remove programs of earlier releases from which no process runs, nor anybody starts one just now."""
+        """Remove programs of earlier releases from which no process runs. The lock prevents a new start meanwhile."""
         if not plan.libraries:
             return
         with self._guard("lib"), hold_lock(self._tree.lock):
@@ -186,7 +189,7 @@ class _Sweep:
         self.changed = self.changed or bool(self._libraries)
 
     def predict(self, plan: SweepPlan) -> SweepResult:
-        """Return what check mode says: what would be begun."""
+        """Return the result of check mode: what would be done."""
         self._staging += [*plan.failed, *plan.orphans]
         self._libraries += plan.libraries
         for share_id in plan.shares:
@@ -213,7 +216,7 @@ class _Sweep:
         return self.build_result(changed=changed, next_end=plan.next_end)
 
     def build_result(self, changed: bool, next_end: Optional[str] = None) -> SweepResult:
-        """Put together what came of it."""
+        """Return the result of the sweep."""
         end = parse_time(next_end)
         wakes = self._wake_times if end is None else [*self._wake_times, float(end)]
         return SweepResult(

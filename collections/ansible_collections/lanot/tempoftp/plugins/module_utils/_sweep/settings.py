@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the role ftp_server wrote for the sweep: ``/etc/tempoftp/expire.json``. Values in, values out."""
+"""The settings of the sweep: module options, or the file ``/etc/tempoftp/expire.json`` of the role ftp_server."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _DAYS = range(1, 3651)
 
 
 class ExpireSettings(NamedTuple):
-    """``grace_seconds``: how long a running transfer of a share may go on whose time is up. ``staging_days``: how long
-    what a failed copy left is kept for another try."""
+    """``grace_seconds``: how long a running transfer may continue after the end of its share. ``staging_days``: for how
+    many days the data of a failed copy is kept for another try."""
 
     grace_seconds: float = 0.0
     staging_days: int = 7
@@ -32,7 +32,7 @@ class ExpireSettings(NamedTuple):
 
 
 def build_settings(values: Mapping[str, Any]) -> ExpireSettings:
-    """Check options, of the module or of the file; raise InvalidValueError for the first that cannot be.
+    """Return the settings from options of the module or the file; raise InvalidValueError for the first invalid one.
 
     Unknown keys are ignored: a newer role may write them.
     """
@@ -58,7 +58,7 @@ def build_settings(values: Mapping[str, Any]) -> ExpireSettings:
 
 
 def read_settings(path: Path = SETTINGS_FILE) -> ExpireSettings:
-    """Return what the file says, the defaults when there is none; raise InvalidValueError when it is wrong."""
+    """Return the settings of the file, or the defaults without a file; raise InvalidValueError when it is invalid."""
     try:
         return build_settings(read_json(path) or {})
     except (TempoftpError, OSError, TypeError, AttributeError) as error:

@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What was downloaded, read from pure-ftpd's transfer log."""
+"""Counts the downloads of shares, from pure-ftpd's transfer log."""

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads what is new in a log that is rotated, compressed and written to meanwhile. Nothing is written.
+"""Reads the new lines of a log that is rotated, compressed and appended to meanwhile. Nothing is written.
 
-Where an earlier reading stopped is known again by the bytes before that place, whatever the file is called by now: so
-it makes no difference how the log was rotated, and one that was truncated and has grown again is not taken for the old.
+The position of an earlier reading is found again by the bytes before it, in a file of any name. So every kind of
+rotation works, and a log that was truncated and has grown again is not confused with the earlier one.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 ANCHOR = 8192
-"""Bytes before a place by which it is known again: more than a whole line with its time, since two logs may begin with
-a line that ends the same."""
+"""So many bytes before a position identify it. They are more than a whole line with its time, since two logs may begin
+with lines that have the same end."""
 LINE_LIMIT = 64 * 1024
-"""A longer line is no line of pure-ftpd, whose paths have 4096 bytes at most."""
+"""pure-ftpd writes no longer line, since its paths have at most 4096 bytes."""
 _ROTATED = re.compile(r"[.-](?P<number>\d{1,14})(?P<packed>\.gz|\.bz2|\.xz)?")
 _OPENERS: dict[str, Callable[[Path, str], Any]] = {
     "": open,
@@ -40,13 +40,13 @@ class LogError(Exception):
 
 
 class RotatedError(Exception):
-    """The log was rotated while it was read: what was read so far may lack something."""
+    """The log was rotated while it was read: the lines read so far may be incomplete."""
 
 
 class Position(NamedTuple):
-    """How far the log has been read: *offset* in the file that has *anchor* before it.
+    """How far the log has been read: *offset* in the file that has the bytes *anchor* before it.
 
-    *consumed* counts all bytes ever read, and so numbers every line for good; *newest* is the latest time among them.
+    *consumed* counts all bytes ever read, so every line has a number that never changes. *newest*: the latest time.
     """
 
     offset: int = 0
@@ -56,7 +56,7 @@ class Position(NamedTuple):
 
 
 class LogFile(NamedTuple):
-    """One file of the log. *age* orders them: 0 is the one that is written to, higher ones are older."""
+    """One file of the log. *age* orders the files: 0 is the current one, higher numbers are older."""
 
     path: Path
     age: int
@@ -66,14 +66,14 @@ class LogFile(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One whole line without its end; *number* is its place among all that was ever read."""
+    """One whole line without its line end. *number*: the count of all bytes ever read before it."""
 
     number: int
     text: bytes
 
 
 def list_log_files(path: Path) -> list[LogFile]:
-    """Return the log and what was rotated from it, oldest first; raise LogError without the log itself."""
+    """Return the log and its rotated files, oldest first; raise LogError when the log itself is missing."""
     try:
         facts = path.stat()
     except OSError as error:
@@ -90,12 +90,12 @@ def list_log_files(path: Path) -> list[LogFile]:
             facts = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
             continue
-        # `dateext` gives higher numbers to younger files, plain rotation lower ones.
+        # With `dateext`, newer files have higher numbers; with plain rotation, lower ones.
         number = int(match["number"])
         order = -number if len(match["number"]) >= 8 else number
         packed = match["packed"] or ""
         file = LogFile(Path(entry.path), 0, packed, facts.st_ino, facts.st_mtime)
-        # While one is being compressed both are there: the plain one, sorted first, is whole.
+        # While a file is being compressed, both are there. The plain one is complete and is sorted first.
         numbered.append(((order, 1 if packed else 0), file))
     ages: dict[int, LogFile] = {}
     for (order, _packed), file in sorted(numbered, key=lambda entry: entry[0]):
@@ -108,7 +108,7 @@ def list_log_files(path: Path) -> list[LogFile]:
 class LogReader:
     """One reading: from a position to the end of the log, or until *limit* bytes are read.
 
-    *since*: files that were closed before it have nothing that is asked for (seconds since the epoch).
+    *since*: files that were last written before this time are skipped (seconds since the epoch).
     """
 
     def __init__(self, path: Path, start: Position, since: float, limit: int) -> None:
@@ -118,14 +118,17 @@ class LogReader:
         self._limit = limit
         self.position = start
         self.gap = False
-        """Whether the place of the earlier reading was nowhere to be found."""
+        """Whether the position of the earlier reading was not found."""
         self.behind = False
-        """Whether there is more than was read."""
+        """Whether lines are left unread."""
         self.damaged: list[str] = []
         """Rotated files that could not be unpacked to their end."""
 
     def read_lines(self) -> Iterator[Line]:
-        """Give every new line. RotatedError: begin again, from the same position; LogError: it cannot be read."""
+        """Yield every new line. After a RotatedError, begin again from the same position.
+
+        A LogError means that the log cannot be read.
+        """
         files = list_log_files(self._path)
         begin, offset = self._find_begin(files)
         for file in files[begin:]:
@@ -141,7 +144,7 @@ class LogReader:
             raise RotatedError
 
     def _find_begin(self, files: list[LogFile]) -> tuple[int, int]:
-        """Return the index of the file to begin with, and where in it."""
+        """Return the index of the file to begin with, and the offset in it."""
         if not self._start.offset:
             return 0, 0
         for index in range(len(files) - 1, -1, -1):
@@ -151,7 +154,7 @@ class LogReader:
         return 0, 0
 
     def _is_there(self, files: list[LogFile]) -> bool:
-        """Whether the log was not truncated under us without a copy: what was read last is still in it."""
+        """Whether the position read last is still in a file. It is not if the log was truncated without a copy."""
         return (
             self.gap
             or not self.position.offset
@@ -159,7 +162,7 @@ class LogReader:
         )
 
     def _read_file(self, file: LogFile, offset: int, limit: int) -> Iterator[Line]:
-        """Give the whole lines of one file; what stands after its last line's end waits for the next time."""
+        """Yield the whole lines of one file. An incomplete last line is left for the next reading."""
         with open_log(file) as stream:
             try:
                 anchor = _skip(stream, offset)
@@ -176,7 +179,7 @@ class LogReader:
                     )
                     if ended:
                         self.position = place
-                        # Of a line that was too long nothing is told but that it was there.
+                        # A line that is too long is only counted; its text is dropped.
                         yield Line(number, text[:-1] if whole else b"\0")
                         number = place.consumed
                         if place.offset - offset >= limit:
@@ -188,7 +191,7 @@ class LogReader:
 
 
 def open_log(file: LogFile) -> Any:
-    """Open a file of the log, through what unpacks it."""
+    """Open a file of the log, and unpack it if it is compressed."""
     try:
         return _OPENERS[file.packed](file.path, "rb")
     except FileNotFoundError:
@@ -198,7 +201,7 @@ def open_log(file: LogFile) -> Any:
 
 
 def _holds(file: LogFile, position: Position) -> bool:
-    """Whether a position is in this file: the same bytes stand before it."""
+    """Whether a position is in this file: the bytes before the offset are its anchor."""
     try:
         with open_log(file) as stream:
             return _skip(stream, position.offset) == position.anchor
@@ -207,7 +210,7 @@ def _holds(file: LogFile, position: Position) -> bool:
 
 
 def _skip(stream: Any, offset: int) -> bytes:
-    """Go to an offset; return the bytes before it, fewer where the file ends sooner."""
+    """Go to an offset; return the bytes before it, fewer if the file is shorter."""
     begin = max(0, offset - ANCHOR)
     stream.seek(begin)
     return bytes(stream.read(offset - begin))

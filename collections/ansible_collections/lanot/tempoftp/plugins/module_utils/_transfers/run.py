@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Step 7: counts what pure-ftpd's transfer log says about the shares of this host, with no AnsibleModule in sight."""
+"""Counts the downloads of this host's shares in pure-ftpd's transfer log. Step 7 of docs/dataflow.md."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from .state import (
 from .transfers import FileCount, Transfer, add_transfer, is_comment, parse_line
 
 KNOWN_LOGS = ("/var/log/pure-ftpd/transfer.log", "/var/log/pureftpd.log")
-"""Where the role ftp_server has pure-ftpd log to, on Debian and on the RHEL family."""
+"""The transfer logs that the role ftp_server configures, on Debian and on the RHEL family."""
 READ_LIMIT = 64 * 1024 * 1024
-"""Bytes of the log that one execution reads at most; some seconds."""
+"""At most so many bytes of the log are read by one execution, which takes some seconds."""
 NEVER_FETCHED_KEPT = 1000
 _LOCK_SECONDS = 2.0
 _ATTEMPTS = 5
 
 
 class TransfersOptions(NamedTuple):
-    """What is asked for. *since*: leave out shares of which nothing has changed from then on."""
+    """The options of one execution. *since*: shares that have not changed since this time are left out."""
 
     root: str
     log: Optional[str] = None
@@ -49,7 +49,7 @@ class TransfersOptions(NamedTuple):
 
 
 class _Share:
-    """One share with what is known of its downloads."""
+    """One share with the counts of its downloads."""
 
     def __init__(self, tree: Tree, manifest: Manifest) -> None:
         self.manifest = manifest
@@ -61,8 +61,8 @@ class _Share:
         self._sizes: dict[str, Optional[int]] = {}
 
     def add(self, number: int, name: str, transfer: Transfer) -> None:
-        """Count one transfer, unless an earlier run has, or it is of an earlier share of this name."""
-        # The log has whole seconds.
+        """Count one transfer, unless an earlier run counted it or it belongs to an earlier share of this id."""
+        # The times of the log are whole seconds.
         if number < self.count.upto or transfer.at < self.born:
             return
         if name not in self._sizes:
@@ -74,7 +74,7 @@ class _Share:
         self.grew = True
 
     def settle(self, upto: int) -> bool:
-        """Bring the counts up to a line; return whether they have to be kept anew."""
+        """Mark the counts as complete up to a line; return whether they have to be written."""
         listing = self.count.listing
         if self.manifest.state != "copying" and (self.grew or listing is None):
             listing = build_listing(self.files, self.delivered.list_files())
@@ -89,8 +89,8 @@ class _Share:
 def run_transfers(desired: TransfersOptions, server_file: Path = SERVER_FILE) -> dict[str, Any]:
     """Count what is new in the log; return ``shares``, ``log`` and ``time``.
 
-    InvalidValueError when an option is unfit. A log that cannot be read is told in ``log``, with no shares: what was
-    downloaded is then not known, which is not zero.
+    Raises InvalidValueError for an invalid option. When the log cannot be read, ``log`` has the problem and ``shares``
+    is empty: the downloads are then unknown, which is not the same as zero.
     """
     if desired.files_limit < 0:
         raise InvalidValueError(f"files_limit {desired.files_limit} is refused: it is 0 or more")
@@ -136,7 +136,7 @@ _EMPTY_LOG: dict[str, Any] = {
 
 
 def choose_log(log: Optional[str], server_file: Path) -> Path:
-    """Return the log to read: the one that is asked for, the one the role wrote down, or the one that is there."""
+    """Return the log to read: the given one, else the one that the role recorded, else a known one that exists."""
     if log is not None:
         if not log.startswith("/"):
             raise InvalidValueError(f"log {log!r} is refused: it must be an absolute path")
@@ -150,7 +150,7 @@ def choose_log(log: Optional[str], server_file: Path) -> Path:
 def _count(
     tree: Tree, log: Path, manifests: list[Manifest], report: dict[str, Any], *, keep: bool
 ) -> list[_Share]:
-    """Read what is new and bring the shares' counts up to it; *keep*: also on the disk."""
+    """Read the new lines and update the counts of the shares. With *keep*, write the counts to disk."""
     start = read_position(tree)
     for _attempt in range(_ATTEMPTS):
         shares = [_Share(tree, manifest) for manifest in manifests]
@@ -167,7 +167,7 @@ def _count(
     report.update(gap=reader.gap, behind=reader.behind, damaged=reader.damaged)
     changed = [share for share in shares if share.settle(position.consumed)]
     if keep:
-        # The counts first: each says up to which line it is, so that a kill in between makes none count twice.
+        # The counts are written first. Each records its last line, so that after a kill no line is counted twice.
         for share in changed:
             write_count(tree, share.count)
         if position != start:
@@ -179,7 +179,7 @@ def _count(
 def _read(
     reader: LogReader, start: Position, shares: list[_Share], root: str, report: dict[str, Any]
 ) -> Position:
-    """Hand every new download to its share; return how far the log is read."""
+    """Count every new download for its share; return how far the log is read."""
     by_place = {(share.manifest.ftpuser, share.manifest.id): share for share in shares}
     newest = start.newest
     for line in reader.read_lines():
@@ -191,7 +191,7 @@ def _read(
             report["unknown_lines"] += 1
             continue
         newest = max(newest, transfer.at)
-        # After a gap the place in the log is lost, so that the time has to tell what was read before.
+        # After a gap the position in the log is lost: lines up to the latest known time count as read.
         if not transfer.download or (reader.gap and transfer.at <= start.newest):
             continue
         ftpuser, share_id, name = split_path(transfer.path, root)
@@ -206,7 +206,7 @@ def _read(
 
 
 def split_path(path: str, root: str) -> tuple[str, str, str]:
-    """Return account, share and file of a path below the root; empty words for any other path."""
+    """Return account, share and file of a path below the root; empty strings for any other path."""
     parts = path[len(root) + 1 :].split("/", 2)
     if not path.startswith(f"{root}/") or len(parts) != 3:
         return "", "", ""
@@ -214,7 +214,7 @@ def split_path(path: str, root: str) -> tuple[str, str, str]:
 
 
 def build_listing(counts: Mapping[str, FileCount], sizes: Optional[Mapping[str, int]]) -> Optional[Listing]:
-    """Return which files of a share were fetched; an empty file has nothing to be fetched, and clients leave it out."""
+    """Return which files of a share were fetched. An empty file counts as fetched, since clients skip such files."""
     if sizes is None:
         return None
     empty = FileCount()
@@ -228,7 +228,7 @@ def build_listing(counts: Mapping[str, FileCount], sizes: Optional[Mapping[str, 
 
 
 def build_result(manifest: Manifest, count: ShareCount, files_limit: int) -> dict[str, Any]:
-    """Return what a caller is told about one share."""
+    """Return the result for one share."""
     listing = count.listing or Listing(0, 0, (), 0)
     seen = sorted(count.files.items(), key=lambda item: (-(item[1].last or 0), item[0]))
     fetched = [(name, file) for name, file in seen if file.complete or file.partial]

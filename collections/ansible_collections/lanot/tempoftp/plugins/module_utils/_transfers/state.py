@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What was counted so far, in files under ``.tempoftp/transfers/``: so that no log is read twice.
+"""Stores the counts and the position in the log under ``.tempoftp/transfers/``, so that no line is read twice.
 
-Every line of the log has a number that never changes, and the counts of a share say up to which they are: a run that
-was killed between two files counts nothing twice and misses nothing.
+Every line of the log has a number that never changes, and the counts of a share record their last line. So a run that
+was killed between two files counts no line twice and misses none.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from .transfers import FileCount, Piece
 
 SCHEMA = 1
 POSITION = "_position.json"
-"""No id begins with an underscore."""
+"""No id of a share begins with an underscore."""
 
 
 class Listing(NamedTuple):
-    """What a share's tree looks like beside its counts; *never_fetched* is cut, the numbers are exact."""
+    """How many files a share has and how many were fetched. *never_fetched* is cut, the numbers are exact."""
 
     files_total: int
     files_complete: int
@@ -33,9 +33,9 @@ class Listing(NamedTuple):
 
 
 class ShareCount(NamedTuple):
-    """The counts of one share. *born* is the manifest's ``created_at``, by which a later share of the same id differs.
+    """The counts of one share. *born*: the manifest's ``created_at``; a later share of the same id has another one.
 
-    *upto*: lines with a lower number are in *files* already. *changed_at*: when anything here changed (ISO 8601 UTC).
+    *upto*: lines with a lower number are counted already. *changed_at*: the last change of the counts (ISO 8601 UTC).
     """
 
     id: str
@@ -47,7 +47,7 @@ class ShareCount(NamedTuple):
 
 
 def read_position(tree: Tree) -> Position:
-    """Return how far the log was read; the beginning when nothing is known, or what is known is damaged."""
+    """Return how far the log was read. Without a readable file, it is the beginning."""
     try:
         content = read_json(tree.transfers / POSITION) or {}
         offset, consumed, newest = (content[key] for key in ("offset", "consumed", "newest"))
@@ -57,13 +57,13 @@ def read_position(tree: Tree) -> Position:
 
 
 def write_position(tree: Tree, position: Position) -> None:
-    """Keep how far the log was read."""
+    """Write how far the log was read."""
     content = {**position._asdict(), "schema": SCHEMA, "anchor": position.anchor.hex()}
     write_json(tree.transfers / POSITION, content)
 
 
 def read_count(tree: Tree, share_id: str, born: str) -> ShareCount:
-    """Return the counts of a share; empty ones when there are none of this very share, or they are damaged."""
+    """Return the counts of a share. They are empty without a readable file of exactly this share."""
     fresh = ShareCount(share_id, born)
     try:
         content = read_json(tree.counted(share_id))
@@ -84,7 +84,7 @@ def read_count(tree: Tree, share_id: str, born: str) -> ShareCount:
 
 
 def write_count(tree: Tree, count: ShareCount) -> None:
-    """Keep the counts of a share."""
+    """Write the counts of a share."""
     files = {
         name: [*entry[:3], [list(piece) for piece in entry.pieces]] for name, entry in count.files.items()
     }
@@ -93,7 +93,7 @@ def write_count(tree: Tree, count: ShareCount) -> None:
 
 
 def forget_others(tree: Tree, kept: set[str]) -> None:
-    """Remove the counts of shares that are gone."""
+    """Remove the counts of all shares that are not in *kept*."""
     for path in tree.transfers.iterdir():
         if path.suffix == ".json" and path.name != POSITION and path.stem not in kept:
             path.unlink(missing_ok=True)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lines of pure-ftpd's transfer log → transfers → how often a file was fetched, whole or in part. Pure.
+"""Lines of pure-ftpd's transfer log → transfers → how often a file was fetched, completely or in part. Pure.
 
-The log says how many bytes a transfer had, never where in the file it began, and nothing of whether it was cut short.
-docs/decisions/0061-what-counts-as-a-download.md has what was measured and why it is counted so.
+The log has the number of bytes of a transfer, but not where in the file it began, nor whether it was interrupted.
+docs/decisions/0061-what-counts-as-a-download.md has the measurements and the reasons for this way of counting.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from urllib.parse import unquote_to_bytes
 from .._host.names import decode_name
 
 CHUNK = 128 * 1024
-"""pure-ftpd counts bytes in such steps: of a transfer that is cut short, the last step is not in the log."""
+"""pure-ftpd counts bytes in steps of this size. The last step of an interrupted transfer is not in the log."""
 BUFFERED = 16 * 1024 * 1024
-"""So much of a transfer that is cut short may be in the log and never have reached the client: the kernels' buffers."""
+"""So many bytes of an interrupted transfer may be in the log, but still in the kernels' buffers."""
 RESUME_WINDOW = 7 * 24 * 3600
-"""Seconds after which an interrupted download is not taken to be resumed any more."""
+"""Seconds after which an interrupted download no longer counts as resumed."""
 PIECES_KEPT = 200
-"""Pieces of one file that wait for the rest; beyond them the oldest are taken for one."""
+"""At most so many pieces of one file wait for the rest. If there are more, the two oldest are joined."""
 
 _W3C = re.compile(
     rb"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) \S+ \[\](?P<verb>sent|created) (?P<path>/\S*) 226 (?P<account>\S+)"
@@ -40,7 +40,7 @@ _MONTHS = {name.encode("ascii"): number for number, name in enumerate(_MONTH_NAM
 
 
 class Transfer(NamedTuple):
-    """One transfer that ended: *at* in seconds since the epoch, *size* in bytes; *path* is the host's own."""
+    """One transfer that ended: *at* in seconds since the epoch, *size* in bytes, *path* as on the host."""
 
     at: int
     account: str
@@ -50,14 +50,14 @@ class Transfer(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A transfer that was not the whole file, waiting for the rest of it."""
+    """A transfer of a part of a file. It waits for the other parts."""
 
     size: int
     at: int
 
 
 class FileCount(NamedTuple):
-    """How often a file was fetched. *dropped* are pieces of which the rest never came."""
+    """How often a file was fetched. *dropped*: pieces whose other parts never came."""
 
     complete: int = 0
     dropped: int = 0
@@ -66,14 +66,14 @@ class FileCount(NamedTuple):
 
     @property
     def partial(self) -> int:
-        """Transfers of some bytes that are no part of a complete download."""
+        """The number of non-empty transfers that do not belong to a complete download."""
         return self.dropped + _count_nonempty(self.pieces)
 
 
 def parse_line(line: bytes) -> Optional[Transfer]:
-    """Return the transfer that a line of the log tells of; None for a line that has no such shape.
+    """Return the transfer of a line of the log, or None for a line of another form.
 
-    Both formats that write names encoded, ``w3c`` and ``clf``: in the others a file name could forge a line.
+    The two formats that encode names are read, ``w3c`` and ``clf``. In the others a file name could forge a line.
     """
     match = _W3C.fullmatch(line) or _CLF.fullmatch(line)
     if match is None:
@@ -91,7 +91,7 @@ def parse_line(line: bytes) -> Optional[Transfer]:
 
 
 def is_comment(line: bytes) -> bool:
-    """Whether a line is one of w3c's headers, or empty."""
+    """Whether a line is a header of w3c, or empty."""
     return not line or line.startswith(b"#")
 
 
@@ -101,22 +101,22 @@ def _parse_time(match: re.Match[bytes]) -> Optional[int]:
         if b"/" not in text:
             year, month, day, hour, minute, second = (int(part) for part in re.split(rb"[- :]", text))
             return calendar.timegm((year, month, day, hour, minute, second))
-        # Not by strptime, which is slow, and reads the month's name by the locale.
+        # strptime is slow, and its names of months depend on the locale.
         date, name, rest = text.split(b"/")
         year, hour, minute, second = (int(part) for part in rest.split(b":"))
         local = calendar.timegm((year, _MONTHS[name], int(date), hour, minute, second))
         offset = (int(match["offset"][:2]) * 60 + int(match["offset"][2:])) * 60
     except (KeyError, ValueError, OverflowError):
         return None
-    # An hour wrong in summer: pure-ftpd writes the zone's offset without daylight saving. w3c has UTC.
+    # In summer this is one hour wrong: pure-ftpd writes the zone's offset without daylight saving. w3c has UTC.
     return local - offset if match["sign"] == b"+" else local + offset
 
 
 def add_transfer(count: FileCount, file_size: int, size: int, at: int) -> FileCount:
     """Return *count* with one more transfer of *size* bytes of a file that has *file_size*.
 
-    A transfer of at least the whole file is a complete download. A shorter one waits for others: the newest pieces that
-    together have the file's bytes, one of which ran to the end of the file, are one complete download.
+    A transfer of at least the whole file is a complete download. A shorter one waits for others. The newest pieces are
+    one complete download when together they have the bytes of the file and one of them reached its end.
     """
     last = at if count.last is None else max(at, count.last)
     if size >= file_size:
@@ -131,7 +131,7 @@ def add_transfer(count: FileCount, file_size: int, size: int, at: int) -> FileCo
 
 
 def _find_whole(pieces: list[Piece], file_size: int) -> Optional[int]:
-    """Return where the newest pieces begin that are a whole file, or None."""
+    """Return the index of the first of the newest pieces that together are a whole file, or None."""
     total = cut = 0
     reached_end = False
     for count, piece in enumerate(reversed(pieces), start=1):
@@ -145,7 +145,7 @@ def _find_whole(pieces: list[Piece], file_size: int) -> Optional[int]:
 
 
 def _is_cut(piece: Piece) -> bool:
-    """Whether a piece looks cut short, and not like one that ran to the end of the file: it has whole steps."""
+    """Whether a piece was probably interrupted before the end of the file: it has only whole steps."""
     return piece.size % CHUNK == 0
 
 
