@@ -1,121 +1,100 @@
-# ruff: noqa: N818 - a refusal is named by what was refused, as its HTTP title is
-"""The refusals that a caller of the domains may get. The HTTP edge translates them into problems."""
+# ruff: noqa: N818 - a refusal is named by what was refused
+"""What the domains refuse: a stable code and the values that its sentence needs.
+
+No sentence is written here. Each edge words a code for its reader: `http/wording.py` for the API and the portal,
+`cli/wording.py` for the commands that an administrator runs on the service's host.
+"""
 
 from __future__ import annotations
 
 
-class ShareRefused(Exception):
-    """Base of everything this package refuses. `title` is short and fixed, `detail` says what to do."""
+class Refused(Exception):
+    """The base of every refusal. `code` is snake_case and stays as it is; `params` are the values of its sentence.
 
-    title = "The request was refused"
+    The classes below exist for code that has to tell one kind from another. The code says which case it is.
+    """
 
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
+    def __init__(self, code: str, **params: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.params = params
+
+    def __str__(self) -> str:
+        """Return code and values, for logs: `id_in_use (id='p1')`."""
+        values = ", ".join(f"{name}={value!r}" for name, value in self.params.items())
+        return f"{self.code} ({values})" if values else self.code
 
 
-class InvalidRequest(ShareRefused):
-    """A value of the request is not acceptable (HTTP 422). `field` is its wire name."""
+class InvalidRequest(Refused):
+    """A value of the request is not acceptable. `field` is its name on the wire."""
 
-    title = "The request is not valid"
-
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(detail)
+    def __init__(self, field: str, code: str, **params: object) -> None:
+        super().__init__(code, **params)
         self.field = field
 
 
 class InvalidSource(InvalidRequest):
-    """`ruta` is not of the form `host:/path` or `user@host:/path` (HTTP 422)."""
+    """`ruta` is not of the form `host:/path` or `user@host:/path`."""
 
-    title = "The path of the source is not valid"
-
-    def __init__(self, detail: str) -> None:
-        super().__init__("ruta", detail)
+    def __init__(self, code: str, **params: object) -> None:
+        super().__init__("ruta", code, **params)
 
 
-class SourceNotAllowed(ShareRefused):
-    """`ruta` is well-formed but not on the allow-list (HTTP 403)."""
-
-    title = "The source is not allowed"
+class SourceNotAllowed(Refused):
+    """`ruta` is well-formed but not on the allow-list."""
 
 
-class IdInUse(ShareRefused):
-    """The id belongs to a share with another body (HTTP 409)."""
-
-    title = "The id is in use"
+class IdInUse(Refused):
+    """The id belongs to a share with another body."""
 
 
-class ShareNotFound(ShareRefused):
-    """No share has this id (HTTP 404)."""
-
-    title = "There is no such share"
+class ShareNotFound(Refused):
+    """No share has this id."""
 
 
-class AccountTaken(ShareRefused):
-    """The account belongs to another e-mail, or the e-mail has another account (HTTP 409)."""
-
-    title = "The account is taken"
+class AccountTaken(Refused):
+    """The account belongs to another e-mail, or the e-mail has another account."""
 
 
-class AccountNotFound(ShareRefused):
-    """No FTP account of this name has shares (HTTP 404)."""
-
-    title = "There is no such account"
+class AccountNotFound(Refused):
+    """No FTP account of this name has shares."""
 
 
-class AccountNotOurs(ShareRefused):
-    """The account was there before tempoftp, which never writes to it (HTTP 409)."""
-
-    title = "The account was there before"
+class AccountNotOurs(Refused):
+    """The account existed before tempoftp, which never writes to it."""
 
 
-class LifetimeInPast(ShareRefused):
-    """With this lifetime the share would have ended already (HTTP 409)."""
-
-    title = "The end would lie in the past"
+class LifetimeInPast(Refused):
+    """With this lifetime the share would have ended already."""
 
 
-class LinkNotFound(ShareRefused):
-    """A recipient's link is none, has ended or was revoked: the three are not told apart (HTTP 404)."""
-
-    title = "The link is not valid"
+class LinkNotFound(Refused):
+    """A recipient's link is malformed, has ended or was revoked. The answer is the same for all three."""
 
 
-class ConfirmationNeeded(ShareRefused):
-    """What was asked for has consequences that have to be confirmed first (HTTP 409). `opens`: other shares."""
+class ConfirmationNeeded(Refused):
+    """The consequences have to be confirmed first. `opens`: the other shares that are affected."""
 
-    title = "This needs to be confirmed"
-
-    def __init__(self, detail: str, opens: list[str]) -> None:
-        super().__init__(detail)
+    def __init__(self, code: str, *, opens: list[str]) -> None:
+        super().__init__(code, opens=opens)
         self.opens = opens
 
 
-class ExtensionNotFound(ShareRefused):
-    """Nobody waits for more days of this share (HTTP 409)."""
-
-    title = "Nobody has asked for more days"
+class ExtensionNotFound(Refused):
+    """Nobody waits for more days of this share."""
 
 
-class PreviewNotFound(ShareRefused):
-    """No preview has this id, or it is somebody else's (HTTP 404)."""
-
-    title = "There is no such preview"
+class PreviewNotFound(Refused):
+    """No preview has this id, or it is another person's."""
 
 
-class TooManyPreviews(ShareRefused):
-    """Too many previews of one asker wait already (HTTP 429)."""
-
-    title = "Too many previews wait"
+class TooManyPreviews(Refused):
+    """Too many previews of one caller are still waiting."""
 
 
-class HostNotFound(ShareRefused):
-    """No FTP host of this name is configured (HTTP 404)."""
-
-    title = "There is no such FTP host"
+class HostNotFound(Refused):
+    """No FTP host of this name is configured."""
 
 
-class IllegalTransition(ShareRefused):
-    """The share's state does not allow what was asked (HTTP 409)."""
-
-    title = "The state of the share does not allow this"
+class IllegalTransition(Refused):
+    """The share's state does not allow what was asked."""

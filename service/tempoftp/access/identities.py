@@ -76,7 +76,7 @@ def _admit(session: Session, identity: Identity, lifetime: timedelta) -> Token:
         row = Token(name=_build_name(identity), digest=_draw_digest(), created_at=now)
         session.add(row)
     elif row.revoked_at is not None:
-        raise IdentityRevoked(f"{row.name} was revoked; `tempoftp token readmit` lets this person in again")
+        raise IdentityRevoked("identity_revoked", name=row.name)
     elif row.expires is None or row.expires <= now:
         row.digest = _draw_digest()
     row.role = identity.role.value
@@ -98,9 +98,7 @@ def readmit_identity(session: Session, name: str) -> Token:
     """Let a person sign in again who was revoked, inside a write transaction. Raises TokenRefused."""
     row = session.get(Token, name) if is_identity(name) else None
     if row is None:
-        raise TokenRefused(
-            f"{name!r} is nobody who signs in through the provider; a token that was revoked stays so: make another"
-        )
+        raise TokenRefused("identity_not_found", name=name)
     if row.revoked_at is not None:
         end_identity_sessions(session, name)
         row.revoked_at = None

@@ -32,11 +32,6 @@ TOKEN_LENGTH = 512
 LIVING = ON_ITS_WAY | DELIVERED | {State.ERROR}
 """While there is, or may again be, something to be had of a share."""
 
-_REFUSAL = (
-    "Este enlace no es válido: venció, fue retirado o le falta una parte. Copie el enlace completo del último aviso, o "
-    "pida otro a quien opera el servicio."
-)
-
 
 def is_link_alive(share: Share) -> bool:
     """Whether links of a share in its present state lead anywhere."""
@@ -52,7 +47,7 @@ def issue_link(
     """
     share = lock_share(session, share_id, None)
     if not is_link_alive(share):
-        raise IllegalTransition(f"la solicitud está en {share.state}; ya no hay qué mostrar")
+        raise IllegalTransition("nothing_to_show", state=share.state)
     share.request_id = request_id
     record_change(session, share, reason="a link for the recipient was made", author=author)
     return make_link(settings, share) or f"{base}{LINK_PATH}/{make_link_token(settings, share)}"
@@ -77,7 +72,7 @@ def find_linked_share(session: Session, settings: Settings, token: str) -> Share
     """Return the share that a link's token names. Raises LinkNotFound, the same for whatever is wrong with it."""
     content = _read_token(settings, token)
     if content is None:
-        raise LinkNotFound(_REFUSAL)
+        raise LinkNotFound("link_not_found")
     share_id, generation, number, ends = content
     share = session.get(Share, share_id)
     if (
@@ -86,7 +81,7 @@ def find_linked_share(session: Session, settings: Settings, token: str) -> Share
         or (share.asked_generation, share.link_number) != (generation, number)
         or database_now(session).timestamp() >= ends
     ):
-        raise LinkNotFound(_REFUSAL)
+        raise LinkNotFound("link_not_found")
     return share
 
 

@@ -38,9 +38,6 @@ PASSWORD_MESSAGES: dict[PasswordShown, str] = {
     ),
 }
 NEW_PASSWORD_MESSAGE = "La contraseña es nueva: vale en cuanto el servidor FTP la confirme."  # noqa: S105 - words
-ALONE_MESSAGE = (
-    "La contraseña anterior dejará de valer y se cerrarán las sesiones abiertas con ella. Confírmelo."
-)
 
 
 def describe_for_recipient(session: Session, settings: Settings, share: Share) -> dict[str, Any]:
@@ -64,9 +61,7 @@ def reveal_credentials(session: Session, settings: Settings, share: Share) -> di
     That it was shown goes into the history of the share. Raises IllegalTransition for a share that is not ready.
     """
     if share.state != State.LISTO:
-        raise IllegalTransition(
-            f"la solicitud está en {share.state}; los datos de acceso se ven cuando está lista"
-        )
+        raise IllegalTransition("credentials_not_ready", state=share.state)
     account = session.get_one(Account, share.ftpuser)
     access = describe_access(settings, share, account, session.get(FtpHost, share.ftp_host))
     credentials = open_password(settings, account, share)
@@ -99,8 +94,8 @@ def request_new_password(
     """
     if not confirmed:
         others = list_others_opened(session, share)
-        also = f"La contraseña nueva abre también: {', '.join(others)}. " if others else ""
-        raise ConfirmationNeeded(f"{also}{ALONE_MESSAGE}", others)
+        code = "confirm_new_password_of_others" if others else "confirm_new_password"
+        raise ConfirmationNeeded(code, opens=others)
     _share, account = request_rotation(
         session, settings, share.id, emails=frozenset({share.email}), author=RECIPIENT, request_id=request_id
     )

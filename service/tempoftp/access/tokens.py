@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from tempoftp.accounts.emails import normalise_email
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Token
-from tempoftp.refusals import ShareRefused
+from tempoftp.refusals import Refused
 
 TOKEN_PREFIX = "tempoftp_"  # noqa: S105 - what scanners for leaked secrets can look for
 TOKEN_BYTES = 32
@@ -28,10 +28,8 @@ USE_NOTED_EVERY = timedelta(minutes=5)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class TokenRefused(ShareRefused):
+class TokenRefused(Refused):
     """A token cannot be made or revoked as asked."""
-
-    title = "The token is refused"
 
 
 class Role(StrEnum):
@@ -72,11 +70,9 @@ def create_token(
     `emails` is whom it may act for, or `*`. An operator acts for everybody. Raises TokenRefused.
     """
     if not _NAME.fullmatch(name):
-        raise TokenRefused("a token's name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit")
+        raise TokenRefused("token_name_malformed")
     if session.get(Token, name) is not None:
-        raise TokenRefused(
-            f"there is a token {name!r} already, or was: histories name their authors by it, so choose another name"
-        )
+        raise TokenRefused("token_name_used", name=name)
     now = database_now(session)
     secret = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     token = Token(
@@ -95,18 +91,16 @@ def create_token(
 def _choose_emails(role: Role, emails: Collection[str]) -> list[str]:
     if role is Role.OPERADOR:
         if set(emails) - {EVERYBODY}:
-            raise TokenRefused("an operator acts for everybody: give no e-mails, or the role cliente")
+            raise TokenRefused("token_emails_unwanted")
         return [EVERYBODY]
     if not emails:
-        raise TokenRefused(
-            f"say for which e-mails the token may act, or {EVERYBODY} for a trusted application"
-        )
+        raise TokenRefused("token_emails_missing")
     if EVERYBODY in emails:
         return [EVERYBODY]
     try:
         return sorted({normalise_email(email) for email in emails})
     except ValueError as error:
-        raise TokenRefused(f"an e-mail {error}") from None
+        raise TokenRefused("token_email_malformed", why=str(error)) from None
 
 
 def list_tokens(session: Session) -> list[Token]:
@@ -118,7 +112,7 @@ def revoke_token(session: Session, name: str) -> Token:
     """End a token, from the next request on. A revoked one stays as it is. Raises TokenRefused."""
     token = session.get(Token, name)
     if token is None:
-        raise TokenRefused(f"there is no token {name!r}; `tempoftp token list` shows those there are")
+        raise TokenRefused("token_not_found", name=name)
     if token.revoked_at is None:
         token.revoked_at = database_now(session)
     return token

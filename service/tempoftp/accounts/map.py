@@ -24,23 +24,18 @@ def map_account(session: Session, email: str, name: str, ftp_host: str) -> Accou
     """
     email = _parse_email(email)
     if not re.fullmatch(FTPUSER_PATTERN, name):
-        raise InvalidRequest("usuario", f"account {name!r} is refused: it must match ^{FTPUSER_PATTERN}$")
+        raise InvalidRequest("usuario", "ftpuser_malformed", name=name, pattern=FTPUSER_PATTERN)
     account = session.get(Account, name)
     if account is not None and account.email != email:
-        raise AccountTaken(
-            f"account {name} is {account.email}'s: unmap that one first, or map another account"
-        )
+        raise AccountTaken("account_of_another", name=name, email=account.email)
     other = session.scalar(select(Account).where(Account.email == email, Account.name != name))
     if other is not None:
-        raise AccountTaken(
-            f"{email} has the account {other.name} on {other.ftp_host}: two would need two e-mails "
-            "(tempoftp account unmap gives it up when no share ever used it)"
-        )
+        raise AccountTaken("email_has_account", email=email, name=other.name, ftp_host=other.ftp_host)
     if account is None:
         account = Account(name=name, email=email, ftp_host=ftp_host, created_at=utc_now())
         session.add(account)
     elif account.ftp_host != ftp_host:
-        raise AccountTaken(f"account {name} is on {account.ftp_host}: accounts do not move between FTP hosts")
+        raise AccountTaken("account_on_other_host", name=name, ftp_host=account.ftp_host)
     account.adopt = True
     return account
 
@@ -53,11 +48,9 @@ def unmap_account(session: Session, email: str) -> Account:
     email = _parse_email(email)
     account = session.scalar(select(Account).where(Account.email == email, Account.adopt))
     if account is None:
-        raise InvalidRequest("usuario", f"no account was mapped to {email}: see tempoftp account list")
+        raise InvalidRequest("usuario", "account_not_mapped", email=email)
     if session.scalar(select(exists().where(Share.ftpuser == account.name))):
-        raise AccountTaken(
-            f"account {account.name} has been used for shares of {email}: an account is never given to a second person"
-        )
+        raise AccountTaken("account_used", name=account.name, email=email)
     session.delete(account)
     return account
 
@@ -71,4 +64,4 @@ def _parse_email(email: str) -> str:
     try:
         return normalise_email(email)
     except ValueError as error:
-        raise InvalidRequest("usuario", f"{email!r} {error}") from None
+        raise InvalidRequest("usuario", "email_malformed", email=email, why=str(error)) from None

@@ -40,7 +40,7 @@ def request_audits(
     """Ask for an audit of one FTP host or of all; commit, then wake them. Raises HostNotFound."""
     names = settings.ftp_host_names
     if ftp_host is not None and ftp_host not in names:
-        raise HostNotFound(f"no hay un servidor FTP {ftp_host!r}; hay {', '.join(names)}")
+        raise HostNotFound("host_not_found", name=ftp_host, names=list(names))
     now = database_now(session)
     audits = [_find_audit(session, name) for name in (names if ftp_host is None else (ftp_host,))]
     for audit in audits:

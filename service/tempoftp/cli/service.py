@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tempoftp.cli.exits import BadSetting, DatabaseFailed, ServiceRefused
+from tempoftp.cli.wording import word_refusal
 from tempoftp.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def write_database() -> Iterator[Session]:
     A refusal inside the block ends the command with its exit code, and everything that the block wrote is rolled back.
     """
     from tempoftp.db.engine import open_database
-    from tempoftp.refusals import ShareRefused
+    from tempoftp.refusals import Refused
 
     settings = read_host_settings()
     upgrade(settings)
@@ -107,7 +108,7 @@ def write_database() -> Iterator[Session]:
     try:
         with database.write() as session:
             yield session
-    except ShareRefused as error:
-        raise ServiceRefused(f"{error.title}: {error.detail}") from error
+    except Refused as error:
+        raise ServiceRefused(word_refusal(error)) from error
     finally:
         database.close()

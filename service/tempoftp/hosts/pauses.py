@@ -60,7 +60,7 @@ def describe_pause(host: FtpHost | None, runs: int) -> dict[str, Any]:
 def _find_hosts(session: Session, settings: Settings, name: str | None) -> list[FtpHost]:
     names = settings.ftp_host_names
     if name is not None and name not in names:
-        raise HostNotFound(f"no hay un servidor FTP {name!r}; hay {', '.join(names)}")
+        raise HostNotFound("host_not_found", name=name, names=list(names))
     hosts = []
     for wanted in names if name is None else (name,):
         host = session.get(FtpHost, wanted)

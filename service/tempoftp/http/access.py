@@ -86,11 +86,7 @@ def find_principal() -> Principal | None:
 def require_email(email: str) -> None:
     """Refuse (403) a request for an e-mail that the caller may not act for."""
     if not get_principal().may_act_for(email):
-        raise Problem(
-            403,
-            "No permitido",
-            "Esta credencial no puede pedir nada para ese correo (`usuario`); pida al operador una que sí pueda.",
-        )
+        raise Problem("email_not_allowed")
 
 
 def find_by_address(settings: Settings, address: str | None) -> Principal | None:
@@ -184,23 +180,14 @@ def _refuse_strangers() -> None:
     if principal is None:
         raise _build_unauthorized()
     if not principal.role.includes(role):
-        raise Problem(403, "No permitido", f"Esta operación requiere el rol `{role}`; pídala a un operador.")
+        raise Problem("role_required", {"role": role})
 
 
 def _build_unauthorized() -> Problem:
     if "Authorization" in request.headers:
         challenge = f'{_REALM}, error="invalid_token"'
-        detail = (
-            "La credencial enviada no es válida, venció o fue revocada. Pida otra al operador "
-            "(`tempoftp token create`)."
-        )
-    else:
-        challenge = _REALM
-        detail = (
-            "Falta la credencial. Envíe la cabecera `Authorization: Bearer …` con la que le dio el operador "
-            "(`tempoftp token create`)."
-        )
-    return Problem(401, "Credencial requerida", detail, headers={"WWW-Authenticate": challenge})
+        return Problem("credential_invalid", headers={"WWW-Authenticate": challenge})
+    return Problem("credential_missing", headers={"WWW-Authenticate": _REALM})
 
 
 def init_identity(app: Flask, settings: Settings, by_blueprint: Mapping[str, Identify]) -> None:

@@ -35,11 +35,9 @@ def require_json_object() -> None:
     except RecursionError as error:  # thousands of nested brackets
         raise BadRequest from error
     if not isinstance(body, dict):
-        raise Problem(422, "Datos no válidos", "El cuerpo debe ser un objeto JSON.")
+        raise Problem("body_not_object")
     if is_deeper_than(body, MAX_DEPTH):
-        raise Problem(
-            422, "Datos no válidos", f"El cuerpo tiene más de {MAX_DEPTH} niveles de listas y objetos."
-        )
+        raise Problem("body_too_deep", {"levels": MAX_DEPTH})
 
 
 def is_deeper_than(value: dict[str, object], levels: int) -> bool:

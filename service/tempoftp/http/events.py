@@ -87,12 +87,7 @@ def answer_stream(context: ApiContext, share_id: str, after: int) -> Response:
     """Answer the stream of events of a share; 503 when too many streams are open, in all or of this caller."""
     caller = get_principal().name
     if not context.stream_slots.acquire(caller):
-        raise Problem(
-            503,
-            "Demasiados flujos abiertos",
-            "Hay demasiados flujos de eventos abiertos. Intente más tarde, o pida la historia como JSON.",
-            headers={"Retry-After": "10"},
-        )
+        raise Problem("too_many_streams", headers={"Retry-After": "10"})
     stream = EventStream(context, share_id, after, caller)
     response = Response(stream, content_type=f"{EVENT_STREAM}; charset=utf-8")
     response.headers["X-Accel-Buffering"] = "no"  # a proxy must not buffer it

@@ -1,15 +1,15 @@
-"""Every refusal of the API as `application/problem+json` (RFC 9457): `title`, `detail`, sometimes `errores`.
+"""Every refusal of the API as `application/problem+json` (RFC 9457): `codigo`, `title`, `detail`, at times `errores`.
 
 The integer member `status` of the RFC is left out on purpose: clients of this API read a share's state in `status`.
-Texts are Spanish, as the people who read them. Nothing here repeats what the client sent, nor an exception's text.
+The texts are in `wording.py`. No answer repeats what the client sent, nor the text of an exception.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask, Response
@@ -20,118 +20,25 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from tempoftp.http.request_id import get_request_id
-from tempoftp.refusals import (
-    AccountNotFound,
-    AccountNotOurs,
-    ConfirmationNeeded,
-    ExtensionNotFound,
-    HostNotFound,
-    IdInUse,
-    IllegalTransition,
-    InvalidRequest,
-    InvalidSource,
-    LifetimeInPast,
-    LinkNotFound,
-    PreviewNotFound,
-    ShareNotFound,
-    ShareRefused,
-    SourceNotAllowed,
-    TooManyPreviews,
-)
+from tempoftp.http.wording import FIELDS, HTTP_CODES, REFUSALS, Translate, fill, keep
+from tempoftp.refusals import ConfirmationNeeded, InvalidRequest, Refused
 from tempoftp.settings import SettingsError
 
 PROBLEM_JSON = "application/problem+json"
 DATABASE_RETRY_SECONDS = 5
 BUSY_RETRY_SECONDS = 5
+NAMED_FIELDS = 10
+"""So many wrong fields are in `detail`; `errores` has up to `LISTED_FIELDS`."""
+LISTED_FIELDS = 50
 
 logger = logging.getLogger(__name__)
 
-_HTTP_TEXTS: dict[int, tuple[str, str]] = {
-    400: ("Petición mal formada", "El cuerpo no es JSON válido. Envíe un objeto JSON en UTF-8."),
-    401: (
-        "Credencial requerida",
-        "Envíe la cabecera Authorization: Bearer con la credencial que le dio el operador.",
-    ),
-    403: ("No permitido", "El servicio no permite esta petición."),
-    404: ("No encontrado", "No existe ese recurso. Las rutas de la API están en /openapi.json."),
-    405: ("Método no permitido", "Esta ruta no admite ese método; la cabecera Allow dice cuáles admite."),
-    408: ("Tiempo agotado", "La petición no llegó completa a tiempo. Envíela de nuevo."),
-    409: ("En conflicto", "El estado actual no permite esta petición."),
-    413: ("Cuerpo demasiado grande", "El cuerpo de la petición supera el tamaño que acepta el servicio."),
-    414: ("Dirección demasiado larga", "La dirección (URL) de la petición es demasiado larga."),
-    415: ("Tipo de contenido no admitido", "Envíe el cuerpo con la cabecera Content-Type: application/json."),
-    422: ("Datos no válidos", "El servicio no acepta estos datos."),
-    429: (
-        "Demasiadas peticiones",
-        "Espere los segundos que dice la cabecera Retry-After y repita la petición.",
-    ),
-    431: ("Cabeceras demasiado grandes", "Las cabeceras de la petición superan lo que acepta el servicio."),
-    503: ("No disponible", "El servicio no puede atender la petición ahora."),
+# (field, type of pydantic's error) → code
+_FIELD_RULES: dict[tuple[str, str], str] = {
+    ("id", "string_pattern_mismatch"): "id_malformed",
+    ("id", "value_error"): "id_reserved",
+    ("usuario", "value_error"): "email_malformed",
 }
-_OTHER_REFUSAL = ("Petición rechazada", "El servicio no pudo aceptar la petición.")
-
-# pydantic's error types, in the words of the person who has to correct the body.
-_FIELD_TEXTS: dict[str, str] = {
-    "missing": "falta este campo",
-    "extra_forbidden": "campo desconocido",
-    "string_type": "debe ser un texto",
-    "string_unicode": "no es texto Unicode válido",
-    "string_too_short": "demasiado corto: al menos {min_length} caracteres",
-    "string_too_long": "demasiado largo: como mucho {max_length} caracteres",
-    "string_pattern_mismatch": "no tiene la forma esperada",
-    "int_type": "debe ser un número entero",
-    "int_parsing": "debe ser un número entero",
-    "int_from_float": "debe ser un número entero",
-    "int_parsing_size": "número fuera de rango",
-    "greater_than_equal": "debe ser al menos {ge}",
-    "less_than_equal": "debe ser como mucho {le}",
-    "enum": "debe ser uno de {expected}",
-    "literal_error": "debe ser uno de {expected}",
-    "model_type": "el cuerpo debe ser un objeto JSON",
-    "model_attributes_type": "el cuerpo debe ser un objeto JSON",
-}
-
-
-# Rules of single fields that pydantic cannot word.
-_RULES: dict[tuple[str, str], str] = {
-    ("id", "string_pattern_mismatch"): "1 a 64 letras sin acento, cifras, - y _; la primera, letra o cifra",
-    ("id", "value_error"): "es una palabra reservada; elija otro id",
-    ("usuario", "value_error"): "no es una dirección de correo válida (nombre@dominio)",
-}
-
-_NOT_FOUND = ("Solicitud no encontrada", "No existe una solicitud con ese id, o ya fue eliminada.")
-_NO_DATABASE = (
-    "Base de datos no disponible",
-    "La base de datos del servicio no responde. Repita la petición en unos segundos.",
-)
-_MISCONFIGURED = "Servicio mal configurado"
-_INTERNAL = "Error interno"
-_FIXED_TEXTS = (
-    *_NOT_FOUND,
-    *_NO_DATABASE,
-    _MISCONFIGURED,
-    _INTERNAL,
-    "valor no válido",
-    "Petición rechazada",
-)
-
-# The domain's refusals: the first class that fits. Its `detail` says what was wrong and what to do.
-_SHARE_REFUSALS: tuple[tuple[type[ShareRefused], tuple[int, str]], ...] = (
-    (InvalidSource, (422, "Ruta no válida")),
-    (InvalidRequest, (422, "Datos no válidos")),
-    (SourceNotAllowed, (403, "Origen no permitido")),
-    (IdInUse, (409, "Id en uso")),
-    (LifetimeInPast, (409, "El fin quedaría en el pasado")),
-    (AccountNotOurs, (409, "La cuenta es de antes")),
-    (AccountNotFound, (404, "Cuenta no encontrada")),
-    (LinkNotFound, (404, "Enlace no válido")),
-    (ConfirmationNeeded, (409, "Falta confirmar")),
-    (ExtensionNotFound, (409, "Nadie pidió más días")),
-    (PreviewNotFound, (404, "Vista previa no encontrada")),
-    (TooManyPreviews, (429, "Demasiadas vistas previas")),
-    (HostNotFound, (404, "Servidor FTP no encontrado")),
-    (IllegalTransition, (409, "El estado no lo permite")),
-)
 
 
 class FieldError(BaseModel):
@@ -144,6 +51,9 @@ class FieldError(BaseModel):
 class ProblemDocument(BaseModel):
     """A refusal (RFC 9457), without the integer `status`: that name is a share's state."""
 
+    codigo: str = Field(
+        description="What was refused, for programs: a stable snake_case word.", examples=["id_in_use"]
+    )
     title: str
     detail: str = Field(description="What is wrong and what to do, in Spanish.")
     errores: list[FieldError] = Field(
@@ -151,60 +61,103 @@ class ProblemDocument(BaseModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class WrongField:
+    """One wrong field: its name on the wire, and the text that says what is wrong with it."""
+
+    name: str
+    text: str
+    params: Mapping[str, object] = field(default_factory=dict)
+
+    def word(self, translate: Translate = keep) -> str:
+        """Return what is wrong with it."""
+        return fill(self.text, self.params, translate)
+
+
 class Problem(Exception):  # noqa: N818 - the RFC's word
-    """A refusal that an endpoint raises; answered as problem details with this HTTP status."""
+    """A refusal that an endpoint raises; answered as problem details with the HTTP status of its code.
+
+    `http_status` is given only where the code does not decide it. `members` are further members of the body.
+    """
 
     def __init__(
         self,
-        http_status: int,
-        title: str,
-        detail: str,
+        code: str,
+        params: Mapping[str, object] | None = None,
         *,
+        http_status: int | None = None,
         headers: Mapping[str, str] | None = None,
         members: Mapping[str, object] | None = None,
+        fields: Sequence[WrongField] = (),
     ) -> None:
-        super().__init__(title)
-        self.http_status = http_status
-        self.title = title
-        self.detail = detail
+        super().__init__(code)
+        self.code = code
+        self.params = dict(params or {})
+        self.http_status = http_status or REFUSALS[code].http_status
         self.headers = dict(headers or {})
         self.members = dict(members or {})
+        self.fields = fields
+
+    def word_title(self, translate: Translate = keep) -> str:
+        """Return what was refused, in a few words."""
+        return fill(REFUSALS[self.code].title, {}, translate)
+
+    def word_detail(self, translate: Translate = keep) -> str:
+        """Return what was wrong and what to do."""
+        if self.code == "fields_invalid":
+            return "; ".join(f"{wrong.name}: {wrong.word(translate)}" for wrong in self.fields[:NAMED_FIELDS])
+        return fill(REFUSALS[self.code].detail, self.params, translate)
 
 
-def build_problem(problem: Problem) -> Response:
+class ProblemResponse(Response):
+    """The answer to a refused request. It keeps the problem, so that the portal can make a page of it."""
+
+    problem: Problem
+
+
+def build_problem(problem: Problem) -> ProblemResponse:
     """Translate a `Problem` into its answer."""
-    body = {"title": problem.title, "detail": problem.detail, **problem.members}
+    body: dict[str, object] = {
+        "codigo": problem.code,
+        "title": problem.word_title(),
+        "detail": problem.word_detail(),
+        **problem.members,
+    }
+    if problem.fields:
+        body["errores"] = [
+            {"campo": wrong.name, "mensaje": wrong.word()} for wrong in problem.fields[:LISTED_FIELDS]
+        ]
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":")) + "\n"
-    response = Response(text, status=problem.http_status, content_type=PROBLEM_JSON)
+    response = ProblemResponse(text, status=problem.http_status, content_type=PROBLEM_JSON)
     response.headers.update(problem.headers)
+    response.problem = problem
     return response
 
 
 def build_not_found() -> Problem:
     """The answer for a share that is unknown or already deleted: the two are not told apart."""
-    return Problem(404, *_NOT_FOUND)
+    return Problem("share_not_found")
 
 
-def describe_field_errors(error: ValidationError) -> list[dict[str, str]]:
-    """One `{campo, mensaje}` for each thing wrong, without the values the client sent."""
-    described = []
-    for item in error.errors(include_url=False, include_input=False):
-        field = ".".join(str(part) for part in item["loc"]) or "cuerpo"
-        described.append({"campo": _clip_field(field), "mensaje": _describe_error(item)})
-    return described
+def word_refusal(error: Refused, translate: Translate = keep) -> str:
+    """Return what was wrong and what to do, of a refusal of the domains."""
+    return _translate_refusal(error).word_detail(translate)
 
 
-def _describe_error(item: Mapping[str, object]) -> str:
-    context = item.get("ctx")
-    values = dict(context) if isinstance(context, Mapping) else {}
+def find_wrong_fields(error: ValidationError) -> list[WrongField]:
+    """One entry for each thing wrong, without the values that the client sent."""
+    return [_read_field_error(item) for item in error.errors(include_url=False, include_input=False)]
+
+
+def _read_field_error(item: Mapping[str, Any]) -> WrongField:
     place = item["loc"]
-    field = str(place[0]) if isinstance(place, tuple) and place else ""
-    if (field, item["type"]) in _RULES:
-        return _RULES[field, str(item["type"])]
-    text = _FIELD_TEXTS.get(str(item["type"]), "valor no válido")
+    values = dict(item.get("ctx") or {})
     if "expected" in values:
         values["expected"] = str(values["expected"]).replace(" or ", " o ")
-    return text.format_map(values)
+    kind = str(item["type"])
+    code = _FIELD_RULES.get((str(place[0]) if place else "", kind), kind)
+    name = ".".join(str(part) for part in place) or "cuerpo"
+    return WrongField(_clip_field(name), FIELDS.get(code, FIELDS["value_invalid"]), values)
 
 
 def _clip_field(name: str) -> str:
@@ -215,71 +168,55 @@ def _clip_field(name: str) -> str:
 
 def build_validation_problem(error: ValidationError) -> Response:
     """422 that names every wrong field at once, so that one correction is enough."""
-    errors = describe_field_errors(error)
-    detail = "; ".join(f"{entry['campo']}: {entry['mensaje']}" for entry in errors[:10])
-    return build_problem(Problem(422, "Datos no válidos", detail, members={"errores": errors[:50]}))
+    return build_problem(Problem("fields_invalid", fields=find_wrong_fields(error)))
 
 
 def _answer_http_exception(error: HTTPException) -> WerkzeugResponse:
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()
-    title, detail = _HTTP_TEXTS.get(error.code, _OTHER_REFUSAL)
     if error.code >= 500:
-        title, detail = _describe_failure()
+        return build_problem(_build_failure(error.code))
     headers = {}
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         headers["Allow"] = _join_methods(error.valid_methods)
-    return build_problem(Problem(error.code, title, detail, headers=headers))
+    code = HTTP_CODES.get(error.code, "refused")
+    return build_problem(Problem(code, http_status=error.code, headers=headers))
 
 
 def _join_methods(methods: Iterable[str]) -> str:
     return ", ".join(sorted(methods))
 
 
-def _describe_failure() -> tuple[str, str]:
-    return (
-        _INTERNAL,
-        "El servicio falló al atender la petición. El detalle está en su bitácora con el identificador "
-        f"{get_request_id()}.",
-    )
+def _build_failure(http_status: int) -> Problem:
+    return Problem("internal_error", {"id": get_request_id()}, http_status=http_status)
 
 
-def _answer_share_refused(error: ShareRefused) -> Response:
-    if isinstance(error, ShareNotFound):
-        return build_problem(build_not_found())
-    http_status, title = next(
-        (answer for kind, answer in _SHARE_REFUSALS if isinstance(error, kind)), (409, "Petición rechazada")
-    )
+def _translate_refusal(error: Refused) -> Problem:
     members: dict[str, object] = {}
+    fields: list[WrongField] = []
     if isinstance(error, InvalidRequest):
-        members["errores"] = [{"campo": error.field, "mensaje": error.detail}]
+        fields = [WrongField(error.field, REFUSALS[error.code].detail, error.params)]
     if isinstance(error, ConfirmationNeeded):
         members["abre"] = error.opens
+    http_status = REFUSALS[error.code].http_status
     headers = {"Retry-After": str(BUSY_RETRY_SECONDS)} if http_status == 429 else {}
-    return build_problem(Problem(http_status, title, error.detail, headers=headers, members=members))
+    return Problem(error.code, error.params, headers=headers, members=members, fields=fields)
+
+
+def _answer_refused(error: Refused) -> Response:
+    return build_problem(_translate_refusal(error))
 
 
 def _answer_settings_error(error: SettingsError) -> Response:
     logger.error("a setting of the service is wrong: %s", error)
-    return build_problem(
-        Problem(
-            503,
-            _MISCONFIGURED,
-            "Falta una configuración del servicio o es errónea; avise al operador. El detalle está en la bitácora "
-            f"con el identificador {get_request_id()}.",
-        )
-    )
+    return build_problem(Problem("misconfigured", {"id": get_request_id()}))
 
 
 def _answer_database_error(error: Exception) -> Response:
     _hide_values(error)
     logger.error("the service's database did not answer: %s", type(error).__name__, exc_info=error)
     return build_problem(
-        Problem(
-            503,
-            *_NO_DATABASE,
-            headers={"Retry-After": str(DATABASE_RETRY_SECONDS)},
-        )
+        Problem("database_unavailable", headers={"Retry-After": str(DATABASE_RETRY_SECONDS)})
     )
 
 
@@ -292,14 +229,13 @@ def _hide_values(error: Exception) -> None:
 def _answer_failure(error: Exception) -> Response:
     _hide_values(error)
     logger.error("unhandled %s", type(error).__name__, exc_info=error)
-    title, detail = _describe_failure()
-    return build_problem(Problem(500, title, detail))
+    return build_problem(_build_failure(500))
 
 
 def init_problems(app: Flask) -> None:
     """Make every error of `app`, expected or not, a problem answer."""
     app.register_error_handler(Problem, build_problem)
-    app.register_error_handler(ShareRefused, _answer_share_refused)
+    app.register_error_handler(Refused, _answer_refused)
     app.register_error_handler(SettingsError, _answer_settings_error)
     app.register_error_handler(HTTPException, _answer_http_exception)
     app.register_error_handler(OperationalError, _answer_database_error)
@@ -311,19 +247,11 @@ def document_limits() -> dict[str | int, Any]:
     """The OpenAPI descriptions of what the HTTP server refuses by itself, before the API sees it: as HTML."""
     return {
         http_status: {
-            "description": f"{_HTTP_TEXTS[http_status][0]}. Answered before the API sees the request.",
+            "description": f"{_name_status(http_status)}. Answered before the API sees the request.",
             "content": {"text/html": {"schema": {"type": "string"}}},
         }
         for http_status in (414, 431)
     }
-
-
-def list_texts() -> list[str]:
-    """Return every text of these refusals, values as `%(name)s`: the portal says them in other languages too."""
-    pairs = (*_HTTP_TEXTS.values(), _OTHER_REFUSAL, *(text for _kind, text in _SHARE_REFUSALS))
-    texts = [text for pair in pairs for text in pair if isinstance(text, str)]
-    fields = [re.sub(r"\{(\w+)\}", r"%(\1)s", text) for text in _FIELD_TEXTS.values()]
-    return [*dict.fromkeys((*texts, *fields, *_RULES.values(), *_FIXED_TEXTS))]
 
 
 def document_refusals(*http_statuses: int) -> dict[str | int, Any]:
@@ -331,8 +259,12 @@ def document_refusals(*http_statuses: int) -> dict[str | int, Any]:
     schema = {"$ref": f"#/components/schemas/{ProblemDocument.__name__}"}
     return {
         http_status: {
-            "description": _HTTP_TEXTS.get(http_status, _OTHER_REFUSAL)[0],
+            "description": _name_status(http_status),
             "content": {PROBLEM_JSON: {"schema": schema}},
         }
         for http_status in http_statuses
     }
+
+
+def _name_status(http_status: int) -> str:
+    return REFUSALS[HTTP_CODES.get(http_status, "refused")].title

@@ -65,10 +65,8 @@ def _refuse(limit: RequestLimit) -> Response:
     seconds = max(1, math.ceil(limit.reset_at - time.time()))
     return build_problem(
         Problem(
-            429,
-            "Demasiadas peticiones",
-            f"Se admiten {limit.limit.amount} cada {limit.limit.get_expiry()} s. Espere {seconds} s y repita la "
-            "petición: nada se guardó de esta.",
+            "rate_limited",
+            {"amount": limit.limit.amount, "every": limit.limit.get_expiry(), "wait": seconds},
             headers={"Retry-After": str(seconds)},
         )
     )

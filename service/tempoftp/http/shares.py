@@ -152,6 +152,4 @@ def find_page(**filters: Any) -> dict[str, Any]:
         # A forged cursor can decode to a time or a text that the database does not accept.
         if isinstance(error, StatementError) and not isinstance(error.orig, OverflowError):
             raise
-        raise InvalidRequest(
-            "cursor", "el cursor debe ser el `siguiente` de una respuesta anterior"
-        ) from error
+        raise InvalidRequest("cursor", "cursor_invalid") from error

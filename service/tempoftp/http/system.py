@@ -114,9 +114,7 @@ def get_health() -> Response:
     if health["status"] == "ok":
         response: Response = jsonify(health)
         return response
-    return build_problem(
-        Problem(503, "El sistema no está del todo bien", "; ".join(health["problemas"]), members=health)
-    )
+    return build_problem(Problem("unhealthy", {"problems": "; ".join(health["problemas"])}, members=health))
 
 
 @hosts.get(

@@ -12,7 +12,7 @@ from tempoftp.http.context import get_context
 from tempoftp.http.extensions import build_grant, refuse_days
 from tempoftp.http.routes import SharePath
 from tempoftp.portal.forms import parse_days, read_field, read_reason
-from tempoftp.portal.languages import say
+from tempoftp.portal.languages import say_refusal
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.refusals import InvalidRequest, LifetimeInPast
 from tempoftp.shares.extensions import list_extensions
@@ -33,11 +33,11 @@ def grant(id: str) -> Response | tuple[str, int]:  # noqa: A002 - the name of th
     typed = read_field("dias")
     days = parse_days(typed)
     if typed and days is None:
-        return _show(wanted, say("debe ser un número entero")), 422
+        return _show(wanted, gettext("debe ser un número entero")), 422
     try:
         write_share_change(build_grant(wanted, days))
     except (InvalidRequest, LifetimeInPast) as error:
-        return _show(wanted, say(error.detail)), 422
+        return _show(wanted, say_refusal(error)), 422
     flash(gettext("Se dieron más días a %(id)s.", id=wanted))
     return redirect(url_for("portal.extensions_page"), 303)
 

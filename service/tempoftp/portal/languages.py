@@ -16,8 +16,10 @@ from flask_babel import gettext
 
 from tempoftp.access.recipients import NEW_PASSWORD_MESSAGE
 from tempoftp.errors import ERROR_CLASSES
-from tempoftp.http import problems
-from tempoftp.portal.sentences import HISTORY, REFUSALS
+from tempoftp.http import wording
+from tempoftp.http.problems import word_refusal
+from tempoftp.portal.sentences import HISTORY, MESSAGES
+from tempoftp.refusals import Refused
 from tempoftp.shares.messages import (
     ERROR_MESSAGES,
     PAUSED_MESSAGE,
@@ -47,8 +49,8 @@ def list_sentences() -> Iterator[str]:
         yield from texts.values()
     yield from (PAUSED_MESSAGE, READY_WITH_EARLIER_PASSWORD, NEW_PASSWORD_MESSAGE)
     yield from list_preview_messages()
-    yield from problems.list_texts()
-    yield from REFUSALS
+    yield from wording.list_texts()
+    yield from MESSAGES
     yield from HISTORY.values()
 
 
@@ -64,6 +66,11 @@ def say(text: str) -> str:
         if found is not None:
             return str(gettext(template)) % found.groupdict()
     return text
+
+
+def say_refusal(error: Refused) -> str:
+    """Return why something was refused, in the language of the page."""
+    return word_refusal(error, gettext)
 
 
 def say_message(text: str) -> str:
@@ -103,7 +110,7 @@ def _split_sentences(text: str) -> list[str]:
 
 @lru_cache
 def _read_patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((build_pattern(text), text) for text in (*REFUSALS, *problems.list_texts()) if "%(" in text)
+    return tuple((build_pattern(text), text) for text in MESSAGES)
 
 
 @lru_cache

@@ -23,7 +23,7 @@ from tempoftp.http.context import get_context
 from tempoftp.http.extensions import ask_for_days
 from tempoftp.http.links import build_renewal, reveal_to_holder
 from tempoftp.portal.forms import parse_days, read_field, read_reason
-from tempoftp.portal.languages import say
+from tempoftp.portal.languages import say_refusal
 from tempoftp.portal.paste_lines import build_lines
 from tempoftp.portal.routes import LINK, portal
 from tempoftp.portal.share_pages import is_moving
@@ -90,11 +90,11 @@ def ask_more_days(token: str) -> Response | tuple[str, int]:
     typed = {name: read_field(name) for name in ("dias", "motivo")}
     days = parse_days(typed["dias"])
     if days is None:
-        return _show(token, error=say("debe ser un número entero"), typed=typed), 422
+        return _show(token, error=gettext("debe ser un número entero"), typed=typed), 422
     try:
         ask_for_days(token, days, read_reason("motivo"))
     except InvalidRequest as error:
-        return _show(token, error=say(error.detail), typed=typed), 422
+        return _show(token, error=say_refusal(error), typed=typed), 422
     flash(gettext("Se pidieron más días. La respuesta aparecerá en esta página."))
     return redirect(url_for("portal.link_page", token=token), 303)
 

@@ -50,7 +50,7 @@ def ask_pause(host: str) -> str:
     """Ask why the FTP host is to be paused."""
     names = get_context().settings.ftp_host_names
     if host not in names:
-        raise HostNotFound(f"no hay un servidor FTP {host!r}; hay {', '.join(names)}")
+        raise HostNotFound("host_not_found", name=host, names=list(names))
     return render_template("portal/ask_pause.html", host=host)
 
 
@@ -122,7 +122,7 @@ def ask_account_deletion(name: str) -> str:
         account = session.get(Account, name)
         shares = list_living_shares(session, name)
     if account is None or not shares:
-        raise AccountNotFound(f"la cuenta FTP {name!r} no tiene solicitudes")
+        raise AccountNotFound("account_not_found", name=name)
     return render_template("portal/ask_account_deletion.html", account=account, shares=shares)
 
 
@@ -153,7 +153,7 @@ def ask_revocation(name: str) -> str:
     with get_context().database.read() as session:
         token = session.get(Token, name)
     if token is None:
-        raise Problem(404, gettext("Token no encontrado"), gettext("No hay un token con ese nombre."))
+        raise Problem("token_not_found")
     own = name == get_principal().name
     return render_template("portal/ask_revocation.html", token=token, own=own, is_person=is_identity(name))
 

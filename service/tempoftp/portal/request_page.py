@@ -16,12 +16,12 @@ from tempoftp.hosts.space import read_space
 from tempoftp.http.access import Role, allow, get_principal
 from tempoftp.http.context import get_context
 from tempoftp.http.previews import ask_and_wait
-from tempoftp.http.problems import describe_field_errors
+from tempoftp.http.problems import WrongField, find_wrong_fields
 from tempoftp.http.shares import accept_share
 from tempoftp.portal.forms import parse_days, read_field
-from tempoftp.portal.languages import say
+from tempoftp.portal.languages import say_refusal
 from tempoftp.portal.routes import portal
-from tempoftp.refusals import IdInUse, InvalidRequest, ShareRefused, SourceNotAllowed, TooManyPreviews
+from tempoftp.refusals import IdInUse, InvalidRequest, Refused, SourceNotAllowed, TooManyPreviews
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.shares.sources import read_sources
 
@@ -82,15 +82,15 @@ def request_share() -> Response | str | tuple[str, int]:
     try:
         body = ShareRequest.model_validate(form.build_body())
     except ValidationError as error:
-        return _show(form, _place_errors(describe_field_errors(error))), 422
+        return _show(form, _place_errors(find_wrong_fields(error))), 422
     if not get_principal().may_act_for(body.usuario):
         return _show(form, {"usuario": gettext("Su token no puede pedir nada para ese correo.")}), 403
     try:
         _accept(body)
     except InvalidRequest as error:
-        return _show(form, _place_errors([{"campo": error.field, "mensaje": error.detail}])), 422
+        return _show(form, {_name_field(error.field): say_refusal(error)}), 422
     except (IdInUse, SourceNotAllowed) as error:
-        return _show(form, {_find_field(error): say(error.detail)}), 409 if isinstance(
+        return _show(form, {_find_field(error): say_refusal(error)}), 409 if isinstance(
             error, IdInUse
         ) else 403
     return redirect(url_for("portal.share_page", id=body.id), 303)
@@ -101,9 +101,11 @@ def _preview(form: RequestForm) -> str | tuple[str, int]:
     try:
         return _show(form, {}, ask_and_wait(get_context(), form.ruta))
     except InvalidRequest as error:
-        return _show(form, {"camino": say(error.detail)}), 422
+        return _show(form, {"camino": say_refusal(error)}), 422
     except (SourceNotAllowed, TooManyPreviews) as error:
-        return _show(form, {"camino": say(error.detail)}), 403 if isinstance(error, SourceNotAllowed) else 429
+        return _show(form, {"camino": say_refusal(error)}), 403 if isinstance(
+            error, SourceNotAllowed
+        ) else 429
 
 
 def _accept(body: ShareRequest) -> None:
@@ -113,17 +115,21 @@ def _accept(body: ShareRequest) -> None:
         flash(gettext("Esta misma solicitud ya estaba hecha; aquí está."))
 
 
-def _find_field(error: ShareRefused) -> str:
+def _find_field(error: Refused) -> str:
     return "id" if isinstance(error, IdInUse) else "camino"
 
 
-def _place_errors(errors: list[dict[str, str]]) -> dict[str, str]:
+def _place_errors(errors: list[WrongField]) -> dict[str, str]:
     """Return the error of each wrong field of the form, in the language of the page."""
     placed: dict[str, str] = {}
     for error in errors:
-        name = "camino" if error["campo"] == "ruta" else error["campo"]
-        placed.setdefault(name, say(error["mensaje"]))
+        placed.setdefault(_name_field(error.name), error.word(gettext))
     return placed
+
+
+def _name_field(name: str) -> str:
+    """Return the form's name of a field of the body."""
+    return "camino" if name == "ruta" else name
 
 
 def _show(form: RequestForm, errors: dict[str, str], preview: dict[str, Any] | None = None) -> str:

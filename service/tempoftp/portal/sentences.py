@@ -5,48 +5,9 @@ tests/service/portal/test_languages.py asks the domain for each of them and fail
 
 from __future__ import annotations
 
-REFUSALS: tuple[str, ...] = (
-    "el id '%(id)s' es de otra solicitud; elimínela primero o elija otro id",
-    "vigencia debe ser de %(least)s a %(most)s días",
-    "la solicitud está en %(state)s; su vigencia ya no se puede cambiar, pida otra",
-    "con %(days)s días ya habría vencido; elimine la solicitud si no debe seguir, o dé más días",
-    "la solicitud está en %(state)s y nada de ella ha fallado",
-    "la solicitud está en %(state)s; ya no hay cuenta que abrir para ella",
-    "la solicitud está en %(state)s; solo se bloquea o desbloquea la que está en camino o entregada",
-    "la solicitud está en %(state)s; solo la que está lista tiene cómo entrar",
-    "la solicitud está en %(state)s; ya no se le pueden dar más días",
-    "la solicitud está en %(state)s; los datos de acceso se ven cuando está lista",
-    "la solicitud ya tiene los %(days)s días que puede tener",
-    "dias debe ser de 1 a %(most)s",
-    "nadie espera más días para esta solicitud, o ya se decidió",
-    "Este enlace no es válido: venció, fue retirado o le falta una parte. Copie el enlace completo del último aviso, o "
-    "pida otro a quien opera el servicio.",
-    "la solicitud está en %(state)s; ya no hay qué mostrar",
-    "la cuenta %(name)s existía antes que tempoftp; su contraseña la cambia quien la administra",
-    "la cuenta %(name)s está bloqueada entera; desbloquéela con alcance «cuenta»",
-    "no hay un servidor FTP '%(name)s'; hay %(names)s",
-    "el origen '%(host)s' no está permitido; pregunte al operador cuáles lo están",
-    "el origen '%(host)s' solo se lee como '%(user)s'; escriba ese usuario u omítalo",
-    "%(path)s no está bajo una carpeta permitida de '%(host)s' (%(roots)s)",
-    "la ruta tiene caracteres de control; escriba host:/ruta o usuario@host:/ruta",
-    "la ruta debe ser host:/ruta o usuario@host:/ruta, con una ruta absoluta",
-    "la ruta tiene alguno de * ? [ ] { } \\, que no se admiten; nombre una carpeta o un archivo",
-    "la ruta no debe tener '..'; escriba la ruta directa",
-    "la ruta es demasiado larga",
-    "la ruta nombra el origen entero; nombre una carpeta bajo una raíz permitida",
-    "cursor debe ser el `siguiente` de una respuesta anterior",
-    "el cursor debe ser el `siguiente` de una respuesta anterior",
-    "Se admiten %(amount)s cada %(every)s s. Espere %(wait)s s y repita la petición: nada se guardó de esta.",
-    "Esta operación requiere el rol `%(role)s`; pídala a un operador.",
-    "El servicio falló al atender la petición. El detalle está en su bitácora con el identificador %(id)s.",
-    "Falta una configuración del servicio o es errónea; avise al operador. El detalle está en la bitácora con el "
-    "identificador %(id)s.",
+MESSAGES: tuple[str, ...] = (
     "Se abandonó tras %(hours)s h de reintentos. %(why)s.",
     "La vigencia no se pudo cambiar y sigue en %(days)s días. %(why)s",
-    "ya esperan %(count)s vistas previas suyas; espere a que terminen y pida otra",
-    "no existe una vista previa con ese id, o ya pasó su día; pida otra",
-    "El formulario ya no vale",
-    "Pasó demasiado tiempo, o la sesión cambió. Vuelva a la página, recárguela y envíelo otra vez.",
 )
 
 HISTORY: dict[str, str] = {

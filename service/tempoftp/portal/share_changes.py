@@ -17,7 +17,7 @@ from tempoftp.http.context import get_context
 from tempoftp.http.links import create_link, revoke_all_links
 from tempoftp.http.routes import SharePath
 from tempoftp.portal.forms import parse_days, read_field, read_reason
-from tempoftp.portal.languages import say
+from tempoftp.portal.languages import say_refusal
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_actions import ACTIONS
 from tempoftp.portal.share_pages import read_share
@@ -72,7 +72,7 @@ def change_lifetime(id: str) -> Response | tuple[str, int]:  # noqa: A002
     typed = read_field("vigencia")
     days = parse_days(typed)
     if days is None:
-        return ask_about("vigencia", id, error=say("debe ser un número entero"), typed=typed), 422
+        return ask_about("vigencia", id, error=gettext("debe ser un número entero"), typed=typed), 422
     settings = get_context().settings
     try:
         return _request_change(
@@ -81,7 +81,7 @@ def change_lifetime(id: str) -> Response | tuple[str, int]:  # noqa: A002
             gettext("Se pidió la vigencia nueva."),
         )
     except (InvalidRequest, LifetimeInPast) as error:
-        return ask_about("vigencia", id, error=say(error.detail), typed=typed), 422
+        return ask_about("vigencia", id, error=say_refusal(error), typed=typed), 422
 
 
 @portal.get(f"{SHARE}/reintentar")

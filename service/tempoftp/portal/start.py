@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from flask import Flask, Response, redirect, render_template, request, url_for
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, get_locale, gettext
 from flask_wtf.csrf import CSRFError, CSRFProtect, validate_csrf
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -14,7 +13,7 @@ from tempoftp.access.links import LINK_PATH
 from tempoftp.access.tokens import Principal, Role
 from tempoftp.http.access import find_principal
 from tempoftp.http.context import get_context
-from tempoftp.http.problems import PROBLEM_JSON, Problem
+from tempoftp.http.problems import Problem, ProblemResponse
 from tempoftp.portal import (  # noqa: F401 - each puts its pages on the blueprint
     extension_pages,
     link_pages,
@@ -87,11 +86,7 @@ def _check_form() -> None:
             # Flask-WTF's whole check needs a referrer over TLS, and the pages of a link send none.
             validate_csrf(request.form.get("csrf_token"))
     except (CSRFError, ValueError) as error:
-        raise Problem(
-            400,
-            "El formulario ya no vale",
-            "Pasó demasiado tiempo, o la sesión cambió. Vuelva a la página, recárguela y envíelo otra vez.",
-        ) from error
+        raise Problem("form_expired") from error
 
 
 @portal.context_processor
@@ -121,7 +116,7 @@ def _show_refusal(response: Response) -> Response:
     """Turn a problem document into a page, or 401 into a redirect to the sign-in; add the portal's headers."""
     if not (request.path == PREFIX or request.path.startswith(f"{PREFIX}/")):
         return response
-    if response.mimetype == PROBLEM_JSON:
+    if isinstance(response, ProblemResponse):
         if response.status_code == 401:
             response = _lead_to_sign_in()
         else:
@@ -140,12 +135,13 @@ def _lead_to_sign_in() -> Response:
     return found  # type: ignore[no-any-return]
 
 
-def _fill_page(response: Response) -> None:
-    problem = json.loads(response.get_data(as_text=True))
+def _fill_page(response: ProblemResponse) -> None:
     # For a path without a page the blueprint's context processor has not run.
     page = render_template(
         "portal/refusal.html",
-        problem=problem,
+        refusal=response.problem.code,
+        title=response.problem.word_title(gettext),
+        detail=response.problem.word_detail(gettext),
         code=response.status_code,
         is_link=request.path.startswith(LINK_PREFIX),
         **_describe_caller(),

@@ -132,9 +132,7 @@ def _refuse_flood(session: Session, asker: str, now: datetime) -> None:
         select(func.count()).select_from(Preview).where(Preview.asker == asker, _is_waiting(now))
     )
     if (waiting or 0) >= WAITING_LIMIT:
-        raise TooManyPreviews(
-            f"ya esperan {WAITING_LIMIT} vistas previas suyas; espere a que terminen y pida otra"
-        )
+        raise TooManyPreviews("too_many_previews", count=WAITING_LIMIT)
 
 
 def _is_waiting(now: datetime) -> ColumnElement[bool]:
@@ -145,7 +143,7 @@ def read_preview(session: Session, preview_id: str, asker: str) -> Preview:
     """Return a preview of this asker. Raises PreviewNotFound, also for one of somebody else."""
     preview = session.get(Preview, preview_id) if _ID.fullmatch(preview_id) else None
     if preview is None or preview.asker != asker or preview.asked_at <= database_now(session) - KEPT:
-        raise PreviewNotFound("no existe una vista previa con ese id, o ya pasó su día; pida otra")
+        raise PreviewNotFound("preview_not_found")
     return preview
 
 

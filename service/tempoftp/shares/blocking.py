@@ -66,9 +66,7 @@ def request_unblock(
     if whole_account:
         already, account.blocked, account.block_reason = not account.blocked, False, None
     elif account.blocked:
-        raise IllegalTransition(
-            f"la cuenta {account.name} está bloqueada entera; desbloquéela con alcance «cuenta»"
-        )
+        raise IllegalTransition("account_blocked", name=account.name)
     else:
         already, share.wanted, share.block_reason = (
             share.wanted == DesiredState.PRESENT,
@@ -85,9 +83,7 @@ def request_unblock(
 def _find_blockable(session: Session, share_id: str, emails: frozenset[str] | None) -> tuple[Share, Account]:
     share = lock_share(session, share_id, emails)
     if share.state not in BLOCKABLE:
-        raise IllegalTransition(
-            f"la solicitud está en {share.state}; solo se bloquea o desbloquea la que está en camino o entregada"
-        )
+        raise IllegalTransition("not_blockable", state=share.state)
     return share, session.get_one(Account, share.ftpuser)
 
 

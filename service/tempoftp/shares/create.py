@@ -13,11 +13,12 @@ from tempoftp.accounts.accounts import ensure_password, take_account
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import FtpHost, Share
 from tempoftp.hosts.holds import find_ended_generation
-from tempoftp.refusals import IdInUse, InvalidRequest
+from tempoftp.refusals import IdInUse
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import DesiredState
 from tempoftp.shares.fields import WIRES, Requested
 from tempoftp.shares.lifecycle import record_birth, transition
+from tempoftp.shares.lifetime import check_lifetime
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.shares.sources import ResolvedSource, read_sources
 from tempoftp.states import TERMINAL, State
@@ -46,10 +47,7 @@ def create_share(
     requested = request.model_dump(include=set(Requested.model_fields))
     if request.lifetime_days is None:
         requested["lifetime_days"] = settings.lifetime_default
-    if not settings.lifetime_min <= requested["lifetime_days"] <= settings.lifetime_max:
-        raise InvalidRequest(
-            "vigencia", f"vigencia debe ser de {settings.lifetime_min} a {settings.lifetime_max} días"
-        )
+    check_lifetime(settings, requested["lifetime_days"])
     for attempt in range(RACE_ATTEMPTS):
         try:
             with session.begin_nested():
@@ -75,7 +73,7 @@ def _accept(
         is_same = (share.email, share.source) == (request.usuario, source.canonical)
         if is_same and all(getattr(share, name) == value for name, value in requested.items()):
             return Accepted(share, created=False)
-        raise IdInUse(f"el id {request.id!r} es de otra solicitud; elimínela primero o elija otro id")
+        raise IdInUse("id_in_use", id=request.id)
     account = take_account(session, request.usuario, lambda: choose_ftp_host(session, settings))
     ensure_password(account, settings.build_fernet())
     session.flush()

@@ -49,9 +49,7 @@ def reveal_credentials(
     """
     share = lock_share(session, share_id, emails)
     if share.state != State.LISTO:
-        raise IllegalTransition(
-            f"la solicitud está en {share.state}; solo la que está lista tiene cómo entrar"
-        )
+        raise IllegalTransition("not_ready", state=share.state)
     account = session.get_one(Account, share.ftpuser)
     credentials = open_password(settings, account, share)
     if credentials.shown is PasswordShown.VISIBLE:

@@ -40,7 +40,7 @@ def request_account_deletion(session: Session, name: str, *, author: str, reques
     )
     shares = list(session.scalars(query))
     if account is None or not shares:
-        raise AccountNotFound(f"la cuenta FTP {name!r} no tiene solicitudes")
+        raise AccountNotFound("account_not_found", name=name)
     for share in shares:
         _end_share(
             session,

@@ -49,7 +49,7 @@ def ask_extension(
     """
     _lock(session, share)
     if share.state not in EXTENSIBLE:
-        raise IllegalTransition(f"la solicitud está en {share.state}; ya no se le pueden dar más días")
+        raise IllegalTransition("not_extensible", state=share.state)
     _check_days(settings, share, days)
     now = database_now(session)
     request = _find_pending(session, share)
@@ -159,11 +159,9 @@ def _lock(session: Session, share: Share) -> None:
 def _check_days(settings: Settings, share: Share, days: int) -> None:
     left = settings.lifetime_max - share.lifetime_days
     if left < 1:
-        raise InvalidRequest(
-            "dias", f"la solicitud ya tiene los {settings.lifetime_max} días que puede tener"
-        )
+        raise InvalidRequest("dias", "extension_exhausted", days=settings.lifetime_max)
     if not 1 <= days <= left:
-        raise InvalidRequest("dias", f"dias debe ser de 1 a {left}")
+        raise InvalidRequest("dias", "extension_out_of_bounds", most=left)
 
 
 def _is_about(share: type[Share]) -> Any:
@@ -182,7 +180,7 @@ def _find_pending(session: Session, share: Share) -> ExtensionRequest | None:
 def _get_pending(session: Session, share: Share) -> ExtensionRequest:
     request = _find_pending(session, share)
     if request is None:
-        raise ExtensionNotFound("nadie espera más días para esta solicitud, o ya se decidió")
+        raise ExtensionNotFound("extension_not_found")
     return request
 
 

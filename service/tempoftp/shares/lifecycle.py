@@ -30,7 +30,7 @@ def transition(
 
     origin = State(share.state)
     if to not in TRANSITIONS[origin]:
-        raise IllegalTransition(f"share {share.id} cannot go from {origin} to {to}")
+        raise IllegalTransition("illegal_transition", id=share.id, origin=origin, to=to)
     now = utc_now()
     share.state = to
     share.state_changed_at = now

@@ -18,9 +18,8 @@ from tempoftp.states import DELIVERED, ON_ITS_WAY
 def check_lifetime(settings: Settings, days: int) -> None:
     """Raise InvalidRequest for a lifetime out of the operator's bounds."""
     if not settings.lifetime_min <= days <= settings.lifetime_max:
-        raise InvalidRequest(
-            "vigencia", f"vigencia debe ser de {settings.lifetime_min} a {settings.lifetime_max} días"
-        )
+        least, most = settings.lifetime_min, settings.lifetime_max
+        raise InvalidRequest("vigencia", "lifetime_out_of_bounds", least=least, most=most)
 
 
 def request_lifetime(
@@ -43,13 +42,9 @@ def request_lifetime(
     check_lifetime(settings, days)
     share = lock_share(session, share_id, emails)
     if share.state not in ON_ITS_WAY | DELIVERED:
-        raise IllegalTransition(
-            f"la solicitud está en {share.state}; su vigencia ya no se puede cambiar, pida otra"
-        )
+        raise IllegalTransition("lifetime_settled", state=share.state)
     if share.ready_at is not None and share.ready_at + timedelta(days=days) <= database_now(session):
-        raise LifetimeInPast(
-            f"con {days} días ya habría vencido; elimine la solicitud si no debe seguir, o dé más días"
-        )
+        raise LifetimeInPast("lifetime_in_past", days=days)
     if days != share.lifetime_days:
         reason = f"lifetime of {days} days requested instead of {share.lifetime_days}"
         share.lifetime_days = days

@@ -47,5 +47,5 @@ def request_retry(
         share.due_at = database_now(session)
         share.attempt = 0
     else:
-        raise IllegalTransition(f"la solicitud está en {share.state} y nada de ella ha fallado")
+        raise IllegalTransition("nothing_to_retry", state=share.state)
     return share

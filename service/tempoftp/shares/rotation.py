@@ -35,12 +35,10 @@ def request_rotation(
     """
     share = lock_share(session, share_id, emails)
     if share.state not in OPENABLE:
-        raise IllegalTransition(f"la solicitud está en {share.state}; ya no hay cuenta que abrir para ella")
+        raise IllegalTransition("no_account_to_open", state=share.state)
     account = session.get_one(Account, share.ftpuser)
     if account.origin == "adopted" or (account.adopt and account.origin is None):
-        raise AccountNotOurs(
-            f"la cuenta {account.name} existía antes que tempoftp; su contraseña la cambia quien la administra"
-        )
+        raise AccountNotOurs("account_not_ours", name=account.name)
     renew_password(account, settings.build_fernet())
     share.request_id = request_id
     record_change(session, share, reason="new password requested", author=author)

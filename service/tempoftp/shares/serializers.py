@@ -51,7 +51,7 @@ def _check_visible(
 ) -> Share:
     is_hidden = share is not None and share.state == State.ELIMINADO and not deleted
     if share is None or is_hidden or (emails is not None and share.email not in emails):
-        raise ShareNotFound(f"no existe la solicitud {share_id!r}")
+        raise ShareNotFound("share_not_found", id=share_id)
     return share
 
 
@@ -173,7 +173,7 @@ def list_shares(
         conditions.append(or_(*(func.lower(c).contains(texto.lower(), autoescape=True) for c in columns)))
     total = session.scalar(select(func.count()).select_from(Share).where(*conditions)) or 0
     if not 1 <= limite <= LIST_MAX:
-        raise InvalidRequest("limite", f"limite debe ser de 1 a {LIST_MAX}")
+        raise InvalidRequest("limite", "limit_out_of_bounds", most=LIST_MAX)
     if cursor is not None:
         created_at, share_id = _read_cursor(cursor)
         conditions.append(
@@ -200,7 +200,7 @@ def _build_conditions(
     elif estado in set(State):
         conditions.append(Share.state == estado)
     else:
-        raise InvalidRequest("estado", f"estado debe ser uno de {', '.join(State)}")
+        raise InvalidRequest("estado", "state_unknown", states=list(State))
     if usuario is not None:
         conditions.append(or_(Share.email == usuario.lower(), Share.ftpuser == usuario))
     if emails is not None:
@@ -238,5 +238,5 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
         if created_at.tzinfo is None or not isinstance(share_id, str):
             raise ValueError("not a cursor of ours")
     except (ValueError, TypeError, binascii.Error):
-        raise InvalidRequest("cursor", "cursor debe ser el `siguiente` de una respuesta anterior") from None
+        raise InvalidRequest("cursor", "cursor_invalid") from None
     return created_at, share_id

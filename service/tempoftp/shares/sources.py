@@ -161,19 +161,15 @@ class SourceCatalogue:
         """
         user, host, path = parse_ruta(ruta)
         if host.lower() not in self._by_host:
-            raise SourceNotAllowed(
-                f"el origen {host!r} no está permitido; pregunte al operador cuáles lo están"
-            )
+            raise SourceNotAllowed("source_host_not_allowed", host=host)
         name, source = self._by_host[host.lower()]
         ssh_user = source.ssh_user or self._defaults.ssh_user
         if user is not None and user != ssh_user:
-            raise SourceNotAllowed(
-                f"el origen {name!r} solo se lee como {ssh_user!r}; escriba ese usuario u omítalo"
-            )
+            raise SourceNotAllowed("source_user_not_allowed", host=name, user=ssh_user)
         root = _find_root(source, path)
         if root is None:
-            allowed = ", ".join(entry.path for entry in source.roots)
-            raise SourceNotAllowed(f"{path} no está bajo una carpeta permitida de {name!r} ({allowed})")
+            roots = [entry.path for entry in source.roots]
+            raise SourceNotAllowed("source_path_not_allowed", path=path, host=name, roots=roots)
         method = source.method or (self._defaults.local_method if source.local else "auto")
         checksums = self._defaults.checksums if source.checksums is None else source.checksums
         return ResolvedSource(
@@ -195,23 +191,21 @@ class SourceCatalogue:
 def parse_ruta(ruta: str) -> tuple[str | None, str, str]:
     """Split a `ruta` into user (or None), host and normalised path. Raises InvalidSource."""
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") for character in ruta):
-        raise InvalidSource("la ruta tiene caracteres de control; escriba host:/ruta o usuario@host:/ruta")
+        raise InvalidSource("source_control_characters")
     found = _RUTA.fullmatch(ruta)
     if found is None or ".." in found["host"]:
-        raise InvalidSource("la ruta debe ser host:/ruta o usuario@host:/ruta, con una ruta absoluta")
+        raise InvalidSource("source_malformed")
     path = found["path"]
     if _GLOB.search(path):
-        raise InvalidSource(
-            "la ruta tiene alguno de * ? [ ] { } \\, que no se admiten; nombre una carpeta o un archivo"
-        )
+        raise InvalidSource("source_has_wildcards")
     if ".." in path.split("/"):
-        raise InvalidSource("la ruta no debe tener '..'; escriba la ruta directa")
+        raise InvalidSource("source_has_parent")
     parts = path.split("/")
     if len(path.encode()) > MAX_PATH_BYTES or any(len(part.encode()) > MAX_COMPONENT_BYTES for part in parts):
-        raise InvalidSource("la ruta es demasiado larga")
+        raise InvalidSource("source_too_long")
     normal = _normalise_path(path)
     if not normal:
-        raise InvalidSource("la ruta nombra el origen entero; nombre una carpeta bajo una raíz permitida")
+        raise InvalidSource("source_is_root")
     return found["user"], found["host"], normal
 
 

@@ -102,7 +102,7 @@ def test_each_is_refused_as_it_should_be(attacker: httpx.Client, service, victim
     answer = attack(attacker, victim)
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert set(answer.json()) <= {"title", "detail", "errores"}
+    assert set(answer.json()) <= {"codigo", "title", "detail", "errores"}
     assert "Traceback" not in answer.text
     owner = httpx.get(
         f"{service.url}/tmpftp/{victim}", headers=bearer(service.environ["TEMPOFTP_TOKEN"]), trust_env=False

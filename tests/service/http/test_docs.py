@@ -158,7 +158,7 @@ def test_examples_are_those_of_the_openapi_document(route: str) -> None:
 @pytest.mark.parametrize("route", ["GET /", "GET /health", "GET /tmpftp"])
 def test_examples_have_the_keys_of_real_answers(client: FlaskClient, route: str) -> None:
     answer = client.get(route.split()[1]).json
-    assert set(json.loads(read_blocks(route)[0])) == set(answer) - {"title", "detail"}
+    assert set(json.loads(read_blocks(route)[0])) == set(answer) - {"codigo", "title", "detail"}
 
 
 def test_the_example_of_a_share_has_the_keys_of_a_real_one(client: FlaskClient, move_share) -> None:

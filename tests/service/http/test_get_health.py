@@ -54,7 +54,7 @@ def test_ftpd_down_is_503_with_the_same_keys(client: FlaskClient, tell_facts) ->
     answer = client.get("/health")
     assert answer.status_code == 503
     assert answer.mimetype == "application/problem+json"
-    assert set(answer.json) >= SEED_KEYS | {"title", "detail"}
+    assert set(answer.json) >= SEED_KEYS | {"codigo", "title", "detail"}
     assert answer.json["ftpd"] == "error"
     assert answer.json["database"] == "ok"
     assert not isinstance(answer.json["status"], int)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import IntegrityError
 
 from tempoftp.http.access import PUBLIC, allow
-from tempoftp.http.problems import describe_field_errors
+from tempoftp.http.problems import find_wrong_fields
 
 HIDDEN = ("valor-oculto",)
 
@@ -26,7 +26,7 @@ def test_a_fault_is_a_500_that_reveals_only_the_request_id(
         answer = app.test_client().get("/falla", headers={"X-Request-ID": "falla-1"})
     assert answer.status_code == 500
     assert answer.mimetype == "application/problem+json"
-    assert set(answer.json) == {"title", "detail"}
+    assert set(answer.json) == {"codigo", "title", "detail"}
     assert "falla-1" in answer.json["detail"]
     assert "interno" not in answer.json["detail"]
     assert "Traceback" not in answer.text
@@ -78,16 +78,16 @@ VALID = {"texto": "abc", "numero": 3, "palabra": "a"}
 def test_errors_of_fields_are_in_spanish(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError) as caught:
         Strict.model_validate(VALID | change)
-    (described,) = describe_field_errors(caught.value)
-    assert described == {"campo": next(iter(change)), "mensaje": message}
+    (wrong,) = find_wrong_fields(caught.value)
+    assert (wrong.name, wrong.word()) == (next(iter(change)), message)
 
 
 def test_an_unknown_key_is_named_short_and_printable() -> None:
     with pytest.raises(ValidationError) as caught:
         Strict.model_validate({**VALID, "\x1b[31m" + "x" * 500: 1})
-    (described,) = describe_field_errors(caught.value)
-    assert described["campo"].startswith("?[31mxxx")
-    assert len(described["campo"]) == 64
+    (wrong,) = find_wrong_fields(caught.value)
+    assert wrong.name.startswith("?[31mxxx")
+    assert len(wrong.name) == 64
 
 
 @pytest.mark.parametrize(

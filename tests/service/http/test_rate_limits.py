@@ -41,7 +41,7 @@ def frozen_clock():
 def assert_told_to_wait(answer: Any) -> int:
     assert answer.status_code == 429, answer.text
     assert answer.mimetype == "application/problem+json"
-    assert set(answer.json) == {"title", "detail"}
+    assert set(answer.json) == {"codigo", "title", "detail"}
     assert re.fullmatch(r"[1-9]\d?", answer.headers["Retry-After"])
     return int(answer.headers["Retry-After"])
 

@@ -56,9 +56,9 @@ def test_mapping_the_name_that_was_chosen_allows_to_adopt_it(database: Database)
 @pytest.mark.parametrize(
     ("email", "name", "host", "word"),
     [
-        ("otra@dominio", "juan", "ftp1", "juan@dominio's"),
-        ("juan@dominio", "otra", "ftp1", "has the account juan"),
-        ("juan@dominio", "juan", "ftp2", "is on ftp1"),
+        ("otra@dominio", "juan", "ftp1", "account_of_another.*'juan@dominio'"),
+        ("juan@dominio", "otra", "ftp1", "email_has_account.*'juan'"),
+        ("juan@dominio", "juan", "ftp2", "account_on_other_host.*'ftp1'"),
     ],
 )
 def test_what_is_taken_is_refused_and_stays(

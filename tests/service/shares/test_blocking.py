@@ -185,7 +185,7 @@ class TestWholeAccount:
         desk.make_ready()
         block(desk, "p2")
         block(desk, whole_account=True)
-        with pytest.raises(IllegalTransition, match="cuenta"):
+        with pytest.raises(IllegalTransition, match="account_blocked"):
             unblock(desk)
         unblock(desk, whole_account=True)
         account = desk.account()

@@ -64,7 +64,7 @@ def test_again_keeps_who_was_first(two_hosts: Settings, database: Database) -> N
 
 
 def test_unknown_host(two_hosts: Settings, database: Database) -> None:
-    with pytest.raises(HostNotFound, match="ftp1, ftp2"):
+    with pytest.raises(HostNotFound, match="'ftp1', 'ftp2'"):
         pause(database, two_hosts, "ftp9")
     assert read_paused(database) == {}
 

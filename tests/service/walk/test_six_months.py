@@ -22,7 +22,7 @@ from sqlalchemy import select
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, Share
 from tempoftp.errors import ShareError
-from tempoftp.refusals import ShareRefused
+from tempoftp.refusals import Refused
 from tempoftp.settings import SIMULATED_FTP_HOST, Settings
 from tempoftp.shares.blocking import request_block, request_unblock
 from tempoftp.shares.create import create_share
@@ -136,7 +136,7 @@ class SixMonths:
         )
         try:
             verb(session, share.id)
-        except ShareRefused:
+        except Refused:
             self.done["refused"] += 1
         else:
             self.done[verb.__name__] += 1
