@@ -322,7 +322,7 @@ def build_argument_spec() -> dict[str, dict[str, Any]]:
 
 
 def build_options(params: dict[str, Any], check_mode: bool) -> AuditOptions:
-    """Return what one execution is told."""
+    """Return the options of one execution."""
     root = params["root"]
     return AuditOptions(
         tree=open_tree(root),

@@ -29,7 +29,7 @@ from .._host.tree import HOME_MODE, Tree
 from .._host.units import ALREADY, COPY_PREFIX, PURGE_PREFIX, Units
 from .._record.manifest import Manifest, read_manifest
 from .._share.batch import Batch
-from .._share.desired import OVER, DesiredShare, Site
+from .._share.desired import ABSENT_IF_EXPIRED, DesiredShare, Site
 from .._share.library import PURGE, build_program_argv, install_library
 from .._share.trash import check_no_mounts, choose_trash, list_trash
 from .._sweep.look import read_running
@@ -80,7 +80,7 @@ def _end_shares(repairs: Repairs, world: World, findings: Sequence[Finding]) -> 
         if share is None:
             continue
         if finding.kind == "share_past_expiry":
-            desired_shares[share.id] = DesiredShare(share.id, OVER)
+            desired_shares[share.id] = DesiredShare(share.id, ABSENT_IF_EXPIRED)
         elif finding.kind == "half_deleted" and _is_ending(share, ends.get(share.id, 0)):
             desired_shares[share.id] = DesiredShare(
                 share.id, "absent", max(share.generation, ends.get(share.id, 0))

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``method: bind``: a local source itself, seen read-only in the home. It costs no copy and no disk.
+"""``method: bind``: a local source is mounted read-only in the home. That needs no copy and no disk space.
 
-Two mounts, both transient units of systemd, so that they are made and undone in the host's own mount namespace: the
-source on ``.tempoftp/binds/<id>``, where nobody sees it, read-only and private; then that one on the folder in the
-home. A bind of a read-only mount is read-only from its first moment, and unmounting a private one never takes along
-what an operator mounted in the source. The folder below is empty and root's alone: without its mount (a reboot undoes
-it) the share cannot be entered, until the next execution or sweep has mounted it again.
+There are two mounts. The source is mounted on ``.tempoftp/binds/<id>``, which no recipient can see, read-only and
+private. That mount is then mounted on the folder in the home: a bind of a read-only mount is read-only from its first
+moment, and unmounting a private one does not unmount what an operator mounted in the source. Both are transient units
+of systemd, so that they are made in the host's own mount namespace. The folder below the mount is empty and only root
+can enter it. After a reboot the mounts are gone, and the next execution or sweep makes them again.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from .._host.tree import HOME_MODE, Tree
 from .._record.manifest import Manifest, read_manifest
 from .local import check_local_path
 
-# The folder under a mount: nobody's but root's.
+# Mode of the folder under a mount: only root can enter it.
 FOLDER_MODE = 0o700
 _OPTIONS = "bind,ro,nosuid,nodev,noexec,private"
 _MOUNT = ("systemd-mount", "--quiet", "--collect", "--no-ask-password", "--fsck=no", "--type=none")
-# A session that stands in the mount must not keep it from leaving the home.
+# A session whose current folder is in the mount must not prevent the unmount.
 _LAZY = "--property=LazyUnmount=yes"
 # Seconds.
 _MOUNT_LIMIT = 15.0
@@ -43,7 +43,7 @@ _NOBODY = 65534
 
 
 class SweptBinds(NamedTuple):
-    """The shares that were mounted again or unmounted, and what could not be done, for a person."""
+    """The shares that were mounted again or unmounted, and messages about those that could not be."""
 
     changed: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
@@ -60,8 +60,10 @@ def choose_folder_mode(manifest: Manifest) -> int:
 
 
 def check_bind_source(tree: Tree, manifest: Manifest) -> None:
-    """Raise TempoftpError unless the source can be mounted as it is: a folder, reached by no link, with nothing in it
-    that a copy would leave out and a mount cannot, and readable for the FTP server."""
+    """Raise TempoftpError unless the source can be mounted.
+
+    It must be a folder whose path contains no link, it contains no other filesystem, and the FTP server may read it.
+    """
     path = _read_source(manifest)
     check_local_path(tree, str(path))
     if not os.path.lexists(path):
@@ -80,13 +82,13 @@ def check_bind_source(tree: Tree, manifest: Manifest) -> None:
 
 
 def is_bound(tree: Tree, manifest: Manifest) -> bool:
-    """Whether the share stands mounted in its home, read-only."""
+    """Whether the share is mounted in its home, read-only."""
     mount = _find_mount(tree.destination(manifest.ftpuser, manifest.id))
     return mount is not None and mount.read_only
 
 
 def bind_share(tree: Tree, manifest: Manifest) -> None:
-    """Mount what is not mounted; raise TempoftpError when it does not come to stand as it should."""
+    """Make the mounts that are missing; raise TempoftpError when one of them is not as it should be."""
     hidden, seen = tree.bind(manifest.id), tree.destination(manifest.ftpuser, manifest.id)
     source = _read_source(manifest)
     tree.binds.mkdir(mode=0o700, exist_ok=True)
@@ -95,7 +97,7 @@ def bind_share(tree: Tree, manifest: Manifest) -> None:
     if _find_mount(hidden) is None:
         _mount(source, hidden)
     if _identify(hidden) != wanted:
-        # It was swapped for a link between the look and the mount, or is another folder since.
+        # Somebody replaced it by a link or another folder between the check and the mount.
         unbind_share(tree, manifest)
         raise TempoftpError(f"{source} changed while it was mounted: it is tried again", "source_changing")
     if _find_mount(seen) is None:
@@ -107,7 +109,7 @@ def bind_share(tree: Tree, manifest: Manifest) -> None:
 
 
 def unbind_share(tree: Tree, manifest: Manifest) -> None:
-    """Unmount the share; raise TempoftpError when something stays. Does nothing for a share that is a copy."""
+    """Unmount the share; raise TempoftpError when something stays mounted. Do nothing for a share that is a copy."""
     for path in (tree.destination(manifest.ftpuser, manifest.id), tree.bind(manifest.id)):
         if is_bind(manifest):
             unmount(path)
@@ -116,7 +118,7 @@ def unbind_share(tree: Tree, manifest: Manifest) -> None:
 
 
 def unmount(path: Path) -> None:
-    """Unmount everything at *path*, which sessions may still be using; raise TempoftpError when something stays."""
+    """Unmount everything at *path*, also while sessions use it; raise TempoftpError when something stays mounted."""
     for _layer in range(8):
         if _find_mount(path) is None:
             return
@@ -130,9 +132,9 @@ def unmount(path: Path) -> None:
 
 
 def sweep_binds(tree: Tree) -> SweptBinds:
-    """Mount again what a reboot unmounted, and unmount what no manifest wants. The caller holds the host's lock.
+    """Mount again what a reboot unmounted, and unmount what no manifest needs. The caller holds the host's lock.
 
-    Others wait for that lock, so what is not done within some seconds is left to the next sweep.
+    Other runs wait for that lock, so after some seconds the rest is left to the next sweep.
     """
     changed, problems, now = [], [], read_now(tree)
     begun = time.monotonic()
@@ -188,7 +190,7 @@ def _mount(what: Path, where: Path) -> None:
     argv = [*_MOUNT, f"--options={_OPTIONS}", _LAZY, "--", str(what), str(where)]
     ended = run_command(argv, _MOUNT_LIMIT)
     if "already loaded" in ended.stderr and _find_mount(where) is None:
-        # It was unmounted by hand a moment ago, and systemd has not let go of its unit yet.
+        # It was unmounted by hand a moment ago, and systemd still has its unit loaded.
         run_command(["systemctl", "stop", "--", str(where)], _MOUNT_LIMIT)
         ended = run_command(argv, _MOUNT_LIMIT)
     mount = _find_mount(where)
@@ -201,9 +203,9 @@ def _mount(what: Path, where: Path) -> None:
 
 
 def _find_unreadable(path: Path, gid: int) -> str:
-    """Return the first name below *path* that a stranger in the FTP server's group may not read."""
+    """Return the first name below *path* that a user with no rights except the FTP server's group cannot read."""
     drop = ["setpriv", f"--reuid={_NOBODY}", f"--regid={gid}", "--clear-groups", "--no-new-privs", "--"]
     tests = ["-type", "f", "!", "-readable", "-o", "-type", "d", "!", "(", "-readable", "-executable", ")"]
-    # In the folder, since what lies above it is of no importance to a mount.
+    # It runs in the folder, since the permissions of the folders above do not matter for a mount.
     ended = run_command([*drop, "find", ".", "(", *tests, ")", "-print", "-quit"], _FIND_LIMIT, folder=path)
     return ended.stdout.strip() or ended.stderr.strip()

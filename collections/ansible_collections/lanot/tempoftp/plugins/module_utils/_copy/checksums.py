@@ -4,8 +4,8 @@
 
 """``checksums``: SHA256SUMS in the share, as ``sha256sum`` writes and ``sha256sum -c`` reads it.
 
-Where the source lets a command run, the source's own sums are compared with those of what arrived. The file is put into
-the share after the last comparison of source and copy, and taken out before the first one: so rsync never sees it.
+Where commands can run on the source, the source's sums are compared with those of the data that arrived. The file is
+added after the last comparison of source and copy, and removed before the first one, so that rsync never sees it.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from .._host.errors import InvalidValueError, TempoftpError
 from .local import build_reader_argv
 from .ssh import Access, build_ssh_argv
 
-# The second name is for a source that has a file of the first one.
+# The second name is used when the source has a file with the first name.
 NAMES = ("SHA256SUMS", "SHA256SUMS.tempoftp")
 FILE_MODE = 0o640
-# Seconds. Hashing takes as long as reading everything.
+# Seconds: a week. Hashing reads all data.
 _LIMIT = 604800.0
 _LINE = re.compile(rb"(?P<escaped>\\?)(?P<digest>[0-9a-f]{64}) [ *](?P<name>.+)")
 _ESCAPES = {b"\\\\": b"\\", b"\\n": b"\n", b"\\r": b"\r"}
 _ESCAPED = re.compile(rb"\\[\\nr]")
 _PIPELINE = "LC_ALL=C sort -z | xargs -0 -r sha256sum --"
-# What a shell or xargs says when there is no such program, and what a key that allows one command only may say.
+# Exit codes of a shell or xargs when the program is missing, and of a key that allows one other command only.
 _CANNOT_RUN = (126, 127, 128)
 _SSH_FAILED = 255
 
@@ -45,14 +45,14 @@ class Line(NamedTuple):
 
 
 def build_sums_script(is_file: bool, name: str = "") -> str:
-    """Return a shell command that prints the sums of what is below its folder, or of one file in it."""
+    """Return a shell command that prints the sums of all files below its folder, or of one file in it."""
     if is_file:
         return f"sha256sum -- {shlex.quote('./' + name)}"
     return f"find . -type f -print0 | {_PIPELINE}"
 
 
 def build_source_argv(access: Access, control_path: Optional[str], is_file: bool) -> list[str]:
-    """Return what computes the sums where the source is. Its shell reads the command: all is quoted for it."""
+    """Return the command line that computes the sums on the source. The source's shell reads it, so it is quoted."""
     folder, _slash, name = access.source.path.rpartition("/") if is_file else (access.source.path, "", "")
     script = f"cd -- {shlex.quote(folder or '/')} && {build_sums_script(is_file, name)}"
     if access.local:
@@ -62,9 +62,9 @@ def build_source_argv(access: Access, control_path: Optional[str], is_file: bool
 
 
 def compute_at_source(access: Access, control_path: Optional[str], is_file: bool, sums: Path) -> bool:
-    """Write the source's own sums; False when the source lets no command run.
+    """Write the sums that the source computes; False when no command can run there.
 
-    TempoftpError when it cannot be reached. What it could not read is missing from the sums, and found by comparing.
+    TempoftpError when it cannot be reached. A file that it cannot read is missing in the sums: comparing finds that.
     """
     ended = run_command(build_source_argv(access, control_path, is_file), _LIMIT, output=sums)
     if not access.local and ended.rc == _SSH_FAILED:
@@ -78,7 +78,7 @@ def compute_at_source(access: Access, control_path: Optional[str], is_file: bool
 
 
 def compute_here(data: Path, sums: Path) -> None:
-    """Write the sums of what arrived."""
+    """Write the sums of the data that arrived."""
     ended = run_command(["sh", "-c", build_sums_script(is_file=False)], _LIMIT, folder=data, output=sums)
     if ended.rc != 0:
         raise _explain(ended, sums)
@@ -94,7 +94,7 @@ def compare_sums(theirs: Path, ours: Path) -> Optional[str]:
 
 
 def parse_line(line: bytes) -> Optional[Line]:
-    r"""Take one line apart; None when it is none. A leading backslash: ``\\``, ``\n`` and ``\r`` stand in the name."""
+    r"""Parse one line; None for any other text. After a leading backslash the name has ``\\``, ``\n`` and ``\r``."""
     match = _LINE.fullmatch(line[:-1] if line.endswith(b"\n") else line)
     if match is None:
         return None
@@ -104,8 +104,8 @@ def parse_line(line: bytes) -> Optional[Line]:
     return Line(match["digest"], name)
 
 
-def deliver_sums(data: Path, sums: Path, uid: int, gid: int) -> str:
-    """Move the sums into the share; return the name they got there."""
+def add_sums(data: Path, sums: Path, uid: int, gid: int) -> str:
+    """Move the file of sums into the share; return its name there."""
     name = next((name for name in NAMES if not os.path.lexists(data / name)), None)
     if name is None:
         raise InvalidValueError(
@@ -115,13 +115,13 @@ def deliver_sums(data: Path, sums: Path, uid: int, gid: int) -> str:
     os.chown(sums, uid, gid)
     sums.chmod(FILE_MODE)
     sums.rename(data / name)
-    # The folder keeps the source's time: else the next comparison would find a change.
+    # The folder's time is set back to the source's, else the next comparison would find a change.
     os.utime(data, ns=(facts.st_atime_ns, facts.st_mtime_ns))
     return name
 
 
-def withdraw_sums(data: Path) -> None:
-    """Take out what an earlier copy put in. A file of the source with such a name is only copied again."""
+def remove_sums(data: Path) -> None:
+    """Remove what an earlier copy added. A file of the source that has such a name is copied again."""
     for name in NAMES:
         path = data / name
         if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):

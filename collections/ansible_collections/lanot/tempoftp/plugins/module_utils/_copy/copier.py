@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The copier: brings one share into staging, in a systemd unit of its own, and leaves its last word in ``status.json``.
+"""The copier: copies one share into staging, in its own systemd unit, and writes its result into ``status.json``.
 
-It is given nothing but the share's id. Probe (an itemized dry run: sizes, and what there is to do), space check, copy,
-verify (the same dry run must find nothing left). Killed at any moment it leaves no final status, and the next one
-resumes: what was copied is not copied again.
+Its only argument is the share's id. It probes (an itemized dry run gives the sizes and what is to be copied), checks
+the space, copies, and verifies (the same dry run must find nothing left). When it is killed there is no final status,
+and the next copier resumes: data that was copied is not copied again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .._host.tree import Tree
 from .._record.manifest import Manifest, read_manifest
 from .._record.status import Status, read_status
 from .bind import FOLDER_MODE, check_bind_source, is_bind
-from .checksums import compare_sums, compute_at_source, compute_here, deliver_sums, withdraw_sums
+from .checksums import add_sums, compare_sums, compute_at_source, compute_here, remove_sums
 from .held_copy import SMALL_BYTES, HeldCopy, reserve_small
 from .local import check_local_path
 from .passes import PASSES, SHARED_COPY_LIMIT, Passes
@@ -42,7 +42,7 @@ from .staging import drop_linked_files, prepare_data, remove_data, sync_data
 # Seconds.
 _ALIVE_WAIT = 2.0
 
-# After these, what is in staging is of no use to a second try.
+# After these errors, the data in staging is of no use to a second try.
 _USELESS_AFTER = frozenset({"source_not_found", "too_large"})
 
 
@@ -57,7 +57,7 @@ class Copier:
         self._passes = Passes(tree, manifest, self._report)
 
     def run(self) -> Status:
-        """Copy, and return the final status, which is written; SupersededError when it is no longer wanted."""
+        """Copy, write the final status and return it; SupersededError when the copy is no longer wanted."""
         earlier = read_status(self._tree.status(self._manifest.id))
         try:
             self._report.write(phase="probing")
@@ -89,19 +89,19 @@ class Copier:
         return self._report.status
 
     def _explain_os_error(self, error: OSError) -> TempoftpError:
-        """On a full disk not even the status can be written: so what was taken is given back before that is said."""
+        """Classify an error of the system. On a full disk, first remove the data: else no status can be written."""
         explained = explain_os_error(error, self._manifest.source, self._tree.root)
         if explained.error_class in ("no_space", "no_inodes"):
             remove_data(self._data)
         return explained
 
     def _must_checksum(self, earlier: Optional[Status]) -> bool:
-        """After a reboot in mid copy a file may have its size and time but not its content."""
+        """Whether the host rebooted during the copy: then a file may have its size and time but not its content."""
         boots = {self._manifest.boot_id, earlier.boot_id if earlier else self._report.status.boot_id}
         return boots != {self._report.status.boot_id} and any(self._data.iterdir())
 
     def _prepare_bind(self) -> None:
-        """Nothing is copied: measure the source, and leave an empty folder to mount it on."""
+        """Measure a source that is mounted instead of copied, and make the empty folder to mount it on."""
         check_bind_source(self._tree, self._manifest)
         remove_data(self._data)
         prepare_data(self._data)
@@ -119,7 +119,7 @@ class Copier:
     def _copy_all(self, earlier: Optional[Status]) -> None:
         prepare_data(self._data)
         if self._manifest.checksums:
-            withdraw_sums(self._data)
+            remove_sums(self._data)
         checksum = self._must_checksum(earlier)
         self._report.note(delivered_by="copy" if self._manifest.local else "rsync")
         self._seed()
@@ -131,7 +131,7 @@ class Copier:
             self._copy_until_equal(True, mismatch)
 
     def _seed(self) -> None:
-        """Put into staging what need not travel; whatever is missing or wrong then, the passes bring."""
+        """Link or clone files that need not be transferred. The passes copy what is missing or wrong afterwards."""
         manifest = self._manifest
         base = find_base(self._tree, manifest)
         if base is not None:
@@ -177,7 +177,7 @@ class Copier:
                 return stream.read()
 
     def _clone(self) -> bool:
-        """Clone the files of a local source; say whether the two filesystems can do that."""
+        """Clone the files of a local source; say whether the filesystem supports that."""
         manifest, source = self._manifest, self._passes.require_access().source
         survey = self._passes.probe()
         error = self._passes.reserve(0, survey.entries_total)
@@ -195,7 +195,7 @@ class Copier:
         return True
 
     def _deliver_checksums(self) -> Optional[Verdict]:
-        """Put SHA256SUMS into the share; return why another pass is needed instead, if so."""
+        """Add SHA256SUMS to the share; or return why another pass is needed first."""
         self._report.check_wanted()
         self._report.write(phase="verifying")
         staging, access = self._tree.staging(self._manifest.id), self._passes.require_access()
@@ -203,7 +203,7 @@ class Copier:
         with self._report.measure("checksums"):
             try:
                 compute_here(self._data, ours)
-                # A key for one root only has no shell behind it.
+                # With a key that is restricted to one root, no command can run.
                 shell = access.local or self._manifest.source_root is None
                 socket = self._passes.choose_socket(True)
                 by_source = shell and compute_at_source(access, socket, self._passes.is_file, theirs)
@@ -213,13 +213,13 @@ class Copier:
         if name is not None:
             reason = f"at the source {name} has another checksum than in the copy"
             return Verdict("again", "copy_failed", reason)
-        deliver_sums(self._data, ours, self._manifest.uid, self._manifest.gid)
+        add_sums(self._data, ours, self._manifest.uid, self._manifest.gid)
         self._report.note(checksums_by="source" if by_source else "arrival")
         return None
 
     def _copy_until_equal(self, checksum: bool, mismatch: Optional[Verdict]) -> None:
         if checksum and self._passes.linked:
-            # What is compared by content is also put right in place.
+            # A pass that compares contents writes into files in place: no other share may have them as well.
             drop_linked_files(self._data)
             self._passes.linked = False
         survey = self._passes.probe() if checksum or not self._may_copy_at_once() else self._copy_at_once()
@@ -245,7 +245,7 @@ class Copier:
         return reserve_small(self._tree, self._manifest, self._report)
 
     def _copy_at_once(self) -> Survey:
-        """Copy before it is known how much it is; return what is left to do then."""
+        """Copy before the source is measured; return what is left to do afterwards."""
         rest = HeldCopy(self._passes, self._report, self._data).run()
         return self._survey_copied() if rest is None else rest
 
@@ -265,7 +265,7 @@ class Copier:
 
 
 def copy_share(root: Path, share_id: str) -> int:
-    """Copy one share below *root*; the exit code is for the journal only, the status says how it ended."""
+    """Copy one share below *root*; the exit code is only for the journal, the result is in the status."""
     tree = Tree(root)
     share_id = parse_id(share_id)
     manifest = read_manifest(tree, share_id)

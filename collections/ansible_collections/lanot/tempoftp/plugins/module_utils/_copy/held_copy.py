@@ -93,7 +93,7 @@ class HeldCopy:
 
     def _probe_while_held(self, stream: Stream) -> Survey:
         """Hold rsync where it is, and measure the source and what is left of it."""
-        stream.hold()
+        stream.pause()
         return self._passes.probe()
 
     def _reserve_rest(self, survey: Survey) -> None:
@@ -105,7 +105,7 @@ class HeldCopy:
         """Let rsync go on to its end, and report how far it is."""
         with self._report.measure("copy"):
             stream.take_line = self._passes.follow(survey, self._progress)
-            stream.go_on()
+            stream.resume()
             while True:
                 ended = stream.read()
                 if ended is not None:

@@ -4,8 +4,8 @@
 
 """Sources on the FTP host itself: read as their own user, never as root.
 
-Whoever may write in a source can swap a folder for a link while it is read. Over ssh that leads no further than what
-the ssh user may read; here it must not lead further either.
+A user who may write in a source can replace a folder by a link while it is read. Over ssh, the link leads only to what
+the ssh user may read. Reading a local source as its user has the same limit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .._host.tree import Tree
 
 
 def read_reader(user: str) -> pwd.struct_passwd:
-    """Return the user as whom a local source is read; raise InvalidValueError when this host has none of that name."""
+    """Return the user as whom a local source is read; raise InvalidValueError when there is none of that name."""
     try:
         return pwd.getpwnam(user)
     except KeyError:
@@ -31,7 +31,7 @@ def read_reader(user: str) -> pwd.struct_passwd:
 
 
 def build_reader_argv(user: str) -> list[str]:
-    """Return what in front of a command line runs it as *user*; nothing when this process is that user already."""
+    """Return the words before a command line that run it as *user*; none when this process runs as that user."""
     entry = read_reader(user)
     if entry.pw_uid == os.geteuid():
         return []
@@ -46,13 +46,13 @@ def build_reader_argv(user: str) -> list[str]:
 
 
 def build_local_shell(user: str) -> str:
-    """Return a remote shell for rsync that stays here. rsync adds the host, here ``$0``, and its other side."""
+    """Return a remote shell for rsync that runs here. rsync adds the host (as ``$0``) and its remote command."""
     return " ".join([*build_reader_argv(user), "sh", "-c", "'exec \"$@\"'"])
 
 
 @contextmanager
 def reading_as(user: str) -> Iterator[None]:
-    """Open files as *user* meanwhile. For the whole process: the copier has one thread."""
+    """Open files as *user* in a ``with`` block. This changes the whole process: the copier has only one thread."""
     entry = read_reader(user)
     if entry.pw_uid == os.geteuid():
         yield
@@ -70,7 +70,7 @@ def reading_as(user: str) -> Iterator[None]:
 
 
 def check_local_path(tree: Tree, path: str) -> None:
-    """Raise InvalidValueError for a source that is, holds or lies in the folder of the shares."""
+    """Raise InvalidValueError for a source that is the delivery root, contains it or lies in it."""
     real, root = Path(path).resolve(), tree.root.resolve()
     if real == root or real in root.parents or root in real.parents:
         raise InvalidValueError(

@@ -42,9 +42,9 @@ from .ssh import (
 )
 from .staging import clear_strangers, remove_data, sum_held
 
-# How often a changing source is copied again before it is given up.
+# How often a source that changes is copied before the copy fails.
 PASSES = 3
-# Below this many bytes a copy travels over the shared connection; a big one would be held up by its neighbours.
+# Smaller copies use the shared ssh connection. A bigger one gets its own, since others would slow it down there.
 SHARED_COPY_LIMIT = 128 * 1024 * 1024
 # Seconds.
 _DU_LIMIT = 3600.0
@@ -53,8 +53,8 @@ _DU_LIMIT = 3600.0
 class Passes:
     """The rsync runs of one copy.
 
-    ``base`` is the earlier share that files are linked from while they are; ``linked`` says that there are such links
-    in staging, so that nothing may be written in place.
+    ``is_file``: the source is a file, not a folder. ``base``: the earlier share from which files are linked now.
+    ``linked``: there are such links in staging, so that no file may be written in place.
     """
 
     def __init__(self, tree: Tree, manifest: Manifest, report: Report) -> None:
@@ -68,6 +68,7 @@ class Passes:
         self.linked = False
 
     def probe(self) -> Survey:
+        """Measure the source before a copy."""
         self._report.write(phase="probing")
         with self._report.measure("probe"):
             survey = self.survey()
@@ -76,6 +77,7 @@ class Passes:
         return survey
 
     def verify(self) -> Survey:
+        """Compare source and staging after a copy."""
         self._report.write(phase="verifying")
         with self._report.measure("verify"):
             return self.survey()
@@ -85,7 +87,7 @@ class Passes:
         self._report.check_wanted()
         ended, verdict, reader = Ended(0, "", ""), Verdict("again"), SurveyReader()
         if self.is_file:
-            # An rsync that was ended may have left a part of it under another name.
+            # A killed rsync may have left a part of it under another name.
             self._clear_strangers()
         for _attempt in range(PASSES):
             reader = SurveyReader()
@@ -116,7 +118,7 @@ class Passes:
         return survey
 
     def _clear_strangers(self) -> None:
-        """The source is one file: rsync's --delete does not look around it, so nothing else may lie there."""
+        """Remove all but the source's one file from staging: rsync's --delete does not remove files beside it."""
         clear_strangers(self._data, self.require_access().source.path.rpartition("/")[2])
 
     def _measure_by_du(self) -> int:
@@ -131,13 +133,16 @@ class Passes:
             raise self.explain(Verdict("failed", "copy_failed", str(error))) from None
 
     def reserve_space(self, survey: Survey) -> None:
-        """Under the host's lock, so that two copies never count on the same free space."""
+        """Reserve room for what is left to copy; raise TempoftpError when there is none."""
         error = self.reserve(max(0, survey.bytes_total - count_bytes(self._data)), survey.entries_total)
         if error is not None:
             raise error
 
     def reserve(self, bytes_left: int, entries: int) -> Optional[TempoftpError]:
-        """Reserve room and tell what for, or return why there is none."""
+        """Reserve room by writing the need into the status, or return why there is none.
+
+        It holds the host's lock, so that two copies never count on the same free space.
+        """
         manifest = self._manifest
         with hold_lock(self._tree.lock):
             disk = read_disk(self._tree.root)
@@ -150,7 +155,7 @@ class Passes:
         return None
 
     def copy(self, survey: Survey, checksum: bool) -> Optional[Verdict]:
-        """Run one pass; return why another one is needed, if so."""
+        """Run one pass; return the reason when another one is needed."""
         self._report.check_wanted()
         plan = self.build_plan(shared=survey.bytes_left < SHARED_COPY_LIMIT)
         argv = build_copy_argv(plan, self.is_file, f"{self._data}/", checksum)
@@ -159,12 +164,15 @@ class Passes:
         return verdict if verdict.kind == "again" else None
 
     def follow(self, survey: Survey, seen: Progress) -> Callable[[str], None]:
-        """Begin a pass of an rsync that was at *seen* when surveyed; return what takes its lines."""
+        """Begin a pass; return a function that reads rsync's lines.
+
+        *seen*: what this rsync process had moved when the source was surveyed.
+        """
         meter = Meter(self._report.status, survey, seen)
         self._report.write(phase="copying", passes=self._report.status.passes + 1)
 
         def take_line(line: str) -> None:
-            # rsync has a line for every file: only what will be written is worth reading.
+            # rsync prints a line for every file. Only a line that leads to a write of the status is parsed.
             if time.monotonic() - self._report.written < STATUS_INTERVAL:
                 return
             progress = parse_progress(line)
@@ -185,15 +193,16 @@ class Passes:
         return verdict
 
     def _name_full_disk(self) -> str:
-        """A full disk harms every share: give back what this one took, and say which of the two ran out."""
+        """Remove the data of this copy, since a full disk harms every share; return which resource ran out."""
         error_class = name_full(read_disk(self._tree.root))
         remove_data(self._data)
         return error_class
 
     def build_plan(self, shared: bool) -> CopyPlan:
+        """Return what the rsync command lines of this copy have in common. *shared*: use the shared connection."""
         manifest, access = self._manifest, self.require_access()
         return CopyPlan(
-            # rsync gives its remote shell a login name only when there is one; here nobody is logged in.
+            # Without a user rsync gives its remote shell no login name, which a local shell would not understand.
             source=access.source._replace(user="") if access.local else access.source,
             source_root=None if access.local else manifest.source_root,
             remote_shell=build_remote_shell(access, self.choose_socket(shared)),
@@ -205,14 +214,16 @@ class Passes:
         )
 
     def choose_socket(self, shared: bool) -> Optional[str]:
-        """Return the shared connection's socket when it is wanted and there."""
+        """Return the socket of the shared connection, if *shared* and if it exists."""
         access = self.require_access()
         return access.socket if shared and not access.local and await_socket(access.socket) else None
 
     def require_access(self) -> Access:
+        """Return how the source is reached."""
         if self._access is None:
             self._access = read_access(self._manifest)
         return self._access
 
     def explain(self, verdict: Verdict) -> TempoftpError:
+        """Return the error for a verdict on this copy."""
         return build_copy_error(self._manifest, verdict)

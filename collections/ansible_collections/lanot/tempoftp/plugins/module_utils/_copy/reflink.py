@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``reflink``: a local source's files appear in staging with blocks that both share until one is written to.
+"""``reflink``: files of a local source are cloned into staging. Both files share their blocks until one is written to.
 
-Not by ``cp --reflink``: it would read as root, follow a folder that was swapped for a link meanwhile, and bring devices
-and unsafe links along, which rsync then neither replaces nor removes. What is left to do (links, times of folders, what
-changed meanwhile) is rsync's.
+``cp --reflink`` is not used: it would read as root, follow a folder that was replaced by a link meanwhile, and copy
+devices and unsafe links, which rsync then neither replaces nor removes. rsync does the rest afterwards: links, times of
+folders, and what changed meanwhile.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .local import reading_as
 # _IOW(0x94, 9, int), linux/fs.h
 _FICLONE = 0x40049409
 _FILE_MODE = 0o640
-# What says that these two filesystems cannot, rather than that this one file could not.
+# These errors mean that the filesystems cannot share blocks, not that one file could not be cloned.
 _IMPOSSIBLE = frozenset(
     {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS, errno.EPERM}
 )
@@ -36,7 +36,7 @@ class ImpossibleError(Exception):
 
 
 class Cloner:
-    """Clones plain files into *target*, where none is overwritten."""
+    """Clones regular files into *target*, and never overwrites one."""
 
     def __init__(self, target: Path, user: str, uid: int, gid: int) -> None:
         self._target = target
@@ -44,7 +44,7 @@ class Cloner:
         self._owner = uid, gid
 
     def clone(self, source: Path, is_file: bool) -> None:
-        """Clone a file, or all files below a folder; ImpossibleError when the two filesystems cannot do that."""
+        """Clone a file, or all files below a folder; ImpossibleError when the filesystems cannot share blocks."""
         with reading_as(self._user):
             top = os.open(source.parent if is_file else source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         with closing_descriptor(top):
@@ -57,7 +57,7 @@ class Cloner:
         pending: list[tuple[str, ...]] = [()]
         while pending:
             parts = pending.pop()
-            with suppress(OSError):  # gone, swapped or unreadable meanwhile: rsync says so
+            with suppress(OSError):  # removed, replaced or unreadable meanwhile: rsync reports it
                 with reading_as(self._user):
                     folder = open_directory_below(top, parts)
                 with closing_descriptor(folder):
@@ -101,7 +101,7 @@ class Cloner:
 
 
 def can_clone(folder: Path) -> bool:
-    """Whether files in *folder* can share blocks at all; a moment's work, so that nothing is walked in vain."""
+    """Whether files in *folder* can share blocks. It tries this with two small files, before a tree is walked."""
     with tempfile.TemporaryFile(dir=folder) as one, tempfile.TemporaryFile(dir=folder) as other:
         one.write(b"x")
         one.flush()

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``reuse``: a share takes from an earlier one of the same source, by hard links, what has not changed since.
+"""``reuse``: files that have not changed since an earlier share of the same source become hard links to its files.
 
-Both shares are read-only and ours, so nobody writes through a link; and no link is ever written in place by a copier
-(``_staging.prepare_data``, and ``CopyPlan.inplace`` off while there are links). Deleting one share only removes names.
+Both shares are read-only, so no recipient writes through a link. The copier never writes into a linked file either
+(``staging.prepare_data``, and ``CopyPlan.inplace`` is off while there are links). Deleting a share only removes names.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .ssh import resolve_source
 
 
 def find_base(tree: Tree, manifest: Manifest) -> Optional[Path]:
-    """Return the newest share on this host that *manifest* may take files from, or None."""
+    """Return the folder of the newest share on this host whose files *manifest* may link, or None."""
     if not manifest.reuse or manifest.writable or manifest.method == "bind":
         return None
     fitting = [other for other in list_manifests(tree)[0] if may_give(other, manifest)]
@@ -33,7 +33,7 @@ def find_base(tree: Tree, manifest: Manifest) -> Optional[Path]:
 
 
 def may_give(other: Manifest, manifest: Manifest) -> bool:
-    """Whether the files of *other* may be those of *manifest* too: the same source, owner and modes, none writable."""
+    """Whether *manifest* may link files of *other*: the same source, owner and modes, and neither is writable."""
     return (
         other.id != manifest.id
         and other.state == "delivered"

@@ -4,7 +4,7 @@
 
 """rsync: its command lines, what it prints, and what its failures mean. Everything here is pure.
 
-Formats and messages are those of rsync 3.2.7 to 3.5.0 with ``LC_ALL=C``; tests produce them with the real program.
+The formats and messages are those of rsync 3.2.7 to 3.5.0 with ``LC_ALL=C``. Tests produce them with the real program.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple, Optional
 
 from .._host.names import Source, relativize_path
 
-# How many names of left-out files travel to the requester; the rest is a count.
+# How many names of left-out files a result contains; the others are only counted.
 SKIPPED_LIMIT = 50
 
 _COPY_OPTIONS = (
@@ -42,8 +42,8 @@ _PROGRESS = re.compile(
 class CopyPlan(NamedTuple):
     """What the rsync command lines of one share have in common.
 
-    ``link_dest``: a folder on this host whose files, where they are the same, are linked instead of copied. ``inplace``
-    (a killed copy goes on where it was) is for a target whose files are nobody else's.
+    ``link_dest``: a folder on this host. Files that are the same there are linked instead of copied. ``inplace``: files
+    are written in place, so that a killed copy goes on where it was. It needs a target without linked files.
     """
 
     source: Source
@@ -57,7 +57,7 @@ class CopyPlan(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What an itemized dry run says: the whole, what is left to do, and what will be left out."""
+    """The result of an itemized dry run: the totals, what is left to copy, and what will be left out."""
 
     entries_total: int = 0
     files_total: int = 0
@@ -70,19 +70,19 @@ class Survey(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What this rsync process has moved so far."""
+    """What one rsync process has moved so far."""
 
     bytes: int
     files: Optional[int]
-    # how many entries rsync has listed so far; the list of a big tree grows while it is copied
+    # How many entries rsync has listed so far. The list of a big tree grows while it is copied.
     listed: Optional[int] = None
 
 
 class Verdict(NamedTuple):
-    """What the end of an rsync means: ``done``, ``again`` (another pass may help), ``file`` or ``failed``.
+    """The meaning of an rsync's end: ``done``, ``again`` (another pass may help), ``file`` or ``failed``.
 
-    ``file``: the source is no directory, so ask for it without a trailing slash. For ``again``, *error_class* is the
-    one to give when the passes are used up.
+    ``file``: the source is no directory, so it must be named without a trailing slash. For ``again``, *error_class* is
+    the error after the last pass.
     """
 
     kind: str
@@ -91,10 +91,10 @@ class Verdict(NamedTuple):
 
 
 def build_operand(plan: CopyPlan, is_file: bool) -> str:
-    """Return rsync's source operand; a directory ends in ``/``: its contents are copied, not itself.
+    """Return rsync's source operand. A directory ends in ``/``, so that its contents are copied and not itself.
 
-    A restricted key (rrsync) wants paths relative to its root. ``./`` keeps such a path relative should the key not be
-    restricted after all: then it names nothing, instead of something below ``/``.
+    A restricted key (rrsync) needs paths relative to its root. ``./`` keeps the path relative also when the key is not
+    restricted: then it does not exist, instead of naming something below ``/``.
     """
     path = plan.source.path
     if plan.source_root is not None:
@@ -112,7 +112,7 @@ def build_survey_argv(plan: CopyPlan, is_file: bool, target: str) -> list[str]:
 
 
 def build_copy_argv(plan: CopyPlan, is_file: bool, target: str, checksum: bool) -> list[str]:
-    """Return the copy itself. *checksum*: trust no size and time (after a power loss)."""
+    """Return the copy itself. *checksum*: compare contents instead of size and time (after a power loss)."""
     options = ["--info=progress2,nonreg0,name0"]
     if checksum:
         options.append("--checksum")
@@ -134,7 +134,7 @@ def _build_tail(plan: CopyPlan, is_file: bool, target: str) -> list[str]:
     if plan.link_dest is not None:
         tail.append(f"--link-dest={plan.link_dest}")
     if plan.source_root is None:
-        # rrsync refuses it, and has no shell behind it; anything else gets no chance to read a path as shell.
+        # So no remote shell can interpret a path. rrsync refuses the option, and runs no shell.
         tail.append("--secluded-args")
     return [*tail, "--", build_operand(plan, is_file), target]
 
@@ -149,7 +149,7 @@ class SurveyReader:
         self._statistics: dict[str, tuple[int, str]] = {}
 
     def feed(self, line: str) -> None:
-        """Take one line without its end. Lines of no meaning here are ignored."""
+        """Read one line without its end. Lines of other kinds are ignored."""
         skipped = parse_skipped(line)
         if skipped is not None:
             self._skipped_total += 1
@@ -178,7 +178,7 @@ class SurveyReader:
 
 
 def parse_skipped(line: str) -> Optional[str]:
-    """Return how a left-out file is named to the requester, or None when *line* is something else."""
+    """Return the text about a left-out file for the requester, or None for another line."""
     match = _UNSAFE_LINK.fullmatch(line)
     if match:
         return f"{match['name']} -> {match['target']} (unsafe link)"
@@ -203,7 +203,7 @@ def _count_kind(kinds: str, wanted: str) -> int:
     return 0
 
 
-# What rsync and ssh add to every failure, whatever it was.
+# Lines that rsync and ssh print at every failure.
 _NOISE = re.compile(
     r"rsync error: |rsync: connection unexpectedly closed|rsync: \[\w+\] write error: Broken pipe|"
     r"IO error encountered|mux_client_|Control socket connect|ControlSocket "
@@ -218,7 +218,7 @@ _NETWORK_CODES = (5, 10, 30, 35, 255)
 
 
 def classify_end(rc: int, stderr: str) -> Verdict:
-    """Say what an rsync's exit code and error output mean. A negative *rc* is the signal that killed it."""
+    """Return the meaning of an rsync's exit code and error output. A negative *rc* is the signal that killed it."""
     if rc == 0:
         return Verdict("done")
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
@@ -252,7 +252,7 @@ _SOURCE_WORDS = (
 def _is_about_source(line: str) -> bool:
     if "rrsync" in line:
         return True
-    # A file inside the tree that is gone when its turn comes is a change; only the operand itself is "not found".
+    # A file in the tree that disappears during the copy is a change. Only the operand itself can be "not found".
     if "[sender]" in line:
         return "Permission denied" in line or "change_dir " in line or "link_stat " in line
     return False

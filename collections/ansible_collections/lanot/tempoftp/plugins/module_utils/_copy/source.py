@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is said of a source, checked before anything runs."""
+"""Checks the options of a source before anything runs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from .._copy.ssh import SourceOptions, check_file, resolve_source
 from .._host.errors import InvalidValueError
 from .._host.names import parse_source_root, relativize_path
 
-# How a source on the FTP host itself may be delivered; one that is read over ssh has only the first two words.
+# How a source on the FTP host itself may be delivered. For a source over ssh, only the first two are possible.
 METHODS = ("auto", "rsync", "copy", "reflink", "bind")
-
 
 _REMOTE_METHODS = ("auto", "rsync")
 
 
 def check_source(options: SourceOptions) -> Optional[str]:
-    """Check what is said of a source and return its source_root; raise InvalidValueError for what cannot be."""
+    """Check the options of a source and return its source_root; raise InvalidValueError for one that is not valid."""
     source = resolve_source(options.source, options.ssh_user)
     source_root = None if options.source_root is None else parse_source_root(options.source_root)
     if source_root is not None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a source host is one that somebody configured on this host: nothing else may be reached for a question."""
+"""Checks that a source host is configured on this host: a measurement must not contact any other host."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_configured(access: Access) -> None:
 
 
 def list_configured(config_file: str) -> Iterator[str]:
-    """Give every host that a line ``Host`` of an ssh configuration names in full; patterns name nobody."""
+    """Give every host that a ``Host`` line of an ssh configuration names in full; patterns are left out."""
     if not config_file:
         return
     try:
@@ -58,6 +58,6 @@ def _split(words: str) -> list[str]:
 
 
 def _has_key(host: str, known_hosts_file: str) -> bool:
-    """Ask ssh-keygen, since names may be hashed."""
+    """Whether a file has a key of the host. ssh-keygen is asked, since the names may be hashed."""
     argv = ["ssh-keygen", "-F", host, "-f", known_hosts_file]
     return run_command(argv, timeout=_KEYGEN_LIMIT).rc == 0

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How much a source has, without copying any of it: the copier's own dry run, into an empty folder, within a time."""
+"""Measures a source without copying: the copier's dry run into an empty folder, with a time limit."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from .ssh import (
     parse_du,
 )
 
-# How often a source that changes under the probe is looked at again.
+# How often a source that changes during the dry run is measured again.
 _ATTEMPTS = 3
-# Of each entry also its length: what was counted when time is up. rsync itself has sums only at its end.
+# Each line also has the length of the entry. rsync prints its sums only at the end, which may come after the limit.
 _FORMAT = "--out-format=%i %l %n%L"
 _COUNTED = re.compile(r"[<>ch.](?P<kind>[fdLDS])[.+?a-zA-Z ]{9} +(?P<length>[0-9]+) .*", re.DOTALL)
 
 
 class Measure(NamedTuple):
-    """What was counted. Without *complete* time was up before the end, and there is more than this."""
+    """What was counted. Not *complete*: the time was up before the end, and the source has more than this."""
 
     complete: bool
     entries: int = 0
@@ -46,14 +46,14 @@ class Measure(NamedTuple):
 
 
 class CountingReader(SurveyReader):
-    """Reads a dry run, and knows at any moment what has been listed so far."""
+    """Reads a dry run, and counts what has been listed so far."""
 
     def __init__(self) -> None:
         super().__init__()
         self._entries = self._files = self._bytes = 0
 
     def feed(self, line: str) -> None:
-        """Take one line without its end."""
+        """Read one line without its end."""
         match = _COUNTED.fullmatch(line)
         if match:
             self._entries += 1
@@ -62,7 +62,7 @@ class CountingReader(SurveyReader):
         super().feed(line)
 
     def stop(self) -> Measure:
-        """Return what was listed when time was up."""
+        """Return what was listed when the time was up."""
         survey = super().finish()
         skipped, total = survey.skipped, survey.skipped_total
         return Measure(False, self._entries, self._files, self._bytes, skipped, total)
@@ -71,8 +71,8 @@ class CountingReader(SurveyReader):
 def measure_source(options: SourceOptions, access: Access, deadline: float, folder: Path) -> Measure:
     """Count what a copy of the source would hold, until *deadline* (monotonic clock). Raises TempoftpError.
 
-    *folder* gets an empty one for as long. It is in memory (``/run``), so that a full disk does not keep anybody from
-    being told that it is full.
+    It makes an empty folder in *folder* for that time. *folder* is in memory (``/run``), so that a measurement also
+    works when the disk is full.
     """
     with tempfile.TemporaryDirectory(prefix="probe-", dir=folder) as empty:
         measure = _survey(options, access, empty, deadline)
@@ -140,7 +140,7 @@ def _measure_by_du(options: SourceOptions, access: Access, measure: Measure, dea
 
 def _build_plan(options: SourceOptions, access: Access) -> CopyPlan:
     return CopyPlan(
-        # rsync gives its remote shell a login name only when there is one; here nobody is logged in.
+        # Without a user rsync gives its remote shell no login name, which a local shell would not understand.
         source=access.source._replace(user="") if access.local else access.source,
         source_root=None if access.local else options.source_root,
         remote_shell=build_remote_shell(access, _choose_socket(access)),
@@ -150,5 +150,5 @@ def _build_plan(options: SourceOptions, access: Access) -> CopyPlan:
 
 
 def _choose_socket(access: Access) -> Optional[str]:
-    """Use a connection that copies have open; never open one for them."""
+    """Return the socket of a shared connection that copies have opened; a measurement never opens one."""
     return access.socket if not access.local and Path(access.socket).exists() else None

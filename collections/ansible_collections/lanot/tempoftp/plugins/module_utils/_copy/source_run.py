@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One execution of ``tempoftp_source_info``: options in, results out, no AnsibleModule in sight. Nothing is written.
+"""One execution of ``tempoftp_source_info``: takes options, returns results, writes nothing. No AnsibleModule.
 
-The host's lock is never taken: what is free is read as it is, and may be another's a moment later. A share reserves its
-room when it is copied.
+The host's lock is not held, so another copy may take the free space a moment later. A share reserves its room when it
+is copied.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _POLL_SECONDS = 0.05
 
 
 class SourceQuestion(NamedTuple):
-    """The source that somebody wants to know of; the options of a share that say where its data is."""
+    """The source to measure: the options of a share that say where its data is."""
 
     source: str
     source_root: Optional[str] = None
@@ -53,7 +53,7 @@ class SourceQuestion(NamedTuple):
 
 
 class Room(NamedTuple):
-    """What is free on this host, and what of it is spoken for."""
+    """What is free on this host, what running copies still need of it, and the reserve."""
 
     disk: Disk
     held: Need
@@ -66,7 +66,7 @@ Item = Union["Mapping[str, Any]", Refused]
 def run_source_info(items: Sequence[Item], params: Mapping[str, Any]) -> dict[str, Any]:
     """Measure every source; return ``sources`` and ``host``.
 
-    TempoftpError only when the host or an option for all is unfit; what is wrong with one source stands in its result.
+    TempoftpError only when the host or an option for all sources is not valid. An error of one source is in its result.
     """
     for name, least in (("time_limit", 1), ("max_probes", 1), ("reserve_bytes", 0), ("reserve_inodes", 0)):
         if params[name] < least:
@@ -92,7 +92,7 @@ def run_source_info(items: Sequence[Item], params: Mapping[str, Any]) -> dict[st
 
 
 def build_source_question(item: Item) -> SourceQuestion:
-    """Check the options of one source; raise TempoftpError for the first that cannot be."""
+    """Check the options of one source; raise TempoftpError for the first that is not valid."""
     if isinstance(item, Refused):
         raise item.error
     given = {key: item[key] for key in SOURCE_OPTIONS if item.get(key) is not None}
@@ -114,7 +114,7 @@ def _measure(tree: Tree, desired: SourceQuestion, probes: int, deadline: float) 
             return Measure(complete=False)
         measure = measure_source(desired, access, deadline, folder)
     if desired.method == "bind" and measure.skipped_total:
-        # As the copier will say.
+        # The copier would refuse it with the same message.
         raise InvalidValueError(
             f"{desired.source} cannot be mounted, since a mount leaves nothing out and these must not be shared: "
             f"{', '.join(measure.skipped[:5])}; use copy"
@@ -124,9 +124,9 @@ def _measure(tree: Tree, desired: SourceQuestion, probes: int, deadline: float) 
 
 @contextmanager
 def hold_slot(folder: Path, count: int, deadline: float) -> Iterator[bool]:
-    """Be one of *count* probes on this host, whoever started the others; gives False when none ended in time.
+    """Hold one of *count* slots for measurements on this host; gives False when none was free in time.
 
-    The kernel drops the lock of one that was killed.
+    All executions share the slots. The kernel frees the slot of a process that was killed.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     while True:
@@ -151,20 +151,20 @@ def hold_slot(folder: Path, count: int, deadline: float) -> Iterator[bool]:
 
 
 def read_room(tree: Tree, reserve: Need) -> Room:
-    """Look what is free now, and what the running copies will still take of it."""
+    """Read what is free now, and what the running copies still need of it."""
     held = sum_held(tree, "") if tree.staging("x").parent.is_dir() else Need(0, 0)
     return Room(read_disk(tree.root), held, reserve)
 
 
 def plan_need(desired: SourceQuestion, measure: Measure, disk: Disk) -> Need:
-    """Return the most that a share of the source takes; what is mounted or cloned takes no room for its data."""
+    """Return the most that a share of the source needs; mounted or cloned data needs no room."""
     if desired.method == "bind":
         return Need(0, 0)
     return estimate_need(0 if desired.method == "reflink" else measure.bytes, measure.entries, 0, disk)
 
 
 def build_result(desired: SourceQuestion, measure: Measure, room: Room) -> dict[str, Any]:
-    """Return what a caller is told of one source. What is not known to its end fits only if it is known not to."""
+    """Return the result of one source. ``fits`` is never True for a source that was not counted to its end."""
     need = plan_need(desired, measure, room.disk)
     mounted = desired.method == "bind"
     shortage = None if mounted else check_space(need, room.held, room.reserve, room.disk)
@@ -199,7 +199,7 @@ def build_refusal(item: Item, error: TempoftpError) -> dict[str, Any]:
 
 
 def describe_room(room: Room) -> dict[str, Any]:
-    """Return ``host``: what is free and what a share may take of it."""
+    """Return ``host``: what is free and how much of it a share may use."""
     disk, held, reserve = room
     inodes = max(0, disk.inodes_free - held.inodes - reserve.inodes)
     return {

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ssh to a source: command lines that never ask, never learn a host key, and give up on a silent peer."""
+"""ssh to a source: command lines that never prompt, never learn a host key, and end when the peer is silent."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .local import build_local_shell
 
 DEFAULT_CONFIG_FILE = "/etc/tempoftp/ssh_config"
 DEFAULT_KNOWN_HOSTS_FILE = "/etc/tempoftp/known_hosts"
-# Sockets of shared connections. Short, since a socket's path may have no more than 107 bytes. (Tests say another one.)
+# Sockets of shared connections. Short, since a socket's path has at most 107 bytes. (Tests set another folder.)
 SOCKET_DIRECTORY = os.environ.get("TEMPOFTP_RUNTIME_DIRECTORY", "/run/tempoftp")
-# Seconds a shared connection stays when nobody uses it.
+# Seconds that a shared connection stays open when nobody uses it.
 MASTER_IDLE = 60
-# rsync splits its remote shell at spaces and systemd expands $ and %: so only what neither of them reads.
+# rsync splits its remote shell at spaces, and systemd expands $ and %: only other characters are allowed.
 _PLAIN = re.compile(r"[A-Za-z0-9_./@+,:=-]+")
 
 _OPTIONS = (
@@ -38,13 +38,13 @@ _OPTIONS = (
     "PermitLocalCommand=no",
     "UpdateHostKeys=no",
 )
-# Seconds that a shared connection gets to come up, and whether it was there when last asked.
+# Seconds to wait for a new shared connection; and for each socket whether it was there at the last check.
 _MASTER_WAIT = 2.0
 _socket_seen: dict[str, bool] = {}
 
 
 class SourceOptions(Protocol):
-    """What is said of a source: a manifest, or what somebody wants to know of one."""
+    """The options of a source: a manifest has them, and a measurement."""
 
     @property
     def source(self) -> str: ...
@@ -73,12 +73,12 @@ class Access(NamedTuple):
     key_file: str = ""
     config_file: str = ""
     known_hosts_file: str = ""
-    # It is on this host: read as its user, without ssh.
+    # The source is on this host: it is read as its user, without ssh.
     local: bool = False
 
     @property
     def digest(self) -> str:
-        """Names what may share one connection: the same host, user, key and configuration."""
+        """The name of the shared connection: the same for the same host, user, key and configuration."""
         text = "\0".join(
             (self.source.user, self.source.host, self.key_file, self.config_file, self.known_hosts_file)
         )
@@ -86,12 +86,12 @@ class Access(NamedTuple):
 
     @property
     def socket(self) -> str:
-        """The shared connection's socket."""
+        """The socket of the shared connection."""
         return f"{SOCKET_DIRECTORY}/ssh-{self.digest}"
 
 
 def read_access(options: SourceOptions) -> Access:
-    """Return how the source is reached; the host's default files count when they exist."""
+    """Return how the source is reached; the host's default files are used when they exist."""
     source = resolve_source(options.source, options.ssh_user)
     if options.local:
         return Access(source, local=True)
@@ -106,7 +106,7 @@ def read_access(options: SourceOptions) -> Access:
 
 
 def resolve_source(text: str, ssh_user: str) -> Source:
-    """Return the source with its login name; one that the source itself names must be *ssh_user*."""
+    """Return the source with its login name. A user in the source must be the same as *ssh_user*."""
     source = parse_source(text)
     user = parse_ssh_user(ssh_user)
     if source.user not in ("", user):
@@ -115,7 +115,7 @@ def resolve_source(text: str, ssh_user: str) -> Source:
 
 
 def await_socket(path: str) -> bool:
-    """Whether the shared connection is there; the first time, it gets a moment to come up."""
+    """Whether the shared connection is there. The first call waits a moment for it."""
     if path not in _socket_seen:
         deadline = time.monotonic() + _MASTER_WAIT
         while not Path(path).exists() and time.monotonic() < deadline:
@@ -125,7 +125,7 @@ def await_socket(path: str) -> bool:
 
 
 def build_ssh_argv(access: Access, control_path: Optional[str]) -> list[str]:
-    """Return ssh and its options, without a host. With *control_path* a shared connection is used when it is there."""
+    """Return ssh and its options, without a host. With *control_path*, an open shared connection is used."""
     argv = ["ssh"]
     if access.config_file:
         argv += ["-F", access.config_file]
@@ -141,7 +141,7 @@ def build_ssh_argv(access: Access, control_path: Optional[str]) -> list[str]:
 
 
 def build_remote_shell(access: Access, control_path: Optional[str]) -> str:
-    """Return the same as one string for rsync's ``--rsh``, which splits it at spaces."""
+    """Return ssh and its options as one string for rsync's ``--rsh``, which splits it at spaces."""
     if access.local:
         return build_local_shell(access.source.user)
     argv = build_ssh_argv(access, control_path)
@@ -154,15 +154,15 @@ def build_remote_shell(access: Access, control_path: Optional[str]) -> str:
 
 
 def build_master_argv(access: Access) -> list[str]:
-    """Return the ssh that opens a shared connection, goes to the background, and ends when nobody uses it."""
+    """Return the ssh that opens a shared connection in the background, and ends when nobody uses it."""
     argv = build_ssh_argv(access, access.socket)
     master = ["-o", "ControlMaster=yes", "-o", f"ControlPersist={MASTER_IDLE}", "-f", "-N"]
-    # ssh takes the first value of an option.
+    # Of several values of an option, ssh uses the first.
     return [argv[0], *master, *argv[1:], "-l", access.source.user, "--", access.source.host]
 
 
 def build_du_argv(access: Access, control_path: Optional[str]) -> list[str]:
-    """Return the seed's size check. The source's shell reads the command, so the path is quoted for it."""
+    """Return the size check by ``du``. The source's shell reads the command, so the path is quoted."""
     command = f"du -sb -- {shlex.quote(access.source.path)}"
     return [
         *build_ssh_argv(access, control_path),
@@ -183,7 +183,7 @@ def parse_du(stdout: str) -> int:
 
 
 def classify_du_end(rc: int, stderr: str) -> tuple[str, str]:
-    """Return error class and reason of a failed ``du``. A size it printed nevertheless does not count."""
+    """Return error class and reason of a failed ``du``. A size that it printed all the same is not used."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     reason = lines[-1][:400] if lines else f"du ended with code {rc}"
     if rc == 255:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What lies in staging: rsync's target, made, cleared and brought to the disk."""
+"""The data in staging: makes, clears and syncs the folder that rsync writes into."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _LIMIT = 3600.0
 
 
 def prepare_data(data: Path) -> None:
-    """Make rsync's target; what lies there already is kept, but nothing of it is another share's file as well.
+    """Make rsync's target. Data that is there is kept, except files that are hard links of another share.
 
-    A delivered share whose files others were given as links comes back here when it is asked for anew. Written in
-    place, they would change in those other shares too.
+    A delivered share is moved back here for a new generation. Other shares may have links to its files, and writing in
+    place would change them in those shares too.
     """
     data.mkdir(mode=0o750, exist_ok=True)
     if not stat.S_ISDIR(os.lstat(data).st_mode):
@@ -35,7 +35,7 @@ def prepare_data(data: Path) -> None:
 
 
 def drop_linked_files(data: Path) -> None:
-    """Remove the names of files that have others: those keep them."""
+    """Remove all files that have other names (hard links); the other names stay."""
     for entry in walk_entries(data):
         if not entry.is_dir(follow_symlinks=False) and entry.stat(follow_symlinks=False).st_nlink > 1:
             Path(entry.path).unlink()
@@ -54,14 +54,14 @@ def remove_data(data: Path) -> None:
 
 
 def sync_data(data: Path) -> None:
-    """Bring everything to the disk."""
+    """Write all data to the disk."""
     ended = run_command(["sync", "-f", "--", str(data)], timeout=_LIMIT)
     if ended.rc != 0:
         raise TempoftpError(f"sync failed: {ended.stderr.strip()}: check the disk", "copy_failed")
 
 
 def sum_held(tree: Tree, share_id: str) -> Need:
-    """Return what the other living copiers will still take."""
+    """Return what the other running copies still need."""
     total = Need(0, 0)
     for path in tree.staging("x").parent.iterdir():
         if path.name == share_id or not is_locked(tree.alive(path.name)):
@@ -73,7 +73,7 @@ def sum_held(tree: Tree, share_id: str) -> Need:
 
 
 def walk_entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Give everything below *folder*, links not followed; a folder before what is in it."""
+    """Give every entry below *folder*, links not followed; a folder comes before its entries."""
     folders = [os.fspath(folder)]
     while folders:
         with os.scandir(folders.pop()) as entries:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How often a copier was started that got nowhere and did not say why: killed, out of memory, or unable to start.
+"""Counts starts of a copier that made no progress and wrote no error: it was killed, or could not start.
 
-The count stands on the host, since each execution of the module may see only one of those starts.
+The count is kept on the host, since each execution of the module may see only one of those starts.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from .._host.tree import Tree
 from .._record.manifest import Manifest
 from .._record.status import Status
 
-# So many copiers in a row may die without a word before that is told.
+# After so many starts in a row without progress or error, the copy fails.
 START_LIMIT = 3
 
 
 class Starts(NamedTuple):
-    """``silent``: starts in a row, the present one included, since a copier last said or moved anything.
+    """``silent``: starts in a row, with the present one, since a copier last wrote an error or copied anything.
 
-    ``bytes_done``: the most that any of them had reached.
+    ``bytes_done``: the most that any of them had copied.
     """
 
     generation: int
@@ -37,7 +37,7 @@ class Starts(NamedTuple):
 def count_start(
     before: Optional[Starts], manifest: Manifest, boot_id: str, status: Optional[Status]
 ) -> Starts:
-    """Return the count with one more start. *status*: what the copier before this one had told, if anything. Pure."""
+    """Return the count with one more start. *status*: what the previous copier wrote, if anything. Pure."""
     now = Starts(manifest.copied_for, boot_id)
     if before is None or (before.generation, before.boot_id) != (now.generation, now.boot_id):
         return now
@@ -48,10 +48,10 @@ def count_start(
 
 
 def note_start(tree: Tree, manifest: Manifest, boot_id: str, status: Optional[Status]) -> int:
-    """Note that a copier is about to be started; return how many were, without one of them getting anywhere.
+    """Count a start of a copier; return how many starts in a row made no progress, with this one.
 
-    Beyond ``START_LIMIT`` the count begins anew, so that a later wish may try again. On a full disk it is not kept: the
-    copier must start all the same, since it gives back the room that it took.
+    Above ``START_LIMIT`` the count begins anew, so that a later request may try again. On a full disk it is not stored:
+    the copier must start all the same, since it frees the room that it took.
     """
     path = tree.starts(manifest.id)
     starts = count_start(_read_starts(tree, manifest.id), manifest, boot_id, status)
@@ -64,7 +64,7 @@ def note_start(tree: Tree, manifest: Manifest, boot_id: str, status: Optional[St
 
 
 def _read_starts(tree: Tree, share_id: str) -> Optional[Starts]:
-    """Return the count, None when there is none that can be read: then it begins anew."""
+    """Return the count; None when there is none, or none that can be read."""
     try:
         content = read_json(tree.starts(share_id))
         starts = None if content is None else Starts(**content)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which boot of the host this is: transient units do not outlive it."""
+"""The id of the host's present boot: no transient unit outlives a boot."""
 
 from __future__ import annotations
 

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The host's time, which never goes back: what ended once stays ended, whatever somebody does to the clock.
+"""The host's time, which never goes back: an ended share stays ended when the clock is set back.
 
-``clock.json`` has the latest time that was seen, written by the sweep and whenever an end is fixed. A clock that ran
-ahead leaves a mark in the future: once it is set right, removing that file ends the wait (docs/dataflow.md).
+``clock.json`` contains the latest time that was seen. The sweep writes it, and every run that computes an end. When the
+clock was ahead for a while, the file has a time in the future. After the clock is corrected, remove the file to end the
+wait (docs/dataflow.md).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from .files import SCHEMA, read_json, write_json
 from .times import format_time, parse_time
 from .tree import Tree
 
-# Seconds: how far the clock may run on before it is written down again.
+# Seconds between two writes of the time.
 _STEP = 30
 
 
@@ -28,7 +29,7 @@ def read_now(tree: Tree) -> float:
 
 
 def read_mark(tree: Tree) -> float:
-    """Return the latest time that was seen, 0 without one. A damaged mark counts for none: the next one replaces it."""
+    """Return the latest time that was seen, or 0. A damaged file counts as none: the next write replaces it."""
     try:
         content = read_json(tree.clock) or {}
     except TempoftpError:
@@ -38,7 +39,7 @@ def read_mark(tree: Tree) -> float:
 
 
 def advance_mark(tree: Tree, now: float) -> None:
-    """Write *now* down, unless the mark is about as late; a full disk does without, it is to be relieved first."""
+    """Write *now*, unless the stored time is almost the same. A full disk is no error here."""
     if now - read_mark(tree) >= _STEP:
         try:
             write_json(tree.clock, {"schema": SCHEMA, "time": format_time(now)})

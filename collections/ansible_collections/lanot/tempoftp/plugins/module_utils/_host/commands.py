@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Running other programs: the one seam between this collection and the processes of a host."""
+"""Runs other programs: all modules start short-lived processes of the host here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .errors import TempoftpError
 
 
 class Ended(NamedTuple):
-    """How a program ended; a negative *rc* is the signal that killed it."""
+    """The result of a program; a negative *rc* is the signal that killed it."""
 
     rc: int
     stdout: str
@@ -24,7 +24,7 @@ class Ended(NamedTuple):
 
 
 def build_environment() -> dict[str, str]:
-    """Return a small environment in which programs print in English, and nothing of the caller's secrets."""
+    """Return a small environment: programs print in English, and the caller's secrets are not passed on."""
     return {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), "LC_ALL": "C", "HOME": "/root"}
 
 
@@ -33,7 +33,7 @@ def run_command(
 ) -> Ended:
     """Run *argv* in *folder* to its end; raise TempoftpError when it is missing or takes longer than *timeout* seconds.
 
-    With *output* what it prints goes there, byte for byte, 0600.
+    With *output*, its standard output is written into that file, mode 0600.
     """
     stdout = subprocess.PIPE if output is None else open_output(output)
     try:
@@ -60,12 +60,12 @@ def run_command(
 
 
 def open_output(path: Path) -> int:
-    """Return a descriptor of a new or emptied file of ours."""
+    """Return a descriptor of a new or emptied file, mode 0600."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def decode_output(output: bytes) -> str:
-    """Return what a program printed; bytes that are no UTF-8 stay visible."""
+    """Return a program's output as text; bytes that are not UTF-8 are shown as escapes."""
     return output.decode("utf-8", "backslashreplace")
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The errors a share or an account can meet: one table, one exception.
+"""The errors of shares and accounts: one table of classes, one family of exceptions.
 
 The table is repeated in ``service/tempoftp/errors.py``; a contract test compares the two.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-# True: passes by itself, so the caller keeps the wish and tries again later. False: somebody has to act.
+# True: transient, the caller tries the same request again later. False: somebody has to act.
 CLASSES: dict[str, bool] = {
     "source_unreachable": True,
     "ftp_host_unreachable": True,
@@ -36,7 +36,7 @@ CLASSES: dict[str, bool] = {
 TRANSIENT = frozenset(name for name, passes in CLASSES.items() if passes)
 PERMANENT = frozenset(name for name, passes in CLASSES.items() if not passes)
 
-# A message travels to a person: long enough for rsync's own words, short enough for a page.
+# Characters: long enough for rsync's own message, short enough for a page.
 MESSAGE_LIMIT = 1000
 
 
@@ -55,7 +55,7 @@ class TempoftpError(Exception):
 
     @property
     def transient(self) -> bool:
-        """Whether the same wish may succeed later with nobody acting."""
+        """Whether the same request may succeed later without anybody acting."""
         return CLASSES[self.error_class]
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,31 +64,31 @@ class TempoftpError(Exception):
 
 
 class InvalidValueError(TempoftpError):
-    """A value that the caller gave does not have the shape it must have."""
+    """A value of the caller is not valid."""
 
     error_class = "invalid"
 
 
 class StaleGenerationError(TempoftpError):
-    """A late run came with a wish older than what the host already knows."""
+    """A late run has a request that is older than the generation on the host."""
 
     error_class = "stale"
 
 
 class EndedError(TempoftpError):
-    """The share is over: what is asked for needs one that lives."""
+    """The share has ended, and the request needs a live one."""
 
     error_class = "ended"
 
 
 class AccountConflictError(TempoftpError):
-    """An account of this name exists and does not fit."""
+    """An account of this name exists and does not match."""
 
     error_class = "account_conflict"
 
 
 class DestinationOccupiedError(TempoftpError):
-    """Something that is not ours stands where the share should go."""
+    """Something that tempoftp did not make is at the share's destination."""
 
     error_class = "destination_occupied"
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Facts of the FTP host that every run brings home: space, boot, and whether the ftpd answers."""
+"""Facts of the FTP host that every run returns: space, boot, and whether the FTP server answers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .times import format_now
 from .tree import Tree
 
 SERVER_FILE = Path("/etc/tempoftp/server.json")
-# Seconds. The ftpd is on this host; one that has not greeted by then does not serve.
+# Seconds. The FTP server is on this host: when it has not greeted by then, it does not work.
 _GREETING_LIMIT = 1.0
 _PEM_BEGIN, _PEM_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 def read_host(tree: Tree, copies_running: int, server_file: Path = SERVER_FILE) -> dict[str, Any]:
-    """Return the ``host`` of a result (docs/dataflow.md). Nothing in it ever fails a run."""
+    """Return the ``host`` of a result (docs/dataflow.md). No fact makes a run fail when it cannot be read."""
     disk = read_disk(tree.root)
     server = read_server(server_file)
     return {
@@ -42,7 +42,7 @@ def read_host(tree: Tree, copies_running: int, server_file: Path = SERVER_FILE) 
 
 
 def read_server(path: Path) -> dict[str, Any]:
-    """Return what the role wrote about the FTP server, with the certificate's fingerprint when it can be read."""
+    """Return what the role wrote about the FTP server, with the fingerprint of the certificate if it can be read."""
     try:
         server = read_json(path) or {}
     except (TempoftpError, OSError):
@@ -66,7 +66,7 @@ def read_fingerprint(path: Path) -> Optional[str]:
 
 
 def read_greeting(port: int) -> dict[str, Any]:
-    """Return whether the ftpd on this host greets, and with which words."""
+    """Return whether the FTP server on this host greets, and its greeting."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=_GREETING_LIMIT) as connection:
             connection.settimeout(_GREETING_LIMIT)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files of ours below the root: JSON objects written in one step, and checks of what was read.
+"""The collection's own files below the root: JSON objects that are replaced in one step, and checks when they are read.
 
 A reader never sees half a file. A durable write also survives a power loss.
 """
@@ -21,7 +21,7 @@ SCHEMA = 1
 
 
 def check_schema(content: dict[str, Any], path: Path) -> None:
-    """Raise TempoftpError for a file of another release's schema."""
+    """Raise TempoftpError for a file whose schema is another release's."""
     if content.get("schema") != SCHEMA:
         raise TempoftpError(
             f"{path} has schema {content.get('schema')!r}, this release knows {SCHEMA}: upgrade it"
@@ -34,7 +34,7 @@ def build_damaged(path: Path) -> TempoftpError:
 
 
 def read_json(path: Path) -> Optional[dict[str, Any]]:
-    """Return the object in a file of ours, or None when there is none; raise TempoftpError when damaged."""
+    """Return the object in a JSON file, or None when there is no file; raise TempoftpError when it is damaged."""
     try:
         text = path.read_bytes()
     except FileNotFoundError:
@@ -62,7 +62,7 @@ def write_json(path: Path, content: dict[str, Any], durable: bool = True) -> Non
                 os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError:
-        # A full disk, most likely: then least of all may something be left lying about.
+        # Most likely the disk is full: then the temporary file must not stay.
         temporary.unlink(missing_ok=True)
         raise
     if durable:
@@ -88,12 +88,12 @@ def list_folder(folder: Path, limit: Optional[int] = None) -> list[str]:
 
 
 def list_names(directory: Path) -> list[str]:
-    """Return the names of our own files in a directory, sorted; none when it is not there."""
+    """Return the names of the JSON files in a directory, sorted; none when it is missing."""
     return [name for name in list_folder(directory) if name.endswith(".json") and name[0] != "."]
 
 
 def delete_file(path: Path) -> None:
-    """Remove a file durably; one that is gone already is fine."""
+    """Remove a file durably; no error when it is missing."""
     try:
         path.unlink()
     except FileNotFoundError:
@@ -102,7 +102,7 @@ def delete_file(path: Path) -> None:
 
 
 def read_text(content: dict[str, Any], key: str) -> Optional[str]:
-    """Return the text under a key, None when it is missing or no text."""
+    """Return the text under a key; None when it is missing or not a text."""
     value = content.get(key)
     return value if isinstance(value, str) else None
 

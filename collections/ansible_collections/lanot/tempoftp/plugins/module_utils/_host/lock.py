@@ -16,7 +16,7 @@ from typing import Optional
 
 from .errors import LockTimeoutError
 
-# Seconds. A look-plan-apply takes milliseconds; who waits longer stands behind something that hangs.
+# Seconds. A look-plan-apply takes milliseconds: when the wait is longer, the holder hangs.
 LOCK_TIMEOUT = 20.0
 _FIRST_PAUSE = 0.005
 _LONGEST_PAUSE = 0.1
@@ -37,7 +37,7 @@ def hold_lock(path: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
 
 
 def take_lock(path: Path, timeout: float) -> Optional[int]:
-    """Take a lock for as long as this process lives; None when it is still another's after *timeout* seconds."""
+    """Take a lock until this process ends; None when another process still holds it after *timeout* seconds."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         _acquire_lock(descriptor, path, timeout)
@@ -48,7 +48,10 @@ def take_lock(path: Path, timeout: float) -> Optional[int]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a living process holds the lock. It is touched for a moment, so who takes it must try for a moment."""
+    """Whether a living process holds the lock.
+
+    This takes a shared lock for a moment, so a process that takes the lock must try for longer than that.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:

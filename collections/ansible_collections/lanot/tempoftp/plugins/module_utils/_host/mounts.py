@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Mounts below a directory: deletion must never reach through one."""
+"""Mounts below a directory: a deletion must never cross one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Mount(NamedTuple):
 
 
 def parse_mounts(content: bytes) -> list[Mount]:
-    """Return the mounts of ``/proc/self/mountinfo``; the kernel writes blanks and backslashes as octal."""
+    """Return the mounts of ``/proc/self/mountinfo``; the kernel writes spaces and backslashes as octal numbers."""
     mounts = []
     for line in content.splitlines():
         fields = line.split(b" ")
@@ -38,7 +38,7 @@ def parse_mountinfo(content: bytes) -> list[str]:
 
 
 def read_mounts() -> list[Mount]:
-    """Return the mounts of this process' namespace; of several at one point the last one is on top."""
+    """Return the mounts of this process' namespace; when a point has several, the last one is on top."""
     return parse_mounts(Path("/proc/self/mountinfo").read_bytes())
 
 

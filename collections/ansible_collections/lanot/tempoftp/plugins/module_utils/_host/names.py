@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Strict parsing of the names that come from outside: ids, FTP accounts, sources.
+"""Strict parsing of names that come from outside: ids, FTP accounts, sources.
 
-Whatever passes here may become a file name, a unit name and an rsync operand; so the shapes are allow-lists,
-and what rsync, ssh, systemd or a shell could read as something else is refused rather than quoted.
+A valid name becomes a file name, a unit name or an rsync operand. So only listed characters are allowed, and what
+rsync, ssh, systemd or a shell could interpret is refused instead of quoted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from .errors import InvalidValueError
 
 ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
-# Words that stand in the same place as an id in a path of the API.
+# Words that have the same position as an id in a path of the API.
 RESERVED_IDS = frozenset({"auditoria", "expired", "user", "vista_previa"})
 FTPUSER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}"
 _SSH_USER_PATTERN = r"[A-Za-z_][A-Za-z0-9_-]{0,31}"
@@ -33,7 +33,7 @@ _PATH_LIMIT = 1024  # bytes; far below PATH_MAX, so that the staging prefix alwa
 
 
 class Source(NamedTuple):
-    """``user@host:/path``, taken apart; *user* is empty when the source names none."""
+    """The parts of ``user@host:/path``; *user* is empty when the source has none."""
 
     user: str
     host: str
@@ -50,7 +50,7 @@ def parse_id(value: str) -> str:
 
 
 def parse_ftpuser(value: str) -> str:
-    """Return *value* when it can be an FTP account and its directory; else raise InvalidValueError."""
+    """Return *value* when it is a valid name for an FTP account and its home; else raise InvalidValueError."""
     if not isinstance(value, str) or not re.fullmatch(FTPUSER_PATTERN, value):
         raise InvalidValueError(f"account name {_show(value)} is refused: it must match ^{FTPUSER_PATTERN}$")
     return value
@@ -64,7 +64,7 @@ def parse_ssh_user(value: str) -> str:
 
 
 def parse_source(value: str) -> Source:
-    """Take ``host:/path`` or ``user@host:/path`` apart; raise InvalidValueError for every other form."""
+    """Parse ``host:/path`` or ``user@host:/path``; raise InvalidValueError for every other form."""
     match = _SOURCE.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise InvalidValueError(f"source {_show(value)} is refused: write host:/path or user@host:/path")
@@ -97,7 +97,7 @@ def parse_path(value: str, name: str) -> str:
 
 
 def parse_source_root(value: str) -> str:
-    """Return the directory a restricted key is bound to, ``/`` included."""
+    """Return the directory to which a key is restricted; it may be ``/``."""
     return "/" if value == "/" else parse_path(value, "source_root")
 
 
@@ -119,5 +119,5 @@ def _show(value: object) -> str:
 
 
 def decode_name(name: bytes) -> str:
-    """Return a file's name as text that any JSON carries; bytes that are no UTF-8 stay visible."""
+    """Return a file name as text that is valid in JSON; bytes that are not UTF-8 are shown as escapes."""
     return name.decode("utf-8", "backslashreplace")

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How pure-ftpd is configured on this host, whoever did it. Only reads.
+"""Reads the configuration of pure-ftpd on this host, also when the role of this collection did not write it.
 
-Debian has one file per option in ``/etc/pure-ftpd/conf``, everybody else one ``/etc/pure-ftpd/pure-ftpd.conf``; the
-options have the same names in both. The MySQL configuration is a file of its own.
+Debian has one file per option in ``/etc/pure-ftpd/conf``, other systems have ``/etc/pure-ftpd/pure-ftpd.conf``. The
+options have the same names in both. The MySQL configuration is in another file.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 CONFIGURATION = Path("/etc/pure-ftpd")
-# What Debian's package and the RHEL family's call it; also where the certificate is looked for.
+# The MySQL configuration of the packages of Debian and of the RHEL family, and their certificates.
 _MYSQL_CONFS = ("db/mysql.conf", "pureftpd-mysql.conf")
 _PEMS = ("/etc/ssl/private/pure-ftpd.pem", "/etc/pki/pure-ftpd/pure-ftpd.pem")
 _DEFAULT_PORT = 21
-# Without -c; see pure-ftpd(8).
+# Defaults of pure-ftpd, see pure-ftpd(8).
 DEFAULT_CLIENTS = 50
 DEFAULT_LISTING = 10000
 
 
 class PureftpdConfig(NamedTuple):
-    """*options* and *mysql*: lower-case names → values. *found*: there is a configuration at all."""
+    """*options* and *mysql*: lower-case names → values. *found*: whether there is a configuration."""
 
     found: bool = False
     options: Mapping[str, str] = {}  # never changed in place
@@ -36,7 +36,7 @@ class PureftpdConfig(NamedTuple):
 
     @property
     def tls(self) -> int:
-        """0 off, 1 offered, 2 required for passwords, 3 for data too."""
+        """0: off, 1: offered, 2: required for the login, 3: required for data too."""
         return _parse_number(self.options.get("tls"), 0)
 
     @property
@@ -46,34 +46,34 @@ class PureftpdConfig(NamedTuple):
 
     @property
     def clients(self) -> int:
-        """Most sessions at the same time."""
+        """How many sessions are possible at the same time."""
         return _parse_number(self.options.get("maxclientsnumber"), DEFAULT_CLIENTS)
 
     @property
     def passive_ports(self) -> Optional[tuple[int, int]]:
-        """First and last port for data connections; None: any."""
+        """First and last port for data connections; None for any port."""
         numbers = re.findall(r"\d+", self.options.get("passiveportrange", ""))
         return (int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else None
 
     @property
     def listing(self) -> int:
-        """Most entries that a listing shows."""
+        """How many entries a listing shows at most."""
         numbers = re.findall(r"\d+", self.options.get("limitrecursion", ""))
         return int(numbers[0]) if numbers else DEFAULT_LISTING
 
     @property
     def download_log(self) -> tuple[str, str]:
-        """Format and path of the log of transfers; two empty texts without one."""
+        """Format and path of the transfer log; two empty texts when there is none."""
         style, _colon, path = self.options.get("altlog", "").partition(":")
         return (style.strip().lower(), path.strip()) if path else ("", "")
 
     def is_on(self, name: str) -> bool:
-        """Whether a yes-or-no option says yes."""
+        """Whether a yes-or-no option is on."""
         return self.options.get(name.lower(), "no").strip().lower() in ("yes", "1", "on", "true")
 
 
 def read_pureftpd(folder: Path = CONFIGURATION, mysql_conf: Optional[str] = None) -> PureftpdConfig:
-    """Return the configuration below *folder*. *mysql_conf*: where the MySQL part is, when not at a usual place."""
+    """Return the configuration below *folder*. *mysql_conf*: path of the MySQL part, if not a usual one."""
     if not folder.is_dir():
         return PureftpdConfig()
     options = parse_options(_read(folder / "pure-ftpd.conf"))

@@ -4,9 +4,9 @@
 
 """Ending the open FTP sessions of an account.
 
-pure-ftpd keeps a session alive when its account is blocked or gone. ``pure-ftpwho`` knows which process serves whom
-(the process titles do not: they say only what it is doing); a process is then ended by its pidfd, so never one that
-merely got the same number.
+pure-ftpd lets a session go on when its account is blocked or removed. ``pure-ftpwho`` says which process serves which
+account. (The titles of the processes say only what they are doing.) A process is ended by its pidfd, so never another
+process that got the same number later.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from .errors import TempoftpError
 _WHO_TIMEOUT = 10.0
 _TERM_PATIENCE = 3.0
 _KILL_PATIENCE = 2.0
-# A login that was under way at the first look shows at a later one.
+# A login that is in progress at the first look is found at a later one.
 _LOOKS = 3
-# (Tests of whole programs say another one.)
+# (Tests of whole programs set another path.)
 _SERVICE_PATH = os.environ.get(
     "TEMPOFTP_SERVICE_PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 )
@@ -51,13 +51,13 @@ def parse_who(text: str, names: Optional[Collection[str]] = None) -> dict[int, s
 
 
 def list_sessions(proc: Path = Path("/proc")) -> dict[int, str]:
-    """Return process id → account of everybody who is logged in; TempoftpError when nobody can be asked."""
+    """Return process id → account of all open sessions; TempoftpError when pure-ftpwho cannot be used."""
     return parse_who(_run_who()) if _has_sessions(proc) else {}
 
 
 class Session(NamedTuple):
-    """One session. ``started``: seconds after the boot. ``busy``: a transfer runs. ``places``: where it stands, and
-    what it has open."""
+    """One session. ``started``: seconds after the boot. ``busy``: a transfer is running. ``places``: its current folder
+    and its open files."""
 
     pid: int
     account: str
@@ -67,10 +67,10 @@ class Session(NamedTuple):
 
 
 def read_session(pid: int, account: str, proc: Path) -> Optional[Session]:
-    """Return what the kernel says of a session; None when it is over, or never was one."""
+    """Return what the kernel knows of a session; None when the process has ended or is no session."""
     entry = proc / str(pid)
     try:
-        # The name before it may hold anything, also a parenthesis.
+        # The name before it may contain anything, also a parenthesis.
         fields = (entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         started = int(fields[19]) / os.sysconf("SC_CLK_TCK")
     except (OSError, IndexError, ValueError):
@@ -83,10 +83,10 @@ def read_session(pid: int, account: str, proc: Path) -> Optional[Session]:
 def end_chosen_sessions(
     names: Collection[str], choose: Callable[[Session], Optional[bool]], proc: Path = Path("/proc")
 ) -> tuple[int, int]:
-    """End the sessions of *names* of which *choose* says True; return how many that were, and of how many it says
-    False: those are to end later. None is said of what is nobody's business.
+    """End the sessions of *names* for which *choose* returns True; return how many were ended and how many must wait.
 
-    TempoftpError when one does not end or nobody can be asked who is served.
+    *choose* returns False for a session that must end later, and None for one that is left alone. TempoftpError when a
+    session does not end, or when pure-ftpwho cannot be used.
     """
     ended, left = 0, 0
     for _look in range(_LOOKS):
@@ -109,7 +109,7 @@ def end_sessions(
 ) -> tuple[dict[str, int], dict[str, TempoftpError]]:
     """End every session of *names*; return how many were ended per account, and what went wrong per account.
 
-    ``run_timeout``: a session outlives SIGKILL; ``run_failed``: nobody can be asked who is served.
+    ``run_timeout``: a session does not end by SIGKILL; ``run_failed``: pure-ftpwho cannot be used.
     """
     ended = dict.fromkeys(names, 0)
     errors: dict[str, TempoftpError] = {}
@@ -152,7 +152,7 @@ def _run_who() -> str:
         ) from None
     except OSError as error:
         raise TempoftpError(f"{program} could not be started: {error.strerror}") from None
-    # It also fails when there is no scoreboard: then nobody has logged in since pure-ftpd started.
+    # Its exit code is ignored: it fails when nobody has logged in since pure-ftpd started.
     return answer.stdout.decode("utf-8", "replace")
 
 
@@ -191,7 +191,7 @@ def _read_title(entry: Path) -> str:
 
 def _end_session(pid: int, name: str, proc: Path) -> int:
     with _open_process(pid) as process:
-        # Checked while the pidfd is held: from here on the number cannot become somebody else's.
+        # Checked while the pidfd is open: from here on no other process can get the number.
         if process is None or not _is_session(pid, proc):
             return 0
         for number, patience in ((signal.SIGTERM, _TERM_PATIENCE), (signal.SIGKILL, _KILL_PATIENCE)):

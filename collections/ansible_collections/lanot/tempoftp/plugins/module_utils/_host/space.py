@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a copy fits: bytes and inodes, less a reserve, less what the other running copies will still take."""
+"""Checks whether a copy fits: bytes and inodes, less a reserve, less what the other running copies still need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import NamedTuple, Optional
 
 from .errors import TempoftpError
 
-# Fewer are as good as none.
+# With fewer free inodes than this, the filesystem counts as full.
 _FEW_INODES = 16
 
 
@@ -28,14 +28,14 @@ class Disk(NamedTuple):
 
 
 class Need(NamedTuple):
-    """What something takes or holds."""
+    """Bytes and inodes that a copy needs, or that are reserved."""
 
     bytes: int
     inodes: int
 
 
 def read_disk(path: Path) -> Disk:
-    """Return the filesystem at *path* as an ordinary user may fill it."""
+    """Return the filesystem at *path*, with the space that is free for ordinary users."""
     facts = os.statvfs(path)
     return Disk(
         facts.f_blocks * facts.f_frsize,
@@ -47,12 +47,12 @@ def read_disk(path: Path) -> Disk:
 
 
 def estimate_need(bytes_left: int, entries: int, staged_bytes: int, disk: Disk) -> Need:
-    """Return what a copy will still take: every entry may waste a block; what is staged already is not taken again."""
+    """Return what a copy still needs: every entry may waste a block, and staged bytes are not needed again."""
     return Need(max(0, bytes_left - staged_bytes) + entries * disk.block, entries)
 
 
 def check_space(need: Need, held: Need, reserve: Need, disk: Disk) -> Optional[TempoftpError]:
-    """Return why *need* does not fit, or None. *held*: what the other running copies will still take."""
+    """Return why *need* does not fit, or None. *held*: what the other running copies still need."""
     if need.bytes > disk.bytes_total - reserve.bytes:
         return TempoftpError(
             f"it needs {need.bytes} bytes, the whole disk of the FTP host has {disk.bytes_total} less a reserve of "
@@ -84,7 +84,7 @@ def check_space(need: Need, held: Need, reserve: Need, disk: Disk) -> Optional[T
 
 
 def count_bytes(directory: Path) -> int:
-    """Return what a tree takes on disk; symlinks are not followed."""
+    """Return the bytes that a tree uses on disk; symlinks are not followed."""
     total = 0
     folders = [os.fspath(directory)]
     while folders:
@@ -98,7 +98,7 @@ def count_bytes(directory: Path) -> int:
 
 
 def explain_os_error(error: OSError, what: str, root: Path) -> TempoftpError:
-    """Return what the operating system said of *what* as a classified error: all of them may pass by themselves."""
+    """Return an error of the operating system about *what* as a classified, transient error."""
     error_class = "run_failed"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         error_class = name_full(read_disk(root))
@@ -106,10 +106,10 @@ def explain_os_error(error: OSError, what: str, root: Path) -> TempoftpError:
 
 
 def name_full(disk: Disk) -> str:
-    """Say which of the two ran out on a filesystem that took nothing more."""
+    """Return the error class for a full filesystem: ``no_inodes`` or ``no_space``."""
     return "no_inodes" if disk.inodes_total and disk.inodes_free < _FEW_INODES else "no_space"
 
 
 def is_full(disk: Disk) -> bool:
-    """Whether not even a small file can be written."""
+    """Whether the filesystem has no room even for a small file."""
     return disk.bytes_free < disk.block or bool(disk.inodes_total and disk.inodes_free < _FEW_INODES)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Running a program that talks while it works: its lines as they come, and a hand on it meanwhile."""
+"""Runs a program and reads its lines as they come; it can be paused, resumed and killed meanwhile."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from typing import Any, Optional
 
 from .commands import Ended, build_environment, decode_output, explain_start
 
-# Enough of an error output to name what failed; a tree of a million unreadable files says no more.
+# Bytes of the error output that are kept: enough to name what failed.
 _KEEP = 32768
 
 
 class Stream:
     r"""One running program; each line of its output (ended by ``\n`` or ``\r``) goes to *take_line* as it comes.
 
-    With *partial* a line whose end has not come yet is given as well, and again with its end: rsync ends a line of
-    its progress only when it writes the next one.
-
-    Without a *deadline* (of the monotonic clock) there is no time limit: a copy takes what it takes, and ssh's
-    keepalives end one whose peer is silent. Whoever leaves the ``with`` block before the end kills the program and its
-    children.
-    *threads*: the caller has some, so that nothing of its own may run between fork and exec.
+    *partial*: a line whose end has not come yet is passed on too, and again with its end. rsync ends a progress line
+    only when it writes the next one.
+    *deadline*: a time of the monotonic clock. Without one there is no limit: a copy may take days, and ssh's keepalives
+    end one whose peer is silent.
+    *threads*: the caller has threads, so no Python code may run between fork and exec.
+    Leaving the ``with`` block before the program's end kills it and its children.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class Stream:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=build_environment(),
-                # a group of its own, so that rsync's two processes and its ssh are held and ended together
+                # Its own process group: rsync's two processes and its ssh are paused and killed together.
                 preexec_fn=None if threads else os.setpgrp,  # noqa: PLW1509 - process_group= came with 3.11
                 start_new_session=threads,
             )
@@ -78,7 +77,7 @@ class Stream:
         self._process.wait()
 
     def read(self) -> Optional[Ended]:
-        """Read to the program's end and say how it ended; None when *take_line* returned True or time was up before."""
+        """Read to the program's end and return its result; None when *take_line* returned True or time was up."""
         with selectors.DefaultSelector() as selector:
             for pipe in (self._process.stdout, self._process.stderr):
                 if pipe is not None:
@@ -106,24 +105,24 @@ class Stream:
     def _take(self, chunk: bytes) -> bool:
         *lines, self._pending = (self._pending + chunk).replace(b"\r", b"\n").split(b"\n")
         given = [*lines, self._pending] if self._partial and self._pending else lines
-        # Every line is told, also after one that says to stop.
+        # All lines are passed on, also those after a line that stops the reading.
         return True in [self.take_line(decode_output(line)) for line in given]
 
-    def hold(self) -> None:
-        """Stop the program where it is, with all that it started."""
+    def pause(self) -> None:
+        """Pause the program and its children."""
         self._signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
-        """Let a held program go on."""
+    def resume(self) -> None:
+        """Let a paused program go on."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: int) -> None:
-        # Not reaped before `read` or `__exit__` says so: the group's number is still this one's.
+        # The process is reaped only in `read` and `__exit__`: until then no other group can have its number.
         os.killpg(self._process.pid, number)
 
 
 def stream_command(argv: Sequence[str], take_line: Callable[[str], Any], partial: bool = False) -> Ended:
-    """Run *argv* to its end as a `Stream`; what *take_line* returns does not matter."""
+    """Run *argv* to its end as a `Stream`; the return value of *take_line* is ignored."""
     with Stream(argv, take_line, partial) as stream:
         while True:
             ended = stream.read()

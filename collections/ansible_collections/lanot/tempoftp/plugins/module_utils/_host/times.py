@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Times as they stand in files and results: ISO 8601 UTC with ``Z``, whole seconds."""
+"""Times in files and results: ISO 8601 UTC with ``Z``, whole seconds."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def format_time(seconds: float) -> str:
 
 
 def add_days(moment: str, days: int) -> Optional[str]:
-    """Return *moment* (ISO 8601 UTC) plus some days, None when it is no such time."""
+    """Return *moment* (ISO 8601 UTC) plus some days; None when it is no such time."""
     begins = parse_time(moment)
     return None if begins is None else format_time(begins + days * _DAY)
 
 
 def parse_time(moment: Any) -> Optional[int]:
-    """Return the seconds since the epoch of an ISO 8601 UTC time, None when it is none."""
+    """Return the seconds since the epoch of an ISO 8601 UTC time; None for any other value."""
     try:
         return calendar.timegm(time.strptime(moment, _TIME_FORMAT))
     except (TypeError, ValueError):
@@ -36,7 +36,7 @@ def parse_time(moment: Any) -> Optional[int]:
 
 
 def require_time(moment: Any, canonical: bool = False) -> int:
-    """Return the seconds since the epoch of an ISO 8601 UTC time; raise InvalidValueError when it is none.
+    """Return the seconds since the epoch of an ISO 8601 UTC time; raise InvalidValueError for any other value.
 
     *canonical*: its numbers must also have all their digits, as ``format_time`` writes them.
     """

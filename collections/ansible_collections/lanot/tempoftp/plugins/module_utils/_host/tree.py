@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where things lie under the root of an FTP host (see docs/dataflow.md, "On disk")."""
+"""The paths below the root of an FTP host (see docs/dataflow.md, "On disk")."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "evictions", 
 
 
 class Tree(NamedTuple):
-    """The paths below one root, for example ``/data``. Names have passed ``_names`` before they come here."""
+    """The paths below one root, for example ``/data``. The names in them were checked by ``names``."""
 
     root: Path
 
     @property
     def state(self) -> Path:
-        """``root/.tempoftp``: root's own, 0700, on the same filesystem as the homes."""
+        """``root/.tempoftp``: owned by root, 0700, on the same filesystem as the homes."""
         return self.root / STATE_DIRECTORY
 
     @property
@@ -35,26 +35,26 @@ class Tree(NamedTuple):
 
     @property
     def trash(self) -> Path:
-        """What is being deleted."""
+        """Data that is being deleted."""
         return self.state / "trash"
 
     @property
     def ballast(self) -> Path:
-        """Room that is dropped when the disk is full."""
+        """Files that are removed when the disk is full."""
         return self.state / "ballast"
 
     @property
     def lib(self) -> Path:
-        """The copier, by content hash."""
+        """The programs for the host, each in a folder named by the hash of its content."""
         return self.state / "lib"
 
     @property
     def transfers(self) -> Path:
-        """What was counted of the transfer log."""
+        """The counts from the transfer log."""
         return self.state / "transfers"
 
     def counted(self, share_id: str) -> Path:
-        """The downloads of a share."""
+        """The counted downloads of a share."""
         return self.transfers / f"{share_id}.json"
 
     def home(self, ftpuser: str) -> Path:
@@ -66,11 +66,11 @@ class Tree(NamedTuple):
         return self.root / ftpuser / share_id
 
     def manifest(self, share_id: str) -> Path:
-        """What the host knows of a share that is wanted."""
+        """What the host knows of a live share."""
         return self.state / "shares" / f"{share_id}.json"
 
     def tombstone(self, share_id: str) -> Path:
-        """What the host remembers of a share that ended."""
+        """What the host knows of a share that ended."""
         return self.state / "tombstones" / f"{share_id}.json"
 
     def account(self, name: str) -> Path:
@@ -84,7 +84,7 @@ class Tree(NamedTuple):
 
     @property
     def held_folder(self) -> Path:
-        """Where blocked shares are kept out of sight."""
+        """The folder of the blocked shares."""
         return self.state / "held"
 
     def held(self, share_id: str) -> Path:
@@ -92,7 +92,7 @@ class Tree(NamedTuple):
         return self.held_folder / share_id
 
     def eviction(self, share_id: str) -> Path:
-        """What is still to do about the sessions of a share that left its home."""
+        """The note that sessions must be ended since a share left its home."""
         return self.state / "evictions" / f"{share_id}.json"
 
     @property
@@ -101,11 +101,11 @@ class Tree(NamedTuple):
         return self.state / "binds"
 
     def bind(self, share_id: str) -> Path:
-        """Where such a source is mounted out of sight, read-only."""
+        """Where the source of such a share is mounted, read-only and outside of the home."""
         return self.binds / share_id
 
     def staging(self, share_id: str) -> Path:
-        """Where a share grows before anybody sees it."""
+        """The folder in which a share is copied before it is delivered."""
         return self.state / "staging" / share_id
 
     def data(self, share_id: str) -> Path:
@@ -117,16 +117,16 @@ class Tree(NamedTuple):
         return self.staging(share_id) / "alive"
 
     def status(self, share_id: str) -> Path:
-        """The copier's last word."""
+        """The state of the copy, written by the copier."""
         return self.staging(share_id) / "status.json"
 
     def starts(self, share_id: str) -> Path:
-        """How often its copier was started in vain."""
+        """How often its copier was started without progress."""
         return self.staging(share_id) / "starts.json"
 
 
 def open_tree(root: str) -> Tree:
-    """Return the tree of *root*, which must be a real directory of ours; nothing is written."""
+    """Return the tree of *root*, which must be a directory of this user; nothing is written."""
     path = Path(root)
     if not path.is_absolute() or ".." in path.parts or path == Path("/"):
         raise InvalidValueError(f"root {root!r} is refused: it must be an absolute path below /")
@@ -142,14 +142,14 @@ def open_tree(root: str) -> Tree:
 
 
 def prepare_tree(tree: Tree) -> None:
-    """Make the folders of the state directory that are missing."""
+    """Make the missing folders of the state directory."""
     tree.state.mkdir(mode=0o700, exist_ok=True)
     for name in _FOLDERS:
         (tree.state / name).mkdir(mode=0o700, exist_ok=True)
 
 
 def check_owned_directory(path: Path, facts: os.stat_result) -> None:
-    """Raise InvalidValueError unless *path* is a directory, no symlink, that nobody else may write to."""
+    """Raise InvalidValueError unless *path* is a directory, not a symlink, and only this user may write to it."""
     if not stat.S_ISDIR(facts.st_mode):
         raise InvalidValueError(f"{path} is not a directory (or is a symlink): move it away")
     if facts.st_uid != os.geteuid():

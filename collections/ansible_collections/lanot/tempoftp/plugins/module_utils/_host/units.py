@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""systemd units: what outlives a module. Their names hold the share's id, so there is never one twice."""
+"""systemd units: they outlive a module. Their names contain the share's id, so the same one never runs twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .errors import TempoftpError
 COPY_PREFIX, PURGE_PREFIX, SSH_PREFIX = "tempoftp-copy-", "tempoftp-purge-", "tempoftp-ssh-"
 ALREADY = "already"
 _SYSTEMCTL_LIMIT = 10.0
-# Longer than TimeoutStopSec twice: after it systemd kills.
+# Longer than twice TimeoutStopSec, after which systemd kills a unit.
 _STOP_LIMIT = 20.0
 _PROPERTIES = ("--property=TimeoutStopSec=5", "--property=RuntimeMaxSec=604800", "--property=UMask=0077")
 _MASTER_PROPERTIES = (
@@ -26,10 +26,10 @@ _MASTER_PROPERTIES = (
 
 
 class Units:
-    """The units of this collection on one host."""
+    """Lists, starts and stops the units of this collection on one host."""
 
     def list_active(self) -> set[str]:
-        """Return the names (without ``.service``) of our units that run, start or stop."""
+        """Return the names (without ``.service``) of the collection's units that run, start or stop."""
         patterns = [f"{prefix}*" for prefix in (COPY_PREFIX, PURGE_PREFIX, SSH_PREFIX)]
         argv = [
             "systemctl",
@@ -45,9 +45,9 @@ class Units:
         return {line.split()[0][: -len(".service")] for line in ended.stdout.splitlines() if line.strip()}
 
     def start(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, str]:
-        """Start units (name to argv), side by side; return what systemd said about those that were not started.
+        """Start units (name to argv) in parallel; return systemd's message for each one that was not started.
 
-        ``ALREADY`` about a unit that another run has started: that one serves as well.
+        The message is ``ALREADY`` for a unit that another run has started, which is no failure.
         """
         started = {
             name: _spawn([*_build_run_argv(name), *_choose_properties(name), "--", *argv])
@@ -69,7 +69,7 @@ class Units:
         return failures
 
     def stop(self, names: Iterable[str]) -> None:
-        """Stop units and everything in them; those that do not run are fine."""
+        """Stop units and all their processes; no error for those that do not run."""
         units = [f"{name}.service" for name in names]
         if not units:
             return

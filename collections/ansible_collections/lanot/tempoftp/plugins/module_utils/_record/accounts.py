@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Account records: which accounts tempoftp made or adopted on this host."""
+"""Account records: which accounts tempoftp created or adopted on this host."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .manifest import ORIGINS
 class Account(NamedTuple):
     """Whether tempoftp ``created`` an account or ``adopted`` one that was there.
 
-    ``password_generation`` counts the passwords that were wished for it, so that a late wish sets none back.
+    ``password_generation`` counts the passwords that were requested, so that a late run does not restore an old one.
     """
 
     name: str
@@ -47,5 +47,5 @@ def write_account(tree: Tree, account: Account) -> None:
 
 
 def delete_account(tree: Tree, name: str) -> None:
-    """Remove the record of an account; one that is gone already is fine."""
+    """Remove the record of an account; no error when it is missing."""
     delete_file(tree.account(name))

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""look → plan → apply, the last part: one step, under the host's lock. Each may be killed and run again.
+"""look → plan → apply, the last part: applies one step, under the host's lock. A killed step can be run again.
 
-Steps that talk to systemd (start, stop, purge) are the batch's, since it starts and stops several units at once.
+The batch applies the steps that use systemd (start, stop, purge), since it starts and stops several units at once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _UMOUNT_LIMIT = 10.0
 
 
 def apply_enlist(tree: Tree, desired: DesiredShare, site: Site, seen: Seen) -> None:
-    """Write down a new share or generation. What an older generation delivered becomes staging again."""
+    """Write the manifest of a new share or generation. Data of an older generation is moved back into staging."""
     prepare_tree(tree)
     take_ballast(tree)
     tree.staging(desired.id).mkdir(mode=0o700, exist_ok=True)
@@ -49,13 +49,13 @@ def apply_enlist(tree: Tree, desired: DesiredShare, site: Site, seen: Seen) -> N
         path=str(tree.destination(desired.ftpuser, desired.id)),
         origin=seen.manifest.origin if seen.manifest and same_home else find_origin(tree, desired.ftpuser),
         now=format_now(),
-        # What lies in staging since an earlier boot may have lost its content in a power cut: the copier must know.
+        # Data that is in staging since an earlier boot may have lost its content in a power cut: the copier checks it.
         boot_id=seen.manifest.boot_id if seen.manifest and seen.staged is not None else seen.boot_id,
     )
     if seen.manifest is not None:
-        _withdraw(tree, seen.manifest, seen)
+        _take_back(tree, seen.manifest, seen)
     if seen.manifest is not None and seen.manifest.generation == manifest.generation:
-        # Somebody took the data away; how long the share lives was promised already.
+        # Somebody removed the data of a delivered share. Its start and end stay as they were promised.
         manifest = manifest._replace(
             ready_at=seen.manifest.ready_at,
             expires=seen.manifest.expires,
@@ -67,16 +67,16 @@ def apply_enlist(tree: Tree, desired: DesiredShare, site: Site, seen: Seen) -> N
 
 
 def apply_adjust(tree: Tree, desired: DesiredShare, seen: Seen) -> None:
-    """Write down what a later wish changes of a share whose data stays as it is."""
+    """Write what a later request changes of a share whose data stays as it is."""
     manifest, generation = _require_manifest(seen), resolve_generation(desired, seen)
     if generation > manifest.generation and seen.status is not None and seen.status.phase == "failed":
-        # The failure belongs to the earlier wish; this one tries again.
+        # The failure belongs to the earlier request; this one tries again.
         apply_report(tree, seen)
     write_manifest(tree, adjust_manifest(manifest, desired, generation))
 
 
 def apply_hide(tree: Tree, seen: Seen) -> None:
-    """Rename a delivered share out of its home, where its data waits unseen."""
+    """Rename a delivered share out of its home into the folder of blocked shares."""
     manifest = _require_manifest(seen)
     prepare_tree(tree)
     write_eviction(tree, Eviction(manifest.id, manifest.ftpuser, manifest.origin == "adopted"))
@@ -84,7 +84,7 @@ def apply_hide(tree: Tree, seen: Seen) -> None:
 
 
 def apply_show(tree: Tree, seen: Seen) -> None:
-    """Rename a share that was blocked back into its home."""
+    """Rename a blocked share back into its home."""
     manifest = _require_manifest(seen)
     _enter_home(tree, manifest, tree.held_folder, manifest.id)
     delete_eviction(tree, manifest.id)
@@ -92,14 +92,14 @@ def apply_show(tree: Tree, seen: Seen) -> None:
 
 
 def apply_bind(tree: Tree, seen: Seen) -> None:
-    """Mount a share that is its source itself, where it should be seen; does nothing for any other."""
+    """Mount the source of a share with ``method: bind`` in its home; do nothing for any other share."""
     manifest = _require_manifest(seen)
     if is_bind(manifest) and not manifest.hidden:
         bind_share(tree, manifest)
 
 
 def apply_refresh(tree: Tree, desired: DesiredShare, site: Site, manifest: Manifest) -> None:
-    """Before a copy starts (again): take over how the source is reached, and forget a failure that was told."""
+    """Before a copy starts: write the present options of the source connection into the manifest."""
     tree.staging(desired.id).mkdir(mode=0o700, exist_ok=True)
     refreshed = refresh_manifest(manifest, desired, site)
     if refreshed != manifest:
@@ -107,13 +107,13 @@ def apply_refresh(tree: Tree, desired: DesiredShare, site: Site, manifest: Manif
 
 
 def apply_report(tree: Tree, seen: Seen) -> None:
-    """Note that a failure is being told, so that the next wish tries again."""
+    """Note that a failure is reported to the caller, so that the next request tries again."""
     if seen.manifest is not None and seen.status is not None:
         write_status(tree.status(seen.manifest.id), seen.status._replace(reported=True))
 
 
 def apply_deliver(tree: Tree, seen: Seen) -> None:
-    """Rename the finished copy into the home: a recipient sees all of it or nothing. A blocked one stays hidden."""
+    """Rename the finished copy into the home: a recipient sees all of it or nothing. A blocked share stays hidden."""
     manifest = _require_manifest(seen)
     with closing_descriptor(open_directory(tree.data(manifest.id))) as data:
         os.fchown(data, manifest.uid, manifest.gid)
@@ -129,7 +129,7 @@ def apply_deliver(tree: Tree, seen: Seen) -> None:
 
 
 def apply_confirm(tree: Tree, seen: Seen) -> None:
-    """Write down that the share has arrived, and clear its staging."""
+    """Write that the share is delivered, and clear its staging."""
     manifest, status = _require_manifest(seen), seen.status
     if status is None:
         raise TempoftpError(f"share {manifest.id} has no status: try again")
@@ -154,7 +154,7 @@ def apply_confirm(tree: Tree, seen: Seen) -> None:
 
 
 def apply_mark_absent(tree: Tree, seen: Seen, generation: int = 0) -> None:
-    """Write down that the share is being taken away: from here on nothing can bring this generation back."""
+    """Write that the share is being removed. From then on this generation cannot be delivered again."""
     drop_ballast(tree)
     manifest = _require_manifest(seen)
     write_manifest(
@@ -162,13 +162,13 @@ def apply_mark_absent(tree: Tree, seen: Seen, generation: int = 0) -> None:
         manifest._replace(
             state="absent",
             generation=max(manifest.generation, generation),
-            reason=EXPIRED if seen.over else DELETED,
+            reason=EXPIRED if seen.expired else DELETED,
         ),
     )
 
 
 def apply_unmount(tree: Tree, seen: Seen) -> None:
-    """Unmount what somebody mounted inside the share; TempoftpError when something stays."""
+    """Unmount what somebody mounted inside the share; raise TempoftpError when something stays mounted."""
     manifest = _require_manifest(seen)
     unbind_share(tree, manifest)
     for mount in seen.mounts:
@@ -178,7 +178,7 @@ def apply_unmount(tree: Tree, seen: Seen) -> None:
 
 
 def apply_move_to_trash(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> None:
-    """Rename everything of the share into the trash and leave a tombstone: from here on it is out of reach."""
+    """Rename all data of the share into the trash and write a tombstone. No recipient can reach it from then on."""
     drop_ballast(tree)
     manifest = _require_manifest(seen)
     unbind_share(tree, manifest)
@@ -192,7 +192,7 @@ def apply_move_to_trash(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> N
             place.rename(choose_trash(tree, manifest.id, manifest.generation))
     apply_write_tombstone(tree, manifest.id, max(manifest.generation, seen.ended), manifest)
     if manifest.origin == "created":
-        # The next share of the account that is delivered makes it again.
+        # The next share that is delivered to the account creates the home again.
         remove_empty_home(tree, manifest.ftpuser)
     delete_manifest(tree, manifest.id)
 
@@ -200,9 +200,9 @@ def apply_move_to_trash(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> N
 def apply_write_tombstone(
     tree: Tree, share_id: str, generation: int, manifest: Optional[Manifest] = None
 ) -> None:
-    """Leave a tombstone, so that a late run cannot make this generation or an older one again.
+    """Write a tombstone, so that a late run cannot create this generation or an older one again.
 
-    Without a *manifest* the share ended before, or was never here: how it ended stays as it was told.
+    Without a *manifest* the share ended before or was never here. Then a tombstone that exists keeps its reason.
     """
     drop_ballast(tree)
     prepare_tree(tree)
@@ -218,14 +218,14 @@ def apply_write_tombstone(
 
 
 def check_trash(tree: Tree, seen: Seen) -> None:
-    """Raise TempoftpError when something is mounted inside what is about to be removed."""
+    """Raise TempoftpError when something is mounted inside the trash of the share."""
     for name in seen.trash:
         if list_mounts_below(tree.trash / name):
             check_no_mounts(tree.trash / name)
 
 
-def _withdraw(tree: Tree, manifest: Manifest, seen: Seen) -> None:
-    """Take what was delivered back into staging, to be brought up to date there."""
+def _take_back(tree: Tree, manifest: Manifest, seen: Seen) -> None:
+    """Move delivered data back into staging, where the next copy updates it."""
     if seen.delivered:
         _leave_home(tree, manifest, tree.staging(manifest.id), "data")
     if seen.held is not None:

@@ -149,7 +149,7 @@ class Batch:
         self._launcher.drop_requests()
         self._launcher.list_units()
         for order in pending:
-            _guard(order, self._look_and_go_on)
+            _guard(order, self._look_and_free_place)
         self._launcher.count_places()
         moved = [_guard(order, self._move) for order in pending]
         self._start_units(pending)
@@ -160,7 +160,7 @@ class Batch:
         order.note_look(seen)
         return seen
 
-    def _look_and_go_on(self, order: Order) -> bool:
+    def _look_and_free_place(self, order: Order) -> bool:
         """Look at a share. A copy that has written its final status frees its place before its unit is gone."""
         seen = self._look(order)
         if seen.copying and seen.status is not None and seen.status.final:
@@ -190,7 +190,7 @@ class Batch:
                 moved = order.changed = True
             if step.kind in _STARTING:
                 break
-            self._look_and_go_on(order)
+            self._look_and_free_place(order)
         return moved
 
     def _must_wait(self, step: Step) -> bool:
@@ -211,7 +211,7 @@ class Batch:
             for name in (COPY_PREFIX + order.desired.id, PURGE_PREFIX + order.desired.id):
                 if name in started:
                     _note_start(order, name, started[name])
-            _guard(order, self._look_and_go_on)
+            _guard(order, self._look_and_free_place)
 
     def _stop(self, order: Order) -> bool:
         """Stop the copy of a share, and unmount what is mounted in it."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of a delivered share, read by descriptors, so that no symlink in it leads root elsewhere."""
+"""The files of a delivered share, read by descriptor, so that a symlink cannot lead root to another place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .._record.manifest import Manifest
 
 
 class DeliveredTree:
-    """A share where it lies: in its home, or aside while it is blocked."""
+    """The data of a share: in its home, or among the blocked shares."""
 
     def __init__(self, tree: Tree, manifest: Manifest) -> None:
         self._root = tree.root
@@ -40,7 +40,7 @@ class DeliveredTree:
         return None
 
     def list_files(self) -> Optional[dict[str, int]]:
-        """Return the size of every regular file by its name; None when the share is nowhere."""
+        """Return the size of every regular file by its name; None when there is no data of the share."""
         for place in self._places:
             with self._open_folder(place) as folder:
                 found = folder is not None

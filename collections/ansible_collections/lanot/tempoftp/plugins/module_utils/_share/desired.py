@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wanted of a share, and what holds for every share of one execution. Values in, values out."""
+"""The desired state of a share, and what applies to every share of one execution. Values only."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .._host.names import parse_ftpuser, parse_id
 from .._record.manifest import Manifest
 
 STATES = ("present", "absent", "blocked")
-# Only of the sweep (_sweep.py): take it away if its time is up, else leave it.
-OVER = "over"
+# Only the sweep uses this state: end the share if its time is up, else change nothing.
+ABSENT_IF_EXPIRED = "absent_if_expired"
 _BWLIMIT = re.compile(r"[0-9]+(?:\.[0-9]+)?[KMG]?", re.IGNORECASE)
-# What is asked of a share rather than known of it.
+# Options of a request that are not part of the manifest.
 _NOT_KEPT = ("state", "generation", "require_existing", "adopt")
-# What may change within one generation: how the source is reached. What may not: what is shared, and with whom.
+# Options that may change within one generation: how the source is reached, not what is shared and with whom.
 _CONNECTION = (
     *("ssh_key_file", "ssh_config_file", "ssh_known_hosts_file", "size_probe"),
     *("method", "reuse"),
@@ -32,8 +32,8 @@ _CONNECTION = (
 class DesiredShare(NamedTuple):
     """What a caller wants of one share. ``generation`` None: that of the manifest, or one more than the tombstone's.
 
-    ``require_existing``: only change a share that lives, never begin one. ``adopt``: the home may be one that was there
-    before, since somebody said whose it is.
+    ``require_existing``: only change a live share, never start a new one. ``adopt``: the home may be one that was there
+    before tempoftp, since an operator confirmed whose it is.
     """
 
     id: str
@@ -58,12 +58,12 @@ class DesiredShare(NamedTuple):
 
     @property
     def wanted(self) -> bool:
-        """Whether the share should be here, in sight or not."""
+        """Whether the share should be on this host, blocked or not."""
         return self.state in ("present", "blocked")
 
     @property
     def hidden(self) -> bool:
-        """Whether it should be kept out of the home."""
+        """Whether the share should be kept out of the home."""
         return self.state == "blocked"
 
 
@@ -72,7 +72,7 @@ SHARE_OPTIONS = DesiredShare._fields
 
 
 class Site(NamedTuple):
-    """What holds for every share of one execution. ``writable_uid`` None: nothing writable can be made here."""
+    """What applies to every share of one execution. ``writable_uid`` None: this host cannot have writable shares."""
 
     owner: str = "root"
     group: str = "pureftpd"
@@ -86,14 +86,14 @@ class Site(NamedTuple):
     wait: bool = True
     wait_timeout: float = 3600.0
     check_mode: bool = False
-    # Seconds that a running transfer of a share gets whose time is up.
+    # Seconds that a running transfer may go on when the time of its share is up.
     grace_seconds: float = 0.0
-    # Whether sessions are ended on the way, or the caller does that afterwards.
+    # Whether this execution ends sessions; else the caller does that afterwards.
     evicts: bool = True
 
 
 def build_desired(values: Mapping[str, Any], site: Site) -> DesiredShare:
-    """Check the options of one share; raise InvalidValueError for the first that cannot be."""
+    """Check the options of one share; raise InvalidValueError for the first that is not valid."""
     given = {key: values[key] for key in SHARE_OPTIONS if values.get(key) is not None}
     if "id" not in given:
         raise InvalidValueError("a share without an id is refused: give it one")
@@ -133,7 +133,7 @@ def check_bwlimit(value: Optional[str]) -> Optional[str]:
 
 
 def differs(manifest: Manifest, desired: DesiredShare) -> bool:
-    """Whether *wish* asks for another share than the one that goes by this id and generation."""
+    """Whether *desired* asks for other data or another account than the manifest of this generation says."""
     return (
         manifest.ftpuser != desired.ftpuser
         or resolve_source(manifest.source, manifest.ssh_user)
@@ -147,7 +147,7 @@ def differs(manifest: Manifest, desired: DesiredShare) -> bool:
 
 
 def adjust_manifest(manifest: Manifest, desired: DesiredShare, generation: int) -> Manifest:
-    """Return the manifest with what a later wish may change of a share without copying anything again."""
+    """Return the manifest with what a later request may change without copying anything again."""
     state = manifest.state
     if manifest.arrived:
         state = "blocked" if desired.hidden else "delivered"
@@ -163,7 +163,7 @@ def adjust_manifest(manifest: Manifest, desired: DesiredShare, generation: int) 
 def build_manifest(
     desired: DesiredShare, site: Site, generation: int, path: str, origin: str, now: str, boot_id: str
 ) -> Manifest:
-    """Return the manifest of a share that begins."""
+    """Return the manifest of a new share."""
     writable_uid = site.writable_uid if site.writable_uid is not None else site.uid
     values = {key: getattr(desired, key) for key in SHARE_OPTIONS if key not in _NOT_KEPT}
     return Manifest(
@@ -186,7 +186,7 @@ def build_manifest(
 
 
 def refresh_manifest(manifest: Manifest, desired: DesiredShare, site: Site) -> Manifest:
-    """Return the manifest with what may change within one generation, before a copy starts again."""
+    """Return the manifest with the options that may change within one generation, before a copy starts again."""
     changes = {key: getattr(desired, key) for key in _CONNECTION}
     changes.update(reserve_bytes=site.reserve_bytes, reserve_inodes=site.reserve_inodes, bwlimit=site.bwlimit)
     return manifest._replace(lifetime_days=desired.lifetime_days, **changes)

@@ -4,10 +4,10 @@
 
 """The sessions that have to end because a share left its home.
 
-A session keeps the folder it stands in and the files it has open, wherever they are renamed to. So a note is left
-*before* the rename, one for each share, and goes only when the sessions are gone: a kill in between loses none of them.
-Sessions that begin later do not see the share and are left alone, which is why a note bears the moment from which it
-counts, in seconds since the boot: no clock that is set moves it, and no session survives a boot.
+A session keeps its current folder and its open files, also when they are renamed. So a note is written *before* the
+rename, one for each share, and is removed only when the sessions are gone. A kill in between loses none of them.
+Sessions that begin later do not see the share and are left alone. For that the note contains the moment from which it
+counts, in seconds since the boot: setting the clock does not change it, and no session survives a boot.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from .._host.tree import Tree, prepare_tree
 
 
 class Eviction(NamedTuple):
-    """What is to be done. ``since`` None: nobody has begun; it will count from when somebody does.
+    """The note of one share. ``since`` None: the eviction has not begun, and counts from when it does.
 
-    ``grace``: seconds that a session with a running transfer gets. ``adopted``: the account is somebody else's, so
-    only sessions that stand in the share, or have a file of it open, are ended.
+    ``grace``: seconds that a session with a running transfer may go on. ``adopted``: the account also has other uses,
+    so only sessions whose current folder or open files are in the share are ended.
     """
 
     id: str
@@ -42,14 +42,14 @@ class Eviction(NamedTuple):
 
 
 class Evicted(NamedTuple):
-    """What came of one: how many sessions were ended, how many go on because of the grace."""
+    """The result of one eviction: how many sessions were ended, and how many go on because of the grace."""
 
     ended: int
     left: int
 
 
 def write_eviction(tree: Tree, eviction: Eviction) -> None:
-    """Leave the note, durably; one that is there begins anew."""
+    """Write the note, durably. It replaces an earlier one."""
     prepare_tree(tree)
     write_json(tree.eviction(eviction.id), {"schema": SCHEMA, **eviction._asdict()})
 
@@ -73,7 +73,7 @@ def read_eviction(tree: Tree, share_id: str) -> Optional[Eviction]:
 
 
 def delete_eviction(tree: Tree, share_id: str) -> None:
-    """Remove a note that has nothing to say any more."""
+    """Remove the note of a share."""
     tree.eviction(share_id).unlink(missing_ok=True)
 
 
@@ -92,9 +92,9 @@ def list_evictions(tree: Tree) -> tuple[list[Eviction], list[str]]:
 
 
 def evict(tree: Tree, eviction: Eviction, proc: Path = Path("/proc")) -> Evicted:
-    """End what is to end now, and remove the note once nothing is left; TempoftpError when it cannot be done.
+    """End the sessions that must end now, and remove the note once none is left; TempoftpError when that fails.
 
-    Not under the host's lock: a session may take seconds to die.
+    The caller does not hold the host's lock: a session may take seconds to end.
     """
     uptime = read_uptime(proc)
     if eviction.since is None or eviction.boot_id is None:
@@ -113,12 +113,12 @@ def evict(tree: Tree, eviction: Eviction, proc: Path = Path("/proc")) -> Evicted
 
 
 def read_uptime(proc: Path = Path("/proc")) -> float:
-    """Return the seconds since the boot, as a process's start is counted."""
+    """Return the seconds since the boot, on the clock that the kernel uses for the start of a process."""
     return float((proc / "uptime").read_text(encoding="ascii").split()[0])
 
 
 def _build_choice(tree: Tree, eviction: Eviction, uptime: float) -> Callable[[Session], Optional[bool]]:
-    """Return what says of a session: True, it ends now; False, it may go on for a while; None, it is left alone."""
+    """Return a function of a session: True, end it now; False, it may go on for a while; None, leave it alone."""
     since = eviction.since or 0.0
 
     def choose(session: Session) -> Optional[bool]:
@@ -138,7 +138,7 @@ def _is_inside(tree: Tree, share_id: str, session: Session) -> bool:
 
 
 def _replace_note(tree: Tree, before: Eviction, after: Optional[Eviction]) -> bool:
-    """Change a note unless somebody else did meanwhile; say whether it was as it had been read."""
+    """Replace a note unless another process changed it meanwhile; say whether it was replaced."""
     with hold_lock(tree.lock):
         if read_eviction(tree, before.id) != before:
             return False

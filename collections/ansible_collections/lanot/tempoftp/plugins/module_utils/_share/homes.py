@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The chroot homes: entered by descriptor, so that no symlink in them ever leads root elsewhere."""
+"""The chroot homes: opened by descriptor, so that a symlink cannot lead root to another place."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .._host.errors import AccountConflictError
 from .._host.safe_open import closing_descriptor, open_directory
 from .._host.tree import HOME_MODE, Tree
 
-# How a home looks between its mkdir and its chown: only root could have left it so.
+# The mode of a home between its mkdir and its chown. Only root can have left it in this mode.
 _UNFINISHED_MODE = 0o700
 
 
 @contextmanager
 def open_home(tree: Tree, ftpuser: str) -> Iterator[Optional[int]]:
-    """Give a descriptor of an account's home, None when there is none; AccountConflictError when it is unfit."""
+    """Give a descriptor of an account's home, None when there is none; AccountConflictError when it cannot be used."""
     with _open_home_directory(tree, ftpuser) as descriptor:
         if descriptor is not None:
             _check_home(tree, ftpuser, os.fstat(descriptor))
@@ -31,7 +31,7 @@ def open_home(tree: Tree, ftpuser: str) -> Iterator[Optional[int]]:
 
 @contextmanager
 def create_home(tree: Tree, ftpuser: str, gid: int) -> Iterator[int]:
-    """Give a descriptor of an account's home, making it ``root:group`` 0750 when it is missing."""
+    """Give a descriptor of an account's home; create it as ``root:group`` 0750 when it is missing."""
     with closing_descriptor(open_directory(tree.root)) as root, suppress(FileExistsError):
         os.mkdir(ftpuser, _UNFINISHED_MODE, dir_fd=root)
     with open_home(tree, ftpuser) as descriptor:
@@ -44,13 +44,13 @@ def create_home(tree: Tree, ftpuser: str, gid: int) -> Iterator[int]:
 
 
 def remove_empty_home(tree: Tree, ftpuser: str) -> None:
-    """Remove a home that holds nothing any more; one that holds something stays."""
+    """Remove a home when it is empty."""
     with suppress(OSError):
         tree.home(ftpuser).rmdir()
 
 
 def read_inode(tree: Tree, ftpuser: str, name: str) -> Optional[int]:
-    """Return the inode of what stands in a home under *name*, symlinks not followed; None when nothing does."""
+    """Return the inode of the entry *name* in a home, symlinks not followed; None when there is none."""
     with _open_home_directory(tree, ftpuser) as descriptor:
         if descriptor is None:
             return None

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Puts the copier on the FTP host: a package of the standard library only, in ``lib/<content hash>/``.
+"""Installs the copier on the FTP host, in ``lib/<content hash>/``. It uses only Python's standard library.
 
-A unit outlives the module that started it, and an upgrade must not change a program under a running copy. So every
-content has a folder of its own, which appears in one rename.
+A unit outlives the module that started it, and an upgrade must not change the program of a running copy. So every
+version has its own folder, named by a hash of its content, which appears in one rename.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Optional
 
-# Imported so that Ansible sends them along; what the copier imports they import themselves.
+# These are imported so that Ansible sends them to the host, together with all modules that they import.
 from .._copy import copier
 from .._host.errors import TempoftpError
 from .._host.tree import Tree
@@ -56,7 +56,7 @@ def read_library() -> dict[str, bytes]:
 def read_package(package: str, modules: list[str]) -> dict[str, bytes]:
     """Return modules of ``module_utils`` and all that they import there, by their paths below ``lib/<hash>/``.
 
-    *modules*: dotted names below ``module_utils``. Imports of ours are relative ones; others are the host's own.
+    *modules*: dotted names below ``module_utils``. Relative imports are ours; the host has all others.
     """
     files = {f"{package}/__init__.py": b""}
     todo = list(modules)
@@ -74,7 +74,7 @@ def read_package(package: str, modules: list[str]) -> dict[str, bytes]:
 def find_imports(source: str, room: str) -> list[str]:
     """Return the modules that a module of this room imports, as dotted names below ``module_utils``.
 
-    It reads lines, not syntax: parsing all files would cost a tenth of a second at each start of copies.
+    It matches lines instead of parsing: parsing all files would cost 0.1 s at each start of copies.
     """
     found = []
     for dots, target, in_brackets, names in _IMPORT.findall(source):
@@ -92,7 +92,7 @@ def find_imports(source: str, room: str) -> list[str]:
 
 
 def _read_source(module: str) -> bytes:
-    """Return a module's source, which may lie in the archive that Ansible sent."""
+    """Return the source of a module. It may be in the archive that Ansible sent."""
     loader = getattr(copier.__spec__, "loader", None)
     path = Path(copier.__file__).parents[1] / f"{module.replace('.', '/')}.py"
     try:
@@ -104,7 +104,7 @@ def _read_source(module: str) -> bytes:
 
 
 def name_library(files: Optional[dict[str, bytes]] = None) -> str:
-    """Return what this release's folder below ``lib/`` is called: by its content."""
+    """Return the name of this release's folder below ``lib/``: a hash of its content."""
     content = read_library() if files is None else files
     digest = hashlib.sha256()
     for name in sorted(content):
@@ -118,7 +118,7 @@ def install_library(tree: Tree) -> Path:
 
 
 def install_files(tree: Tree, files: dict[str, bytes]) -> Path:
-    """Write a library unless it is there; return its folder, whose time says when it was last wanted."""
+    """Write a library unless it is there; return its folder. The folder's time says when it was last used."""
     target = tree.lib / name_library(files)
     if target.is_dir():
         os.utime(target)
@@ -131,7 +131,7 @@ def install_files(tree: Tree, files: dict[str, bytes]) -> Path:
             _write_durably(path, content)
         temporary.rename(target)
     except OSError as error:
-        # Another run was faster: its content is the same.
+        # When another run has just written the same folder, this is no error.
         if not target.is_dir():
             raise TempoftpError(f"{target} could not be written: {error.strerror}") from None
     finally:
@@ -141,7 +141,7 @@ def install_files(tree: Tree, files: dict[str, bytes]) -> Path:
 
 
 def _write_durably(path: Path, content: bytes) -> None:
-    """A power loss must not leave an empty program under the name of its content."""
+    """Write a file so that a power loss cannot leave it empty under its final name."""
     with path.open("wb") as stream:
         stream.write(content)
         stream.flush()
@@ -149,6 +149,6 @@ def _write_durably(path: Path, content: bytes) -> None:
 
 
 def build_program_argv(library: Path, entry: str, share_id: str) -> list[str]:
-    """Return how the copier is started: isolated from the environment, with nothing but an id."""
+    """Return the command line of the copier: Python isolated from the environment, and the id of the share."""
     python = _PYTHON if os.access(_PYTHON, os.X_OK) else sys.executable
     return [python, "-IS", str(library / entry), share_id]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""look → plan → apply, the first part: reading what is on the host about one share. Nothing is written."""
+"""look → plan → apply, the first part: reads the state of one share on the host. Nothing is written."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from .trash import list_trash
 
 
 def look_share(tree: Tree, desired: DesiredShare, active: set[str], boot_id: str) -> Seen:
-    """Return what is; *active* are the names of our running units. TempoftpError when a file of ours is damaged."""
+    """Return the state of a share. *active*: names of the running units. TempoftpError when a manifest is damaged."""
     now = read_now(tree)
     manifest = read_manifest(tree, desired.id)
     status = read_status(tree.status(desired.id))
-    current = status is not None and manifest is not None and _speaks_of(manifest, status.generation)
+    current = status is not None and manifest is not None and _belongs_to(manifest, status.generation)
     ending = manifest is not None and not manifest.live
     return Seen(
         boot_id=boot_id,
@@ -45,23 +45,23 @@ def look_share(tree: Tree, desired: DesiredShare, active: set[str], boot_id: str
         destination=_read_destination(tree, manifest, status) if manifest else None,
         staged=_read_inode(tree.data(desired.id)),
         held=_read_inode(tree.held(desired.id)),
-        unbound=manifest is not None and is_bind(manifest) and not is_bound(tree, manifest),
-        over=manifest is not None and manifest.is_over(now),
+        unmounted=manifest is not None and is_bind(manifest) and not is_bound(tree, manifest),
+        expired=manifest is not None and manifest.is_over(now),
         occupied=_is_occupied(tree, desired, manifest),
         home_problem=_check_home(tree, desired, manifest),
         mounts=tuple(_list_mounts(tree, manifest)) if manifest and ending else (),
-        leaving=read_eviction(tree, desired.id) is not None,
+        evicting=read_eviction(tree, desired.id) is not None,
         trash=tuple(path.name for path in list_trash(tree, desired.id)),
     )
 
 
-def _speaks_of(manifest: Manifest, generation: int) -> bool:
-    # A deletion raises the manifest's generation; what the copier said before still tells which data is ours.
+def _belongs_to(manifest: Manifest, generation: int) -> bool:
+    # A deletion raises the manifest's generation. The status from before it still names the inode of our data.
     return generation == manifest.copied_for or not manifest.live
 
 
 def _read_destination(tree: Tree, manifest: Manifest, status: Optional[Status]) -> Optional[int]:
-    """Return the inode of what stands in the home; of a mount of ours that of the folder that it hides."""
+    """Return the inode of the share in the home. For a share that is mounted, that of the folder below the mount."""
     if status is not None and is_bind(manifest) and is_bound(tree, manifest):
         return status.inode
     return read_inode(tree, manifest.ftpuser, manifest.id)
@@ -73,7 +73,7 @@ def _is_occupied(tree: Tree, desired: DesiredShare, manifest: Optional[Manifest]
     try:
         return read_inode(tree, desired.ftpuser, desired.id) is not None
     except TempoftpError:
-        return False  # the home itself is unfit, and says so
+        return False  # the home itself cannot be used: _check_home says why
 
 
 def _check_home(tree: Tree, desired: DesiredShare, manifest: Optional[Manifest]) -> Optional[TempoftpError]:
@@ -83,7 +83,7 @@ def _check_home(tree: Tree, desired: DesiredShare, manifest: Optional[Manifest])
     try:
         with open_home(tree, desired.ftpuser):
             pass
-        # Before anything is copied: what is delivered into somebody else's home is theirs to read.
+        # Checked before anything is copied: the owner of the home could read what is delivered into it.
         if begun or desired.adopt or find_origin(tree, desired.ftpuser) == "created":
             return None
     except TempoftpError as error:
@@ -97,7 +97,7 @@ def _check_home(tree: Tree, desired: DesiredShare, manifest: Optional[Manifest])
 
 
 def find_origin(tree: Tree, ftpuser: str) -> str:
-    """Whose home it is: ``created``, our own account's or share's, or ``adopted``, one that was there before."""
+    """Return ``created`` when tempoftp made the home, or ``adopted`` when it was there before."""
     account = read_account(tree, ftpuser)
     if account is not None:
         return account.origin
@@ -112,7 +112,7 @@ def _list_mounts(tree: Tree, manifest: Manifest) -> list[str]:
 
 
 def list_places(tree: Tree, manifest: Manifest) -> tuple[Path, ...]:
-    """Return where data of a share may lie, the trash apart."""
+    """Return the paths that may contain data of a share, except the trash."""
     home, share_id = manifest.ftpuser, manifest.id
     return tree.destination(home, share_id), tree.held(share_id), tree.staging(share_id), tree.bind(share_id)
 

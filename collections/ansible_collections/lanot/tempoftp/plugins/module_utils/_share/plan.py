@@ -18,7 +18,7 @@ from .._host.errors import (
 from .._record.manifest import Manifest
 from .._record.status import Status
 from .._record.tombstones import Tombstone
-from .desired import OVER, DesiredShare, differs
+from .desired import ABSENT_IF_EXPIRED, DesiredShare, differs
 
 # Steps that change the host. The others look, wait or only leave a note.
 CHANGING = frozenset(
@@ -33,10 +33,10 @@ class Seen(NamedTuple):
     """What is on the host about one share.
 
     ``status`` is that of the manifest's generation; ``stale_status`` says that there is one of another.
-    ``destination``, ``staged`` and ``held`` are inodes of what stands in the home, in staging and among the blocked
-    shares. ``unbound``: it is to be a mount, and is none. ``over``: the share's time is up. ``leaving``: sessions may
-    go on that began while it was in the home. ``occupied``: something that is not ours stands where the wish wants to
-    go. ``home_problem``: why the account's home cannot be used.
+    ``destination``, ``staged`` and ``held`` are inodes: of the share in its home, in staging, and among the blocked
+    shares. ``expired``: its time is up. ``evicting``: sessions that began while it was in its home may still be open.
+    ``unmounted``: it should be a mount of its source, and is not mounted. ``occupied``: something that tempoftp did not
+    make has the share's name in the home. ``home_problem``: why the account's home cannot be used.
     """
 
     boot_id: str
@@ -49,9 +49,9 @@ class Seen(NamedTuple):
     destination: Optional[int] = None
     staged: Optional[int] = None
     held: Optional[int] = None
-    over: bool = False
-    leaving: bool = False
-    unbound: bool = False
+    expired: bool = False
+    evicting: bool = False
+    unmounted: bool = False
     occupied: bool = False
     home_problem: Optional[TempoftpError] = None
     mounts: tuple[str, ...] = ()
@@ -69,19 +69,19 @@ class Seen(NamedTuple):
 
     @property
     def copied(self) -> bool:
-        """Whether the copier said that it is done."""
+        """Whether the copier has finished."""
         return self.status is not None and self.status.phase == "done"
 
     @property
-    def put(self) -> bool:
-        """Whether a share that is being copied was put into its place already, which was not yet written down."""
+    def in_place(self) -> bool:
+        """Whether the data of a share was moved into its place, and the manifest does not say so yet."""
         if self.status is None or self.status.inode is None:
             return False
         return self.copied and self.status.inode in (self.destination, self.held)
 
     @property
     def delivered(self) -> bool:
-        """Whether what stands in the home is this share, written down or not."""
+        """Whether the folder in the home is this share, also when the manifest does not say so yet."""
         if self.manifest is None or self.destination is None or self.held is not None:
             return False
         if self.manifest.state == "copying":
@@ -111,9 +111,9 @@ def resolve_generation(desired: DesiredShare, seen: Seen) -> int:
 
 
 def plan_step(desired: DesiredShare, seen: Seen) -> Step:
-    """Return the next step. ``start`` needs a free place among the running copies; without one the share is queued."""
-    if desired.state == OVER:
-        return _plan_over(seen)
+    """Return the next step. A ``start`` waits until there is a free place among the running copies."""
+    if desired.state == ABSENT_IF_EXPIRED:
+        return _plan_if_expired(seen)
     return _plan_wanted(desired, seen) if desired.wanted else _plan_absent(desired, seen)
 
 
@@ -123,10 +123,10 @@ def _plan_wanted(desired: DesiredShare, seen: Seen) -> Step:
     if generation <= seen.ended or (manifest and generation < manifest.generation):
         return _refuse_stale(desired, seen)
     if manifest is not None and not manifest.live:
-        # A deletion was cut short. The same generation cannot come back from it; a newer one first lets it finish.
+        # A deletion was interrupted. This generation cannot be delivered again; a newer one waits for the deletion.
         return _refuse_stale(desired, seen) if generation == manifest.generation else _plan_end(seen)
-    if manifest is not None and seen.over:
-        # Never revived. Who asks for it anew, rather than for more time, gets it once this one is gone.
+    if manifest is not None and seen.expired:
+        # An ended share is never revived. A request for a new generation is served once the old one is gone.
         anew = generation > manifest.generation and not desired.require_existing
         return Step("expire") if anew else _refuse_ended(desired, seen)
     if manifest is None:
@@ -160,12 +160,12 @@ def _plan_begin(desired: DesiredShare, seen: Seen) -> Step:
 def _plan_progress(desired: DesiredShare, seen: Seen, manifest: Manifest) -> Step:
     if manifest.arrived:
         return _plan_place(desired, seen, manifest)
-    if seen.put:
+    if seen.in_place:
         return Step("confirm")
     if seen.destination is not None:
         return _refuse_occupied(desired)
     if seen.held is not None:
-        # Put there for a status that a power loss took: it is ours, and serves as what was copied so far.
+        # A power loss took the status after the data was moved there. The data is used as what was copied so far.
         return Step("enlist")
     status = seen.status
     if (
@@ -183,29 +183,29 @@ def _plan_progress(desired: DesiredShare, seen: Seen, manifest: Manifest) -> Ste
 
 
 def _plan_place(desired: DesiredShare, seen: Seen, manifest: Manifest) -> Step:
-    """Where a share stands whose whole data is here."""
+    """Return the next step of a share whose data is complete: it is only moved, mounted or cleaned up."""
     if manifest.hidden and seen.delivered:
         return Step("hide")
     if not manifest.hidden and seen.held is not None:
         return Step("show") if seen.destination is None else _refuse_occupied(desired)
     if (seen.held if manifest.hidden else seen.destination) is None:
         return Step("enlist")
-    if seen.unbound and not manifest.hidden:
+    if seen.unmounted and not manifest.hidden:
         return Step("bind")
     if seen.trash and not seen.purging:
         return Step("purge")
-    return EVICT if seen.leaving and manifest.hidden else NOTHING
+    return EVICT if seen.evicting and manifest.hidden else NOTHING
 
 
-def _plan_over(seen: Seen) -> Step:
-    """The sweep: it ends what is over, and finishes what others began to end."""
+def _plan_if_expired(seen: Seen) -> Step:
+    """Return the next step of the sweep: it ends expired shares, and finishes ends that others began."""
     manifest = seen.manifest
     if manifest is None:
         if seen.trash and not seen.purging:
             return Step("purge")
-        return EVICT if seen.leaving else NOTHING
+        return EVICT if seen.evicting else NOTHING
     if manifest.live:
-        return Step("expire") if seen.over else NOTHING
+        return Step("expire") if seen.expired else NOTHING
     return _plan_end(seen)
 
 
@@ -219,38 +219,39 @@ def _plan_absent(desired: DesiredShare, seen: Seen) -> Step:
         return Step("write_tombstone")
     if seen.trash and not seen.purging:
         return Step("purge")
-    if seen.leaving:
+    if seen.evicting:
         return EVICT
     return WAIT if seen.trash else NOTHING
 
 
 def _plan_end(seen: Seen) -> Step:
-    """What is left to do for a share whose manifest says ``absent``."""
+    """Return the next step of a share whose manifest says ``absent``."""
     return Step("stop") if seen.copying or seen.mounts else Step("move_to_trash")
 
 
 def _refuse_stale(desired: DesiredShare, seen: Seen) -> Step:
-    told = f"generation {desired.generation}" if desired.generation is not None else "this wish"
+    request = f"generation {desired.generation}" if desired.generation is not None else "this request"
     ended = f", which ended {seen.tombstone.ended_at}" if seen.tombstone and seen.ended == seen.known else ""
     return Step(
         "refuse",
         StaleGenerationError(
-            f"share {desired.id}: {told} is late, this host knows generation {seen.known}{ended}: nothing was changed"
+            f"share {desired.id}: {request} is late, this host knows generation {seen.known}{ended}: "
+            "nothing was changed"
         ),
     )
 
 
 def _refuse_ended(desired: DesiredShare, seen: Seen) -> Step:
     if seen.manifest is not None:
-        told = f"its time was up at {seen.manifest.ends_at}, and it is being taken away: ask for it anew"
-        return Step("refuse", EndedError(f"share {desired.id}: {told}"))
+        message = f"its time was up at {seen.manifest.ends_at}, and it is being taken away: ask for it anew"
+        return Step("refuse", EndedError(f"share {desired.id}: {message}"))
     if seen.tombstone is not None:
-        told = (
+        message = (
             f"it ended at {seen.tombstone.ended_at} ({seen.tombstone.reason or 'deleted'}): ask for it anew"
         )
-        return Step("refuse", EndedError(f"share {desired.id}: {told}"))
-    told = "this host does not have it, so there is nothing to change: ask for it without require_existing"
-    return Step("refuse", TempoftpError(f"share {desired.id}: {told}", "not_delivered"))
+        return Step("refuse", EndedError(f"share {desired.id}: {message}"))
+    message = "this host does not have it, so there is nothing to change: ask for it without require_existing"
+    return Step("refuse", TempoftpError(f"share {desired.id}: {message}", "not_delivered"))
 
 
 def _refuse_occupied(desired: DesiredShare) -> Step:

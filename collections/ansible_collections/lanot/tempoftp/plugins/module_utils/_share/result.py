@@ -44,7 +44,7 @@ def describe_state(desired: DesiredShare, seen: Seen) -> str:
     """Return the word for where a share stands."""
     manifest, status = seen.manifest, seen.status
     if manifest is None or not manifest.live:
-        return "purging" if seen.trash or seen.leaving or manifest is not None else "absent"
+        return "purging" if seen.trash or seen.evicting or manifest is not None else "absent"
     if manifest.arrived:
         # What is, not what should be: a share that could not be taken out of the home is not blocked.
         return "blocked" if seen.held is not None else "delivered"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One execution of ``tempoftp_share``: options in, results out, with no AnsibleModule in sight."""
+"""One execution of ``tempoftp_share``: takes options and returns results. It does not use AnsibleModule."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Item = Union["Mapping[str, Any]", Refused]
 
 
 def read_site(params: Mapping[str, Any], check_mode: bool) -> Site:
-    """Return what holds for every share; names are looked up on this host."""
+    """Return what applies to every share; user and group names are looked up on this host."""
     for name in ("max_copies", "wait_timeout", "reserve_bytes", "reserve_inodes"):
         if params[name] < (1 if name == "max_copies" else 0):
             raise InvalidValueError(f"{name} {params[name]} is refused: it is too small")
@@ -58,7 +58,7 @@ def run_shares(
 ) -> dict[str, Any]:
     """Bring every share nearer to what is wanted; return ``changed``, ``shares``, ``host`` and ``diff``.
 
-    TempoftpError only when the host itself is unfit; what is wrong with one share stands in its own result.
+    TempoftpError only when the host itself cannot be used. An error of one share is in the result of that share.
     """
     tree = open_tree(params["root"])
     site = read_site(params, check_mode)
@@ -72,10 +72,10 @@ def run_shares(
             share_id = item.name if isinstance(item, Refused) else item.get("id")
             results.append(build_refusal(share_id, error))
     batch = Batch(tree, desired_shares, site, units or Units())
-    told = batch.run()
-    diff = batch.build_diffs(told)
+    batch_results = batch.run()
+    diff = batch.build_diffs(batch_results)
     mounts = SweptBinds() if check_mode else _remount(tree)
-    remaining = iter(told)
+    remaining = iter(batch_results)
     shares = [next(remaining) if result is None else result for result in results]
     return {
         "changed": any(share["changed"] for share in shares) or bool(mounts.changed),
@@ -89,7 +89,7 @@ def run_shares(
 
 
 def _remount(tree: Tree) -> SweptBinds:
-    """Put right the mounts of shares that this execution is not about."""
+    """Repair the mounts of all shares, also of those that this execution does not name."""
     if not list_binds(tree):
         return SweptBinds()
     with hold_lock(tree.lock):

@@ -37,7 +37,7 @@ def list_trash(tree: Tree, share_id: str) -> list[Path]:
 
 
 def check_no_mounts(path: Path) -> None:
-    """Raise TempoftpError when something is mounted at or below *path*: deletion would reach through it."""
+    """Raise TempoftpError when something is mounted at or below *path*: a deletion would delete that too."""
     mounts = list_mounts_below(path)
     if mounts:
         raise TempoftpError(

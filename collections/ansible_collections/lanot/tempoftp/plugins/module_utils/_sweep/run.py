@@ -28,7 +28,7 @@ from .._host.tree import Tree, prepare_tree
 from .._host.units import Units
 from .._record.manifest import EXPIRED, read_manifest, write_manifest
 from .._share.batch import Batch
-from .._share.desired import OVER, DesiredShare, Site
+from .._share.desired import ABSENT_IF_EXPIRED, DesiredShare, Site
 from .._share.evictions import Eviction, evict, list_evictions, read_uptime
 from .._share.trash import choose_trash
 from .look import Guard, SweepLook, look_libraries, read_running
@@ -135,7 +135,7 @@ class _Sweep:
         site = Site(wait=False, evicts=False, grace_seconds=self._settings.grace_seconds)
         with self._guard("shares"):
             for result in Batch(
-                self._tree, [DesiredShare(share_id, OVER) for share_id in ids], site, self._units
+                self._tree, [DesiredShare(share_id, ABSENT_IF_EXPIRED) for share_id in ids], site, self._units
             ).run():
                 self._note_share(result)
 

@@ -262,9 +262,9 @@ def test_a_program_is_held_goes_on_and_is_killed_with_its_children() -> None:
 
     with Stream(["sh", "-c", script], take_line) as stream:
         assert stream.read() is None
-        stream.hold()
+        stream.pause()
         await_process_state(lines[0], "T")
-        stream.go_on()
+        stream.resume()
         assert stream.read() is None
     assert len(lines) > 1000
     # a zombie stays where nobody waits for orphans: a container without an init

@@ -17,7 +17,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest im
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.status import PHASES, Status
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import Tombstone
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share.desired import (
-    OVER,
+    ABSENT_IF_EXPIRED,
     DesiredShare,
     Site,
     adjust_manifest,
@@ -41,7 +41,7 @@ from hypothesis import strategies as st
 
 WISH = DesiredShare("p1", "present", 2, ftpuser="ftp_x", source="h:/x")
 BLOCK = WISH._replace(state="blocked")
-SWEEP = DesiredShare("p1", OVER)
+SWEEP = DesiredShare("p1", ABSENT_IF_EXPIRED)
 GONE = DesiredShare("p1", "absent", 2)
 HERE = Seen("boot")
 MANIFEST = Manifest("p1", 2, "ftp_x", "h:/x", path="/data/ftp_x/p1")
@@ -63,7 +63,7 @@ def settle(manifest: Manifest) -> Manifest:
 
 def complete(seen: Seen) -> Seen:
     """Only what has a manifest can be over."""
-    return seen._replace(over=seen.over and seen.manifest is not None)
+    return seen._replace(expired=seen.expired and seen.manifest is not None)
 
 
 generations = st.integers(1, 4)
@@ -102,8 +102,8 @@ hosts = build(
     destination=st.sampled_from([None, 7, 8]),
     staged=st.sampled_from([None, 7, 8]),
     held=st.sampled_from([None, 7, 9]),
-    over=st.booleans(),
-    leaving=st.booleans(),
+    expired=st.booleans(),
+    evicting=st.booleans(),
     occupied=st.booleans(),
     home_problem=st.sampled_from([None, AccountConflictError("x")]),
     mounts=st.sampled_from([(), ("/data/ftp_x/p1/m",)]),
@@ -112,13 +112,13 @@ hosts = build(
 desired_shares = build(
     DesiredShare,
     id=st.just("p1"),
-    state=st.sampled_from(["present", "blocked", "absent", OVER]),
+    state=st.sampled_from(["present", "blocked", "absent", ABSENT_IF_EXPIRED]),
     generation=st.none() | generations,
     require_existing=st.booleans(),
     lifetime_days=st.sampled_from([3, 10]),
     ftpuser=st.just("ftp_x"),
     source=st.just("h:/x"),
-).map(lambda desired: desired._replace(generation=None) if desired.state == OVER else desired)
+).map(lambda desired: desired._replace(generation=None) if desired.state == ABSENT_IF_EXPIRED else desired)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ desired_shares = build(
         (HERE._replace(manifest=DELIVERED, held=7, destination=8), "refuse"),
         (HERE._replace(manifest=MANIFEST, held=7, status=DONE), "confirm"),
         (HERE._replace(manifest=MANIFEST, held=7), "enlist"),
-        (HERE._replace(manifest=DELIVERED, destination=7, over=True), "refuse"),
-        (HERE._replace(manifest=DELIVERED._replace(generation=1), destination=7, over=True), "expire"),
+        (HERE._replace(manifest=DELIVERED, destination=7, expired=True), "refuse"),
+        (HERE._replace(manifest=DELIVERED._replace(generation=1), destination=7, expired=True), "expire"),
         (HERE._replace(manifest=DELIVERED._replace(generation=3), destination=7), "refuse"),
         (HERE._replace(manifest=DELIVERED._replace(source="h:/y"), destination=7), "refuse"),
         (HERE._replace(manifest=MANIFEST._replace(state="absent")), "refuse"),
@@ -171,7 +171,7 @@ def test_steps_towards_present(seen: Seen, kind: str) -> None:
         (HERE._replace(manifest=BLOCKED, destination=7), "hide"),
         (HERE._replace(manifest=BLOCKED, held=7), "nothing"),
         (HERE._replace(manifest=BLOCKED, held=7, destination=8), "nothing"),
-        (HERE._replace(manifest=BLOCKED, held=7, leaving=True), "evict"),
+        (HERE._replace(manifest=BLOCKED, held=7, evicting=True), "evict"),
         (HERE._replace(manifest=BLOCKED), "enlist"),
         (HERE._replace(manifest=MANIFEST), "adjust"),
         (HERE._replace(manifest=MANIFEST._replace(hidden=True), status=DONE, staged=7), "deliver"),
@@ -187,13 +187,13 @@ def test_steps_towards_blocked(seen: Seen, kind: str) -> None:
     [
         (HERE, "nothing"),
         (HERE._replace(manifest=DELIVERED, destination=7), "nothing"),
-        (HERE._replace(manifest=DELIVERED, destination=7, over=True), "expire"),
-        (HERE._replace(manifest=BLOCKED, held=7, over=True), "expire"),
+        (HERE._replace(manifest=DELIVERED, destination=7, expired=True), "expire"),
+        (HERE._replace(manifest=BLOCKED, held=7, expired=True), "expire"),
         (HERE._replace(manifest=DELIVERED._replace(state="absent")), "move_to_trash"),
         (HERE._replace(manifest=DELIVERED._replace(state="absent"), mounts=("/m",)), "stop"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",)), "purge"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",), purging=True), "nothing"),
-        (HERE._replace(tombstone=Tombstone("p1", 2, "then"), leaving=True), "evict"),
+        (HERE._replace(tombstone=Tombstone("p1", 2, "then"), evicting=True), "evict"),
     ],
 )
 def test_steps_of_the_sweep(seen: Seen, kind: str) -> None:
@@ -207,7 +207,7 @@ def test_steps_of_the_sweep(seen: Seen, kind: str) -> None:
         (HERE, "not_delivered"),
         (HERE._replace(tombstone=Tombstone("p1", 1, "then", reason="expired")), "ended"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then")), "stale"),
-        (HERE._replace(manifest=DELIVERED._replace(generation=1), destination=7, over=True), "ended"),
+        (HERE._replace(manifest=DELIVERED._replace(generation=1), destination=7, expired=True), "ended"),
         (HERE._replace(manifest=DELIVERED._replace(generation=3), destination=7), "stale"),
     ],
 )
@@ -230,7 +230,7 @@ def test_what_must_exist_is_never_begun(seen: Seen, state: str, error_class: str
         (HERE._replace(manifest=DELIVERED._replace(state="absent")), "move_to_trash"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",)), "purge"),
         (HERE._replace(tombstone=Tombstone("p1", 2, "then"), trash=("p1.2.1",), purging=True), "wait"),
-        (HERE._replace(tombstone=Tombstone("p1", 2, "then"), leaving=True), "evict"),
+        (HERE._replace(tombstone=Tombstone("p1", 2, "then"), evicting=True), "evict"),
     ],
 )
 def test_steps_towards_absent(seen: Seen, kind: str) -> None:
@@ -240,14 +240,14 @@ def test_steps_towards_absent(seen: Seen, kind: str) -> None:
 def test_a_blocked_share_stays_out_of_the_home() -> None:
     hidden = HERE._replace(manifest=BLOCKED, held=7)
     assert plan_step(BLOCK, hidden).kind == "nothing"
-    assert plan_step(BLOCK, hidden._replace(unbound=True)).kind == "nothing"
-    assert plan_step(BLOCK, hidden._replace(leaving=True)).kind == "evict"
+    assert plan_step(BLOCK, hidden._replace(unmounted=True)).kind == "nothing"
+    assert plan_step(BLOCK, hidden._replace(evicting=True)).kind == "evict"
 
 
 def test_a_share_in_the_home_is_mounted_and_its_recipient_stays() -> None:
     seen = HERE._replace(manifest=DELIVERED, destination=7)
-    assert plan_step(WISH, seen._replace(unbound=True)).kind == "bind"
-    assert plan_step(WISH, seen._replace(leaving=True)).kind == "nothing"
+    assert plan_step(WISH, seen._replace(unmounted=True)).kind == "bind"
+    assert plan_step(WISH, seen._replace(evicting=True)).kind == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,8 @@ def test_a_wish_without_a_generation_means_the_share_that_lives_or_a_new_one(
 @given(desired_shares, hosts)
 def test_an_older_generation_changes_nothing(desired: DesiredShare, seen: Seen) -> None:
     older = desired._replace(
-        generation=desired.generation or 1, state="present" if desired.state == OVER else desired.state
+        generation=desired.generation or 1,
+        state="present" if desired.state == ABSENT_IF_EXPIRED else desired.state,
     )
     seen = seen._replace(tombstone=Tombstone("p1", (older.generation or 1) + 1, "then"))
     step = plan_step(older, seen)
@@ -347,10 +348,10 @@ def place_share(seen: Seen, desired: DesiredShare, kind: str) -> Seen:
         return seen._replace(manifest=adjust_manifest(manifest, desired, generation), status=status)
     if kind == "hide":
         assert seen.held is None
-        return seen._replace(held=seen.destination, destination=None, leaving=True)
+        return seen._replace(held=seen.destination, destination=None, evicting=True)
     if kind == "show":
         assert seen.destination is None
-        return seen._replace(destination=seen.held, held=None, leaving=False)
+        return seen._replace(destination=seen.held, held=None, evicting=False)
     if kind == "deliver":
         place = "held" if manifest.hidden else "destination"
         return seen._replace(**{place: seen.staged}, staged=None)  # type: ignore[arg-type]
@@ -378,7 +379,7 @@ def apply_step(seen: Seen, desired: DesiredShare, kind: str) -> Seen:
             tombstone=None,
             staged=staged,
             held=None,
-            over=False,
+            expired=False,
             destination=destination,
             occupied=False,
         )
@@ -404,8 +405,8 @@ def apply_step(seen: Seen, desired: DesiredShare, kind: str) -> Seen:
             destination=gone,
             staged=None,
             held=None,
-            over=False,
-            leaving=seen.leaving or seen.delivered,
+            expired=False,
+            evicting=seen.evicting or seen.delivered,
             occupied=gone is not None,
         )
     if kind == "purge":
@@ -426,7 +427,7 @@ def test_every_way_ends(desired: DesiredShare, seen: Seen) -> None:
             seen = seen._replace(copying=False, purging=False, trash=() if seen.purging else seen.trash)
             continue
         if step.kind == "evict":
-            seen = seen._replace(leaving=False)
+            seen = seen._replace(evicting=False)
             continue
         seen = apply_step(seen, desired, step.kind)
     assert kinds[-1] in ("nothing", "refuse", "report"), kinds
@@ -435,8 +436,8 @@ def test_every_way_ends(desired: DesiredShare, seen: Seen) -> None:
         assert manifest is not None and manifest.arrived and manifest.hidden == (desired.state == "blocked")
         assert (seen.held if manifest.hidden else seen.destination) is not None
         assert manifest.lifetime_days == desired.lifetime_days
-    if kinds[-1] == "nothing" and desired.state == OVER:
-        assert seen.manifest is None or (seen.manifest.live and not seen.over)
+    if kinds[-1] == "nothing" and desired.state == ABSENT_IF_EXPIRED:
+        assert seen.manifest is None or (seen.manifest.live and not seen.expired)
     if kinds[-1] == "nothing" and desired.state == "absent":
         assert seen.manifest is None and not seen.trash
 
@@ -457,7 +458,7 @@ def test_a_wish_is_read_with_its_defaults() -> None:
     [
         {"id": "../x"},
         {"id": None},
-        {"state": "over"},
+        {"state": ABSENT_IF_EXPIRED},
         {"generation": 0},
         {"ftpuser": None},
         {"ftpuser": "../x"},
