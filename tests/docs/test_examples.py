@@ -8,6 +8,7 @@ import re
 import pytest
 
 from tempoftp.http.answers import ShareAnswer
+from tempoftp.http.openapi import complete_examples
 from tempoftp.shares.messages import STATE_MESSAGES
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import State
@@ -20,7 +21,7 @@ ONLY_WHEN_BLOCKED = {"razon", "alcance", "en_mysql"}
 
 @each_api_page
 def test_share_example_is_an_answer(document: Document) -> None:
-    example = json.loads(document.blocks["share"])
+    example = complete_examples(json.loads(document.blocks["share"]))
     answer = ShareAnswer.model_validate(example)
     assert set(example) == set(ShareAnswer.model_fields) - ONLY_WHEN_BLOCKED
     assert answer.model_dump(mode="json", exclude=ONLY_WHEN_BLOCKED) == example

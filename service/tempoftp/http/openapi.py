@@ -22,6 +22,7 @@ from tempoftp.http.events import EventsAnswer
 from tempoftp.http.problems import PROBLEM_JSON, ProblemDocument
 from tempoftp.http.request_id import HEADER, PATTERN
 from tempoftp.http.routes import SECURITY_SCHEME
+from tempoftp.shares.fields import WIRES
 
 Document = dict[str, Any]
 
@@ -159,4 +160,18 @@ def _name_example(media: Document, number: int, value: Any) -> None:
 def load_cases() -> dict[str, list[dict[str, Any]]]:
     """Return the cases of `examples.yml` by method and path; each has a status, an answer and perhaps a request."""
     text = files("tempoftp.http").joinpath("examples.yml").read_text(encoding="utf-8")
-    return cast("dict[str, list[dict[str, Any]]]", yaml.safe_load(text))
+    return cast("dict[str, list[dict[str, Any]]]", complete_examples(yaml.safe_load(text)))
+
+
+def complete_examples(value: Any) -> Any:
+    """Return examples in which a reported field that they leave out is null: a new field changes no example."""
+    if isinstance(value, list):
+        return [complete_examples(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    completed = {name: complete_examples(item) for name, item in value.items()}
+    for group in {wire.group for wire in WIRES.values()}:
+        if isinstance(completed.get(group), dict):
+            unknown = {wire.name: None for wire in WIRES.values() if wire.group == group}
+            completed[group] = unknown | completed[group]
+    return completed
