@@ -91,15 +91,6 @@ class Reported(Result):
             words={"source": "origen", "arrival": "llegada"},
         ),
     ] = None
-    verified_by: Annotated[
-        Literal["times", "content"] | None,
-        Wire(
-            "entrega",
-            "verificada",
-            "What the copy was compared by: `fechas` and sizes, or the `contenido` of every file.",
-            words={"times": "fechas", "content": "contenido"},
-        ),
-    ] = None
 
 
 WIRES: dict[str, Wire] = {

@@ -78,8 +78,6 @@ class Share(Leased, Base):
     """`rsync`, `copy`, `reflink`, `links` or `bind`; None before the delivery."""
     checksums_by: Mapped[str | None] = mapped_column(String(8))
     """Where `SHA256SUMS` was computed, `source` or on `arrival`; None without one."""
-    verified_by: Mapped[str | None] = mapped_column(String(8))
-    """What the finished copy was compared by, `times` or `content`; None before the delivery."""
     ready_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     expires: Mapped[datetime | None] = mapped_column(UtcDateTime(), index=True)
 

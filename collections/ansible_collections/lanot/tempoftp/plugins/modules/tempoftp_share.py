@@ -299,9 +299,6 @@ shares:
         - V(rsync) (over ssh), V(copy), V(reflink), V(bind), or V(links) when files were linked from another share by
           O(reuse). Null before delivery.
       type: str
-    verified_by:
-      description: What the finished copy was compared by, V(times) and sizes or V(content); null before the delivery.
-      type: str
     checksums_by:
       description:
         - Null without O(checksums). V(source) when the source computed them too and both agree. V(arrival) when the source runs no

@@ -218,7 +218,6 @@ class Copier:
         return None
 
     def _copy_until_equal(self, checksum: bool, mismatch: Optional[Verdict]) -> None:
-        compared_by = "content" if checksum else "times"
         if checksum and self._passes.linked:
             # A pass that compares contents writes into files in place: no other share may have them as well.
             drop_linked_files(self._data)
@@ -237,9 +236,7 @@ class Copier:
                 verdict = self._passes.copy(survey, checksum) or verdict
             checksum = False
             survey = self._passes.verify()
-        self._report.note(
-            bytes_done=survey.bytes_total, files_done=survey.files_total, verified_by=compared_by
-        )
+        self._report.note(bytes_done=survey.bytes_total, files_done=survey.files_total)
 
     def _may_copy_at_once(self) -> bool:
         """Whether nothing is staged yet, and there is room for a copy that is started without measuring."""

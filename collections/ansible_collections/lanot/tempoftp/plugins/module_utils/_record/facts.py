@@ -18,8 +18,6 @@ FACTS: dict[str, tuple[str, ...]] = {
     "delivered_by": ("rsync", "copy", "reflink", "links", "bind"),
     # Where SHA256SUMS was computed.
     "checksums_by": ("source", "arrival"),
-    # What the finished copy was compared by: sizes and times, or the content of every file.
-    "verified_by": ("times", "content"),
 }
 """Each fact with the words that it may have."""
 
