@@ -18,7 +18,7 @@ from tempoftp.cli.exits import INTERRUPTED
 
 # name → (module, attribute, summary). The summaries stand here so that `tempoftp --help` imports no command.
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "request": ("tempoftp.cli.shares", "request", "Ask for a share."),
+    "request": ("tempoftp.cli.request", "request", "Ask for a share."),
     "preview": ("tempoftp.cli.shares", "preview", "Show how much a source has and whether it fits."),
     "status": ("tempoftp.cli.shares", "status", "Show a share, or watch it until it is ready."),
     "list": ("tempoftp.cli.shares", "list_shares", "List shares."),

@@ -23,41 +23,6 @@ from tempoftp.cli.output import (
 )
 from tempoftp.cli.watch import exit_for_state, finish_watch, wait_while_pending
 
-
-@click.command(
-    cls=Command,
-    examples=[
-        "tempoftp request ana@dominio.example goes_2026_11 source1:/srv/datos/goes --vigencia 5",
-        "tempoftp request ana@dominio.example goes_2026_11 source1:/srv/datos/goes --watch --json",
-    ],
-    exits_1="the share is in error, blocked or expired",
-)
-@click.argument("usuario")
-@click.argument("id_", metavar="ID")
-@click.argument("ruta")
-@click.option("--vigencia", type=int, help="Days the share lives, counted from when it is ready.")
-@watch_option
-@json_option
-def request(usuario: str, id_: str, ruta: str, vigencia: int | None, watch: bool, as_json: bool) -> None:
-    """Ask for a share.
-
-    USUARIO is the requester's e-mail, ID the name of the share, RUTA where the data is: host:/path.
-
-    Repeating a request is not an error: the answer is then the share's present state.
-    """
-    body: dict[str, object] = {"usuario": usuario, "id": id_, "ruta": ruta}
-    if vigencia is not None:
-        body["vigencia"] = vigencia
-    with connect() as client:
-        answer = client.post_share(body)
-        if watch:
-            finish_watch(client, id_, as_json=as_json)
-        elif as_json:
-            print_json(answer)
-        else:
-            click.echo(f"{answer.get('id')}: {answer.get('status')}")
-
-
 PREVIEW_POLL_SECONDS = 1.0
 PREVIEW_PATIENCE_SECONDS = 120.0
 FITS = {True: "yes", False: "no", None: "not known"}
