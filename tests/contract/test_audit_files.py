@@ -24,7 +24,8 @@ from tempoftp.audits.results import (
     HostShare,
     HostTombstone,
 )
-from tempoftp.worker.ansible import AUDIT_PLAYBOOK, parse_audit_outcome
+from tempoftp.worker.ansible import parse_outcome
+from tempoftp.worker.playbook import AUDIT_PLAYBOOK
 from tests.contract.worker_playbooks import locate_playbook, read_tasks
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -75,6 +76,6 @@ def test_what_the_module_says_of_a_share_can_be_read() -> None:
         "damaged": [],
     }
     content = {"schema": 1, "run_id": "r1", "findings": [], "failures": [], "facts": facts}
-    outcome = parse_audit_outcome(json.dumps(content).encode())
+    outcome = parse_outcome(AuditOutcome, json.dumps(content).encode())
     assert outcome.facts.find_live()["p1"].generation == 2
     assert outcome.facts.find_ended()["p2"].generation == 1

@@ -36,7 +36,8 @@ from tempoftp.previews.results import (
 )
 from tempoftp.shares.messages import PREVIEW_ERRORS, PREVIEW_SHORTAGES
 from tempoftp.shares.schemas import RESERVED_IDS
-from tempoftp.worker.ansible import PREVIEW_PLAYBOOK, _parse
+from tempoftp.worker.ansible import parse_outcome
+from tempoftp.worker.playbook import PREVIEW_PLAYBOOK
 from tests.contract.worker_playbooks import read_tasks
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -120,7 +121,7 @@ def test_what_the_module_says_can_be_read() -> None:
     host = _source_run.describe_room(room)
     assert set(host) == set(RETURNED["host"]["contains"])
     content = {"schema": 1, "run_id": "r1", "sources": results, "host": host}
-    outcome = _parse(PreviewOutcome, json.dumps(content).encode())
+    outcome = parse_outcome(PreviewOutcome, json.dumps(content).encode())
     assert [item.timed_out for item in outcome.sources] == [False, True, False]
     assert outcome.host.inodes_available is None
 

@@ -16,7 +16,7 @@ from ansible_collections.lanot.tempoftp.plugins.modules import (
 
 from tempoftp.shares.results import Outcome
 from tempoftp.shares.sources import Method
-from tempoftp.worker.ansible import OUTCOME, PLAYBOOK, REQUEST
+from tempoftp.worker.playbook import OUTCOME, PLAYBOOK, REQUEST
 from tempoftp.worker.request import RunRequest, ShareItem, TransfersItem, UserItem
 from tests.contract.worker_playbooks import locate_playbook, read_tasks
 

@@ -19,6 +19,7 @@ from tempoftp.shares.create import create_share
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.worker.run_host import HostRunner
 from tempoftp.worker.simulated.provisioner import SimulatedProvisioner
+from tests.support.desk import Desk
 
 SOURCES = """\
 sources:
@@ -121,3 +122,9 @@ def runner(settings: Settings, database: Database) -> Iterator[HostRunner]:
     runner = HostRunner(settings, database, SimulatedProvisioner(settings.state_dir))
     yield runner
     runner.close()
+
+
+@pytest.fixture
+def desk(settings: Settings, database: Database, ftp_host: str, accept_share: Callable[..., Share]) -> Desk:
+    accept_share("p1")
+    return Desk(settings, database, ftp_host)

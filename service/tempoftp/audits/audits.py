@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from tempoftp.audits.compare import compare_rows, find_stale_rows, repair_rows, wake_rows
 from tempoftp.audits.restore import restore_rows
-from tempoftp.audits.results import AuditOutcome, Finding, HostFacts
-from tempoftp.audits.rows import compare_rows, find_stale_rows, repair_rows, wake_rows
+from tempoftp.audits.results import AuditOutcome, HostFacts
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, FtpHost, HostAudit, Share
 from tempoftp.errors import ShareError
@@ -162,8 +162,3 @@ def _count(facts: HostFacts) -> dict[str, int]:
         "ended": len(facts.tombstones),
         "accounts": len(facts.accounts or ()),
     }
-
-
-def list_findings(audit: HostAudit) -> list[Finding]:
-    """Return the findings of the last audit of a host."""
-    return [Finding.model_validate(finding) for finding in audit.findings or ()]

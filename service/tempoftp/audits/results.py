@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -141,7 +141,3 @@ class AuditOutcome(Result):
     findings: list[Finding] = Field(default_factory=list)
     failures: list[str] = Field(default_factory=list)
     facts: HostFacts
-
-    def dump_findings(self) -> list[dict[str, Any]]:
-        """Return the findings as they are kept."""
-        return [finding.model_dump() for finding in self.findings]

@@ -99,7 +99,7 @@ def worker() -> None:
     from tempoftp.cli.service import read_settings, report_missing_keys, upgrade
     from tempoftp.logs import build_log_config
     from tempoftp.settings import SettingsError
-    from tempoftp.worker.worker import run_worker
+    from tempoftp.worker.process import run_worker
 
     settings = read_settings()
     logging.config.dictConfig(build_log_config(settings.log_level, settings.log_format))

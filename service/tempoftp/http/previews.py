@@ -13,7 +13,8 @@ from tempoftp.http.changes import wait_for, write_change
 from tempoftp.http.context import ApiContext, get_context
 from tempoftp.http.problems import document_refusals
 from tempoftp.http.routes import SHARES_ROUTE, shares
-from tempoftp.previews.previews import ask_preview, describe_preview, is_settled, read_preview
+from tempoftp.previews.previews import ask_preview, is_settled, read_preview
+from tempoftp.previews.serializers import describe_preview
 from tempoftp.shares.schemas import Ruta
 
 PREVIEW_ROUTE = f"{SHARES_ROUTE}/vista_previa"

@@ -15,7 +15,7 @@ from tempoftp.db.leases import is_free
 from tempoftp.db.models import FtpHost, Share
 from tempoftp.hosts.holds import find_holds
 from tempoftp.hosts.pauses import count_runs, describe_pause
-from tempoftp.notices.deliveries import describe_backlog
+from tempoftp.notices.backlog import describe_backlog
 from tempoftp.settings import Settings
 from tempoftp.states import DELIVERED, ENDING
 

@@ -19,7 +19,7 @@ from tempoftp.errors import ERROR_CLASSES
 from tempoftp.hosts.pauses import count_runs
 from tempoftp.hosts.run_totals import RunDurations, read_run_totals
 from tempoftp.monitoring.health import count_overdue, read_queue
-from tempoftp.notices.deliveries import count_deliveries, read_oldest_waiting
+from tempoftp.notices.backlog import count_deliveries, read_oldest_waiting
 from tempoftp.settings import Settings
 from tempoftp.states import DELIVERED, TERMINAL, UNFINISHED, State
 

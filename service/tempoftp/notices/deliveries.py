@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import database_now
@@ -33,10 +32,6 @@ RETRY_SECONDS = 5.0
 RETRY_SECONDS_MOST = 600.0
 SPREAD_LIMIT = 200
 ERROR_LENGTH = 500
-LATE_SECONDS = 900.0
-"""A notice that waits for longer is a problem of the system."""
-TOLD_HOURS = 24
-"""So long the system is not well because of a notice that was given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,68 +183,6 @@ def give_up_orphans(session: Session, channels: Collection[str]) -> list[NoticeD
         delivery.error = delivery.error or "no worker is configured for this channel any more"
         _end(delivery, GIVEN_UP, database_now(session))
     return orphans
-
-
-def describe_backlog(session: Session) -> tuple[dict[str, Any], list[str]]:
-    """Return what `GET /health` tells of notices, and what is wrong with them."""
-    now = database_now(session)
-    recently = NoticeDelivery.ended_at > now - timedelta(hours=TOLD_HOURS)
-    counts = session.execute(
-        select(NoticeDelivery.state, func.count())
-        .where(NoticeDelivery.state.in_((REFUSED, GIVEN_UP)), recently)
-        .group_by(NoticeDelivery.state)
-    )
-    ended: dict[str, int] = {state: count for state, count in counts}
-    waiting = session.execute(
-        select(NoticeDelivery.channel, func.count(), func.min(Notice.at), func.max(NoticeDelivery.error))
-        .join(Notice, Notice.number == NoticeDelivery.notice_number)
-        .where(NoticeDelivery.due_at.is_not(None))
-        .group_by(NoticeDelivery.channel)
-        .order_by(NoticeDelivery.channel)
-    ).all()
-    problems = [
-        f"{count} notices wait for {channel}, the oldest for {(now - oldest).total_seconds() / 60:.0f} min: "
-        f"{error or 'is tempoftp-worker.service running?'}"
-        for channel, count, oldest, error in waiting
-        if (now - oldest).total_seconds() > LATE_SECONDS
-    ]
-    if ended.get(GIVEN_UP):
-        problems.append(
-            f"{ended[GIVEN_UP]} notices were given up in the last {TOLD_HOURS} h; the journal says which"
-        )
-    oldest_of_all: datetime | None = min((row[2] for row in waiting), default=None)
-    backlog = {
-        "pendientes": sum(row[1] for row in waiting),
-        "edad_segundos": 0.0 if oldest_of_all is None else round((now - oldest_of_all).total_seconds(), 1),
-        "abandonados": ended.get(GIVEN_UP, 0),
-        "rechazados": ended.get(REFUSED, 0),
-    }
-    return backlog, problems
-
-
-def count_deliveries(session: Session) -> dict[tuple[str, str], int]:
-    """Return how many deliveries each channel has in each state; a channel that never had any is missing."""
-    query = select(NoticeDelivery.channel, NoticeDelivery.state, func.count()).group_by(
-        NoticeDelivery.channel, NoticeDelivery.state
-    )
-    found = {(channel, state): count for channel, state, count in session.execute(query)}
-    channels = {channel for channel, _state in found}
-    return {
-        (channel, state): found.get((channel, state), 0)
-        for channel in sorted(channels)
-        for state in DELIVERY_STATES
-    }
-
-
-def read_oldest_waiting(session: Session, now: datetime) -> dict[str, float]:
-    """Return the seconds that the oldest notice of each channel waits; a channel with none waiting is missing."""
-    query = (
-        select(NoticeDelivery.channel, func.min(Notice.at))
-        .join(Notice, Notice.number == NoticeDelivery.notice_number)
-        .where(NoticeDelivery.due_at.is_not(None))
-        .group_by(NoticeDelivery.channel)
-    )
-    return {channel: (now - since).total_seconds() for channel, since in session.execute(query)}
 
 
 def _find_own(session: Session, claimed: ClaimedDelivery) -> NoticeDelivery | None:

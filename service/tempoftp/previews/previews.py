@@ -11,30 +11,19 @@ import hashlib
 import re
 import secrets
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from tempoftp.access.tokens import Principal
-from tempoftp.db.clock import database_now, write_time
+from tempoftp.db.clock import database_now
 from tempoftp.db.leases import is_free, release_leases, take_row
 from tempoftp.db.models import Account, FtpHost, Preview
 from tempoftp.errors import ShareError
-from tempoftp.previews.results import HostRoom, PreviewItem, PreviewOutcome, SourceResult
+from tempoftp.previews.results import PreviewItem, PreviewOutcome
 from tempoftp.refusals import PreviewNotFound, TooManyPreviews
 from tempoftp.settings import Settings
 from tempoftp.shares.create import choose_ftp_host
-from tempoftp.shares.messages import (
-    PAUSED_MESSAGE,
-    PREVIEW_FITS,
-    PREVIEW_GIVEN_UP,
-    PREVIEW_LEAST,
-    PREVIEW_PENDING,
-    PREVIEW_SHORTAGES,
-    PREVIEW_UNKNOWN,
-    explain_preview_error,
-)
 from tempoftp.shares.sources import ResolvedSource, read_sources
 
 FRESH = timedelta(minutes=1)
@@ -237,65 +226,3 @@ def is_settled(session: Session, preview_id: str) -> bool:
     preview = session.get_one(Preview, preview_id)
     host = session.get(FtpHost, preview.ftp_host)
     return preview.answered_at is not None or (host is not None and bool(host.paused))
-
-
-def describe_preview(session: Session, preview: Preview) -> dict[str, Any]:
-    """Return a preview as it goes over the wire."""
-    body: dict[str, Any] = {
-        "id": preview.id,
-        "ruta": preview.item["source"],
-        "estado": "pendiente",
-        "mensaje": PREVIEW_PENDING,
-        "error": preview.error_class,
-        "completa": None,
-        "bytes": None,
-        "archivos": None,
-        "omitidos": {"total": 0, "lista": []},
-        "cabe": None,
-        "falta": None,
-        "espacio": None,
-        "pedida_at": write_time(preview.asked_at),
-        "medida_at": write_time(preview.answered_at),
-    }
-    if preview.result is not None:
-        measured = SourceResult.model_validate(preview.result["source"])
-        body |= _describe_measured(measured, HostRoom.model_validate(preview.result["host"]))
-    elif preview.error_class is not None:
-        body |= {
-            "estado": "error",
-            "mensaje": explain_preview_error(preview.error_class, preview.error_message),
-        }
-    elif preview.asked_at <= database_now(session) - PATIENCE:
-        body |= {"estado": "error", "error": "run_timeout", "mensaje": PREVIEW_GIVEN_UP}
-    else:
-        host = session.get(FtpHost, preview.ftp_host)
-        if host is not None and host.paused:
-            body["mensaje"] = f"{PREVIEW_PENDING} {PAUSED_MESSAGE}"
-    return body
-
-
-def _describe_measured(measured: SourceResult, room: HostRoom) -> dict[str, Any]:
-    return {
-        "estado": "lista",
-        "mensaje": _explain(measured),
-        "completa": not measured.timed_out,
-        "bytes": measured.bytes,
-        "archivos": measured.files,
-        "omitidos": {"total": measured.skipped_total or 0, "lista": measured.skipped},
-        "cabe": measured.fits,
-        "falta": measured.shortage.error_class if measured.shortage is not None else None,
-        "espacio": {
-            "total": room.space_total,
-            "libre": room.space_free,
-            "disponible": room.space_available,
-            "archivos_disponibles": room.inodes_available,
-        },
-    }
-
-
-def _explain(measured: SourceResult) -> str:
-    if measured.shortage is not None:
-        return PREVIEW_SHORTAGES.get(measured.shortage.error_class, PREVIEW_SHORTAGES["no_space"])
-    if not measured.timed_out:
-        return PREVIEW_FITS
-    return PREVIEW_UNKNOWN if measured.bytes is None else PREVIEW_LEAST

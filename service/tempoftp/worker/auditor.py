@@ -1,4 +1,4 @@
-"""Audits of FTP hosts, as the worker makes them: before its first run on a host, when asked, and now and then."""
+"""Audits of FTP hosts by the worker: before its first run on a host, on request, and every `audit_hours`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tempoftp.audits.audits import apply_audit, apply_audit_failure, find_due_audits
+from tempoftp.audits.compare import find_resurrected_shares
 from tempoftp.audits.results import AuditOutcome, AuditRequest
-from tempoftp.audits.rows import find_resurrected_shares
 from tempoftp.db.clock import database_now
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, HostAudit, Share
-from tempoftp.errors import ShareError
 from tempoftp.hosts.run_totals import DONE, count_run
 from tempoftp.settings import Settings
-from tempoftp.worker.provisioner import Provisioner, RunAbandoned, RunFailed, new_run_id
+from tempoftp.worker.provisioner import Provisioner, RunAbandoned, RunFailed, check_run_id, new_run_id
 from tempoftp.worker.request import RunRequest, ShareItem, UserItem, build_share_item
 
 logger = logging.getLogger(__name__)
@@ -32,14 +31,14 @@ class Auditor:
     should_stop: Callable[[], bool] = field(default=lambda: False)
 
     def run_due(self, ftp_host: str) -> bool:
-        """Audit a host if that is due; returns whether it was."""
+        """Audit a host if an audit is due; returns whether it was due."""
         with self.database.read() as session:
             due = ftp_host in find_due_audits(session, self.settings)
             asked = session.get(HostAudit, ftp_host)
             started = database_now(session)
         if not due or asked is None:
             return False
-        # Rows that are about to be corrected from the host are not repaired by what they say.
+        # The rows will be corrected from the host. Until then they must not change the host.
         repair = asked.repair and not asked.restore and asked.stale_since is None
         request = AuditRequest(run_id=new_run_id(), ftp_host=ftp_host, repair=repair)
         run = {"run": request.run_id, "host": ftp_host}
@@ -57,7 +56,7 @@ class Auditor:
             return True
         with self.database.write() as session:
             audit = apply_audit(session, self.settings, asked, outcome, started)
-            undead = [
+            resurrected = [
                 _build_ending(share, session.get_one(Account, share.ftpuser))
                 for share in (find_resurrected_shares(session, ftp_host, outcome.facts) if repair else ())
             ]
@@ -65,8 +64,8 @@ class Auditor:
         self._count(ftp_host, begun, DONE)
         if stale is not None:
             logger.error("host is held: %s", stale, extra=run)
-        if undead:
-            self._end_again(ftp_host, undead)
+        if resurrected:
+            self._end_again(ftp_host, resurrected)
         logger.info("audit ends", extra=run | {"findings": count})
         return True
 
@@ -75,13 +74,11 @@ class Auditor:
 
     def _audit(self, request: AuditRequest) -> AuditOutcome:
         outcome = self.provisioner.audit(request, self.should_stop)
-        if outcome.run_id != request.run_id:
-            text = f"the outcome file is of run {outcome.run_id}, not of {request.run_id}"
-            raise RunFailed(ShareError.of("run_failed", text))
+        check_run_id(outcome, request.run_id)
         return outcome
 
     def _end_again(self, ftp_host: str, shares: list[ShareItem]) -> None:
-        """End what its row says has ended, and the host has again: its disk came from a backup."""
+        """End shares again that live on the host but have ended in their rows: the disk came from a backup."""
         names = sorted({share.ftpuser for share in shares})
         request = RunRequest(
             run_id=self.provisioner.reserve_run_id(ftp_host),
@@ -93,7 +90,7 @@ class Auditor:
             ],
         )
         run = {"run": request.run_id, "host": ftp_host}
-        logger.warning("shares that ended are ended again", extra=run | {"shares": len(shares)})
+        logger.warning("shares that had ended are ended again", extra=run | {"shares": len(shares)})
         try:
             self.provisioner.run(request, self.should_stop)
         except (RunFailed, RunAbandoned) as failure:
@@ -101,5 +98,5 @@ class Auditor:
 
 
 def _build_ending(share: Share, account: Account) -> ShareItem:
-    """Return the wish with which the row ended, for a host on which an older generation lives again."""
+    """Return the request that ends a share of which an older generation lives again on the host."""
     return build_share_item(share, account).model_copy(update={"state": "absent", "require_existing": False})

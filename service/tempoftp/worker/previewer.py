@@ -1,6 +1,6 @@
-"""Previews, as the worker has them measured: beside the runs of shares, in threads and playbook runs of their own.
+"""Previews by the worker: it measures sources in threads and playbook runs of their own.
 
-No share ever waits for one: a run of shares carries none, and what stands by for shares is not used for them.
+No share ever waits for a preview: a run of shares carries none, and a run that is ready for shares is not used.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from tempoftp.previews.previews import (
 )
 from tempoftp.previews.results import PreviewItem, PreviewOutcome, PreviewRequest
 from tempoftp.settings import Settings
-from tempoftp.worker.provisioner import Provisioner, RunAbandoned, RunFailed, new_run_id
+from tempoftp.worker.provisioner import Provisioner, RunAbandoned, RunFailed, check_run_id, new_run_id
 
 logger = logging.getLogger(__name__)
 
 THREADS = 4
-"""FTP hosts that are asked at once; each by one run at a time."""
+"""Number of FTP hosts that measure at the same time; each in one run at a time."""
 
 
 @dataclass(slots=True)
 class Previewer:
-    """Has sources measured. One per worker process."""
+    """Measures sources. One per worker process."""
 
     settings: Settings
     database: Database
@@ -52,7 +52,7 @@ class Previewer:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="preview")
 
     def look(self) -> None:
-        """Have what waits measured, and forget what has had its day; waits for nothing of it."""
+        """Start to measure what waits, and delete old previews; returns at once."""
         with self.database.read() as session:
             waiting, old = find_hosts_to_ask(session), is_any_old(session)
         if old:
@@ -66,7 +66,7 @@ class Previewer:
             self._pool.submit(self._work_on, ftp_host)
 
     def close(self) -> None:
-        """Abandon what runs; who asked is answered by the next worker."""
+        """Abandon what runs. The next worker answers these previews."""
         with self._lock:
             self._stopping.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -75,7 +75,7 @@ class Previewer:
         try:
             while not self._is_over() and self.run_host(ftp_host):
                 pass
-        except Exception:  # a thread of our own: nobody else would hear of it
+        except Exception:  # nothing else reports an error in this thread
             logger.exception("previews broke", extra={"host": ftp_host})
         finally:
             with self._lock:
@@ -85,7 +85,7 @@ class Previewer:
         return self._stopping.is_set() or self.should_stop()
 
     def run_host(self, ftp_host: str) -> int:
-        """Measure what waits for an FTP host; returns how many sources that were."""
+        """Measure the sources that wait for an FTP host; returns how many."""
         run_id = new_run_id()
         with self.database.write() as session:
             claimed = claim_previews(session, self.settings, ftp_host, run_id)
@@ -123,8 +123,9 @@ class Previewer:
             requests=tuple(sorted({preview.request_id for preview in claimed})),
         )
         outcome = self.provisioner.preview(request, self._is_over)
-        if outcome.run_id != run_id or len(outcome.sources) != len(claimed):
-            text = f"the outcome file is of run {outcome.run_id} and {len(outcome.sources)} sources, not of {run_id}"
+        check_run_id(outcome, run_id)
+        if len(outcome.sources) != len(claimed):
+            text = f"the outcome file has {len(outcome.sources)} sources, not {len(claimed)}"
             raise RunFailed(ShareError.of("run_failed", text))
         return outcome
 

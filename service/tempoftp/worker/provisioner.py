@@ -1,4 +1,4 @@
-"""What carries out a run: Ansible, or its simulation."""
+"""The interface of what carries out a run: Ansible, or its simulation."""
 
 from __future__ import annotations
 
@@ -28,11 +28,19 @@ class RunFailed(Exception):  # noqa: N818 - the opposite of an outcome, not a pr
 
 
 class RunAbandoned(Exception):  # noqa: N818
-    """A run was stopped because the worker is stopping; nobody failed and the shares stay due."""
+    """A run was stopped because the worker stops. This is no failure, and the shares stay due."""
+
+
+def check_run_id(outcome: Outcome | AuditOutcome | PreviewOutcome, run_id: str) -> None:
+    """Raise RunFailed when an outcome is of another run."""
+    if outcome.run_id != run_id:
+        raise RunFailed(
+            ShareError.of("run_failed", f"the outcome file is of run {outcome.run_id}, not of {run_id}")
+        )
 
 
 class Provisioner(Protocol):
-    """Brings the shares and accounts of a request one step nearer to what is wanted."""
+    """Brings the shares and accounts of a request one step nearer to the desired state."""
 
     def run(self, request: RunRequest, should_stop: Callable[[], bool]) -> Outcome:
         """Carry out one run and return what it reports; polls `should_stop` at least every second.
@@ -41,16 +49,16 @@ class Provisioner(Protocol):
         """
 
     def audit(self, request: AuditRequest, should_stop: Callable[[], bool]) -> AuditOutcome:
-        """Audit one FTP host, and repair there what is safe if that is asked. Raises RunFailed or RunAbandoned."""
+        """Audit one FTP host; with `repair`, repair there what is safe. Raises RunFailed or RunAbandoned."""
 
     def preview(self, request: PreviewRequest, should_stop: Callable[[], bool]) -> PreviewOutcome:
-        """Measure sources for one FTP host, beside whatever else is done there. Raises RunFailed or RunAbandoned."""
+        """Measure sources for one FTP host, at the same time as other runs there. Raises as `run` does."""
 
     def reserve_run_id(self, ftp_host: str) -> str:
         """Return the id for the next run of a host."""
 
     def sweep(self) -> None:
-        """Remove what killed workers left over. Called when a worker starts."""
+        """Remove what killed workers left. A worker calls it when it starts."""
 
     def close(self) -> None:
-        """Stop what still runs. Called when a worker stops."""
+        """Stop what still runs. A worker calls it when it stops."""

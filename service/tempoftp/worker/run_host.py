@@ -6,24 +6,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from cryptography.fernet import InvalidToken
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tempoftp.accounts.accounts import (
-    choose_scheme,
     ensure_password,
-    hash_password,
-    is_rotating,
-    scheme_of,
 )
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
-from tempoftp.db.models import Account, FtpHost, Run, Share
+from tempoftp.db.models import Account, Run, Share
 from tempoftp.downloads.counts import TransfersRequest, plan_transfers
 from tempoftp.errors import ShareError
 from tempoftp.hosts.run_totals import ABANDONED, DONE, count_run
@@ -33,57 +27,56 @@ from tempoftp.shares.claims import (
     claim_shares,
     extend_claim,
     find_stale_hosts,
-    lock_accounts,
     release_claim,
 )
 from tempoftp.shares.log import ShareLog
 from tempoftp.shares.outcomes import Applied, apply_failure, apply_outcome
 from tempoftp.shares.results import Outcome
 from tempoftp.states import DELIVERED, ON_ITS_WAY, State
-from tempoftp.worker.provisioner import Provisioner, RunAbandoned, RunFailed
+from tempoftp.worker.passwords import PasswordHasher, read_schemes
+from tempoftp.worker.provisioner import Provisioner, RunAbandoned, RunFailed, check_run_id
 from tempoftp.worker.request import RunRequest, build_request
 
 logger = logging.getLogger(__name__)
 
 MANY = 50
-"""Shares in one run from which on it waits longest."""
+"""A run with this many shares, or more, waits longest."""
 
 QUIET_SECONDS = 0.15
-"""A request that is older than this was the last one for now."""
+"""When the newest request is older than this, no other one is expected."""
 GATHER_SECONDS = 1.0
-"""So long a run waits at most for requests that come one after the other."""
+"""A run waits at most this long for requests that come one after the other."""
 
 _NEEDS_ACCOUNT = ON_ITS_WAY | DELIVERED
 
 
 @dataclass(slots=True)
 class HostRunner:
-    """Carries out runs. One per worker process; `should_stop` tells that a running run must be cut short."""
+    """Carries out runs. One per worker process; `should_stop` says that a run must be stopped now."""
 
     settings: Settings
     database: Database
     provisioner: Provisioner
     should_stop: Callable[[], bool] = field(default=lambda: False)
-    hashers: ThreadPoolExecutor = field(init=False)
+    passwords: PasswordHasher = field(init=False)
     log: ShareLog = field(init=False)
-    _hashing_ahead: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.hashers = ThreadPoolExecutor(self.settings.hash_threads, thread_name_prefix="hash")
+        self.passwords = PasswordHasher(self.settings, self.database)
         self.log = ShareLog(self.settings.state_dir)
 
     def close(self) -> None:
-        """Stop what still runs and give the threads back."""
-        self.hashers.shutdown(wait=True, cancel_futures=True)
+        """Stop what still runs and end the threads."""
+        self.passwords.close()
         self.provisioner.close()
 
     def run_host(self, ftp_host: str) -> int:
         """Make one run for an FTP host; returns how many shares it carried.
 
-        With nothing due there is no run, unless nothing has been heard of the host for a while, or its downloads were
-        not counted: then an empty run fetches its facts and counts them.
+        Without a due share there is no run, except when the facts about the host are old or its downloads must be
+        counted: then a run without shares does that.
         """
-        self._let_them_come(ftp_host)
+        self._gather_requests(ftp_host)
         run_id = self.provisioner.reserve_run_id(ftp_host)
         with self.database.write() as session:
             shares = claim_shares(
@@ -93,7 +86,7 @@ class HostRunner:
             if not shares and not transfers and ftp_host not in find_stale_hosts(session, self.settings):
                 return 0
             accounts = self._collect_accounts(session, shares)
-            schemes = _read_schemes(session, ftp_host)
+            schemes = read_schemes(session, ftp_host)
             if shares:
                 session.add(Run(id=run_id, ftp_host=ftp_host, shares=len(shares), started_at=utc_now()))
         claim = Claim(
@@ -117,10 +110,11 @@ class HostRunner:
                 raise
         return len(shares)
 
-    def _let_them_come(self, ftp_host: str) -> None:
-        """While requests come one after the other, wait for the next one: whoever misses a run waits for all of it.
+    def _gather_requests(self, ftp_host: str) -> None:
+        """While requests come one after the other, wait for the next one.
 
-        One request alone is held up for no more than `QUIET_SECONDS`; a stream of them for `GATHER_SECONDS`.
+        A request that arrives after the run has started waits until that run ends. A single request is delayed by at
+        most `QUIET_SECONDS`, a stream of requests by at most `GATHER_SECONDS`.
         """
         deadline = time.monotonic() + GATHER_SECONDS
         while time.monotonic() < deadline and not self.should_stop():
@@ -131,7 +125,7 @@ class HostRunner:
                 newest = session.scalar(query)
             if newest is None or (utc_now() - newest).total_seconds() >= QUIET_SECONDS:
                 return
-            if not self.hash_ahead(ftp_host):
+            if not self.passwords.hash_ahead(ftp_host):
                 time.sleep(QUIET_SECONDS / 2)
 
     def _collect_accounts(self, session: Session, shares: list[Share]) -> list[tuple[Account, bool]]:
@@ -149,7 +143,7 @@ class HostRunner:
         query = select(Account).where(Account.name.in_(names)).order_by(Account.name)
         for account in session.scalars(query.execution_options(populate_existing=True)):
             if account.name in needed:
-                # An account that was given up and is wanted again gets a new password.
+                # An account that was removed and is needed again gets a new password.
                 ensure_password(account, fernet)
             accounts.append((account, account.name in needed))
         return accounts
@@ -164,7 +158,9 @@ class HostRunner:
     ) -> None:
         begun = time.monotonic()
         try:
-            self._hash_passwords(claim.run_id, [account for account, wanted in accounts if wanted], schemes)
+            self.passwords.hash_for_run(
+                claim.run_id, [account for account, wanted in accounts if wanted], schemes
+            )
             request = build_request(
                 claim.run_id,
                 claim.ftp_host,
@@ -193,71 +189,8 @@ class HostRunner:
 
     def _run(self, request: RunRequest) -> Outcome:
         outcome = self.provisioner.run(request, self.should_stop)
-        if outcome.run_id != request.run_id:
-            text = f"the outcome file is of run {outcome.run_id}, not of {request.run_id}"
-            raise RunFailed(ShareError.of("run_failed", text))
+        check_run_id(outcome, request.run_id)
         return outcome
-
-    def _hash_passwords(self, run_id: str, accounts: list[Account], schemes: list[str] | None) -> None:
-        """Hash what has no usable hash yet and commit it before the run: a crash after it loses no password."""
-        scheme = choose_scheme(schemes)
-        todo = [account for account in accounts if _needs_hash(account, schemes)]
-        if not todo:
-            return
-        fernet = self.settings.build_fernet()
-        try:
-            passwords = [fernet.decrypt((account.token or "").encode()).decode() for account in todo]
-        except InvalidToken:
-            text = "a stored password cannot be decrypted: TEMPOFTP_ENCRYPTION_KEY lacks the key it was stored with"
-            raise RunFailed(ShareError.of("run_failed", text)) from None
-        hashes = self.hashers.map(lambda password: hash_password(password, scheme), passwords)
-        found = {account.name: value for account, value in zip(todo, hashes, strict=True)}
-        numbers = {account.name: account.password_generation for account in todo}
-        with self.database.write() as session:
-            for name, row in lock_accounts(session, run_id).items():
-                if (
-                    name in found and row.password_generation == numbers[name]
-                ):  # else there is a newer one since
-                    row.password_hash = found[name]
-        for account in todo:
-            account.password_hash = found[account.name]
-
-    def hash_ahead(self, ftp_host: str) -> int:
-        """While a run of this host is on, hash the passwords that the next one will need; returns how many.
-
-        A run that hashes the same password at the same time does no harm: both hashes open it, and the one that the run
-        commits is the one that it sends.
-        """
-        if not self._hashing_ahead.acquire(blocking=False):
-            return 0
-        try:
-            with self.database.read() as session:
-                schemes = _read_schemes(session, ftp_host)
-                query = (
-                    select(Account.name, Account.token)
-                    .join(Share, Share.ftpuser == Account.name)
-                    .where(Share.ftp_host == ftp_host, Share.state == State.RECIBIDO)
-                    .where(Account.token.is_not(None), Account.password_hash.is_(None))
-                    .where(Account.exists_since.is_(None))
-                    .distinct()
-                )
-                waiting = [(name, str(token)) for name, token in session.execute(query)]
-            scheme, fernet = choose_scheme(schemes), self.settings.build_fernet()
-            passwords = [fernet.decrypt(token.encode()).decode() for _, token in waiting]
-            hashes = list(self.hashers.map(lambda password: hash_password(password, scheme), passwords))
-            with self.database.write() as session:
-                for (name, token), value in zip(waiting, hashes, strict=True):
-                    still_waiting = (
-                        Account.name == name,
-                        Account.token == token,
-                        Account.password_hash.is_(None),
-                    )
-                    session.execute(update(Account).where(*still_waiting).values(password_hash=value))
-            return len(waiting)
-        except InvalidToken:
-            return 0  # the run itself says so, for the shares that it concerns
-        finally:
-            self._hashing_ahead.release()
 
     def _write_failure(self, claim: Claim, begun: float, error: ShareError) -> None:
         values = {"run": claim.run_id, "host": claim.ftp_host, "class": error.error_class}
@@ -293,13 +226,13 @@ class HostRunner:
             )
             self.log.write(share, claim.run_id, results.get(share.id))
         for share_id in applied.late:
-            logger.warning("outcome came late and is thrown away", extra=run | {"share": share_id})
+            logger.warning("outcome came late and is ignored", extra=run | {"share": share_id})
             self.log.write_late(share_id, claim.run_id)
         logger.info("run ends", extra=run)
 
     @contextmanager
     def _keep_lease(self, run_id: str) -> Iterator[None]:
-        """Extend the lease from a thread of its own while the block runs."""
+        """Extend the lease, in another thread, while the block runs."""
         done = threading.Event()
 
         def beat() -> None:
@@ -307,7 +240,7 @@ class HostRunner:
                 try:
                     with self.database.write() as session:
                         extend_claim(session, run_id, self.settings.lease_seconds)
-                except Exception:  # the next beat may reach the database again; else the lease runs out
+                except Exception:  # the next try may succeed; if none does, the lease ends
                     logger.exception("heartbeat failed", extra={"run": run_id})
 
         thread = threading.Thread(target=beat, name=f"heartbeat-{run_id}", daemon=True)
@@ -320,27 +253,12 @@ class HostRunner:
 
 
 def plan_wait(shares: list[Share], longest: float) -> float:
-    """Return the seconds a run waits on the host: none when every copy it carries is known to take longer.
+    """Return the seconds that a run waits on the host: 0 when every copy in it is known to take longer.
 
-    One that carries many waits up to three times as long: each further run would cost all of them its start.
+    A run with many shares waits up to three times as long, because another run would delay all of them by its start.
     """
     soon = sum(share.state != State.TRASLADO or share.eta is None or share.eta <= longest for share in shares)
     return longest * (1 + 2 * min(soon - 1, MANY) / MANY) if soon else 0.0
-
-
-def _needs_hash(account: Account, schemes: list[str] | None) -> bool:
-    if account.token is None:
-        return False
-    if account.password_hash is None:
-        return True
-    on_host = account.exists_since is not None and not is_rotating(account)
-    return not on_host and bool(schemes and scheme_of(account.password_hash) not in schemes)
-
-
-def _read_schemes(session: Session, ftp_host: str) -> list[str] | None:
-    host = session.get(FtpHost, ftp_host)
-    schemes = (host.database_facts or {}).get("password_schemes") if host is not None else None
-    return [str(scheme) for scheme in schemes] if schemes else None
 
 
 def _end_run(session: Session, run_id: str, error: ShareError | None) -> None:

@@ -1,4 +1,4 @@
-"""What the worker's threads are made of: a thread that is woken, and the bound of runs at the same time."""
+"""The parts of the worker's threads: a thread that can be woken, and the bound of runs at the same time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ logger = logging.getLogger(__name__)
 
 
 class WakeableThread:
-    """A thread that works when it is woken, and every `every` seconds where that is given.
+    """A thread that works when it is woken and, if `every` is given, every `every` seconds.
 
-    However often it is woken while it works, it makes one more round afterwards.
+    If it is woken while it works, even many times, it makes one more round afterwards.
     """
 
     def __init__(self, name: str, work: Callable[[], object], every: float | None = None) -> None:
@@ -28,11 +28,11 @@ class WakeableThread:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Start the thread. With `every` it works at once, else it waits until it is woken."""
+        """Start the thread. With `every` it works at once; without, it waits until it is woken."""
         self._thread.start()
 
     def wake(self, *, again: bool = True) -> bool:
-        """Ask for work; returns whether it is at work already. `again` False: then no other round is asked for."""
+        """Ask for work; returns whether it is working already. `again` False: in that case ask for no other round."""
         with self._changed:
             if again or not self._is_working:
                 self._is_asked = True
@@ -40,18 +40,18 @@ class WakeableThread:
             return self._is_working
 
     def begin_round(self) -> None:
-        """Forget what was asked for up to now, because the round that begins does all of it."""
+        """Forget what was asked for until now, because the round that begins does all of it."""
         with self._changed:
             self._is_asked = False
 
     def wait(self, seconds: float) -> bool:
-        """Wait, from inside of the work, until more is asked for or the time is over; False when it is to stop."""
+        """Wait, inside of the work, until more is asked for or the time is over; returns False when it must stop."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_asked or self._is_stopping, seconds)
             return not self._is_stopping
 
     def stop(self) -> None:
-        """Let it end after the work that is on."""
+        """Let it end after its present work."""
         with self._changed:
             self._is_stopping = True
             self._changed.notify_all()
@@ -68,7 +68,7 @@ class WakeableThread:
             due = time.monotonic() + (self._every or 0)
             try:
                 self._work()
-            except Exception:  # the next round may do better, and nothing else would tell of it
+            except Exception:  # the next round may succeed, and nothing else reports the error
                 logger.exception("the work of thread %s broke", self._thread.name)
             with self._changed:
                 self._is_working = False
@@ -83,7 +83,7 @@ class WakeableThread:
 
 
 class RunSlots:
-    """The bound of runs at the same time. The run that has waited longest is next, so every host has its turn."""
+    """The bound of runs at the same time. The run that has waited longest is next, so no host waits for ever."""
 
     def __init__(self, count: int | None) -> None:
         """`count` None: there is no bound."""
@@ -94,7 +94,7 @@ class RunSlots:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Wait for a slot, and have it while the block runs."""
+        """Wait for a slot, and keep it while the block runs."""
         self._take()
         try:
             yield
@@ -113,6 +113,6 @@ class RunSlots:
     def _give_back(self) -> None:
         with self._lock:
             if self._waiting:
-                self._waiting.popleft().set()  # the slot goes to the next one and stays in use
+                self._waiting.popleft().set()  # the slot stays in use: the next run has it now
             else:
                 self._used -= 1

@@ -19,7 +19,7 @@ from tempoftp.db.models import Account, Share
 pytestmark = pytest.mark.processes
 
 PROGRAM = """
-from tempoftp.worker.worker import run_worker
+from tempoftp.worker.process import run_worker
 from tempoftp.settings import load_settings
 run_worker(load_settings())
 """

@@ -18,13 +18,9 @@ import pytest
 from tempoftp.audits.results import AuditRequest
 from tempoftp.previews.results import PreviewItem, PreviewRequest
 from tempoftp.settings import Settings
-from tempoftp.worker.ansible import (
-    AnsibleProvisioner,
-    build_environment,
-    classify_event,
-    parse_outcome,
-    remove_folder,
-)
+from tempoftp.shares.results import Outcome
+from tempoftp.worker.ansible import AnsibleProvisioner, build_environment, parse_outcome
+from tempoftp.worker.playbook import classify_event, remove_folder
 from tempoftp.worker.provisioner import RunAbandoned, RunFailed, new_run_id
 from tempoftp.worker.request import RunRequest
 
@@ -124,8 +120,8 @@ def test_killed_playbook_says_so(ansible_settings: Settings, provisioner: Ansibl
     for pid in parents:
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(RunFailed) as caught:
-        provisioner._standing_by["nobody"].feed(build_request(), deadline, lambda: False)
-        provisioner._standing_by["nobody"].read_outcome(deadline, lambda: False)
+        provisioner._ready["nobody"].feed(build_request(), deadline, lambda: False)
+        provisioner._ready["nobody"].read_outcome(deadline, lambda: False)
     assert caught.value.error.error_class == "run_failed"
     assert "killed" in caught.value.error.message
     wait_until_swept(ansible_settings)
@@ -147,7 +143,7 @@ def test_run_is_bounded(ansible_settings: Settings) -> None:
     wait_until_swept(ansible_settings)
 
 
-def test_standing_by_is_used_next_and_stopped_at_the_end(
+def test_ready_is_used_next_and_stopped_at_the_end(
     ansible_settings: Settings, provisioner: AnsibleProvisioner
 ) -> None:
     provisioner._prepare("nobody")
@@ -258,13 +254,13 @@ def test_events_are_classified(event: dict[str, object], error_class: str | None
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema": 2, "run_id": "x"}', b'{"schema": 1}'])
 def test_outcome_that_does_not_fit_is_a_failed_run(content: bytes) -> None:
     with pytest.raises(RunFailed) as caught:
-        parse_outcome(content)
+        parse_outcome(Outcome, content)
     assert caught.value.error.error_class == "run_failed"
 
 
 def test_outcome_with_more_than_we_know_is_read() -> None:
     outcome = parse_outcome(
-        b'{"schema": 1, "run_id": "x", "new": 1, "shares": [{"id": "a", "state": "absent", "k": 1}]}'
+        Outcome, b'{"schema": 1, "run_id": "x", "new": 1, "shares": [{"id": "a", "state": "absent", "k": 1}]}'
     )
     assert outcome.shares[0].state == "absent"
 

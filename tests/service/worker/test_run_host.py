@@ -114,8 +114,8 @@ def test_hash_made_ahead_is_the_one_that_is_sent(
 ) -> None:
     runner.run_host(ftp_host)  # its facts
     accept_share("p1")
-    assert runner.hash_ahead(ftp_host) == 1
-    assert runner.hash_ahead(ftp_host) == 0, "once"
+    assert runner.passwords.hash_ahead(ftp_host) == 1
+    assert runner.passwords.hash_ahead(ftp_host) == 0, "once"
     with database.read() as session:
         ahead = session.get_one(Account, "ftp_alguien_dominio").password_hash
     assert ahead is not None
@@ -128,7 +128,7 @@ def test_hash_ahead_leaves_a_host_of_others_alone(
     database: Database, runner: HostRunner, accept_share: AcceptShare
 ) -> None:
     accept_share("p1")
-    assert runner.hash_ahead("otro") == 0
+    assert runner.passwords.hash_ahead("otro") == 0
     with database.read() as session:
         assert session.get_one(Account, "ftp_alguien_dominio").password_hash is None
 
@@ -420,12 +420,13 @@ def test_a_bug_does_not_keep_the_lease(
 
 
 def test_lost_key_says_so(
-    runner: HostRunner, accept_share: AcceptShare, read_share: ReadShare, settings: Settings, ftp_host: str
+    database: Database, accept_share: AcceptShare, read_share: ReadShare, settings: Settings, ftp_host: str
 ) -> None:
     accept_share("p1")
     data = settings.model_dump() | {"encryption_key": Fernet.generate_key().decode()}
-    runner.settings = Settings(**data)
+    runner = HostRunner(Settings(**data), database, SimulatedProvisioner(settings.state_dir))
     runner.run_host(ftp_host)
+    runner.close()
     share = read_share("p1")
     assert share.error_class == "run_failed"
     assert "TEMPOFTP_ENCRYPTION_KEY" in share.message

@@ -17,7 +17,8 @@ from tempoftp.db.models import FtpHost, Share
 from tempoftp.hosts.wake_ups import wake
 from tempoftp.settings import Settings, load_settings
 from tempoftp.states import State
-from tempoftp.worker.worker import Worker, scrub_environment
+from tempoftp.worker.process import scrub_environment
+from tempoftp.worker.worker import Worker
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:

@@ -23,7 +23,7 @@ from tempoftp.states import State
 pytestmark = pytest.mark.processes
 
 PROGRAM = """
-from tempoftp.worker.worker import run_worker
+from tempoftp.worker.process import run_worker
 from tempoftp.settings import load_settings
 run_worker(load_settings())
 """

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import select, update
 
 from tempoftp.db.clock import utc_now
@@ -96,9 +94,3 @@ class Desk:
     def account(self) -> Account:
         with self.database.read() as session:
             return session.get_one(Account, USER)
-
-
-@pytest.fixture
-def desk(settings: Settings, database: Database, ftp_host: str, accept_share: Callable[..., Share]) -> Desk:
-    accept_share("p1")
-    return Desk(settings, database, ftp_host)

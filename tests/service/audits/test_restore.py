@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from tempoftp.accounts.map import map_account
-from tempoftp.audits.audits import begin_checks, list_findings, request_audits
+from tempoftp.audits.audits import begin_checks, request_audits
 from tempoftp.audits.restore import find_path
 from tempoftp.audits.results import Finding
 from tempoftp.db.backup import backup_database
@@ -36,6 +36,7 @@ from tempoftp.worker.auditor import Auditor
 from tempoftp.worker.run_host import HostRunner
 from tempoftp.worker.simulated import provisioner as simulated
 from tempoftp.worker.simulated.provisioner import SimulatedProvisioner
+from tests.support.findings import list_findings
 
 RUNS = 60
 

@@ -14,7 +14,6 @@ from tempoftp.audits.audits import (
     apply_audit_failure,
     begin_checks,
     find_due_audits,
-    list_findings,
     request_audits,
 )
 from tempoftp.audits.results import AuditOutcome, HostFacts
@@ -31,6 +30,7 @@ from tempoftp.shares.claims import claim_shares, find_due_hosts
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.lifecycle import transition
 from tempoftp.states import State
+from tests.support.findings import list_findings
 
 READY = datetime(2026, 11, 1, tzinfo=UTC)
 ENDS = datetime(2099, 11, 4, tzinfo=UTC)
