@@ -26,9 +26,9 @@ def _stat(*found: bool) -> dict[str, Any]:
 
 
 def _answer(role: str, family: str, **variables: Any) -> dict[str, Any]:
-    """Return the facts that the role's task `Answer` sets."""
+    """Return the facts that the deciding task of a role sets."""
     tasks = yaml.safe_load((ROLES / role / "tasks/detect.yml").read_text(encoding="utf-8"))
-    (task,) = [task for task in tasks if task["name"] == "Answer"]
+    (task,) = [task for task in tasks if task["name"].startswith("Decide whether")]
     everything = {**task["vars"], **variables}
     facts: dict[str, Any] = {}
     for name, template in task["ansible.builtin.set_fact"].items():

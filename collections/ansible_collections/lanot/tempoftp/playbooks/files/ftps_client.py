@@ -26,11 +26,11 @@ TIMEOUT = 30  # seconds, for every single reply
 
 
 class ClientError(RuntimeError):
-    """The session could not be tried; the message says why."""
+    """The session could not be started; the message says why."""
 
 
 def run_session(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Connect, log in and do what is asked for; return what the server said."""
+    """Connect, log in and do the requested steps; return the answers of the server."""
     try:
         session = connect(wanted)
     except ftplib.Error as error:  # it does not even begin: this is what clear text may get
@@ -82,7 +82,7 @@ def read_password(wanted: dict[str, Any]) -> str:
 
 
 def is_ended_within(session: ftplib.FTP, seconds: float) -> bool:
-    """Say nothing for so long; return whether the server ended the session meanwhile."""
+    """Wait without sending anything; return whether the server ended the session meanwhile."""
     assert session.sock is not None
     session.sock.settimeout(seconds)
     try:
@@ -94,7 +94,7 @@ def is_ended_within(session: ftplib.FTP, seconds: float) -> bool:
 
 
 def send(session: ftplib.FTP, command: str) -> str:
-    """Send one command and return the server's reply, a refusal too."""
+    """Send one command and return the server's reply, also a refusal."""
     try:
         return session.sendcmd(command)
     except ftplib.Error as error:

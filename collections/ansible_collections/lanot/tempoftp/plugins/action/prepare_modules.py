@@ -4,8 +4,8 @@
 
 """Pack modules before the tasks that run them: packing one costs about 0.3 s of CPU.
 
-The playbook lanot.tempoftp.run_request is started before there is anything to do, so it can pay for this while nobody
-waits. Ansible keeps what it packed in the temporary folder of the running playbook, and the later task finds it there.
+The playbook lanot.tempoftp.run_request is started before there is anything to do, so this work delays no share. Ansible
+stores the packed modules in the temporary folder of the running playbook, where the later tasks find them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the module found on each host → a table for people and a report for programs.
+"""The findings of the module on each host → a table for people and a report for programs.
 
 Private: the filter is for the playbook `audit` of this collection.
 """
@@ -17,7 +17,7 @@ NOT_LOOKED_AT = "not_looked_at"
 
 
 def describe_audit(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return `lines` of a table, a `report` by host, how many findings are `wrong` still, and a `summary`.
+    """Return the `lines` of a table, a `report` by host, how many findings are still `wrong`, and a `summary`.
 
     `results` has what the module returned by host; a host that failed or is away is a finding itself.
     """
@@ -67,7 +67,7 @@ def _list_failures(report: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 class FilterModule:
-    """What Ansible loads."""
+    """The class that Ansible loads."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""

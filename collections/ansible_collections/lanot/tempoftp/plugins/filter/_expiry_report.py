@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the module ended on a host → lines for people.
+"""The shares and accounts that the module ended on a host → lines for people.
 
 Private: the filter is for the playbook `expire` of this collection.
 """
@@ -14,7 +14,7 @@ from typing import Any, Callable
 
 
 def describe_expiry(result: Mapping[str, Any], check_mode: bool = False) -> list[str]:
-    """Return a line for each thing that ended, or in check mode would end, and what is next."""
+    """Return a line for each share and account that ended (in check mode: would end), and the next end."""
     word = "would end" if check_mode else "ended"
     lines = [
         f"share {share['id']} of {share['ftpuser'] or 'nobody known'}: {word} ({share['reason'] or 'left over'})"
@@ -44,7 +44,7 @@ def describe_expiry(result: Mapping[str, Any], check_mode: bool = False) -> list
 
 
 class FilterModule:
-    """What Ansible loads."""
+    """The class that Ansible loads."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by name."""

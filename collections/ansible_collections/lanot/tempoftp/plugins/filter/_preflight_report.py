@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the hosts answered → what is printed, and the file with the same as JSON.
+"""The results of the hosts → the printed lines, and the same as JSON for a file.
 
 Private: the filters are for the playbook `preflight` of this collection.
 """
@@ -21,7 +21,7 @@ Checks = list[dict[str, str]]
 
 
 def list_preflight_checks(answer: Mapping[str, Any]) -> Checks:
-    """Return the checks of one host; a host that could not be asked has one, which failed."""
+    """Return the checks of one host. A host that could not be reached has a single, failed check."""
     if "checks" in answer:
         return [dict(check) for check in answer["checks"]]
     reason = "unreachable" if answer.get("unreachable") else "the module failed"
@@ -30,7 +30,7 @@ def list_preflight_checks(answer: Mapping[str, Any]) -> Checks:
 
 
 def format_preflight(checks: Iterable[Mapping[str, str]]) -> list[str]:
-    """Return the lines for a person: what is wrong last, where one looks first."""
+    """Return the lines for a person. Failed checks come last, since the end of the output is read first."""
     ordered = sorted(checks, key=lambda check: STATUSES.index(check["status"]))
     return [_format(check) for check in ordered]
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An operator's list of shares → options of the modules, and the modules' answers → what is printed.
+"""An operator's list of shares → options of the modules, and the modules' results → the printed lines.
 
-Anybody may have written the list, so it is parsed as strictly as a request over HTTP. An item that is refused does
-not stop the other items. Private: the filters are for the playbooks `share` and `selftest` of this collection.
+The list may come from an untrusted person, so it is parsed as strictly as a request over HTTP. A refused item does
+not stop the other items. Private: only the playbooks `share` and `selftest` of this collection use these filters.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ KEYS = frozenset({"id", "ftpuser", "source", "lifetime_days", "state", "writable
 LIFETIME_DEFAULT = 10
 LIFETIME_MAX = 3650
 SSH_USER_DEFAULT = "lanotadm"
-# The name becomes a file name here and an account there; the module makes only accounts with such names, and
-# adopts those that parse_ftpuser takes.
+# The name becomes a file name here and an account on the host. The module creates only accounts with such names, and
+# adopts those that parse_ftpuser accepts.
 _FTPUSER = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 class RefusedError(Exception):
-    """One item of the list cannot be taken; the message says which and what to correct."""
+    """One item of the list is refused; the message says which one and what to correct."""
 
 
 def plan_shares(requests: Any, sources: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -75,7 +75,7 @@ def list_missing_passwords(users: Iterable[Mapping[str, Any]], folder: str) -> l
 
 
 def locate_passwords(users: Iterable[Mapping[str, Any]], folder: str, check_mode: bool) -> list[str]:
-    """Return the password file of each user; in check mode /dev/null, which keeps nothing, for one not made yet."""
+    """Return the password file of each user. In check mode, a missing file is replaced by /dev/null."""
     paths = [Path(folder) / user["name"] for user in users]
     return ["/dev/null" if check_mode and not path.exists() else str(path) for path in paths]
 
@@ -92,7 +92,7 @@ def build_accounts(
 
 
 def list_unfit_passwords(answers: Iterable[Mapping[str, Any]], passwords: Mapping[str, str]) -> list[str]:
-    """Return the names of the accounts that exist with another password than the one kept here."""
+    """Return the names of the accounts that exist with another password than the one stored here."""
     return [
         answer["name"]
         for answer in answers
@@ -189,7 +189,7 @@ def _parse_flag(value: Any, key: str) -> bool:
 
 
 def _resolve_source(text: Any, sources: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the options about the source, as `tempoftp_sources` fixes them."""
+    """Return the options of the source, from its entry in `tempoftp_sources`."""
     wanted = parse_source(text)
     source = _find_source(wanted.host, sources)
     ssh_user = source.get("ssh_user") or SSH_USER_DEFAULT
@@ -247,7 +247,7 @@ def _describe_ready(
             *lines,
             f"  account {name} was there before: its earlier password still works, it is not known here",
         ]
-    trust = "set ftp:ssl-force true; set ssl:verify-certificate no"  # the fingerprint stands beside it
+    trust = "set ftp:ssl-force true; set ssl:verify-certificate no"  # the output also has the fingerprint
     return [
         *lines,
         f"  password of {name}: in {folder}/{name}",

@@ -57,7 +57,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import
 
 
 def ftp_password_hash(password: Any, scheme: str = "bcrypt") -> str:
-    """Return the hash of *password*; the message of an error never shows it."""
+    """Return the hash of *password*. The message of an error never contains the password."""
     if not isinstance(password, str):
         raise AnsibleFilterError(f"ftp_password_hash wants a string, not {type(password).__name__}")
     try:

@@ -27,12 +27,12 @@ LEFT_OUT = frozenset({"__pycache__", "output", ".ansible", ".hypothesis"})
 
 
 def list_missing(project: Path) -> list[str]:
-    """Return the parts that the folder does not have; a checkout has all of them."""
+    """Return the parts that are missing in the folder. A checkout has all of them."""
     return [part for part in PARTS if not (project / part).exists()]
 
 
 def list_files(project: Path) -> list[Path]:
-    """Return the files of the release, relative to the project, in an order of their own."""
+    """Return the files of the release, relative to the project, in a fixed order."""
     found: list[Path] = []
     for part in PARTS:
         path = project / part
