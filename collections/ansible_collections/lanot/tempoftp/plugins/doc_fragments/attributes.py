@@ -10,7 +10,8 @@ from __future__ import annotations
 class ModuleDocFragment:
     """Included with ``extends_documentation_fragment: lanot.tempoftp.attributes``.
 
-    Modules that only read include ``lanot.tempoftp.attributes.read_only`` in its place.
+    Modules that only read include ``lanot.tempoftp.attributes.read_only`` in its place, and action plugins that run on
+    the control host ``lanot.tempoftp.attributes.control_host``.
     """
 
     DOCUMENTATION = r"""
@@ -43,5 +44,19 @@ attributes:
     support: full
     platforms: posix
     description: Target OS/families that can be operated against.
+options: {}
+"""
+
+    CONTROL_HOST = r"""
+attributes:
+  action:
+    support: full
+    description: This has a corresponding action plugin, so it runs on the control host.
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying the target.
+  diff_mode:
+    support: none
+    description: Returns no details on what has changed.
 options: {}
 """

@@ -19,18 +19,8 @@ description:
   - Runs on the control host and sends nothing to the managed host.
 author:
   - LANOT (@lanot)
-attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed
-      on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed, or possibly needs changing in C(check_mode), when in
-      diff mode.
-    support: none
+extends_documentation_fragment:
+  - lanot.tempoftp.attributes.control_host
 options:
   modules:
     description: Full names of the modules.

@@ -153,122 +153,22 @@ facts:
       description: The delivery root.
       type: str
     shares:
-      description: The manifests.
+      description:
+        - The manifests. Each has the values of RV(lanot.tempoftp.tempoftp_share_info#module:shares), without C(copying), C(staged) and
+          C(tombstone).
       type: list
       elements: dict
-      contains:
-        id:
-          description: Name of the share.
-          type: str
-        generation:
-          description: Generation that the host knows.
-          type: int
-        state:
-          description: V(copying), V(delivered), V(blocked), or V(absent) while it is being removed.
-          type: str
-        ftpuser:
-          description: Account that it is for.
-          type: str
-        origin:
-          description: Whether tempoftp V(created) the home or V(adopted) it.
-          type: str
-        path:
-          description: Where it is, or will be, delivered.
-          type: str
-        source:
-          description: Where it comes from.
-          type: str
-        source_root:
-          description: Folder to which the source's key is restricted.
-          type: str
-        ssh_user:
-          description: Login name on the source.
-          type: str
-        ssh_key_file:
-          description: Private key for the source.
-          type: str
-        size_probe:
-          description: How its size is measured.
-          type: str
-        local:
-          description: Whether its source is on the FTP host itself.
-          type: bool
-        method:
-          description: How its data should be delivered, as it was requested.
-          type: str
-        reuse:
-          description: Whether it may share unchanged files with other shares of the same source.
-          type: bool
-        checksums:
-          description: Whether C(SHA256SUMS) was requested.
-          type: bool
-        lifetime_days:
-          description: For how many days the share lives, counted from C(ready_at).
-          type: int
-        writable:
-          description: Whether its account may change it.
-          type: bool
-        created_at:
-          description: When its manifest was first written on this host.
-          type: str
-        delivered_at:
-          description: When it was delivered.
-          type: str
-        ready_at:
-          description: When the share became ready, that is when its account could log in.
-          type: str
-        expires:
-          description: When it ends.
-          type: str
-        bytes_total:
-          description: Its size in bytes.
-          type: int
-        files_total:
-          description: How many files it has.
-          type: int
-        skipped_total:
-          description: How many entries of the source were left out.
-          type: int
     tombstones:
       description: The tombstones of shares that ended.
       type: list
       elements: dict
       sample: [{"id": "old", "generation": 2, "ended_at": "2030-01-31T12:00:00Z", "ftpuser": "ftp_x", "reason": "expired"}]
     accounts:
-      description: The accounts that tempoftp knows, and those whose home is below the root. Null when the users table was not read.
+      description:
+        - The accounts that tempoftp knows, and those whose home is below the root. Null when the users table was not read.
+        - Each has the values of RV(lanot.tempoftp.tempoftp_ftpuser_info#module:users), without C(shares).
       type: list
       elements: dict
-      contains:
-        name:
-          description: Name of the account.
-          type: str
-        origin:
-          description: V(created) by tempoftp, V(adopted), or null when there is neither a record nor a row.
-          type: str
-        state:
-          description: V(present), V(blocked) or V(absent) in the users table.
-          type: str
-        home:
-          description: Home of the account.
-          type: str
-        uid:
-          description: Uid of the account.
-          type: int
-        gid:
-          description: Gid of the account.
-          type: int
-        expires:
-          description: When the account ends.
-          type: str
-        password_generation:
-          description: How many passwords were requested for the account.
-          type: int
-        password_digest:
-          description: Digest of the stored hash. A caller that knows the hash can compare it by this.
-          type: str
-        sessions:
-          description: How many FTP sessions of the account are open.
-          type: int
     damaged:
       description: Files under C(.tempoftp) that cannot be read.
       type: list

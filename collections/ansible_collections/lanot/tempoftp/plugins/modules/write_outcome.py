@@ -17,18 +17,8 @@ description:
   - The task's result does not contain what was written.
 author:
   - LANOT (@lanot)
-attributes:
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed
-      on the controller.
-    support: full
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed, or possibly needs changing in C(check_mode), when in
-      diff mode.
-    support: none
+extends_documentation_fragment:
+  - lanot.tempoftp.attributes.control_host
 options:
   path:
     description: Absolute path of the file on the control host. Its directory must exist.
