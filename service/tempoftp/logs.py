@@ -1,7 +1,7 @@
-"""The log of API and worker: everything to standard error (the journal), one event a line, as text or as JSON.
+"""The log of API and worker: standard error (the journal), one event on each line, as text or as JSON.
 
 An event is a short sentence and named values (`extra=`). As text the values follow the sentence as `name=value`; as
-JSON (TEMPOFTP_LOG_FORMAT=json) they are members of the object, for whatever collects logs.
+JSON (TEMPOFTP_LOG_FORMAT=json) they are members of the object, for programs that collect logs.
 """
 
 from __future__ import annotations

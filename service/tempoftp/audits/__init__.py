@@ -1,1 +1,1 @@
-"""Comparing each FTP host with the rows, and what follows from the differences."""
+"""Audits: each FTP host is compared with the rows, and differences are reported and repaired."""

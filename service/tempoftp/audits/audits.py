@@ -1,8 +1,9 @@
-"""Audits of FTP hosts: asking for one, when one is due, and hosts on which nothing may be done until then.
+"""Audits of FTP hosts: who requests one, when one is due, and which hosts are held until then.
 
-A database that came from a backup is older than what its FTP hosts know: to act on its rows would delete what was
-extended, and open what was closed. So a worker that starts first compares every host with its rows, and a host that
-knows more than they do is held until somebody had them corrected from it (`tempoftp audit --after-restore`).
+A database that came from a backup is older than its FTP hosts. If a worker acted on its rows, it would delete shares
+that were extended, and open shares that were closed. So a worker that starts compares every host with the rows first.
+If a host knows more than the rows, the host is held: no run changes it until an operator has the rows corrected from
+the host (`tempoftp audit --after-restore`).
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ def request_audits(
     restore: bool = False,
     ftp_host: str | None = None,
 ) -> list[HostAudit]:
-    """Ask for an audit of one FTP host or of all; commit, then wake them. Raises HostNotFound."""
+    """Request an audit of one FTP host or of all. Commit, then wake the hosts. Raises HostNotFound."""
     names = settings.ftp_host_names
     if ftp_host is not None and ftp_host not in names:
         raise HostNotFound("host_not_found", name=ftp_host, names=list(names))
     now = database_now(session)
     audits = [_find_audit(session, name) for name in (names if ftp_host is None else (ftp_host,))]
     for audit in audits:
-        # Two who ask at once get one that does what both want.
+        # Two requests at the same time get one audit that does what both ask for.
         audit.repair = repair or (audit.requested_at is not None and audit.repair)
         audit.restore = restore or (audit.requested_at is not None and audit.restore)
         audit.requested_at, audit.requested_by = now, author
@@ -53,7 +54,7 @@ def request_audits(
 
 
 def begin_checks(session: Session, settings: Settings) -> None:
-    """Hold every FTP host until it has been compared with its rows. For a worker that starts."""
+    """Hold every FTP host until it has been compared with its rows. A worker calls this when it starts."""
     now = database_now(session)
     for name in settings.ftp_host_names:
         audit = _find_audit(session, name)
@@ -62,7 +63,7 @@ def begin_checks(session: Session, settings: Settings) -> None:
 
 
 def find_due_audits(session: Session, settings: Settings) -> set[str]:
-    """Return the FTP hosts of which an audit is due; of a paused one only when somebody asked for it."""
+    """Return the FTP hosts that must be audited now; a paused host only if somebody requested it."""
     paused = select(FtpHost.name).where(FtpHost.paused.is_(True))
     due = select(HostAudit.ftp_host).where(
         HostAudit.due_at <= database_now(session),
@@ -82,9 +83,9 @@ def _find_audit(session: Session, ftp_host: str) -> HostAudit:
 def apply_audit(
     session: Session, settings: Settings, asked: HostAudit, outcome: AuditOutcome, started: datetime
 ) -> HostAudit:
-    """Write down what an audit found and, as far as it was asked for, correct the rows; in a write transaction.
+    """Store what an audit found and, if that was requested, correct the rows; in a write transaction.
 
-    `asked` is the row as it was when the audit began: what was asked for since is still to be done.
+    `asked` is the row as it was when the audit began: a request that came later is still to be done.
     """
     now = database_now(session)
     audit = _find_audit(session, asked.ftp_host)
@@ -116,7 +117,7 @@ def apply_audit(
 
 
 def apply_audit_failure(session: Session, ftp_host: str, error: ShareError) -> None:
-    """Write down that an audit ended without an outcome; it is tried again. Shares that wait for it say so."""
+    """Store that an audit ended without an outcome; it is tried again. Shares that wait for it get its error."""
     now = database_now(session)
     audit = _find_audit(session, ftp_host)
     audit.attempt += 1

@@ -1,6 +1,7 @@
-"""Rows ↔ an FTP host: where they differ, and putting right what is safe. What is on the host alone, it found itself.
+"""Compare the rows with an FTP host, and repair the differences that are safe to repair.
 
-Only rows that nobody worked on while the host was looked at are compared: the others are about to change anyway.
+What is wrong on the host alone is found by the module on the host. Only rows on which nobody worked during the audit
+are compared: the other rows change at this moment.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from tempoftp.states import CLAIMABLE, DELIVERED, ENDING, TERMINAL, UNFINISHED, 
 
 AUTHOR = "audit"
 EXPIRY_SLACK = timedelta(minutes=5)
-"""So long the sweep may take to take up what has expired."""
+"""The sweep may need this long until it has seen that a share has expired."""
 LEASE_FACTOR = 10
-"""A lease that ends later than so many lease times from now was given by a clock that ran ahead."""
+"""A lease that lasts longer than this many lease times was given by a clock that was ahead."""
 WANTS_ROW = frozenset({"share_without_account", "share_without_directory"})
-"""Findings of the host that a new run of the share's row puts right: it has the password, and the source."""
+"""Findings of the host that a run of the share repairs: only the run has the password and the source."""
 
 
 def find_stale_rows(session: Session, ftp_host: str, facts: HostFacts) -> set[str]:
     """Return the ids of which the host knows more than the rows, as after a restore of the database.
 
-    A wish is a row before it reaches a host. So no host has a newer generation than the row, nor a living share of the
-    generation with which the row ended it.
+    Every change is written into the row before it reaches a host. So without a restore, no host has a newer generation
+    than the row, and no living share of the generation with which the row ended it.
     """
     known, live = facts.find_generations(), facts.find_live()
     stale = set()
@@ -47,7 +48,7 @@ def find_stale_rows(session: Session, ftp_host: str, facts: HostFacts) -> set[st
 def compare_rows(
     session: Session, ftp_host: str, outcome: AuditOutcome, started: datetime, settings: Settings
 ) -> list[Finding]:
-    """Return where rows and host differ, and what is wrong with the rows themselves."""
+    """Return the differences between rows and host, and the errors in the rows themselves."""
     now = database_now(session)
     facts = outcome.facts
     rows = {share.id: share for share in session.scalars(select(Share).where(Share.ftp_host == ftp_host))}
@@ -57,16 +58,16 @@ def compare_rows(
     for share in rows.values():
         findings += _check_lease(share, now, settings)
         if share.id in stale:
-            told = f"the row has generation {share.generation} ({share.state}), the FTP host knows more"
-            findings.append(Finding(kind="row_older_than_host", subject=share.id, detail=told))
+            detail = f"the row has generation {share.generation} ({share.state}), the FTP host knows more"
+            findings.append(Finding(kind="row_older_than_host", subject=share.id, detail=detail))
         elif _is_quiet(share, started):
             findings += _compare_share(share, live.get(share.id), facts, now)
     for entry in live.values():
         if entry.id not in rows:
-            told = (
+            detail = (
                 f"of {entry.ftpuser}, generation {entry.generation}, until {entry.expires}: no row knows it"
             )
-            findings.append(Finding(kind="share_without_row", subject=entry.id, detail=told))
+            findings.append(Finding(kind="share_without_row", subject=entry.id, detail=detail))
     for account in session.scalars(select(Account).where(Account.ftp_host == ftp_host)):
         findings += _check_lease(account, now, settings)
     return findings
@@ -82,8 +83,8 @@ def _check_lease(row: Share | Account, now: datetime, settings: Settings) -> Ite
         seconds=LEASE_FACTOR * settings.lease_seconds
     ):
         name = row.id if isinstance(row, Share) else row.name
-        told = f"it is held by run {row.lease_run_id} until {row.lease_until}: no run lasts so long"
-        yield Finding(kind="lease_for_ever", subject=name, detail=told, repair="safe")
+        detail = f"it is held by run {row.lease_run_id} until {row.lease_until}: no run lasts so long"
+        yield Finding(kind="lease_for_ever", subject=name, detail=detail, repair="safe")
 
 
 def _compare_share(
@@ -100,8 +101,8 @@ def _compare_share(
     if state in DELIVERED:
         yield from _compare_delivered(share, entry, facts, now)
     elif state in TERMINAL and entry is not None:
-        told = f"the row says {state} with generation {share.generation}, but the FTP host has {entry.generation}"
-        yield Finding(kind="share_without_row", subject=share.id, detail=told, repair="safe")
+        detail = f"the row says {state} with generation {share.generation}, but the FTP host has {entry.generation}"
+        yield Finding(kind="share_without_row", subject=share.id, detail=detail, repair="safe")
 
 
 def _compare_delivered(
@@ -140,15 +141,15 @@ def _compare_delivered(
 
 
 def repair_rows(session: Session, facts: HostFacts, findings: list[Finding]) -> list[Finding]:
-    """Put right what is safe, inside a write transaction; most of it by letting a run look at the row again."""
+    """Repair what is safe, inside a write transaction. In most cases a run does it, so the row becomes due."""
     live = facts.find_live()
-    told = []
+    repaired = []
     for finding in findings:
         done = finding.repair == "safe" and _repair(session, finding, live)
-        told.append(finding.model_copy(update={"repaired": done}))
+        repaired.append(finding.model_copy(update={"repaired": done}))
     if any(finding.kind == "share_past_expiry" for finding in findings):
         sweep_expired(session, author=AUTHOR)
-    return told
+    return repaired
 
 
 def _repair(session: Session, finding: Finding, live: dict[str, HostShare]) -> bool:
@@ -164,7 +165,7 @@ def _repair(session: Session, finding: Finding, live: dict[str, HostShare]) -> b
     if finding.kind == "row_differs":
         _take_times(session, share, live[share.id])
     elif finding.kind in ("row_without_share", "row_not_due"):
-        # The run asks the host for what the row says, and the answer settles the row.
+        # A run brings the host to what the row says, or its answer corrects the row.
         share.due_at = database_now(session)
     return finding.kind != "share_without_row"
 
@@ -177,7 +178,7 @@ def _take_times(session: Session, share: Share, entry: HostShare) -> None:
 
 
 def wake_rows(session: Session, ftp_host: str, findings: list[Finding]) -> None:
-    """Let a run look at the shares of which the host found what only a run can put right."""
+    """Make those shares due that have a finding which only a run can repair."""
     ids = {finding.subject for finding in findings if finding.kind in WANTS_ROW}
     query = select(Share).where(Share.id.in_(ids), Share.ftp_host == ftp_host, Share.state.in_(CLAIMABLE))
     for share in session.scalars(query):
@@ -185,7 +186,7 @@ def wake_rows(session: Session, ftp_host: str, findings: list[Finding]) -> None:
 
 
 def find_resurrected_shares(session: Session, ftp_host: str, facts: HostFacts) -> list[Share]:
-    """Return the rows that ended with a newer generation than one that lives on the host: as after a restore of it."""
+    """Return the shares that have ended in their rows but live on the host, as after a restore of the host."""
     live = facts.find_live()
     query = select(Share).where(Share.ftp_host == ftp_host, Share.state.in_(TERMINAL))
     return [

@@ -1,8 +1,9 @@
-"""Rows corrected from an FTP host, after the database came from a backup: what ended stays ended, what lives lives on.
+"""Correct the rows from an FTP host, after the database came from a backup.
 
-The host wins over every row that is not newer than it. A row that was wished for after the restore is newer than
-whatever the host knows, and goes on. Shares that no row knows become rows when their account is somebody's here;
-the others are listed, since whose they are is never guessed: `tempoftp account map`, then once more.
+The host is right about every row that is not newer than the host: shares that ended there have ended, shares that live
+there live. A row that somebody changed after the restore is newer than the host, and its change is carried out. A share
+that has no row gets one if its account has a row. The other shares are only listed, because their owner must not be
+guessed: the operator runs `tempoftp account map`, and then this once more.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ AUTHOR = "restore"
 def restore_rows(
     session: Session, ftp_host: str, facts: HostFacts, stale_since: datetime | None
 ) -> list[Finding]:
-    """Correct the rows of one FTP host inside a write transaction; returns what was done, and what nobody can do."""
+    """Correct the rows of one FTP host, inside a write transaction; returns what was corrected, and what cannot be."""
     restore = _Restore(session, ftp_host, facts, stale_since)
     findings: list[Finding] = []
     for account in session.scalars(select(Account).where(Account.ftp_host == ftp_host)):
@@ -44,7 +45,7 @@ def restore_rows(
 
 
 class _Restore:
-    """One host's knowledge against its rows."""
+    """The correction of one host's rows."""
 
     def __init__(
         self, session: Session, ftp_host: str, facts: HostFacts, stale_since: datetime | None
@@ -59,14 +60,14 @@ class _Restore:
         self._now = database_now(session)
 
     def correct_share(self, share: Share) -> list[Finding]:
-        """Bring one row to what the host knows of it."""
+        """Bring one row to what the host knows of the share."""
         entry, end = self._live.get(share.id), self._ended.get(share.id)
         if entry is not None and entry.generation >= share.generation:
             return self._take_live(share, entry)
         if end is not None and entry is None and end.generation >= share.generation:
             return self._take_end(share, end)
         if entry is None and end is None and share.state not in TERMINAL:
-            share.due_at = self._now  # the run asks for what the row says, and settles it
+            share.due_at = self._now  # a run brings the host to what the row says
         return []
 
     def _take_end(self, share: Share, end: HostTombstone) -> list[Finding]:
@@ -74,41 +75,53 @@ class _Restore:
             if end.generation == share.generation:
                 return []
             share.generation = end.generation
-            record_change(self._session, share, reason=_word("the FTP host ended it"), author=AUTHOR)
+            record_change(self._session, share, reason=_give_reason("the FTP host ended it"), author=AUTHOR)
         else:
             share.generation = end.generation
             to = _choose_ending(State(share.state), end.reason)
-            why = _word(f"the FTP host ended it ({end.reason or 'deleted'})")
+            why = _give_reason(f"the FTP host ended it ({end.reason or 'deleted'})")
             transition(self._session, share, to, reason=why, author=AUTHOR)
             share.wanted = DesiredState.ABSENT
         self._settle(share)
-        # A run verifies that account, sessions and data are gone before the row says so.
+        # A run must verify that account, sessions and data are gone, before the row says so.
         share.due_at = None if share.state in TERMINAL else self._now
-        return [_tell(share.id, f"ended on the FTP host with generation {end.generation}: {share.state}")]
+        return [
+            _report_corrected(
+                share.id, f"ended on the FTP host with generation {end.generation}: {share.state}"
+            )
+        ]
 
     def _take_live(self, share: Share, entry: HostShare) -> list[Finding]:
         if self._is_newer_desired(share):
             share.generation = entry.generation + 1
             self._settle(share)
             share.due_at = self._now
-            record_change(self._session, share, reason=_word("wished for after the restore"), author=AUTHOR)
-            return [_tell(share.id, f"what was wished for after the restore goes on: {share.state}")]
+            record_change(
+                self._session, share, reason=_give_reason("wished for after the restore"), author=AUTHOR
+            )
+            return [
+                _report_corrected(share.id, f"what was wished for after the restore goes on: {share.state}")
+            ]
         target = _choose_state(entry)
         same = entry.generation == share.generation
         if same and share.state not in ENDING | TERMINAL and share.state != State.ERROR:
             return []
         owner = self._session.get(Account, entry.ftpuser)
         if entry.ftpuser != share.ftpuser and owner is None:
-            return [_list(entry, "its id is another account's row here")]
+            return [_report_ownerless(entry, "its id is another account's row here")]
         share.generation = entry.generation
         self._fill(share, entry)
         if owner is not None:
             share.ftpuser, share.email = owner.name, owner.email
         self._move(share, target)
-        return [_tell(share.id, f"lives on the FTP host with generation {entry.generation}: {share.state}")]
+        return [
+            _report_corrected(
+                share.id, f"lives on the FTP host with generation {entry.generation}: {share.state}"
+            )
+        ]
 
     def _is_newer_desired(self, share: Share) -> bool:
-        """Whether somebody wished for this row after the restore was noticed; the sweep wishes for nothing."""
+        """Whether a person changed this row after the restore was noticed. The sweep is not a person."""
         if self._stale_since is None or share.wished_at <= self._stale_since:
             return False
         query = (
@@ -120,10 +133,10 @@ class _Restore:
         return self._session.scalar(query) not in (SWEEPER, AUTHOR)
 
     def adopt(self, entry: HostShare) -> Finding:
-        """Make a row of a share that no row knows, when its account is somebody's."""
+        """Create the row of a share that has none, if its account has a row."""
         owner = self._session.get(Account, entry.ftpuser)
         if owner is None or owner.ftp_host != self._ftp_host:
-            return _list(entry, f"account {entry.ftpuser} is nobody's here")
+            return _report_ownerless(entry, f"account {entry.ftpuser} is nobody's here")
         share = Share(
             id=entry.id,
             generation=entry.generation,
@@ -147,12 +160,12 @@ class _Restore:
         self._fill(share, entry)
         self._session.add(share)
         self._session.flush()
-        record_birth(self._session, share, reason=_word("the FTP host has it"), author=AUTHOR)
+        record_birth(self._session, share, reason=_give_reason("the FTP host has it"), author=AUTHOR)
         self._move(share, _choose_state(entry))
-        return _tell(entry.id, f"no row knew it; it is {owner.email}'s: {share.state}")
+        return _report_corrected(entry.id, f"no row knew it; it is {owner.email}'s: {share.state}")
 
     def correct_account(self, account: Account) -> list[Finding]:
-        """Take over what the host knows of an account; a password that is newer there stays."""
+        """Correct an account from the host. A password that is newer on the host stays."""
         if self._facts.accounts is None:
             return []
         seen = self._accounts.get(account.name)
@@ -167,7 +180,7 @@ class _Restore:
         account.origin = seen.origin or account.origin
         account.status = seen.state
         if seen.origin == "adopted" and any(share.ftpuser == account.name for share in self._live.values()):
-            account.adopt = True  # somebody had said so: else nothing of ours would stand in it
+            account.adopt = True  # an operator had allowed it: otherwise the account would have no share
         return [*self._correct_password(account, seen), *self._correct_block(account, seen)]
 
     def _correct_password(self, account: Account, seen: HostAccount) -> list[Finding]:
@@ -176,10 +189,14 @@ class _Restore:
         known = account.password_hash
         if not newer and known is not None and _digest(known) == seen.password_digest:
             return []
-        # The token would open nothing. The hash comes back with the next run of one of its shares.
+        # The stored token is of another password. The next run of one of its shares reports the hash.
         account.token = account.password_hash = None
         account.password_confirmed = account.password_generation
-        return [_tell(account.name, "its password on the FTP host is newer and stays; it can be rotated")]
+        return [
+            _report_corrected(
+                account.name, "its password on the FTP host is newer and stays; it can be rotated"
+            )
+        ]
 
     def _correct_block(self, account: Account, seen: HostAccount) -> list[Finding]:
         shares = [share for share in self._live.values() if share.ftpuser == account.name]
@@ -188,14 +205,18 @@ class _Restore:
         if blocked == account.blocked or not visible:
             return []
         account.blocked = blocked
-        account.block_reason = _word("the FTP host blocks it") if blocked else None
-        return [_tell(account.name, "blocked, as on the FTP host" if blocked else "open, as on the FTP host")]
+        account.block_reason = _give_reason("the FTP host blocks it") if blocked else None
+        return [
+            _report_corrected(
+                account.name, "blocked, as on the FTP host" if blocked else "open, as on the FTP host"
+            )
+        ]
 
     def _fill(self, share: Share, entry: HostShare) -> None:
         copied = ("source", "ssh_user", "ssh_key_file", "size_probe", "local", "method", "reuse", "checksums")
         for name in (*copied, "writable"):
             setattr(share, name, getattr(entry, name))
-        share.asked_generation = entry.generation  # whose links these were is not known
+        share.asked_generation = entry.generation  # it is not known to whom older links were sent
         share.source_root = entry.source_root or ""
         share.lifetime_days = share.lifetime_confirmed = entry.lifetime_days
         share.ready_at, share.expires, share.path = entry.ready_at, entry.expires, entry.path
@@ -214,13 +235,13 @@ class _Restore:
 
     def _move(self, share: Share, target: State) -> None:
         for state in find_path(State(share.state), target):
-            # What lies between never happened: nobody is told of it.
-            why = _word("the FTP host has it")
+            # The states between did not really happen: there is no notice about them.
+            why = _give_reason("the FTP host has it")
             transition(self._session, share, state, reason=why, author=AUTHOR, notify=state is target)
 
 
 def find_path(origin: State, target: State) -> list[State]:
-    """Return the shortest way of legal transitions between two states, without the first one."""
+    """Return the shortest path of legal transitions between two states, without the first state."""
     before: dict[State, State] = {origin: origin}
     queue = deque([origin])
     while queue and target not in before:
@@ -252,17 +273,17 @@ def _digest(password_hash: str) -> str:
     return "sha256:" + hashlib.sha256(password_hash.encode()).hexdigest()
 
 
-def _word(text: str) -> str:
+def _give_reason(text: str) -> str:
     return f"restored: {text}"
 
 
-def _tell(subject: str, detail: str) -> Finding:
+def _report_corrected(subject: str, detail: str) -> Finding:
     return Finding(kind="row_older_than_host", subject=subject, detail=detail, repair="safe", repaired=True)
 
 
-def _list(entry: HostShare, why: str) -> Finding:
-    told = (
+def _report_ownerless(entry: HostShare, why: str) -> Finding:
+    detail = (
         f"of {entry.ftpuser}, until {entry.expires}: {why}. It stays until it expires on the host; to make it a row, "
         f"`tempoftp account map EMAIL {entry.ftpuser}` and --after-restore again"
     )
-    return Finding(kind="share_without_row", subject=entry.id, detail=told)
+    return Finding(kind="share_without_row", subject=entry.id, detail=detail)

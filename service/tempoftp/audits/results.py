@@ -1,4 +1,4 @@
-"""The outcome file of an audit, as `lanot.tempoftp.tempoftp_audit` returns it, and what an audit is asked for."""
+"""An audit's request file and its outcome file, as `lanot.tempoftp.tempoftp_audit` returns it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AuditRequest(BaseModel):
 
 
 class Finding(Result):
-    """Something that is not as it should be, on a host or between its rows and it."""
+    """Something that is wrong, on a host or between a host and its rows."""
 
     kind: str
     subject: str
@@ -66,16 +66,16 @@ class HostShare(Result):
     @field_validator("created_at", mode="before")
     @classmethod
     def _take_unknown(cls, value: object) -> object:
-        return value or None  # a manifest of a release that did not write it down
+        return value or None  # a manifest of an older release does not have it
 
     @property
     def live(self) -> bool:
-        """Whether it is on its way or there, not being taken away."""
+        """Whether it is copied or delivered, and is not removed now."""
         return self.state in LIVE
 
 
 class HostTombstone(Result):
-    """What an FTP host remembers of a share that ended."""
+    """What an FTP host still knows of a share that has ended."""
 
     id: str
     generation: int
@@ -95,7 +95,7 @@ class HostAccount(Result):
 
 
 class HostFacts(Result):
-    """What an FTP host knows of itself; `accounts` None: its users table could not be read."""
+    """The state of an FTP host; `accounts` None: its users table could not be read."""
 
     time: datetime
     shares: list[HostShare] = Field(default_factory=list)
@@ -104,7 +104,7 @@ class HostFacts(Result):
     damaged: list[str] = Field(default_factory=list)
 
     def find_live(self) -> dict[str, HostShare]:
-        """Return the live shares by id; one beside whose manifest a tombstone of its generation stands is over."""
+        """Return the live shares by id. A share with a tombstone of the same generation has ended."""
         ends = {end.id: end.generation for end in self.tombstones}
         return {
             share.id: share
@@ -113,7 +113,7 @@ class HostFacts(Result):
         }
 
     def find_ended(self) -> dict[str, HostTombstone]:
-        """Return what has ended, or is being taken away, by id."""
+        """Return the shares that have ended, or are removed now, by id."""
         live = self.find_live()
         ended = {end.id: end for end in self.tombstones if end.id not in live}
         for share in self.shares:

@@ -1,4 +1,4 @@
-"""The audits as they go over the wire."""
+"""The audits as the API shows them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tempoftp.settings import Settings
 
 
 def describe_audits(session: Session, settings: Settings) -> dict[str, Any]:
-    """Return `GET /tmpftp/auditoria`: per FTP host the last audit with its age, and what is wrong over all of them.
+    """Return `GET /tmpftp/auditoria`: the last audit of each FTP host with its age, and a summary of all.
 
-    `estado` is `pendiente` while an audit that was asked for has not been made, `retenido` when nothing is done on a
-    host because the database is older than it, `sin_auditar`, `hallazgos` or `limpio`.
+    `estado` is `pendiente` while a requested audit has not been made, `retenido` when a host is held because the
+    database is older than the host, `sin_auditar`, `hallazgos` or `limpio`.
     """
     now = database_now(session)
     rows = {row.ftp_host: row for row in session.scalars(select(HostAudit))}
@@ -27,7 +27,7 @@ def describe_audits(session: Session, settings: Settings) -> dict[str, Any]:
 
 
 def is_pending(session: Session, settings: Settings) -> bool:
-    """Whether an audit that somebody asked for has not been made yet."""
+    """Whether a requested audit has not been made yet."""
     asked = select(HostAudit.ftp_host).where(HostAudit.requested_at.is_not(None))
     return bool(set(session.scalars(asked)) & set(settings.ftp_host_names))
 

@@ -1,4 +1,4 @@
-"""A copy of the service's SQLite database while it is in use, by SQLite's own backup: never `cp`, which may tear it."""
+"""Copy the SQLite database while it is in use, with SQLite's own backup: `cp` could copy a half-written state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tempoftp.settings import Settings
 
 PAGES_AT_ONCE = 1000
 PAUSE_SECONDS = 0.01
-"""Between so many pages writers get their turn."""
+"""The pause after `PAGES_AT_ONCE` pages, in which other processes can write."""
 
 
 class BackupFailed(Exception):  # noqa: N818 - what happened, said to an operator
@@ -21,7 +21,10 @@ class BackupFailed(Exception):  # noqa: N818 - what happened, said to an operato
 
 
 def backup_database(settings: Settings, target: Path) -> int:
-    """Write a whole, checked copy to `target`, which must not exist; returns its size in bytes. Raises BackupFailed."""
+    """Write a complete, checked copy to `target`, which must not exist; returns its size in bytes.
+
+    Raises BackupFailed.
+    """
     url = make_url(settings.sqlalchemy_url)
     if url.get_backend_name() != "sqlite" or not url.database:
         raise BackupFailed(
@@ -32,7 +35,7 @@ def backup_database(settings: Settings, target: Path) -> int:
     if not source.exists():
         raise BackupFailed(f"{source} does not exist: is TEMPOFTP_STATE_DIR right?")
     try:
-        # Made first, so that nobody else ever reads it, and nothing that is there is overwritten.
+        # Created first, so that no other user can read it and no existing file is overwritten.
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise BackupFailed(f"{target} cannot be made: {error.strerror}") from None
@@ -48,7 +51,7 @@ def backup_database(settings: Settings, target: Path) -> int:
 def _copy(source: Path, target: Path) -> None:
     with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
         here.backup(there, pages=PAGES_AT_ONCE, sleep=PAUSE_SECONDS)
-        # One file: a copy that needs its -wal beside it would be put back without it one day.
+        # One file: somebody could restore a copy without the -wal file that it needs.
         there.execute("PRAGMA journal_mode=DELETE")
         (verdict,) = there.execute("PRAGMA integrity_check").fetchone()
     if verdict != "ok":

@@ -21,9 +21,9 @@ def utc_now() -> datetime:
 
 
 def database_now(session: Session) -> datetime:
-    """Return the time by the database's clock, so that workers with different clocks agree about leases.
+    """Return the time of the database's clock, so that workers with different clocks agree about leases.
 
-    SQLite has no clock of its own: its database is on this machine, and so is its time.
+    SQLite has no clock of its own: its database is on this machine, so this machine's time is right.
     """
     dialect = session.get_bind().dialect.name
     if dialect == "sqlite":

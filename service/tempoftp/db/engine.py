@@ -1,4 +1,4 @@
-"""The database: one engine, short transactions, and the clock that leases are measured by."""
+"""The database: one engine, and short transactions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from tempoftp.settings import Settings
 
 BUSY_SECONDS = 15
-"""How long a transaction waits for another that has what it needs."""
+"""How long a transaction waits for the lock of another one."""
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 30
 """How long a database server may take for one statement."""
@@ -41,8 +41,8 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Open a write transaction: committed at the end, rolled back when the block raises.
 
-        On SQLite it takes the write lock at once: a transaction that reads first and then wants to write
-        fails immediately, whatever the busy timeout, when another one wrote in between.
+        On SQLite it takes the write lock at once. A transaction that reads first and then writes would fail at once,
+        without waiting, if another one had written in between.
         """
         with Session(self._write_engine, expire_on_commit=False) as session, session.begin():
             yield session
@@ -51,8 +51,8 @@ class Database:
     def begin_exclusive(self) -> Iterator[Connection]:
         """Open a bare connection in a write transaction, for migrations.
 
-        SQLite changes a table by making it anew; with foreign keys on, dropping the old one would be refused for the
-        rows that name it. They are switched off, which a transaction cannot do, and checked before the commit.
+        SQLite changes a table by creating it again. With foreign keys on, the old table could not be dropped while
+        other rows refer to it. So they are switched off before the transaction, and checked before the commit.
         """
         is_sqlite = self.engine.dialect.name == "sqlite"
         with self._write_engine.connect() as connection, _have_schema_alone(self.engine):
@@ -78,10 +78,10 @@ def open_database(settings: Settings, answer_seconds: int = ANSWER_SECONDS) -> D
 
 
 def make_database_file(path: Path) -> None:
-    """Make an empty SQLite file that its group may write, and its folder; one that is there stays as it is.
+    """Create an empty SQLite file that its group may write, and its folder; an existing file stays as it is.
 
-    API and worker are two users of one group. SQLite itself never lets the group write, whatever the umask; the files
-    that it puts beside this one get this one's mode.
+    API and worker are two users of one group. SQLite itself creates files that the group cannot write, with any umask.
+    The files that SQLite adds beside this one get the mode of this one.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
     with suppress(FileExistsError):
@@ -92,7 +92,7 @@ def make_database_file(path: Path) -> None:
 
 def _create_engine(url: str, answer_seconds: int) -> Engine:
     parsed = make_url(url)
-    # The values of a statement are tokens, hashes and e-mails: an error that shows it goes into a journal.
+    # hide_parameters: the values are tokens, hashes and e-mails, and an error with them would go into the journal.
     if parsed.get_backend_name() != "sqlite":
         limits: dict[str, Any] = {}
         if parsed.get_backend_name() in SERVERS:
@@ -129,9 +129,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 @contextmanager
 def _have_schema_alone(engine: Engine) -> Iterator[None]:
-    """Have API and worker, started at once, migrate one after the other where a transaction cannot see to it.
+    """Make API and worker migrate one after the other, on servers where a transaction does not do that.
 
-    The lock is one of the server's, held by a connection of its own: it goes with that connection, whatever happens.
+    The lock is the server's own and belongs to a connection: it ends with this connection in every case.
     """
     if engine.dialect.name not in SERVERS:
         yield

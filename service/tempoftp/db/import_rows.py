@@ -17,7 +17,7 @@ from tempoftp.db.schema import build_config, upgrade_database
 from tempoftp.settings import Settings
 
 TARGETS = ("mysql", "mariadb", "sqlite")
-"""Those of which it was seen that numbers go on after the imported ones."""
+"""Databases of which a test has shown that new row numbers start after the imported ones."""
 ROWS_AT_ONCE = 500
 
 
@@ -28,8 +28,8 @@ class ImportFailed(Exception):  # noqa: N818 - what happened, said to an operato
 def import_database(settings: Settings, source: Path) -> dict[str, int]:
     """Copy every row of the SQLite file into the database of these settings; returns table → rows. Raises ImportFailed.
 
-    The tables are made where they are missing, and must have no rows: nothing that is there is ever overwritten. No API
-    and no worker may run on either side meanwhile.
+    Missing tables are created. All tables must be empty, so that nothing is overwritten. No API and no worker may run
+    on either database during the import.
     """
     backend = make_url(settings.sqlalchemy_url).get_backend_name()
     if backend not in TARGETS:

@@ -13,7 +13,7 @@ from tempoftp.settings import Settings
 
 def build_config() -> Config:
     """Return Alembic's configuration for the packaged migrations."""
-    # It lists its own plugins at every start.
+    # Otherwise it logs its own plugins at every start.
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", "tempoftp:db/migrations")
@@ -32,7 +32,7 @@ def upgrade_database(settings: Settings) -> None:
 
 
 def upgrade_schema(database: Database) -> None:
-    """Apply the missing migrations over one connection, in one transaction where the database can."""
+    """Apply the missing migrations over one connection, in one transaction if the database supports that."""
     config = build_config()
     with database.begin_exclusive() as connection:
         config.attributes["connection"] = connection

@@ -1,1 +1,1 @@
-"""What recipients fetched, as the FTP hosts counted it."""
+"""Downloads of the recipients, as the FTP hosts counted them."""

@@ -1,6 +1,6 @@
-"""What was downloaded: asking the FTP hosts for it, keeping what they counted, saying it on the wire.
+"""Downloads: when to ask the FTP hosts for the counts, how to store them, and how the API shows them.
 
-A share of which nothing was heard has no row: its downloads are not known, which is not zero.
+A share without a row has unknown downloads, which does not mean zero.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from tempoftp.settings import Settings
 from tempoftp.states import DELIVERED
 
 BUSY_FACTOR = 4
-"""A run that carries shares asks only when the counts are so many times older: it makes their requesters wait."""
+"""A run with shares counts only when the counts are this many times older, because counting delays its shares."""
 FILES_LIMIT = 100
-"""Names that each list of a share has at most; the numbers are exact."""
+"""Length limit of each list of names; the numbers are exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransfersRequest:
-    """What a run asks the FTP host to count; `since`: only shares that have changed from then on."""
+    """What the FTP host must count in a run; `since`: only shares that have changed after this time."""
 
     since: datetime | None
 
 
 def find_uncounted_hosts(session: Session, settings: Settings) -> set[str]:
-    """Return the FTP hosts that have a live share and were not asked for downloads for `transfers_seconds`."""
+    """Return the FTP hosts with a delivered share that have not counted for `transfers_seconds`."""
     return set(_list_waits(session, settings))
 
 
 def plan_transfers(
     session: Session, settings: Settings, ftp_host: str, *, busy: bool
 ) -> TransfersRequest | None:
-    """Return what this run is to ask for, and note that it asks; None when it is too soon. In a write transaction."""
+    """Return what this run must count, and store that it counts; None when it is too early. In a write transaction."""
     waited = _list_waits(session, settings).get(ftp_host)
     if waited is None or (busy and waited < BUSY_FACTOR * settings.transfers_seconds):
         return None
@@ -51,7 +51,7 @@ def plan_transfers(
 
 
 def _list_waits(session: Session, settings: Settings) -> dict[str, float]:
-    """Return for each FTP host that is to be asked the seconds since it was, or since there is something to fetch."""
+    """Return, for each FTP host that must count, the seconds since the last count, or since its first delivery."""
     if not settings.transfers_seconds:
         return {}
     now = database_now(session)
@@ -82,26 +82,26 @@ def _is_any_unknown(session: Session, ftp_host: str) -> bool:
 
 
 def apply_transfers(session: Session, ftp_host: str, report: TransfersReport, now: datetime) -> bool:
-    """Keep what an FTP host has counted, inside a write transaction; returns whether the counts are up to date now."""
+    """Store what an FTP host has counted, inside a write transaction; returns whether the counts are up to date now."""
     host = session.get_one(FtpHost, ftp_host)
     host.transfers_problem = report.log.problem
     if report.log.problem is not None:
         return False
     if report.log.behind:
-        host.transfers_asked_at = None  # there is more to read: ask again at once
+        host.transfers_asked_at = None  # the host has not read its whole log: the next run counts again
         return False
     for counted in report.shares:
         share = session.get(Share, counted.id)
         if share is None or share.ftp_host != ftp_host or share.state not in DELIVERED:
             continue
         if counted.generation <= share.generation:
-            _keep(session, counted, now)
+            _store(session, counted, now)
     host.transfers_since = report.time
     host.transfers_at = now
     return True
 
 
-def _keep(session: Session, counted: TransfersShare, now: datetime) -> None:
+def _store(session: Session, counted: TransfersShare, now: datetime) -> None:
     values = counted.model_dump(exclude={"id", "generation"})
     row = session.get(Downloads, counted.id)
     if row is not None:
@@ -113,18 +113,18 @@ def _keep(session: Session, counted: TransfersShare, now: datetime) -> None:
         with session.begin_nested():
             session.add(Downloads(share_id=counted.id, counted_at=now, **values))
     except IntegrityError:
-        return  # another worker kept the same just now
+        return  # another worker has just stored the same
 
 
 def find_downloads(session: Session, shares: Iterable[Share]) -> dict[str, Downloads]:
-    """Return what is known of the downloads of these shares; of an earlier share of the same id nothing."""
+    """Return the downloads of these shares, without those of an earlier share of the same id."""
     born = {share.id: share.created_at for share in shares}
     rows = session.scalars(select(Downloads).where(Downloads.share_id.in_(born)))
     return {row.share_id: row for row in rows if row.counted_at >= born[row.share_id]}
 
 
 def describe_downloads(session: Session, share: Share) -> dict[str, Any]:
-    """Return `descargas` as it goes over the wire. Everything in it is null while it is not known."""
+    """Return `descargas` as the API shows it. All its values are null while they are not known."""
     row = find_downloads(session, [share]).get(share.id)
     if row is None:
         return dict.fromkeys(DOWNLOADS_KEYS)

@@ -1,4 +1,4 @@
-"""What `tempoftp_transfers_info` reports of downloads, as a run's outcome file has it."""
+"""The downloads in a run's outcome file, as `tempoftp_transfers_info` reports them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tempoftp.results import Result
 
 
 class TransfersFile(Result):
-    """How often a file was fetched."""
+    """How often a file was downloaded."""
 
     name: str
     complete: int
@@ -34,7 +34,7 @@ class TransfersShare(Result):
 
 
 class TransfersLog(Result):
-    """How the reading of the log went; with a `problem`, or `behind`, there are no shares."""
+    """Whether the log could be read; with a `problem`, or `behind`, there are no shares."""
 
     behind: bool = False
     problem: str | None = None

@@ -1,1 +1,1 @@
-"""What is known of each FTP host: space, pauses, holds, runs; and how its workers are woken."""
+"""FTP hosts: space, pauses, holds and runs; and the wake-ups of the workers."""

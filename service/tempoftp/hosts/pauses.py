@@ -1,4 +1,4 @@
-"""Pausing FTP hosts for maintenance: no new run starts, a run under way ends. The row keeps it over a restart."""
+"""Pauses of FTP hosts for maintenance: no new run starts, a run that has started ends. A pause survives a restart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tempoftp.settings import Settings
 def pause_hosts(
     session: Session, settings: Settings, name: str | None, *, reason: str | None, author: str
 ) -> list[FtpHost]:
-    """Let no new run start on a host, or on all that are configured. Raises HostNotFound."""
+    """Pause a host, or all configured hosts. Raises HostNotFound."""
     now = database_now(session)
     hosts = _find_hosts(session, settings, name)
     for host in hosts:
@@ -27,7 +27,7 @@ def pause_hosts(
 
 
 def resume_hosts(session: Session, settings: Settings, name: str | None) -> list[FtpHost]:
-    """Let runs start again; what waits is due. Commit, then wake the hosts. Raises HostNotFound."""
+    """End the pause of a host, or of all configured hosts. Commit, then wake them. Raises HostNotFound."""
     hosts = _find_hosts(session, settings, name)
     for host in hosts:
         host.paused = False
@@ -36,7 +36,7 @@ def resume_hosts(session: Session, settings: Settings, name: str | None) -> list
 
 
 def count_runs(session: Session) -> dict[str, int]:
-    """Return how many runs are under way on each FTP host that has any, by the leases they hold."""
+    """Return the number of running runs of each FTP host that has any. They are counted by their leases."""
     query = (
         select(Share.ftp_host, func.count(Share.lease_run_id.distinct()))
         .where(Share.lease_until > database_now(session))
@@ -46,7 +46,7 @@ def count_runs(session: Session) -> dict[str, int]:
 
 
 def describe_pause(host: FtpHost | None, runs: int) -> dict[str, Any]:
-    """Return a host's pause as it goes over the wire."""
+    """Return a host's pause as the API shows it."""
     paused = host is not None and host.paused
     return {
         "pausado": paused,

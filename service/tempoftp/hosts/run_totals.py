@@ -1,6 +1,6 @@
-"""Runs, counted in the database by the worker that ends them, so that no process has to remember them.
+"""Totals of the ended runs. The worker counts each run in the database, so no process must remember it.
 
-`GET /metrics` reads a few rows of this instead of all runs there ever were.
+`GET /metrics` reads these few rows, and not all runs since the installation.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from tempoftp.db.engine import Database
+from tempoftp.db.leases import count_changed
 from tempoftp.db.models import RunTotal
 
 logger = logging.getLogger(__name__)
@@ -25,18 +26,18 @@ ABANDONED = "abandoned"
 INFINITY = "+Inf"
 TRIES = 3
 BUCKETS = ("0.5", "1", "2", "3", "5", "10", "20", "30", "60", "120", "300")
-"""Upper bounds in seconds. A run with a standing-by Ansible takes one to five; one is stopped after 300."""
+"""Upper bounds in seconds. A run that was started ahead takes 1 to 5 s; every run is stopped after 300 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunDurations:
-    """How long the runs of one host, kind and outcome took, as a histogram has it."""
+    """The durations of the runs of one host, kind and outcome, as a histogram."""
 
     ftp_host: str
     kind: str
     outcome: str
     buckets: tuple[tuple[str, int], ...]
-    """Upper bound and how many took at most that long; the last is `+Inf` with all of them."""
+    """Upper bound, and how many runs took at most that long; the last bound is `+Inf` and counts all runs."""
     seconds: float
     shares: int
 
@@ -44,7 +45,7 @@ class RunDurations:
 def count_run(
     database: Database, ftp_host: str, kind: Kind, outcome: str, seconds: float, *, shares: int = 0
 ) -> None:
-    """Count a run that has ended, in a transaction of its own: no count is worth an outcome that is lost with it."""
+    """Count a run that has ended. It has its own transaction, so that an error here does not lose the outcome."""
     bucket = next((bound for bound in BUCKETS if seconds <= float(bound)), INFINITY)
     key = {"ftp_host": ftp_host, "kind": kind, "outcome": outcome, "bucket": bucket}
     for _ in range(TRIES):
@@ -54,7 +55,7 @@ def count_run(
                     session.add(RunTotal(**key, runs=1, seconds=seconds, shares=shares))
             return
         except DBAPIError as error:
-            # Another worker counted its first one of this kind at the same moment (a duplicate, or a deadlock).
+            # Another worker inserted the same row at the same moment (a duplicate key, or a deadlock).
             failure = type(error).__name__
     logger.warning("a run was not counted: %s", failure, extra={"host": ftp_host})
 
@@ -66,9 +67,7 @@ def _add(session: Session, key: dict[str, str], seconds: float, shares: int) -> 
         .values(runs=RunTotal.runs + 1, seconds=RunTotal.seconds + seconds, shares=RunTotal.shares + shares)
         .execution_options(synchronize_session=False)
     )
-    result: Any = session.execute(statement)
-    assert isinstance(result, CursorResult)  # noqa: S101 - what an UPDATE returns
-    return result.rowcount == 1
+    return count_changed(session.execute(statement)) == 1
 
 
 def read_run_totals(session: Session) -> list[RunDurations]:
@@ -81,7 +80,7 @@ def read_run_totals(session: Session) -> list[RunDurations]:
 
 def _sum_up(key: tuple[str, str, str], rows: Iterable[RunTotal]) -> RunDurations:
     by_bucket = {row.bucket: row for row in rows}
-    # A row of a bound that is no longer one of ours counts where it surely belongs: to all.
+    # A row with a bound of an older release counts only in the total.
     counted, buckets = 0, []
     for bound in BUCKETS:
         counted += by_bucket[bound].runs if bound in by_bucket else 0

@@ -1,4 +1,4 @@
-"""Space on the FTP hosts: what is free now, and how much will be when what is delivered has lived its days."""
+"""Space on the FTP hosts: free space now, and free space when the delivered shares have ended."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tempoftp.settings import Settings
 from tempoftp.states import DELIVERED, ON_ITS_WAY
 
 OWN_COPIES = frozenset({"rsync", "copy"})
-"""Deliveries whose space is free again when they end; what is linked or mounted is somebody else's too."""
+"""Deliveries whose space becomes free when they end; linked or mounted data has another owner too."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostSpace:
-    """One FTP host as the last run saw it. Bytes; None while nobody has been there."""
+    """One FTP host at the last run, in bytes; None before the first run."""
 
     name: str
     free: int | None
@@ -30,7 +30,7 @@ class HostSpace:
 
 @dataclass(frozen=True, slots=True)
 class SpacePoint:
-    """From `at` on so many bytes are free; `freed` came back then, by the end of `shares` shares."""
+    """From `at` on, `free` bytes are free. Of these, `freed` became free by the end of `shares` shares."""
 
     at: datetime
     free: int
@@ -40,7 +40,7 @@ class SpacePoint:
 
 @dataclass(frozen=True, slots=True)
 class SpaceForecast:
-    """Free space of all FTP hosts over the coming days. `needed` is what copies under way will still take."""
+    """Free space of all FTP hosts over the coming days. `needed` is what the present copies will still need."""
 
     total: int
     needed: int
@@ -61,7 +61,7 @@ def _describe_space(name: str, row: FtpHost | None) -> HostSpace:
 
 
 def forecast_space(session: Session, settings: Settings, *, days: int) -> SpaceForecast | None:
-    """Return how free space grows while delivered shares end, if nothing new is asked for; None when it is unknown."""
+    """Return how free space grows while delivered shares end, without new requests; None when it is unknown."""
     hosts = [host for host in read_space(session, settings) if host.free is not None]
     if not hosts:
         return None
@@ -92,7 +92,7 @@ def plan_space(
     points = [SpacePoint(now, max(free, 0), 0, 0)]
     for day in range(1, days + 1):
         after, until = now + timedelta(days=day - 1), now + timedelta(days=day)
-        # What is overdue goes at any moment: it counts for the first day.
+        # An overdue share may end at any moment: it counts for the first day.
         sizes = [size for end, size in ends if (end > after or day == 1) and end <= until]
         free += sum(sizes)
         points.append(SpacePoint(until, max(free, 0), sum(sizes), len(sizes)))

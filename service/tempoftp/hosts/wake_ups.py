@@ -49,8 +49,8 @@ PAUSE_SECONDS = (0.5, 30.0)
 def wake(settings: Settings, ftp_host: str) -> None:
     """Tell the workers that something of this FTP host is due. Call it after the commit.
 
-    Where no worker listens there is only a line in the log at DEBUG. Raises redis.RedisError or OSError; the loss is
-    some time and nothing else.
+    If no worker listens, only a DEBUG line is logged. Raises redis.RedisError or OSError; then only some time is
+    lost.
     """
     message = ftp_host.encode()
     if settings.queue_url is not None:
@@ -62,7 +62,7 @@ def wake(settings: Settings, ftp_host: str) -> None:
 
 
 def parse_wake_up(message: bytes) -> str | None:
-    """Return the name that a message carries; None when it cannot be one. The worker knows which names exist."""
+    """Return the name in a message; None when it cannot be a name. The worker knows which names exist."""
     if not 0 < len(message) <= NAME_BYTES:
         return None
     try:
@@ -96,7 +96,7 @@ def publish(url: str, message: bytes) -> int:
 
 
 class SocketReceiver:
-    """Hands the wake-ups of this machine to `receive`, in a thread. Each worker has a socket of its own."""
+    """Passes the wake-ups of this machine to `receive`, in a thread. Each worker has a socket of its own."""
 
     def __init__(self, state_dir: Path, receive: Receive) -> None:
         self._state_dir = state_dir
@@ -106,7 +106,7 @@ class SocketReceiver:
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Bind the socket and start the thread. Where that is impossible, the worker finds what is due by looking."""
+        """Bind the socket and start the thread. If that fails, the worker finds what is due by searching."""
         try:
             self._socket = self._bind()
         except OSError as error:
@@ -128,10 +128,10 @@ class SocketReceiver:
             _remove_dead_sockets(folder)
             receiver = _make_socket()
             try:
-                # Before it has a name: at no moment may others than owner and group send.
+                # Before the socket has a name, so that only owner and group can send at any moment.
                 os.fchmod(receiver.fileno(), SOCKET_MODE)
                 receiver.bind(_build_address(folder, self._name))
-                os.chmod(self._name, SOCKET_MODE, dir_fd=folder)  # what the umask took away
+                os.chmod(self._name, SOCKET_MODE, dir_fd=folder)  # the umask may have removed permissions
             except OSError:
                 receiver.close()
                 raise
@@ -151,7 +151,7 @@ class SocketReceiver:
 
 
 class RedisReceiver:
-    """Hands what is published in a Redis to `receive`, in a thread; it says once that the Redis is away."""
+    """Passes what is published in a Redis to `receive`, in a thread. It logs once that the Redis is away."""
 
     def __init__(self, url: str, receive: Receive) -> None:
         self._client = _open_redis(url, ANSWER_SECONDS)
@@ -165,7 +165,7 @@ class RedisReceiver:
         threading.Thread(target=self._run, name="redis-wake-ups", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop taking wake-ups. The thread ends within the time limit of an answer; nothing waits for it."""
+        """Stop. The thread ends within the time limit of an answer; nothing waits for it."""
         self._stopping.set()
 
     def _run(self) -> None:
@@ -219,7 +219,7 @@ def _open_folder(path: Path) -> Iterator[int]:
 
 
 def _build_address(folder: int, name: str) -> str:
-    """Return an address that is short whatever the folder is called: that of a Unix socket has 107 bytes at most."""
+    """Return an address that is short even if the folder's path is long: a Unix socket allows 107 bytes."""
     return f"/proc/self/fd/{folder}/{name}"
 
 
@@ -230,7 +230,7 @@ def _list_sockets(folder: int) -> list[str]:
 
 
 def _remove_dead_sockets(folder: int) -> None:
-    """Remove the sockets of workers that were killed: nothing listens there any more."""
+    """Remove the sockets of workers that were killed."""
     for name in _list_sockets(folder):
         with _make_socket() as probe:
             try:
@@ -239,7 +239,7 @@ def _remove_dead_sockets(folder: int) -> None:
                 with suppress(FileNotFoundError):
                     if stat.S_ISSOCK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
                         os.unlink(name, dir_fd=folder)
-            except OSError:  # another worker removes it at the same time, or it is none
+            except OSError:  # another worker removes it at the same time, or it is no socket
                 continue
 
 
@@ -250,15 +250,15 @@ def _open_publisher(url: str) -> redis.Redis:
 
 def _open_redis(url: str, seconds: float) -> redis.Redis:
     pool = redis.ConnectionPool.from_url(
-        url.replace("redis+unix://", "unix://", 1),  # as the library that counts requests spells it
+        url.replace("redis+unix://", "unix://", 1),  # this spelling is of the library that counts requests
         socket_timeout=seconds,
         socket_connect_timeout=seconds,
-        # One attempt: the periodic look stands behind the sender, and the receiver makes pauses of its own.
+        # One attempt: a lost message costs little because of the periodic look, and the receiver has its own pauses.
         retry=Retry(NoBackoff(), 0),
     )
     return redis.Redis(connection_pool=pool)
 
 
 def _name_channel(client: redis.Redis) -> str:
-    """Channels know no databases of a Redis, so their number is in the name: two services may share one Redis."""
+    """Return the channel. It contains the number of the database, so that two services can share one Redis."""
     return f"tempoftp:{client.connection_pool.connection_kwargs.get('db') or 0}:wake-ups"

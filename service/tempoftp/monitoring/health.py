@@ -1,4 +1,4 @@
-"""How the system is: what the last runs saw on the FTP hosts, and whether work is being done."""
+"""The health of the system: what the last runs found on the FTP hosts, and whether work is done."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from tempoftp.states import DELIVERED, ENDING
 
 GIGABYTE = 10**9
 STALE_FACTOR = 3
-"""Facts older than this many times `facts_max_age_seconds` say nothing about now."""
+"""Facts older than this many times `facts_max_age_seconds` do not count as present facts."""
 OVERDUE_LIMIT = 600.0
-"""Seconds a share may take to end; a large one takes a while to be removed."""
+"""Seconds that a share may take to end; the removal of a large share takes long."""
 QUEUE_AGE_LIMIT = 60.0
-"""Seconds a due share may wait before something is wrong with the workers."""
+"""Seconds that a due share may wait; longer means that something is wrong with the workers."""
 
 
 def read_health(session: Session, settings: Settings, *, unreadable: Sequence[str] = ()) -> dict[str, Any]:
     """Return `GET /health`: `status` is `ok` or `degraded`; `problemas` says what is wrong and where.
 
-    Space is summed over the FTP hosts; `ftpd` and `database` are `ok`, `error` or `unknown` (no fresh word from
-    the host), the worst of all hosts. `unreadable` are accounts whose stored password no key opens.
+    Space is summed over the FTP hosts; `ftpd` and `database` are `ok`, `error` or `unknown` (the host's facts are
+    old), the worst of all hosts. `unreadable` are accounts whose stored password no key can decrypt.
     """
     now = database_now(session)
     rows = {row.name: row for row in session.scalars(select(FtpHost))}
@@ -74,7 +74,7 @@ def _describe_host(row: FtpHost | None, settings: Settings, now: datetime) -> di
         reason = row.error_message if row is not None and row.error_message else "no run has reached it yet"
         return _build_host(None, None, None, [reason])
     if row.paused or row.facts_at is None:
-        # Nobody asks it: what it said last is no problem of now.
+        # No run asks the host: its last facts are no present problem.
         return _build_host(row.facts, None, row.facts_at, [])
     problems: list[str] = []
     if row.error_class is not None:
@@ -127,9 +127,9 @@ def _find_overdue(session: Session, now: datetime) -> list[str]:
 
 
 def count_overdue(session: Session, now: datetime) -> tuple[int, int]:
-    """Return how many shares should be gone by now, and how many should have begun to end; not on paused hosts.
+    """Return how many shares should have ended by now, and how many should have begun to end; not on paused hosts.
 
-    They are retried for ever, so somebody has to be told.
+    They are retried for ever, so they must be reported.
     """
     limit = now - timedelta(seconds=OVERDUE_LIMIT)
     running = Share.ftp_host.not_in(select(FtpHost.name).where(FtpHost.paused.is_(True)))
@@ -139,7 +139,7 @@ def count_overdue(session: Session, now: datetime) -> tuple[int, int]:
 
 
 def read_queue(session: Session, now: datetime) -> tuple[int, float]:
-    """Return how many due shares wait unleased, and for how many seconds the oldest has; not on paused hosts."""
+    """Return how many due shares wait without a lease, and how many seconds the oldest waits; not on paused hosts."""
     paused = select(FtpHost.name).where(FtpHost.paused.is_(True))
     row = session.execute(
         select(func.count(), func.min(Share.due_at)).where(

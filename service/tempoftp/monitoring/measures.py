@@ -1,6 +1,6 @@
-"""How much there is of everything, as numbers: what `GET /metrics` tells of the database.
+"""The numbers for `GET /metrics`, from the database.
 
-No e-mail, id or path is in here: whatever reads metrics keeps them for long and shows them to many.
+They contain no e-mail, id or path: programs that read metrics keep them for long and show them to many people.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tempoftp.states import DELIVERED, TERMINAL, UNFINISHED, State
 
 @dataclass(frozen=True, slots=True)
 class HostMeasures:
-    """One FTP host. What is not known is None; sizes are bytes, ages seconds."""
+    """One FTP host. None means not known; sizes are bytes, ages are seconds."""
 
     name: str
     space_total: int | None
@@ -42,7 +42,7 @@ class HostMeasures:
     runs_active: int
     delivered_bytes: int
     copied_bytes: int
-    """Of copies under way."""
+    """Of the copies that are going on."""
     left_bytes: int
     rate: float
     """Bytes per second of all its copies together."""
@@ -52,13 +52,13 @@ class HostMeasures:
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Everything, at one moment."""
+    """All numbers, at one moment."""
 
     shares: dict[State, int]
     oldest: dict[State, float]
-    """Seconds that the oldest share is in each state that it should leave by itself; 0 without any."""
+    """For each state that a share leaves by itself: seconds that the oldest share has been in it; 0 without any."""
     failing: dict[str, int]
-    """Shares that are not over, by the class of their present failure; those in `error` too."""
+    """Shares that have not ended, by the class of their present failure; also shares in `error`."""
     queue: int
     queue_age: float
     overdue_ending: int
@@ -68,13 +68,13 @@ class Measures:
     notices: dict[tuple[str, str], int]
     """Deliveries of notices, by channel and state."""
     notices_oldest: dict[str, float]
-    """Seconds that the oldest notice waits, by channel; 0 when none does."""
+    """Seconds that the oldest notice has waited, by channel; 0 without any."""
     hosts: tuple[HostMeasures, ...]
     runs: list[RunDurations]
 
 
 def read_measures(session: Session, settings: Settings) -> Measures:
-    """Read everything in one transaction."""
+    """Read all numbers in one transaction."""
     now = database_now(session)
     queue, queue_age = read_queue(session, now)
     overdue_ending, overdue_expired = count_overdue(session, now)

@@ -1,4 +1,4 @@
-"""What an operator wants to see at a glance: shares by state, copies under way, failures by class."""
+"""The overview for operators: shares by state, copies that are going on, failures by class."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _list_copies(session: Session) -> list[dict[str, Any]]:
 
 
 def _count_failures(session: Session) -> list[dict[str, Any]]:
-    """Return per error class how many shares it holds up now and how many runs it ended in the last day."""
+    """Return for each error class how many shares it delays now and how many runs it ended in the last day."""
     since = database_now(session) - timedelta(hours=RUNS_HOURS)
     shares = select(Share.error_class, func.count()).where(
         Share.error_class.is_not(None), Share.state.not_in(TERMINAL)

@@ -1,1 +1,1 @@
-"""Telling people what happened: mail and webhooks."""
+"""Notices: what happened is sent by mail and webhooks."""

@@ -14,14 +14,14 @@ from tempoftp.notices.deliveries import DELIVERY_STATES, GIVEN_UP, REFUSED
 
 LATE_SECONDS = 900.0
 """A notice that waits longer than this is a problem of the system."""
-TOLD_HOURS = 24
+GIVEN_UP_HOURS = 24
 """For this long, a notice that was given up is a problem of the system."""
 
 
 def describe_backlog(session: Session) -> tuple[dict[str, Any], list[str]]:
     """Return what `GET /health` says about notices, and the problems with them."""
     now = database_now(session)
-    recently = NoticeDelivery.ended_at > now - timedelta(hours=TOLD_HOURS)
+    recently = NoticeDelivery.ended_at > now - timedelta(hours=GIVEN_UP_HOURS)
     counts = session.execute(
         select(NoticeDelivery.state, func.count())
         .where(NoticeDelivery.state.in_((REFUSED, GIVEN_UP)), recently)
@@ -43,7 +43,7 @@ def describe_backlog(session: Session) -> tuple[dict[str, Any], list[str]]:
     ]
     if ended.get(GIVEN_UP):
         problems.append(
-            f"{ended[GIVEN_UP]} notices were given up in the last {TOLD_HOURS} h; the journal says which"
+            f"{ended[GIVEN_UP]} notices were given up in the last {GIVEN_UP_HOURS} h; the journal says which"
         )
     oldest_of_all: datetime | None = min((row[2] for row in waiting), default=None)
     backlog = {
@@ -56,7 +56,7 @@ def describe_backlog(session: Session) -> tuple[dict[str, Any], list[str]]:
 
 
 def count_deliveries(session: Session) -> dict[tuple[str, str], int]:
-    """Return how many deliveries each channel has in each state; a channel that never had any is missing."""
+    """Return the number of deliveries of each channel in each state; a channel without any is missing."""
     query = select(NoticeDelivery.channel, NoticeDelivery.state, func.count()).group_by(
         NoticeDelivery.channel, NoticeDelivery.state
     )
@@ -70,7 +70,7 @@ def count_deliveries(session: Session) -> dict[tuple[str, str], int]:
 
 
 def read_oldest_waiting(session: Session, now: datetime) -> dict[str, float]:
-    """Return the seconds that the oldest notice of each channel waits; a channel with none waiting is missing."""
+    """Return for how many seconds the oldest notice of each channel has waited; a channel without any is missing."""
     query = (
         select(NoticeDelivery.channel, func.min(Notice.at))
         .join(Notice, Notice.number == NoticeDelivery.notice_number)

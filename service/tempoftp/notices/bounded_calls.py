@@ -1,7 +1,6 @@
-"""One HTTP call that is bounded in time and size, leads nowhere else and takes nothing from the environment.
+"""One HTTP call that is bounded in time and size, follows no redirect and uses nothing of the environment.
 
-httpx's own time limits count anew with every byte. Here the whole call has one limit: after it the connection is shut,
-whatever it was doing.
+httpx's own time limits start again with every byte. Here the whole call has one limit; then the connection is shut.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from tempoftp.notices.sending import cut_after
 
 
 class CallFailed(Exception):  # noqa: N818 - what happened, not a bug
-    """No whole answer came; the message says why, and `kind` is the name of the error behind it."""
+    """There is no complete answer. The message says why; `kind` is the name of the original error."""
 
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(f"{kind}: {text}")
@@ -36,9 +35,9 @@ class CallTooSlow(CallFailed):
 
 
 def build_context(url: str, ca: Path | None) -> ssl.SSLContext:
-    """Return what checks the server's certificate: this machine's authorities, or those of `ca`. Raises OSError."""
+    """Return the TLS context: it trusts the authorities of this machine, or those of `ca`. Raises OSError."""
     if urlsplit(url).scheme != "https":
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # it is not used, and believes nobody
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # it is not used, and trusts no authority
     return ssl.create_default_context(cafile=None if ca is None else str(ca))
 
 
@@ -54,7 +53,7 @@ def call(
 ) -> httpx.Response:
     """Call once on a connection of its own; returns the answer with the first `most_bytes` of its body, undecoded.
 
-    Redirects are answers like others; no proxy and no login of the environment is used. Raises CallFailed, or
+    A redirect is returned and not followed; no proxy and no login of the environment is used. Raises CallFailed, or
     CallTooSlow after `seconds`.
     """
     parts = urlsplit(url)
@@ -63,7 +62,7 @@ def call(
 
     def keep_socket(event: str, info: dict[str, Any]) -> None:
         if event == "connection.connect_tcp.complete":
-            # A second handle on the same connection: TLS takes the first one away.
+            # A second handle of the same connection: TLS detaches the first one.
             kept.append(info["return_value"].get_extra_info("socket").dup())
 
     def find_socket() -> socket.socket | None:
@@ -79,12 +78,12 @@ def call(
                     url,
                     headers=sent,
                     content=content or None,
-                    # The address as it was written: httpx would quote some characters anew.
+                    # The address exactly as it was written: httpx would quote some characters again.
                     extensions={"trace": keep_socket, "target": target.encode("ascii")},
                 ) as answer,
             ):
                 body = _read(answer, most_bytes)
-            if was_cut():  # an answer that was cut may read as a short one
+            if was_cut():  # an answer that was cut may look like a short one
                 raise CallTooSlow(seconds)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             if was_cut() or isinstance(error, httpx.TimeoutException):
@@ -95,7 +94,7 @@ def call(
             for connection in kept:
                 with suppress(OSError):
                     connection.close()
-    # Without what says how it is packed: nothing is unpacked here, however large it would become.
+    # Without the header `content-encoding`: nothing is unpacked here, because it could become very large.
     plain = [(name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"]
     return httpx.Response(answer.status_code, headers=plain, content=body, request=answer.request)
 

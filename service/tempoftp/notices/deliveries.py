@@ -1,7 +1,7 @@
-"""Notices on their way: one row for each channel, leased while it is sent, tried again until its deadline.
+"""Deliveries of notices: one row for each channel, leased while it is sent, tried again until its deadline.
 
-A delivery is marked after it was sent: a worker that dies in between sends it again. Twice may happen, never not at
-all, and a receiver tells the second by the notice's `uid`.
+A delivery is marked after it was sent. If the worker dies between the two, the notice is sent again: it may arrive
+twice, but it is never lost. The receiver recognizes the second one by the notice's `uid`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from tempoftp.db.clock import database_now
 from tempoftp.db.leases import count_changed, is_free, lock_held, take_row
 from tempoftp.db.models import ExtensionRequest, Notice, NoticeDelivery, Share
-from tempoftp.notices.expiring import _name_end
+from tempoftp.notices.expiring import name_end
 from tempoftp.shares.apply_result import plan_backoff
-from tempoftp.shares.notices import _KINDS, Kind
+from tempoftp.shares.notices import KINDS, Kind
 from tempoftp.states import DELIVERED, ON_ITS_WAY, State
 
 PENDING, SENT, OUTDATED, REFUSED, GIVEN_UP = DELIVERY_STATES = (
@@ -30,13 +30,13 @@ PENDING, SENT, OUTDATED, REFUSED, GIVEN_UP = DELIVERY_STATES = (
 )
 RETRY_SECONDS = 5.0
 RETRY_SECONDS_MOST = 600.0
-SPREAD_LIMIT = 200
+FAN_OUT_LIMIT = 200
 ERROR_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A way to tell people: its name, of what it tells, and whether of what is over by then too."""
+    """A way to send notices: its name, the kinds that it sends, and whether it skips those that are no longer true."""
 
     name: str
     kinds: frozenset[Kind]
@@ -45,7 +45,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A delivery that is this caller's to send until its lease ends."""
+    """A delivery that only this caller may send until the lease ends."""
 
     number: int
     lease_id: str
@@ -54,28 +54,28 @@ class ClaimedDelivery:
 
 
 def is_anything_to_fan_out(session: Session) -> bool:
-    """Whether there are notices of which no deliveries were written yet."""
+    """Whether there are notices that have no deliveries yet."""
     return session.scalar(select(Notice.number).where(Notice.spread_at.is_(None)).limit(1)) is not None
 
 
 def fan_out(session: Session, channels: Sequence[Channel], *, retry_hours: float) -> int:
-    """Write the deliveries of new notices, inside a write transaction; returns how many notices that were.
+    """Write the deliveries of new notices, inside a write transaction; returns the number of notices.
 
-    With no channel that tells of a notice there is nothing to deliver, now or later.
+    A notice that no channel sends gets no delivery, now or later.
     """
     now = database_now(session)
     not_fanned_out = (
         select(Notice.number, Notice.kind)
         .where(Notice.spread_at.is_(None))
         .order_by(Notice.number)
-        .limit(SPREAD_LIMIT)
+        .limit(FAN_OUT_LIMIT)
     )
-    spread = 0
+    count = 0
     for number, kind in session.execute(not_fanned_out).all():
         mine = update(Notice).where(Notice.number == number, Notice.spread_at.is_(None)).values(spread_at=now)
         if count_changed(session.execute(mine)) != 1:
             continue  # another worker does it
-        spread += 1
+        count += 1
         session.add_all(
             NoticeDelivery(
                 notice_number=number,
@@ -88,11 +88,11 @@ def fan_out(session: Session, channels: Sequence[Channel], *, retry_hours: float
             for channel in channels
             if kind in channel.kinds
         )
-    return spread
+    return count
 
 
 def find_due_channels(session: Session) -> set[str]:
-    """Return the channels that have something to be sent now."""
+    """Return the channels that have something to send now."""
     now = database_now(session)
     query = (
         select(NoticeDelivery.channel)
@@ -105,7 +105,7 @@ def find_due_channels(session: Session) -> set[str]:
 def claim_delivery(
     session: Session, channel: str, lease_id: str, *, lease_seconds: float
 ) -> ClaimedDelivery | None:
-    """Lease the delivery of a channel that is due for longest, inside a write transaction; None without any."""
+    """Lease the delivery of a channel that has been due longest, inside a write transaction; None without any."""
     now = database_now(session)
     due = (
         select(NoticeDelivery.number)
@@ -124,7 +124,7 @@ def claim_delivery(
 
 
 def mark_sent(session: Session, claimed: ClaimedDelivery) -> bool:
-    """Write down that a delivery arrived; False when the lease went to another one meanwhile."""
+    """Store that a delivery was sent; False when another worker has the lease now."""
     delivery = _find_own(session, claimed)
     if delivery is None:
         return False
@@ -134,7 +134,7 @@ def mark_sent(session: Session, claimed: ClaimedDelivery) -> bool:
 
 
 def mark_outdated(session: Session, claimed: ClaimedDelivery) -> bool:
-    """Write down that a delivery is not made, since what it tells is over; False when the lease is another's."""
+    """Store that a delivery is not sent because it is not true any more; False when another worker has the lease."""
     delivery = _find_own(session, claimed)
     if delivery is None:
         return False
@@ -145,9 +145,9 @@ def mark_outdated(session: Session, claimed: ClaimedDelivery) -> bool:
 def mark_failed(
     session: Session, claimed: ClaimedDelivery, error: str, *, refused: bool = False
 ) -> str | None:
-    """Write down why a delivery failed, and when it is tried again; returns its state, None when it is another's.
+    """Store why a delivery failed and when it is tried again; returns its state, None if another worker has the lease.
 
-    The last try is made at its deadline. `refused`: no later try can do better.
+    The last try is made at the deadline. `refused`: a later try cannot succeed.
     """
     delivery = _find_own(session, claimed)
     if delivery is None:
@@ -165,7 +165,7 @@ def mark_failed(
 
 
 def find_orphans(session: Session, channels: Collection[str]) -> list[NoticeDelivery]:
-    """Return, locked, what waits for a channel that is not there any more, once its deadline is over."""
+    """Return, locked, the deliveries of channels that are not configured any more, after their deadline."""
     now = database_now(session)
     query = select(NoticeDelivery).where(
         NoticeDelivery.state == PENDING,
@@ -177,7 +177,7 @@ def find_orphans(session: Session, channels: Collection[str]) -> list[NoticeDeli
 
 
 def give_up_orphans(session: Session, channels: Collection[str]) -> list[NoticeDelivery]:
-    """Give those up, inside a write transaction."""
+    """Give these deliveries up, inside a write transaction."""
     orphans = find_orphans(session, channels)
     for delivery in orphans:
         delivery.error = delivery.error or "no worker is configured for this channel any more"
@@ -198,7 +198,7 @@ def _end(delivery: NoticeDelivery, state: str, now: datetime) -> None:
 
 
 def is_current(session: Session, notice: Notice) -> bool:
-    """Whether what a notice tells still is so: what waited for a day may long be over."""
+    """Whether a notice is still true: it may have waited for a day."""
     share = session.get(Share, notice.share_id)
     if share is None or share.asked_generation != notice.generation:
         return False
@@ -207,9 +207,9 @@ def is_current(session: Session, notice: Notice) -> bool:
     if notice.kind == Kind.POR_VENCER:
         if share.state != State.LISTO or share.expires is None:
             return False
-        return notice.occasion == _name_end(share) and share.expires > database_now(session)
+        return notice.occasion == name_end(share) and share.expires > database_now(session)
     if notice.kind == Kind.PRORROGA:
         request = session.get(ExtensionRequest, int(notice.occasion))
         is_waiting = request is not None and request.decided_at is None
         return is_waiting and share.state in ON_ITS_WAY | DELIVERED
-    return _KINDS.get(State(share.state)) == notice.kind
+    return KINDS.get(State(share.state)) == notice.kind

@@ -1,8 +1,4 @@
-"""What people are told: one row for each thing that happened, in the transaction in which it happens.
-
-So no notice is lost, and none tells of what did not happen. Who is told, and how, is decided later, by the worker that
-delivers them (`tempoftp.notices.deliveries`).
-"""
+"""Reminders: a notice for each share that ends soon and was not downloaded completely."""
 
 from __future__ import annotations
 
@@ -21,10 +17,10 @@ from tempoftp.states import State
 
 
 def find_expiring(session: Session, settings: Settings) -> list[Share]:
-    """Return the shares that end soon, that nobody has fetched completely, and of whose end nobody was told yet.
+    """Return the shares that end soon, were not downloaded completely, and have no reminder of this end yet.
 
-    Not while they are in the first half of their life: the notice that they are ready is fresh then. Downloads that are
-    not known count as none.
+    A share in the first half of its life gets no reminder, because the notice that it is ready is still new. Unknown
+    downloads count as none.
     """
     if not settings.notice_before_hours:
         return []
@@ -49,8 +45,8 @@ def find_expiring(session: Session, settings: Settings) -> list[Share]:
             Notice.kind == Kind.POR_VENCER, Notice.share_id.in_([share.id for share in shares])
         )
     )
-    told = {tuple(row) for row in known}
-    return [share for share in shares if (share.id, share.asked_generation, _name_end(share)) not in told]
+    noted = {tuple(row) for row in known}
+    return [share for share in shares if (share.id, share.asked_generation, name_end(share)) not in noted]
 
 
 def note_expiring(session: Session, settings: Settings) -> list[str]:
@@ -59,7 +55,7 @@ def note_expiring(session: Session, settings: Settings) -> list[str]:
     for share in find_expiring(session, settings):
         try:
             with session.begin_nested():
-                session.add(build_notice(session, share, Kind.POR_VENCER, _name_end(share)))
+                session.add(build_notice(session, share, Kind.POR_VENCER, name_end(share)))
         except IntegrityError:
             continue  # another worker wrote the same just now
         noted.append(share.id)
@@ -72,6 +68,6 @@ def _is_past_half(share: Share) -> bool:
     return utc_now() >= begin + (share.expires - begin) / 2
 
 
-def _name_end(share: Share) -> str:
-    """An end that was moved is another occasion."""
+def name_end(share: Share) -> str:
+    """Return the occasion of a reminder: a new end is a new occasion."""
     return write_time(share.expires) or ""

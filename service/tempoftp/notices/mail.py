@@ -1,4 +1,4 @@
-"""Mails: built with the standard library's message class, which refuses whatever would forge a header."""
+"""Mails, built with the standard library's message class, which refuses forged headers."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tempoftp.shares.notices import FOR_OPERATORS, Kind
 MAIL_CHANNEL, OPERATOR_CHANNEL = MAIL_CHANNELS = ("correo", "correo_operador")
 PERMANENT = 500
 NEVER_IN_ADDRESS = frozenset(' <>()[],;:"\\')
-"""What the service takes for an e-mail has none of these; here they would make several of one."""
+"""Not allowed in an e-mail address: in a header they would make several addresses out of one."""
 
 
 class Mailer:
-    """The mail server of the settings; with `to` it tells that operator, else the requesters."""
+    """The mail server of the settings; with `to`, mails go to that operator, else to the requesters."""
 
     def __init__(self, settings: Settings, *, to: str | None = None) -> None:
         assert settings.smtp_host is not None  # noqa: S101 - who makes one has looked
@@ -36,7 +36,7 @@ class Mailer:
             if to is None
             else (OPERATOR_CHANNEL, FOR_OPERATORS)
         )
-        # A person who reads "ready" of what is gone is misled; a program with a webhook keeps the history.
+        # A mail "ready" about a share that has ended would mislead a person. A webhook's program wants the history.
         self.channel = Channel(name, kinds, only_current=True)
 
     def send(self, message: Message) -> None:
@@ -44,7 +44,7 @@ class Mailer:
         mail = build_mail(self._settings, message, self._to or message.email)
         limit = self._settings.notice_timeout_seconds
         server = self._prepare()
-        # Where the class knows its socket only after it has connected: it is looked for anew each time.
+        # The class has its socket only after it has connected, so it is looked up again each time.
         with cut_after(limit, lambda: _find_socket(server)) as was_cut:
             try:
                 self._talk(server, mail)
@@ -63,7 +63,7 @@ class Mailer:
             server: smtplib.SMTP = smtplib.SMTP_SSL(timeout=limit, context=self._build_context())
         else:
             server = smtplib.SMTP(timeout=limit)
-        # Given to the constructor it would connect there, out of reach of our time limit; TLS checks the name by it.
+        # If the constructor got the host, it would connect at once, without our time limit. TLS checks this name.
         server._host = self._host  # type: ignore[attr-defined]
         return server
 
@@ -81,7 +81,7 @@ class Mailer:
             raise RecipientRefused(
                 f"the mail server knows no such letters in an address: {clean(error)}"
             ) from None
-        # It has it. How it takes our leave changes nothing.
+        # The mail was accepted. An error of QUIT is ignored, because it changes nothing.
         try:
             server.quit()
         except (smtplib.SMTPException, OSError):
@@ -93,7 +93,7 @@ class Mailer:
 
 
 def build_mail(settings: Settings, message: Message, to: str) -> EmailMessage:
-    """Return a notice as a mail, text and HTML. Raises SendFailed for an address that no mail can go to."""
+    """Return a notice as a mail, text and HTML. Raises RecipientRefused for an address that cannot get mail."""
     name, sender = parse_sender(settings.smtp_from or "")
     text = write_mail(message, settings.notice_language)
     mail = EmailMessage(policy=SMTP)
@@ -106,7 +106,7 @@ def build_mail(settings: Settings, message: Message, to: str) -> EmailMessage:
     mail["Date"] = format_datetime(message.at.astimezone(UTC))
     mail["Message-ID"] = f"<{message.uid}@{sender.rpartition('@')[2]}>"
     mail["X-Tempoftp-Notice"] = message.uid
-    # So that holiday answers do not come back.
+    # Then no automatic replies come back.
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(text.plain)
     mail.add_alternative(text.html, subtype="html")
@@ -118,7 +118,7 @@ def _build_address(email: str) -> Address:
     local, _, domain = email.rpartition("@")
     if not (local and domain) or not email.isprintable() or set(email) & NEVER_IN_ADDRESS:
         raise ValueError("it is no address")
-    # A domain of other letters has a spelling that every server takes; a mailbox of such has none.
+    # A domain with other letters has an ASCII form that every server accepts; a mailbox has none.
     spelled = domain if domain.isascii() else domain.encode("idna").decode()
     return Address(username=local, domain=spelled)
 

@@ -1,6 +1,7 @@
-"""The worker's part: remind, spread new notices over the channels, and send what is due, one thread a channel.
+"""The notices in the worker: it writes reminders, fans new notices out to the channels, and sends what is due.
 
-So that neither a slow mail server nor a dead webhook delays an expiry, a run, or one another.
+Each channel has a thread of its own. So a slow mail server or a dead webhook delays no expiry, no run, and no other
+channel.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ logger = logging.getLogger(__name__)
 REMIND_SECONDS = 30.0
 DECISION_PATH = "/portal/prorrogas"
 LEASE_MARGIN_SECONDS = 60.0
-"""A lease outlives the time limit of a sending by this: name look-ups have none of their own."""
+"""A lease lasts this much longer than the time limit of a sending, because name look-ups have no time limit."""
 
 
 def build_senders(settings: Settings) -> list[Sender]:
@@ -57,7 +58,7 @@ def build_senders(settings: Settings) -> list[Sender]:
 
 
 class Notifier:
-    """Delivers notices. One per worker process: `start`, `look` as often as one likes, `stop`."""
+    """Sends notices. One per worker process: `start` once, `look` at any time, `stop` at the end."""
 
     def __init__(self, settings: Settings, database: Database, senders: Sequence[Sender]) -> None:
         self._settings = settings
@@ -73,11 +74,11 @@ class Notifier:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The names of what it sends by."""
+        """The names of its channels."""
         return tuple(self._senders)
 
     def look(self) -> None:
-        """Write what has become due to be told, and have it sent. Returns at once."""
+        """Write the notices and deliveries that are due, and wake the threads that send them. Returns at once."""
         if time.monotonic() >= self._remind_at:
             self._remind_at = time.monotonic() + REMIND_SECONDS
             self._remind()
@@ -117,7 +118,7 @@ class Notifier:
             thread.start()
 
     def stop(self) -> None:
-        """Begin no sending any more, and wait for those under way: each has its time limit."""
+        """Start no more sendings, and wait for the present ones: each has its time limit."""
         self._stopping.set()
         for event in self._due.values():
             event.set()
@@ -133,14 +134,14 @@ class Notifier:
                 while not self._stopping.is_set() and self.deliver_next(name):
                     pass
             except SQLAlchemyError as error:
-                # The next look finds it again.
+                # The next look tries it again.
                 values = {"channel": name, "reason": type(error).__name__}
                 logger.warning("notices wait for the database", extra=values)
             except Exception:
                 logger.exception("notices stumbled; the next look goes on", extra={"channel": name})
 
     def deliver_next(self, name: str) -> bool:
-        """Send the delivery of a channel that is due for longest; False when there is none."""
+        """Send the delivery of a channel that has been due longest; False when there is none."""
         seconds = self._settings.notice_timeout_seconds + LEASE_MARGIN_SECONDS
         with self._database.write() as session:
             claimed = claim_delivery(session, name, uuid.uuid4().hex, lease_seconds=seconds)
@@ -157,7 +158,7 @@ class Notifier:
             self._note_failure(name, claimed, error)
             return True
         except Exception as error:
-            # A notice that cannot even be written stands in nobody's way, and ends as any that fails.
+            # A notice that cannot be composed must not block the others: it fails like one that cannot be sent.
             logger.exception("notice cannot be made", extra=_describe(notice, name))
             self._note_failure(name, claimed, SendFailed(type(error).__name__))
             return True
@@ -185,7 +186,7 @@ class Notifier:
             return make_link(self._settings, share) if is_same and is_link_alive(share) else None
 
     def _name_decision(self) -> str | None:
-        """Return where an operator who signs in decides; never the recipient's own link."""
+        """Return the page on which an operator decides, after signing in; never the recipient's own link."""
         public = self._settings.public_url
         return None if public is None else f"{public}{DECISION_PATH}"
 

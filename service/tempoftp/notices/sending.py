@@ -1,4 +1,4 @@
-"""What every way of telling has in common: what is sent, how it fails, and that it ends in time."""
+"""What all channels have in common: what is sent, how it fails, and that it ends in time."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ CUT_AGAIN_SECONDS = 0.2
 
 
 class SendFailed(Exception):  # noqa: N818 - what happened, not a bug
-    """A notice did not arrive; the message says why, and has no secret in it. It is tried again."""
+    """A notice was not sent; it is tried again. The message says why, and contains no secret."""
 
 
 class RecipientRefused(SendFailed):
-    """The receiver does not exist, as far as its server says: no later try can do better."""
+    """The receiver's server says that the receiver does not exist: a later try cannot succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One notice as it is sent. `link` leads to the recipient's page, None where that opens nothing any more.
+    """One notice as it is sent. `link` opens the recipient's page; None: it would not open any more.
 
-    Of what operators are told it leads to their page, and opens nothing by itself.
+    In a notice for operators, `link` is the address of their page, where they must sign in.
     """
 
     uid: str
@@ -39,11 +39,11 @@ class Message:
 
 
 class Sender(Protocol):
-    """One channel: where it sends to, and how."""
+    """One channel that can send."""
 
     @property
     def channel(self) -> Channel:
-        """Its name and what it tells of."""
+        """Its name and the kinds of notices that it sends."""
 
     def send(self, message: Message) -> None:
         """Send one notice, within its time limit. Raises SendFailed."""
@@ -53,9 +53,9 @@ class Sender(Protocol):
 def cut_after(
     seconds: float, find_socket: Callable[[], socket.socket | None]
 ) -> Iterator[Callable[[], bool]]:
-    """Shut the connection that `find_socket` returns once the time is over; yields whether that has happened.
+    """Shut the connection that `find_socket` returns when the time is over; yields whether that has happened.
 
-    The time limit of a socket counts anew with every byte: a receiver that drips would hold the sender for ever.
+    The time limit of a socket starts again with every byte: a receiver that sends byte by byte would never end.
     """
     done, was_cut = threading.Event(), threading.Event()
 
@@ -67,7 +67,7 @@ def cut_after(
             connection = find_socket()
             if connection is not None:
                 with suppress(OSError):
-                    # Not SSLSocket's own: it takes the session away from under the thread that reads.
+                    # Not SSLSocket's own method: it removes the TLS session while the other thread reads.
                     socket.socket.shutdown(connection, socket.SHUT_RDWR)
             if done.wait(CUT_AGAIN_SECONDS):
                 return
@@ -82,6 +82,6 @@ def cut_after(
 
 
 def clean(text: object, length: int = 200) -> str:
-    """Return what a receiver said in one printable line."""
+    """Return a receiver's text as one printable line."""
     line = "".join(character if character.isprintable() else " " for character in str(text))
     return " ".join(line.split())[:length]

@@ -1,4 +1,4 @@
-"""The words of the mails: one template a kind, in each language, filled with what the notice tells."""
+"""The texts of the mails: one template for each kind and language, filled with the data of the notice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUBJECT_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class MailText:
-    """A mail's words."""
+    """The texts of a mail."""
 
     subject: str
     plain: str
@@ -24,7 +24,7 @@ class MailText:
 
 
 def write_mail(message: Message, language: str) -> MailText:
-    """Return the words of one notice. The same template makes the text and, escaped, the paragraphs of the HTML."""
+    """Return the texts of one notice. One template makes the plain text and, escaped, the paragraphs of the HTML."""
     template = _build_environment().get_template(f"{message.kind}.{language}.txt.j2")
     values = {"share": message.data, "link": message.link, "at": message.at}
     plain = template.render(values)
@@ -56,7 +56,7 @@ def _shorten(subject: str) -> str:
 
 
 def _write_line(value: object) -> str:
-    """Nothing that was sent to us begins a line of its own: it could say what it liked."""
+    """Return a value as one line: a value from outside must not start a line, or it could forge a text."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
 
 

@@ -1,4 +1,4 @@
-"""Webhooks: the addresses that an operator set are told over HTTP, with a signature, and never lead anywhere else."""
+"""Webhooks: notices go by HTTP, signed, to the addresses that an operator configured, and to no other address."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tempoftp.shares.notices import Kind
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets in the shape of Standard Webhooks begin with
 SECRET_LENGTH = 16
 SAID_LENGTH = 1024
-"""Bytes of an answer that are read at all: what a receiver says when it refuses."""
+"""Number of bytes of an answer that are read: the text of a receiver that refuses."""
 
 
 class WebhookEntry(BaseModel):
@@ -70,7 +70,7 @@ class WebhookEntry(BaseModel):
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must begin with https:// or http:// and have a host")
-        if parts.port == 0:  # itself it refuses what is no number, or none of a port
+        if parts.port == 0:  # urlsplit itself refuses other wrong ports
             raise ValueError("has no port 0")
         is_plain = value.isascii() and value.isprintable() and " " not in value
         if parts.username is not None or parts.fragment or not is_plain:
@@ -94,7 +94,7 @@ class WebhooksFile(BaseModel):
 
 
 def read_webhooks(settings: Settings) -> tuple[WebhookEntry, ...]:
-    """Return the entries of the settings' file. Raises SettingsError, without anything of a secret."""
+    """Return the entries of the settings' file. Raises SettingsError, which shows no secret."""
     path = settings.webhooks_file
     if path is None:
         return ()
@@ -116,7 +116,7 @@ def read_webhooks(settings: Settings) -> tuple[WebhookEntry, ...]:
 
 
 class Webhook:
-    """One address that is told."""
+    """One address that gets notices."""
 
     def __init__(
         self, entry: WebhookEntry, *, timeout_seconds: float, clock: Callable[[], float] = time.time
@@ -127,7 +127,7 @@ class Webhook:
         self._clock = clock
 
     def send(self, message: Message) -> None:
-        """Tell of one notice. Only 2xx is success: a redirect is not followed. Raises SendFailed."""
+        """Send one notice. Only 2xx is success: a redirect is not followed. Raises SendFailed."""
         body = build_body(message)
         entry = self._entry
         headers = build_headers(message, body, entry.secret.get_secret_value(), int(self._clock()))
@@ -149,7 +149,7 @@ class Webhook:
 
 
 def build_body(message: Message) -> bytes:
-    """Return what is sent: the share's public state when it happened. The recipient's link is no part of it."""
+    """Return the body: the share's public state at the time of the notice, without the recipient's link."""
     content: dict[str, Any] = {
         "aviso": message.uid,
         "tipo": message.kind,
@@ -175,7 +175,7 @@ def build_headers(message: Message, body: bytes, secret: str, moment: int) -> di
 
 
 def parse_secret(text: str) -> bytes:
-    """Return the key: what `whsec_` has behind it in base64, else the text itself. Raises ValueError."""
+    """Return the key: the base64 after `whsec_` decoded, else the text itself. Raises ValueError."""
     if not text.startswith(SECRET_PREFIX):
         return text.encode()
     try:

@@ -1,1 +1,1 @@
-"""How much a source has, asked before a share is."""
+"""Previews: how large a source is and whether it fits, before anything is requested."""

@@ -1,8 +1,8 @@
-"""Previews: how much a source has and whether it fits, asked before anything is requested.
+"""Previews: how large a source is and whether it fits, before anything is requested.
 
-A preview is a row like a share's, with none of its promises: it is carried beside the runs of shares, never with them;
-a failure is told once and not tried again; and the row goes after a day. What two people ask at once, or one after the
-other within a minute, is measured once.
+A preview is a row, but it promises less than the row of a share. It is measured in runs of its own, never in a run of
+shares. A failure is reported once and not tried again. The row is deleted after a day. If two people ask for the same
+source at the same time, or within a minute, it is measured once.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from tempoftp.settings import Settings
 from tempoftp.shares.create import choose_ftp_host
 from tempoftp.shares.sources import ResolvedSource, read_sources
 
-FRESH = timedelta(minutes=1)
-"""So long an answer is given again for the same source."""
-PATIENCE = timedelta(minutes=10)
-"""What nobody measured by then is not measured any more: whoever asked has gone."""
-KEPT = timedelta(days=1)
+FRESH_FOR = timedelta(minutes=1)
+"""For this long, the same answer is given again for the same source."""
+GIVE_UP_AFTER = timedelta(minutes=10)
+"""After this time a source is not measured any more, because nobody waits for the answer now."""
+KEPT_FOR = timedelta(days=1)
 WAITING_LIMIT = 10
-"""Previews of one asker that may wait at once."""
+"""Number of previews that may wait at the same time for one principal."""
 BATCH = 8
-"""Sources that one run measures at most."""
+"""Number of sources that one run measures at most."""
 _ID = re.compile("[0-9a-f]{32}")
 LEASE_MARGIN_SECONDS = 40
-"""What a run takes beside the measuring. One that takes longer may be made twice, which does no harm."""
+"""Seconds that a run needs in addition to the measuring. If it needs more, the source may be measured twice."""
 
 
 def ask_preview(
     session: Session, settings: Settings, ruta: str, principal: Principal, request_id: str
 ) -> Preview:
-    """Return the preview of a source: one that is fresh or under way, else a new row. In a write transaction.
+    """Return the preview of a source: a fresh or unfinished one, else a new row. In a write transaction.
 
     Commit, then wake `preview.ftp_host` unless it is answered. Raises InvalidSource, SourceNotAllowed, TooManyPreviews.
     """
@@ -73,7 +73,7 @@ def ask_preview(
 
 
 def build_item(source: ResolvedSource) -> PreviewItem:
-    """Return what the FTP host is asked about a source that passed the allow-list."""
+    """Return the item of the request file for a source that passed the allow-list."""
     return PreviewItem.model_validate(
         {
             "source": source.canonical,
@@ -88,7 +88,7 @@ def build_item(source: ResolvedSource) -> PreviewItem:
 
 
 def _choose_host(session: Session, settings: Settings, principal: Principal) -> str:
-    """Return where a share of this caller would go: to its account, if it acts for one person who has one."""
+    """Return the FTP host that a share of this caller would get: that of the account, if it acts for one person."""
     if principal.emails is not None and len(principal.emails) == 1:
         (email,) = principal.emails
         known = session.scalar(select(Account.ftp_host).where(Account.email == email))
@@ -98,15 +98,15 @@ def _choose_host(session: Session, settings: Settings, principal: Principal) -> 
 
 
 def _find_known(session: Session, ftp_host: str, key: str, asker: str, now: datetime) -> Preview | None:
-    """Return what answers the question already: the asker's own, under way or fresh, else a fresh one of anybody."""
+    """Return a preview that answers the question: the caller's own, unfinished or fresh, else any fresh one."""
     query = (
         select(Preview)
         .where(Preview.ftp_host == ftp_host, Preview.source_key == key, Preview.error_class.is_(None))
         .where(
             or_(
-                Preview.answered_at > now - FRESH,
+                Preview.answered_at > now - FRESH_FOR,
                 Preview.answered_at.is_(None)
-                & (Preview.asked_at > now - PATIENCE)
+                & (Preview.asked_at > now - GIVE_UP_AFTER)
                 & (Preview.asker == asker),
             )
         )
@@ -125,19 +125,19 @@ def _refuse_flood(session: Session, asker: str, now: datetime) -> None:
 
 
 def _is_waiting(now: datetime) -> ColumnElement[bool]:
-    return Preview.answered_at.is_(None) & (Preview.asked_at > now - PATIENCE)
+    return Preview.answered_at.is_(None) & (Preview.asked_at > now - GIVE_UP_AFTER)
 
 
 def read_preview(session: Session, preview_id: str, asker: str) -> Preview:
-    """Return a preview of this asker. Raises PreviewNotFound, also for one of somebody else."""
+    """Return a preview of this principal. Raises PreviewNotFound, also for the preview of another principal."""
     preview = session.get(Preview, preview_id) if _ID.fullmatch(preview_id) else None
-    if preview is None or preview.asker != asker or preview.asked_at <= database_now(session) - KEPT:
+    if preview is None or preview.asker != asker or preview.asked_at <= database_now(session) - KEPT_FOR:
         raise PreviewNotFound("preview_not_found")
     return preview
 
 
 def find_hosts_to_ask(session: Session) -> set[str]:
-    """Return the FTP hosts, paused ones left out, of which a source is to be measured."""
+    """Return the FTP hosts, without the paused ones, that must measure a source."""
     now = database_now(session)
     paused = select(FtpHost.name).where(FtpHost.paused.is_(True))
     query = select(Preview.ftp_host).where(_is_free(now), Preview.ftp_host.not_in(paused)).distinct()
@@ -149,7 +149,7 @@ def _is_free(now: datetime) -> ColumnElement[bool]:
 
 
 def claim_previews(session: Session, settings: Settings, ftp_host: str, run_id: str) -> list[Preview]:
-    """Lease what waits for an FTP host, one row for each source to be measured; in a write transaction."""
+    """Lease what waits for an FTP host; returns one row for each source to measure. In a write transaction."""
     host = session.get(FtpHost, ftp_host)
     if host is not None and host.paused:
         return []
@@ -177,7 +177,7 @@ def claim_previews(session: Session, settings: Settings, ftp_host: str, run_id: 
 
 
 def apply_previews(session: Session, ftp_host: str, keys: list[str], outcome: PreviewOutcome) -> None:
-    """Answer everybody who waits for one of these sources; `keys` are in the order of the request."""
+    """Answer all previews that wait for these sources; `keys` are in the order of the request."""
     now = database_now(session)
     for key, measured in zip(keys, outcome.sources, strict=True):
         if measured.error is not None:
@@ -189,7 +189,7 @@ def apply_previews(session: Session, ftp_host: str, keys: list[str], outcome: Pr
 
 
 def fail_previews(session: Session, ftp_host: str, keys: list[str], error: ShareError) -> None:
-    """Tell everybody who waits for one of these sources that the run failed; who still wants to know asks again."""
+    """Answer all previews that wait for these sources with the run's failure. They are not tried again."""
     now = database_now(session)
     for key in keys:
         _answer(session, ftp_host, key, now, error_class=error.error_class, error_message=error.message)
@@ -206,23 +206,23 @@ def _answer(session: Session, ftp_host: str, key: str, now: datetime, **values: 
 
 
 def release_previews(session: Session, run_id: str) -> None:
-    """Give back what an abandoned run had claimed."""
+    """Release what an abandoned run had leased."""
     release_leases(session, Preview, run_id)
 
 
 def is_any_old(session: Session) -> bool:
-    """Whether a preview has had its day."""
-    query = select(Preview.id).where(Preview.asked_at <= database_now(session) - KEPT).limit(1)
+    """Whether a preview is older than a day."""
+    query = select(Preview.id).where(Preview.asked_at <= database_now(session) - KEPT_FOR).limit(1)
     return session.scalar(query) is not None
 
 
 def forget_old(session: Session) -> None:
-    """Remove the previews that have had their day; in a write transaction."""
-    session.execute(delete(Preview).where(Preview.asked_at <= database_now(session) - KEPT))
+    """Delete the previews that are older than a day; in a write transaction."""
+    session.execute(delete(Preview).where(Preview.asked_at <= database_now(session) - KEPT_FOR))
 
 
 def is_settled(session: Session, preview_id: str) -> bool:
-    """Whether a preview is answered, or nobody will answer it soon."""
+    """Whether a preview is answered, or cannot be answered soon because its host is paused."""
     preview = session.get_one(Preview, preview_id)
     host = session.get(FtpHost, preview.ftp_host)
     return preview.answered_at is not None or (host is not None and bool(host.paused))

@@ -45,7 +45,7 @@ class PreviewRequest(PreviewPart):
 
 
 class SourceResult(Result):
-    """One item of `tempoftp_source_info`'s `sources`. With `timed_out` the numbers are what was counted so far."""
+    """One item of `tempoftp_source_info`'s `sources`. With `timed_out`, the numbers are what was counted until then."""
 
     source: str | None
     timed_out: bool = False
@@ -60,7 +60,7 @@ class SourceResult(Result):
 
 
 class HostRoom(Result):
-    """What is free on the FTP host. `inodes_available` is None where there is no fixed number of them."""
+    """Free space on the FTP host. `inodes_available` is None if the filesystem has no fixed number of them."""
 
     space_total: int
     space_free: int

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import database_now, write_time
 from tempoftp.db.models import FtpHost, Preview
-from tempoftp.previews.previews import PATIENCE
+from tempoftp.previews.previews import GIVE_UP_AFTER
 from tempoftp.previews.results import HostRoom, SourceResult
 from tempoftp.shares.messages import (
     PAUSED_MESSAGE,
@@ -23,7 +23,7 @@ from tempoftp.shares.messages import (
 
 
 def describe_preview(session: Session, preview: Preview) -> dict[str, Any]:
-    """Return a preview as it goes over the wire."""
+    """Return a preview as the API shows it."""
     body: dict[str, Any] = {
         "id": preview.id,
         "ruta": preview.item["source"],
@@ -48,7 +48,7 @@ def describe_preview(session: Session, preview: Preview) -> dict[str, Any]:
             "estado": "error",
             "mensaje": explain_preview_error(preview.error_class, preview.error_message),
         }
-    elif preview.asked_at <= database_now(session) - PATIENCE:
+    elif preview.asked_at <= database_now(session) - GIVE_UP_AFTER:
         body |= {"estado": "error", "error": "run_timeout", "mensaje": PREVIEW_GIVEN_UP}
     else:
         host = session.get(FtpHost, preview.ftp_host)

@@ -34,7 +34,7 @@ FOR_OPERATORS = frozenset({Kind.PRORROGA})
 """Kinds that the requester is not told of: they ask operators for something."""
 
 
-_KINDS = {State.LISTO: Kind.LISTO, State.EXPIRADO: Kind.EXPIRADO, State.ERROR: Kind.ERROR}
+KINDS = {State.LISTO: Kind.LISTO, State.EXPIRADO: Kind.EXPIRADO, State.ERROR: Kind.ERROR}
 
 
 def note_state(session: Session, share: Share) -> None:
@@ -42,7 +42,7 @@ def note_state(session: Session, share: Share) -> None:
 
     Each is told once after the share was asked for or tried again: not once more when a block ends.
     """
-    kind = _KINDS.get(State(share.state))
+    kind = KINDS.get(State(share.state))
     if kind is None:
         return
     begun = session.scalar(

@@ -1,1 +1,1 @@
-"""The worker process: claims due shares and runs Ansible for each FTP host."""
+"""The worker process: it claims due shares and runs Ansible for each FTP host."""

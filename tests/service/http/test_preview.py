@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from tempoftp.app import create_app
 from tempoftp.db.models import FtpHost, Preview, Share
 from tempoftp.http.context import ApiContext
-from tempoftp.previews.previews import KEPT, PATIENCE, WAITING_LIMIT
+from tempoftp.previews.previews import GIVE_UP_AFTER, KEPT_FOR, WAITING_LIMIT
 from tempoftp.settings import SIMULATED_FTP_HOST as HOST
 from tempoftp.settings import Settings
 from tempoftp.worker.previewer import Previewer
@@ -242,7 +242,7 @@ def test_a_preview_without_a_worker_is_given_up(
     impatient: FlaskClient, previewer: Previewer, context: ApiContext
 ) -> None:
     place = impatient.post(PATH, json={"ruta": GOES}).headers["Location"]
-    age(context, PATIENCE)
+    age(context, GIVE_UP_AFTER)
     assert previewer.run_host(HOST) == 0
     answer = impatient.get(place)
     assert answer.json is not None
@@ -253,7 +253,7 @@ def test_a_preview_is_deleted_after_a_day(
     impatient: FlaskClient, previewer: Previewer, context: ApiContext
 ) -> None:
     place = impatient.post(PATH, json={"ruta": GOES}).headers["Location"]
-    age(context, KEPT)
+    age(context, KEPT_FOR)
     assert impatient.get(place).status_code == 404
     previewer.look()
     assert count(context) == 0

@@ -1,4 +1,4 @@
-"""An audit of a simulated FTP host: it is consistent by nature, so all there is to tell is what it holds."""
+"""An audit of a simulated FTP host. The host is always consistent, so the audit reports only its facts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tempoftp.worker.simulated.host import World, expire_shares
 
 
 def audit_world(request: AuditRequest, world: World, now: float) -> AuditOutcome:
-    """Return what `tempoftp_audit` would of this host."""
+    """Return what `tempoftp_audit` would return for this host."""
     expire_shares(world, now)
     names = sorted({*world["users"], *world.get("passwords", {})})
     facts = {

@@ -1,4 +1,4 @@
-"""A preview on a simulated FTP host: sizes by the path, as the simulated copies have them."""
+"""A preview on a simulated FTP host: the path gives the size, as for the simulated copies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INODES_AVAILABLE = 10_000_000
 
 
 def measure_sources(request: PreviewRequest, space_total: int, space_free: int) -> PreviewOutcome:
-    """Return what `tempoftp_source_info` would say of these sources."""
+    """Return what `tempoftp_source_info` would return for these sources."""
     return PreviewOutcome.model_validate(
         {
             "schema": 1,

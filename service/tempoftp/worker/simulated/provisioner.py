@@ -1,14 +1,14 @@
 """A simulated provisioner (`TEMPOFTP_SIMULACRO=1`): the same service, with FTP hosts that exist only in a file.
 
-It keeps what a host would have in `<state>/simulated/<host>.json` and does what `simulated_host.py` says. Copies take
+It stores the state of each host in `<state>/simulated/<host>.json` and changes it as `host.py` says. Copies take
 time by a size that is derived from the path. The last component of `ruta` can ask for more:
 
-* `tarda-<seconds>`: the copy takes so long;
+* `tarda-<seconds>`: the copy takes this long;
 * `falla-<class>`: fails with that error class (see `errors.py`);
-* `falla-<class>-<seconds>`: fails so until that many seconds after it was first asked for, then goes on;
-* `descargada`: every file is fetched once, as soon as the share is ready;
-* `enorme`: its preview says that it is more than the disk; `lento`: its preview is not done in time;
-* `existe`: the account was there before, with a password of its own (a conflict unless an operator mapped it).
+* `falla-<class>-<seconds>`: fails so until that many seconds after the first try, then succeeds;
+* `descargada`: every file is downloaded once, as soon as the share is ready;
+* `enorme`: its preview says that it is larger than the disk; `lento`: its preview does not end in time;
+* `existe`: the account existed before, with a password of its own (a conflict unless an operator mapped it).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from tempoftp.worker.simulated.preview import measure_sources
 
 SPACE_TOTAL = 1_000_000_000_000
 RUN_SECONDS = 0.1
-"""What a playbook run costs here."""
+"""Duration of a playbook run here."""
 POLL_SECONDS = 0.05
 
 
@@ -51,18 +51,18 @@ class SimulatedProvisioner:
         self._run_seconds = run_seconds
 
     def sweep(self) -> None:
-        """Make the folder; nothing of a run is ever left over."""
+        """Create the folder; a killed worker leaves nothing here."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
 
     def reserve_run_id(self, ftp_host: str) -> str:
-        """Return a new id; nothing stands by here."""
+        """Return a new id; no run is started ahead here."""
         return new_run_id()
 
     def close(self) -> None:
         """Nothing runs between two runs."""
 
     def run(self, request: RunRequest, should_stop: Callable[[], bool]) -> Outcome:
-        """Look, apply one step, wait like a run does, report."""
+        """Apply one step, wait as a real run does, and report."""
         time.sleep(self._run_seconds)
         deadline = time.monotonic() + request.wait_timeout
         while True:
@@ -78,7 +78,7 @@ class SimulatedProvisioner:
             time.sleep(POLL_SECONDS)
 
     def audit(self, request: AuditRequest, should_stop: Callable[[], bool]) -> AuditOutcome:
-        """Tell what the host holds."""
+        """Return the facts of the host."""
         time.sleep(self._run_seconds)
         if should_stop():
             raise RunAbandoned
@@ -86,7 +86,7 @@ class SimulatedProvisioner:
             return audit_world(request, world, time.time())
 
     def preview(self, request: PreviewRequest, should_stop: Callable[[], bool]) -> PreviewOutcome:
-        """Tell how much the sources have."""
+        """Return the sizes of the sources."""
         time.sleep(self._run_seconds)
         if should_stop():
             raise RunAbandoned
