@@ -13,10 +13,8 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.pureftpd_conf
     PureftpdConfig,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import Need
-from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import (
-    PreflightOptions,
-    look_at_database,
-)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.database import look_at_database
+from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.options import PreflightOptions
 
 from tests.collection.users_tables import ENUM_TABLE, FOREIGN_NAMES, FOREIGN_TABLE, OUR_TABLE, SEED_TABLE
 

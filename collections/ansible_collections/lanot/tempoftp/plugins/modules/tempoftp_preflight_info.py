@@ -156,10 +156,8 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import 
 from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.checks import (
     summarise,
 )
-from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import (
-    PreflightOptions,
-    run_preflight,
-)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import run_preflight
+from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.options import PreflightOptions
 
 
 def build_argument_spec() -> dict[str, dict[str, Any]]:

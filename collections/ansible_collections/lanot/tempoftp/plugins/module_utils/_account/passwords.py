@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import Path
 from typing import Optional
 
 from .._host.errors import TempoftpError
 
 ARGON2ID = "argon2id"
 BCRYPT = "bcrypt"
+# Where Debian and the RHEL family keep the MySQL configuration of pure-ftpd.
+MYSQL_CONFS = ("/etc/pure-ftpd/db/mysql.conf", "/etc/pure-ftpd/pureftpd-mysql.conf")
 # In order of preference.
 SCHEMES = (ARGON2ID, BCRYPT)
 
@@ -59,6 +62,17 @@ def parse_mysql_crypt(text: str) -> Optional[str]:
         if match:
             value = match["value"].strip().lower()
     return value
+
+
+def read_mysql_crypt(path: Optional[str]) -> tuple[str, Optional[str]]:
+    """Return the file that was read and its ``MYSQLCrypt``, which is None without such a file or such a line."""
+    names = (path,) if path else MYSQL_CONFS
+    for name in names:
+        try:
+            return name, parse_mysql_crypt(Path(name).read_text(encoding="utf-8", errors="replace"))
+        except OSError:
+            continue
+    return " or ".join(names), None
 
 
 def choose_schemes(mysql_crypt: Optional[str], width: int) -> list[str]:

@@ -118,8 +118,8 @@ def plan_account(desired: DesiredAccount, seen: SeenAccount, site: AccountSite) 
         return _plan_swept(seen, site, desired)
     if seen.lookalikes:
         raise AccountConflictError(
-            f"account {desired.name} cannot be told from {', '.join(map(ascii, seen.lookalikes))} in the users table: "
-            "rename that account, or choose another name"
+            f"account {desired.name} cannot be distinguished from {', '.join(map(ascii, seen.lookalikes))} "
+            "in the users table: rename that account, or choose another name"
         )
     if site.shares_root is None:
         return _plan_present(desired, seen, site)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from .._host.clock import advance_mark, read_mark
@@ -40,7 +39,7 @@ from .._share.apply import apply_hide
 from .._share.homes import read_inode
 from .._share.plan import Seen
 from .desired import AccountSite, DesiredAccount
-from .passwords import choose_schemes, hash_password, parse_mysql_crypt, verify_password
+from .passwords import choose_schemes, hash_password, read_mysql_crypt, verify_password
 from .plan import ADOPTED, CREATED, AccountPlan, SeenAccount, plan_account
 from .users_table import (
     SeenRows,
@@ -52,9 +51,6 @@ from .users_table import (
     read_rows,
     read_table,
 )
-
-# Where Debian and the RHEL family keep the MySQL configuration of pure-ftpd.
-MYSQL_CONFS = ("/etc/pure-ftpd/db/mysql.conf", "/etc/pure-ftpd/pureftpd-mysql.conf")
 
 
 class Execution(NamedTuple):
@@ -121,17 +117,6 @@ def run_accounts(
     if not execution.check_mode:
         _end_sessions(outcomes)
     return outcomes, database
-
-
-def read_mysql_crypt(path: Optional[str]) -> tuple[str, Optional[str]]:
-    """Return the file that was read and its ``MYSQLCrypt``, which is None without such a file or such a line."""
-    names = (path,) if path else MYSQL_CONFS
-    for name in names:
-        try:
-            return name, parse_mysql_crypt(Path(name).read_text(encoding="utf-8", errors="replace"))
-        except OSError:
-            continue
-    return " or ".join(names), None
 
 
 def _check_names(outcomes: list[Outcome]) -> None:

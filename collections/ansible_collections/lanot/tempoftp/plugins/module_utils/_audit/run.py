@@ -11,7 +11,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._account.run import Execution, complete_site, read_mysql_crypt
+from .._account.passwords import read_mysql_crypt
+from .._account.run import Execution, complete_site
 from .._account.users_table import UserRow, read_rows, read_rows_below, read_table
 from .._host.errors import TempoftpError
 from .._host.facts import read_host

@@ -17,14 +17,16 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import 
 from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight import (
     checks as preflight,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.database import is_above
 from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import (
     find_filesystem,
-    is_above,
     is_rotated,
-    look_at_local_source,
-    look_at_source,
     look_at_timer,
     parse_os_release,
+)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.sources import (
+    look_at_local_source,
+    look_at_source,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -309,7 +311,7 @@ def test_a_home_above_everybody_s_is_a_warning():
 
 def test_a_source_without_a_key_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look.KEYS", tmp_path
+        "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.sources.KEYS", tmp_path
     )
     source, root = {"name": "source1"}, {"name": "datos", "path": "/srv/datos"}
     assert look_at_source(source, root, fresh=True).status == "warn"
@@ -326,7 +328,7 @@ def test_a_source_is_listed_with_its_key(host, tmp_path, monkeypatch, restricted
     if restricted:
         host.restrict()
     monkeypatch.setattr(
-        "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look.KEYS", tmp_path
+        "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.sources.KEYS", tmp_path
     )
     (tmp_path / "source1-datos").write_text("a key")
     root = {"name": "datos", "path": f"{host.source}{path}", "restricted": restricted}
@@ -345,7 +347,7 @@ def test_a_source_on_the_host_itself_is_read_as_its_own_user(host):
 
 def test_a_source_that_does_not_answer_is_a_failure(host, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look.KEYS", tmp_path
+        "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.sources.KEYS", tmp_path
     )
     (tmp_path / "source1-datos").write_text("a key")
     (host.folder / "unreachable").touch()
