@@ -27,9 +27,9 @@ PLAIN_USER = 65534
 
 @pytest.fixture
 def as_plain_user() -> list[str]:
-    """What to put before a command so that it has no right but to write where `plain_home` is.
+    """Words to put before a command, so that a user runs it who may write only in `plain_home`.
 
-    Root's interpreter may lie where only root can look, so the plain user may read everything.
+    This user may read everything, because the interpreter can be in a folder that only root can read.
     """
     if os.geteuid() != 0:
         return []
@@ -42,7 +42,7 @@ def as_plain_user() -> list[str]:
 
 @pytest.fixture
 def plain_home() -> Iterator[Path]:
-    """A folder of that user. Not `tmp_path`: only its owner may pass through the folders above it."""
+    """A folder of that user. `tmp_path` will not do, because only root can enter the folders above it."""
     with tempfile.TemporaryDirectory(prefix="tempoftp-try-") as name:
         if os.geteuid() == 0:
             os.chown(name, PLAIN_USER, PLAIN_USER)
@@ -51,25 +51,25 @@ def plain_home() -> Iterator[Path]:
 
 @pytest.fixture
 def free_port() -> int:
-    """A port on loopback that nobody listens on."""
+    """A port on loopback on which no program listens."""
     return find_free_port()
 
 
 @pytest.fixture(scope="session")
 def serve_and_work() -> Callable[[Path, dict[str, str]], AbstractContextManager[Service]]:
-    """Run an API and a worker of one's own."""
+    """Run an API and a worker for one test."""
     return run_service
 
 
 @pytest.fixture
 def run_tempoftp() -> Callable[..., Ended]:
-    """Run a command with an environment that is given as the first argument."""
+    """Run a command; the first argument is its environment."""
     return run_command
 
 
 @pytest.fixture(scope="session")
 def wait_for_answer() -> Callable[[str, list[subprocess.Popen[bytes]], Path], None]:
-    """Wait until processes of one's own answer 200 at an address."""
+    """Wait until an address of processes that the test started answers 200."""
     return wait_until_up
 
 

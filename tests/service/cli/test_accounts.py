@@ -11,7 +11,7 @@ def test_map_list_unmap(tempoftp_alone) -> None:
     assert tempoftp_alone("account", "list").out == ""
 
 
-def test_refusals_say_why_and_change_nothing(tempoftp_alone) -> None:
+def test_a_refused_mapping_exits_4_and_changes_nothing(tempoftp_alone) -> None:
     tempoftp_alone("account", "map", "juan@dominio", "juan")
     before = tempoftp_alone("account", "list").out
     for argv in (("otra@dominio", "juan"), ("juan@dominio", "otra"), ("no-mail", "x")):
@@ -21,7 +21,7 @@ def test_refusals_say_why_and_change_nothing(tempoftp_alone) -> None:
     assert tempoftp_alone("account", "list").out == before
 
 
-def test_an_ftp_host_that_is_none_is_refused(tempoftp_alone) -> None:
+def test_an_unknown_ftp_host_is_refused(tempoftp_alone) -> None:
     refused = tempoftp_alone("account", "map", "juan@dominio", "juan", "--ftp-host", "otro")
     assert refused.code == 2
     assert "--ftp-host" in refused.err

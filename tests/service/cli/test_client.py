@@ -13,7 +13,7 @@ from tempoftp.cli.watch import FIRST_POLLS_SECONDS, PATIENCE_SECONDS, iterate_st
 
 
 class OtherServer(http.server.BaseHTTPRequestHandler):
-    """Something that listens where tempoftp should, and is not it."""
+    """A server at the address of the service that is not tempoftp."""
 
     answers: dict[str, tuple[int, str, bytes]] = {
         "/tmpftp/html": (200, "text/html", b"<html>welcome</html>"),
@@ -52,12 +52,12 @@ def other_url() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("share_id", ["html", "lista", "proxy", "redir"])
-def test_what_is_not_tempoftp_is_named_so(other_url: str, share_id: str) -> None:
+def test_an_answer_of_another_program_is_reported_as_such(other_url: str, share_id: str) -> None:
     with ServiceClient(other_url) as client, pytest.raises(ServiceFailed, match="not tempoftp"):
         client.get_share(share_id)
 
 
-def test_a_failure_of_the_service_carries_its_request_id(other_url: str) -> None:
+def test_a_failure_of_the_service_shows_its_request_id(other_url: str) -> None:
     with ServiceClient(other_url) as client, pytest.raises(ServiceFailed, match=r"Error interno.*pedido-7"):
         client.get_share("roto")
 
@@ -70,7 +70,7 @@ def test_a_service_that_is_down_says_what_to_look_at() -> None:
         client.get_share("a")
 
 
-def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
+def test_the_proxy_of_the_environment_is_not_used_for_loopback(
     other_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -82,19 +82,19 @@ def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
 @pytest.mark.parametrize(
     "url", ["", "127.0.0.1:9043", "ftp://host", "http://", "http://host:puerto", "file:///etc/passwd"]
 )
-def test_an_address_that_is_none_is_a_setting(url: str) -> None:
+def test_a_malformed_address_is_a_bad_setting(url: str) -> None:
     with pytest.raises(BadSetting, match="TEMPOFTP_URL"):
         parse_service_url(url)
 
 
-def test_the_command_says_so_and_exits_3(tempoftp_alone) -> None:
+def test_a_command_that_cannot_connect_exits_3(tempoftp_alone) -> None:
     ended = tempoftp_alone("list", TEMPOFTP_URL="http://127.0.0.1:1")
     assert ended.code == 3
     assert "cannot connect to http://127.0.0.1:1" in ended.err
     assert "Traceback" not in ended.err
 
 
-def test_a_watch_outlives_a_restart_of_the_service_but_not_its_end() -> None:
+def test_a_watch_survives_a_restart_of_the_service_but_not_its_end() -> None:
     now, troubles = [time.monotonic()], []
 
     def pass_time(seconds: float) -> None:
@@ -105,7 +105,7 @@ def test_a_watch_outlives_a_restart_of_the_service_but_not_its_end() -> None:
     assert PATIENCE_SECONDS - 2 <= len(troubles) <= PATIENCE_SECONDS + len(FIRST_POLLS_SECONDS) + 2
 
 
-def test_a_watch_waits_for_a_service_that_has_no_time_for_it(other_url: str) -> None:
+def test_a_watch_asks_again_when_the_service_is_busy(other_url: str) -> None:
     now, troubles = [0.0], []
 
     def pass_time(seconds: float) -> None:

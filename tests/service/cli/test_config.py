@@ -1,4 +1,4 @@
-"""Configuration files: what wins, what is refused, and that `tempoftp config` says so and tells no secret."""
+"""Configuration files: which value wins, which files are refused, and what `tempoftp config` shows of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path
     return write_file
 
 
-def test_environment_wins_over_the_user_over_the_machine(
+def test_the_environment_wins_over_the_users_file_and_that_over_the_machines(
     write: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ClientConfig().find("url") == Value("http://127.0.0.1:9043", "default")
@@ -57,7 +57,7 @@ def test_environment_wins_over_the_user_over_the_machine(
         ('encryption_key = "x"', 0o604, "chmod 600"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named(
+def test_an_unusable_file_is_named_in_the_error(
     write: Callable[..., Path], tempoftp_alone, tmp_path: Path, content: str, mode: int, said: str
 ) -> None:
     path = write("user", content, mode)
@@ -67,13 +67,13 @@ def test_a_file_that_cannot_be_used_is_named(
     assert str(path) in ended.err
 
 
-def test_an_address_that_everybody_may_read_is_no_secret(write: Callable[..., Path]) -> None:
+def test_a_file_with_only_an_address_may_be_readable_by_everybody(write: Callable[..., Path]) -> None:
     write("user", 'url = "https://casa"', 0o644)
     assert ClientConfig().find("url") is not None
 
 
 @pytest.mark.processes
-def test_commands_use_it(write: Callable[..., Path], tempoftp, service, tmp_path: Path) -> None:
+def test_commands_use_the_file(write: Callable[..., Path], tempoftp, service, tmp_path: Path) -> None:
     token, key = service.environ["TEMPOFTP_TOKEN"], service.environ["TEMPOFTP_ENCRYPTION_KEY"]
     write("user", f'url = "{service.url}"\ntoken = "{token}"\nencryption_key = "{key}"')
     here = {
@@ -89,7 +89,9 @@ def test_commands_use_it(write: Callable[..., Path], tempoftp, service, tmp_path
     assert len(shown["password"]) >= 16
 
 
-def test_it_is_shown_without_secrets(write: Callable[..., Path], tempoftp_alone, tmp_path: Path) -> None:
+def test_config_shows_origins_and_no_secrets(
+    write: Callable[..., Path], tempoftp_alone, tmp_path: Path
+) -> None:
     path = write("user", 'url = "https://casa"\ntoken = "secreto-de-prueba"')
     ended = tempoftp_alone("config", XDG_CONFIG_HOME=str(tmp_path / "home"), TEMPOFTP_ENCRYPTION_KEY=None)
     assert ended.code == 0
@@ -102,7 +104,7 @@ def test_it_is_shown_without_secrets(write: Callable[..., Path], tempoftp_alone,
     assert answer["origins"]["token"] == str(path)
 
 
-def test_a_service_that_is_not_reached_names_what_said_so(
+def test_a_connection_error_names_where_the_address_is_from(
     write: Callable[..., Path], tempoftp_alone, tmp_path: Path
 ) -> None:
     path = write("user", 'url = "http://127.0.0.1:1"')
@@ -113,7 +115,7 @@ def test_a_service_that_is_not_reached_names_what_said_so(
 
 
 @pytest.mark.processes
-def test_a_token_that_is_refused_or_missing_says_what_to_do(tempoftp) -> None:
+def test_a_refused_or_missing_token_is_explained(tempoftp) -> None:
     wrong = tempoftp("list", TEMPOFTP_TOKEN="de-otro-servicio")
     assert wrong.code == 4
     assert "token from TEMPOFTP_TOKEN does not open" in wrong.err

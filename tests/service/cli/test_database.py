@@ -20,13 +20,13 @@ from tempoftp.db.models import Account, Base
 from tempoftp.settings import Settings
 
 
-def test_upgrade_makes_the_database_and_may_be_repeated(tempoftp_alone, tmp_path: Path) -> None:
+def test_upgrade_creates_the_database_and_can_be_repeated(tempoftp_alone, tmp_path: Path) -> None:
     assert tempoftp_alone("db", "upgrade").code == 0
     assert (tmp_path / "state" / "tempoftp.sqlite3").exists()
     assert tempoftp_alone("db", "upgrade").code == 0
 
 
-def test_upgrade_says_which_setting_when_it_cannot(tempoftp_alone, tmp_path: Path) -> None:
+def test_a_failed_upgrade_names_the_setting(tempoftp_alone, tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     ended = tempoftp_alone("db", "upgrade")
     assert ended.code == 5
@@ -69,7 +69,9 @@ def count_rows(path: Path) -> dict[str, int]:
         engine.dispose()
 
 
-def test_everything_arrives(tempoftp_alone, backup: Path, elsewhere: dict[str, str], tmp_path: Path) -> None:
+def test_import_brings_every_row(
+    tempoftp_alone, backup: Path, elsewhere: dict[str, str], tmp_path: Path
+) -> None:
     ended = tempoftp_alone("db", "import", str(backup), "--json", **elsewhere)
     assert ended.code == 0, ended.err
     rows = json.loads(ended.out)["rows"]
@@ -81,7 +83,9 @@ def test_everything_arrives(tempoftp_alone, backup: Path, elsewhere: dict[str, s
     assert count_rows(backup)["tokens"] == 2
 
 
-def test_what_is_there_is_never_overwritten(tempoftp_alone, backup: Path, elsewhere: dict[str, str]) -> None:
+def test_import_refuses_a_database_that_has_rows(
+    tempoftp_alone, backup: Path, elsewhere: dict[str, str]
+) -> None:
     assert tempoftp_alone("db", "import", str(backup), **elsewhere).code == 0
     ended = tempoftp_alone("db", "import", str(backup), **elsewhere)
     assert ended.code == 5
@@ -89,7 +93,7 @@ def test_what_is_there_is_never_overwritten(tempoftp_alone, backup: Path, elsewh
     assert "tokens" in ended.err
 
 
-def test_another_release_is_refused_and_nothing_is_made(
+def test_import_refuses_a_backup_of_another_release(
     tempoftp_alone, backup: Path, elsewhere: dict[str, str], tmp_path: Path
 ) -> None:
     with closing(sqlite3.connect(backup)) as connection, connection:
@@ -100,7 +104,7 @@ def test_another_release_is_refused_and_nothing_is_made(
     assert not (tmp_path / "other.sqlite3").exists()
 
 
-def test_half_of_it_is_nothing(
+def test_a_failed_import_leaves_no_rows(
     tempoftp_alone, backup: Path, elsewhere: dict[str, str], tmp_path: Path
 ) -> None:
     with closing(sqlite3.connect(backup)) as connection, connection:
@@ -115,7 +119,9 @@ def test_half_of_it_is_nothing(
 
 
 @pytest.mark.parametrize("content", [None, b"not a database at all, but long enough to be read as one" * 40])
-def test_a_file_that_is_no_backup_is_refused(tempoftp_alone, tmp_path: Path, content: bytes | None) -> None:
+def test_import_refuses_a_file_that_is_not_a_backup(
+    tempoftp_alone, tmp_path: Path, content: bytes | None
+) -> None:
     path = tmp_path / "other file?.sqlite3"
     if content is not None:
         path.write_bytes(content)
@@ -125,7 +131,7 @@ def test_a_file_that_is_no_backup_is_refused(tempoftp_alone, tmp_path: Path, con
     assert "Traceback" not in ended.err
 
 
-def test_a_database_that_nobody_has_tried_is_refused(tempoftp_alone, backup: Path) -> None:
+def test_import_refuses_a_kind_of_database_that_is_not_supported(tempoftp_alone, backup: Path) -> None:
     ended = tempoftp_alone(
         "db", "import", str(backup), TEMPOFTP_DATABASE_URL="postgresql://tempoftp:secreta@127.0.0.1/tempoftp"
     )
@@ -134,7 +140,7 @@ def test_a_database_that_nobody_has_tried_is_refused(tempoftp_alone, backup: Pat
     assert "secreta" not in ended.err
 
 
-def test_the_databases_password_is_not_shown(tempoftp_alone, backup: Path) -> None:
+def test_import_does_not_show_the_databases_password(tempoftp_alone, backup: Path) -> None:
     url = "mysql+pymysql://tempoftp:secreta@127.0.0.1:1/tempoftp"
     ended = tempoftp_alone("db", "import", str(backup), TEMPOFTP_DATABASE_URL=url)
     assert ended.code == 5
@@ -172,7 +178,7 @@ def read_token(database: Database) -> str:
         return session.scalars(select(Account.token)).one()
 
 
-def test_rotate_brings_what_is_stored_to_the_new_key(tempoftp_alone, stored: Database) -> None:
+def test_rotate_encrypts_stored_passwords_with_the_new_key(tempoftp_alone, stored: Database) -> None:
     ended = tempoftp_alone("key", "rotate", TEMPOFTP_ENCRYPTION_KEY=f"{NEW},{OLD}")
     assert (ended.code, ended.out) == (0, "1 encrypted anew, 0 had the first key already\n")
     assert Fernet(NEW).decrypt(read_token(stored)) == b"clave"
@@ -180,7 +186,9 @@ def test_rotate_brings_what_is_stored_to_the_new_key(tempoftp_alone, stored: Dat
     assert (again.code, again.out) == (0, "0 encrypted anew, 1 had the first key already\n")
 
 
-def test_rotate_without_the_old_key_says_so_and_changes_nothing(tempoftp_alone, stored: Database) -> None:
+def test_rotate_without_the_old_key_names_the_accounts_and_changes_nothing(
+    tempoftp_alone, stored: Database
+) -> None:
     before = read_token(stored)
     ended = tempoftp_alone("key", "rotate", TEMPOFTP_ENCRYPTION_KEY=NEW)
     assert ended.code == 6
@@ -191,7 +199,7 @@ def test_rotate_without_the_old_key_says_so_and_changes_nothing(tempoftp_alone, 
 
 
 @pytest.mark.parametrize(("keys", "silent"), [(NEW, False), (f"{NEW},{OLD}", True)], ids=["new only", "both"])
-def test_a_starting_worker_says_that_a_key_is_missing(
+def test_a_missing_key_is_logged_at_the_start(
     stored: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture, keys: str, silent: bool
 ) -> None:
     report_missing_keys(Settings(simulacro=True, encryption_key=keys, state_dir=tmp_path / "state"))

@@ -1,4 +1,4 @@
-"""The settings file of the service as a command reads it: as systemd does, which gives the same file to the service."""
+"""Commands read the settings file of the service as systemd does, which reads it for the service."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("A=", {"A": ""}),
         ("A=b=c", {"A": "b=c"}),
         ("A=ñ", {"A": "ñ"}),
-        # A comment is a line of its own: behind a value it belongs to the value.
+        # Only a whole line is a comment. A # behind a value belongs to the value.
         ("# A=b", {}),
         ("; A=b", {}),
         ("A=b # c", {"A": "b # c"}),
         ("A=b#c", {"A": "b#c"}),
         ('A="#b"', {"A": "#b"}),
-        # Nothing is put in for a variable, and no letter stands for another.
+        # Variables are not replaced, and a backslash has no meaning.
         ("A=${B}", {"A": "${B}"}),
         ("A=$B", {"A": "$B"}),
         ('A="a\\nb"', {"A": "a\\nb"}),
@@ -55,7 +55,7 @@ def test_lines_are_read_as_systemd_reads_them(file: Path, text: str, values: dic
 @example("abc #1")
 @example("mysql://u:p#w@db/tempoftp")
 @example("${HOME}")
-def test_what_is_written_is_read(file: Path, value: str) -> None:
-    """A password with a blank and a # in it, too."""
+def test_a_written_value_is_read_back(file: Path, value: str) -> None:
+    """Also a password that contains a space and a #."""
     file.write_text(f"A={value}\n", encoding="utf-8")
     assert service.read_env_file() == {"A": value.strip()}

@@ -1,4 +1,4 @@
-"""A client that a generator makes of `/openapi.json` has all there is; the lab's tests take a share with it."""
+"""A generator makes a complete client from `/openapi.json`; the tests of the lab use it to fetch a share."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def client(generated: GeneratedClient, service) -> Iterator[Any]:
         yield client
 
 
-def test_every_module_of_it_can_be_imported(generated: GeneratedClient) -> None:
+def test_every_generated_module_can_be_imported(generated: GeneratedClient) -> None:
     names = generated.list_modules()
     assert len(names) > 40
     for name in names:
         generated.load(name)
 
 
-def test_from_the_request_to_ready_and_gone(generated: GeneratedClient, client: Any) -> None:
+def test_the_client_requests_waits_and_deletes(generated: GeneratedClient, client: Any) -> None:
     load, models = generated.load, generated.load("models")
     body = models.ShareRequest(
         usuario="generado@dominio", id="generado_1", ruta="source1:/srv/datos/tarda-1", vigencia=3
@@ -57,7 +57,7 @@ def test_from_the_request_to_ready_and_gone(generated: GeneratedClient, client: 
     assert gone.status == "deleted"
 
 
-def test_a_refusal_is_a_problem_document(generated: GeneratedClient, client: Any) -> None:
+def test_a_refusal_is_parsed_as_a_problem_document(generated: GeneratedClient, client: Any) -> None:
     answer = generated.load("api.solicitudes.get_share").sync_detailed(id="no_hay", client=client)
     assert answer.status_code == 404
     assert answer.parsed.title == "Solicitud no encontrada"

@@ -1,4 +1,4 @@
-"""`--help` of every command and subcommand: what it does, every option, an example that is right, the exit codes."""
+"""`--help` of every command: what it does, every option, examples that the command line accepts, exit codes."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def test_help_ends_with_examples_and_exit_codes(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", COMMANDS)
-def test_examples_are_right(path: str) -> None:
-    """Each calls the command it stands with, and its arguments and options are understood."""
+def test_examples_can_be_parsed(path: str) -> None:
+    """Each example calls the command whose help has it, with arguments and options that the command accepts."""
     for example in COMMANDS[path].examples:
         calls = [part.split() for part in example.split("|") if "tempoftp" in part.split()]
         assert any(f"tempoftp {path}" in " ".join(call) for call in calls), example
@@ -80,7 +80,7 @@ def test_examples_are_right(path: str) -> None:
 
 
 def parse(group: click.Group, words: list[str]) -> None:
-    """Raises `click.UsageError` for words that the command line would not take; runs nothing."""
+    """Parse the words of a command line without running it. Raises `click.UsageError` for wrong ones."""
     command = group.get_command(click.Context(group), words[0])
     assert command is not None, words
     if isinstance(command, click.Group):
@@ -89,7 +89,7 @@ def parse(group: click.Group, words: list[str]) -> None:
         command.make_context(words[0], words[1:])
 
 
-def test_meanings_are_those_of_the_table() -> None:
+def test_meanings_of_exit_codes_match_the_table() -> None:
     table = exits.__doc__ or ""
     for code, meaning in exits.MEANINGS.items():
         row = next(line for line in table.splitlines() if line.startswith(f"| {code} |"))

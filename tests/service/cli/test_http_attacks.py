@@ -1,4 +1,4 @@
-"""The HTTP line of the threats, over a socket, against the service as a process: each is refused as it should be.
+"""Attacks over HTTP, sent through a socket to a running service: each gets the right refusal.
 
 401 no token, 404 another's id, 413 a body of 50 MB, 422 wrong types, 422 unknown keys, 429 a flood; never 500.
 """
@@ -20,7 +20,7 @@ BODY = {"usuario": "victima@dominio", "id": "victima_1", "ruta": "source1:/srv/d
 
 @pytest.fixture(scope="module")
 def victim(service) -> Iterator[str]:
-    """A share of somebody else."""
+    """A share of another person."""
     with httpx.Client(
         base_url=service.url, headers=bearer(service.environ["TEMPOFTP_TOKEN"]), trust_env=False
     ) as http:
@@ -97,7 +97,7 @@ ATTACKS: dict[str, tuple[int, Attack]] = {
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_each_is_refused_as_it_should_be(attacker: httpx.Client, service, victim: str, name: str) -> None:
+def test_each_attack_gets_its_refusal(attacker: httpx.Client, service, victim: str, name: str) -> None:
     status, attack = ATTACKS[name]
     answer = attack(attacker, victim)
     assert answer.status_code == status, answer.text
@@ -111,7 +111,7 @@ def test_each_is_refused_as_it_should_be(attacker: httpx.Client, service, victim
     assert attacker.get("/tmpftp").json()["total"] == 0
 
 
-def test_a_flood_is_told_to_wait_and_harms_nobody_else(attacker: httpx.Client, service) -> None:
+def test_a_flood_gets_429_and_others_are_still_answered(attacker: httpx.Client, service) -> None:
     def ask(number: int) -> httpx.Response:
         return attacker.post(
             "/tmpftp", content=json.dumps({"id": number}), headers={"Content-Type": "application/json"}
@@ -121,7 +121,7 @@ def test_a_flood_is_told_to_wait_and_harms_nobody_else(attacker: httpx.Client, s
     with ThreadPoolExecutor(8) as threads:
         while len(answers) < 2000 and 429 not in {answer.status_code for answer in answers}:
             answers += threads.map(ask, range(100))
-    # 200 requests of one application would have come in.
+    # One application could have sent 200 requests.
     assert [answer.status_code for answer in answers[:200]] == [422] * 200
     assert {answer.status_code for answer in answers} == {422, 429}
     for answer in answers:

@@ -23,19 +23,19 @@ def test_a_token_gives_back_the_password(password: str) -> None:
     assert decrypt_token(token, KEY) == password
 
 
-def test_any_of_several_keys_fits() -> None:
+def test_the_key_that_fits_is_found_among_several() -> None:
     token = Fernet(OTHER).encrypt(b"clave").decode()
     assert decrypt_token(token, f"{KEY}, {OTHER}") == "clave"
 
 
-def test_a_token_on_standard_input_stands_in_no_process_list(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_can_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEMPOFTP_ENCRYPTION_KEY", KEY)
     token = Fernet(KEY).encrypt(b"clave").decode()
     ended = CliRunner().invoke(decrypt, ["-"], input=token + "\n")
     assert (ended.exit_code, ended.output) == (0, "clave\n")
 
 
-def test_by_id_fetches_the_token(tempoftp) -> None:
+def test_decrypt_by_id_fetches_the_token(tempoftp) -> None:
     tempoftp("request", "abre@dominio", "abre_1", "source1:/srv/datos/tarda-0", "--watch")
     token = json.loads(tempoftp("status", "abre_1", "--json").out)["password"]
     by_id = tempoftp("decrypt", "--id", "abre_1")
@@ -44,7 +44,7 @@ def test_by_id_fetches_the_token(tempoftp) -> None:
     assert len(by_id.out.strip()) >= 16
 
 
-def test_a_hash_cannot_be_turned_back(tempoftp) -> None:
+def test_a_hash_is_not_decrypted(tempoftp) -> None:
     tempoftp("request", "hash@dominio", "hash_1", "source1:/srv/datos/tarda-0", "--watch")
     tempoftp("request", "hash@dominio", "hash_2", "source1:/srv/datos/tarda-0", "--watch")
     ended = tempoftp("decrypt", "--id", "hash_2")
@@ -62,18 +62,18 @@ def test_a_share_that_is_not_ready_has_no_password(tempoftp) -> None:
 @pytest.mark.parametrize(
     "token", ["", "x", "gAAAAA==", "ñ", Fernet(OTHER).encrypt(b"x").decode()], ids=range(5)
 )
-def test_a_token_that_does_not_fit_is_told_apart_from_a_bad_key(token: str) -> None:
+def test_a_token_of_another_key_and_a_bad_key_are_different_errors(token: str) -> None:
     with pytest.raises(Undecryptable):
         decrypt_token(token, KEY)
 
 
 @pytest.mark.parametrize("keys", ["", " , ", "no-es-una-clave", KEY[:-2]], ids=range(4))
-def test_a_bad_key_is_a_setting(keys: str) -> None:
+def test_a_bad_key_is_a_bad_setting(keys: str) -> None:
     with pytest.raises(BadSetting, match="TEMPOFTP_ENCRYPTION_KEY"):
         decrypt_token("x", keys)
 
 
-def test_wants_a_token_or_an_id_but_not_both(tempoftp_alone) -> None:
+def test_decrypt_needs_either_a_token_or_an_id(tempoftp_alone) -> None:
     assert tempoftp_alone("decrypt").code == 2
     assert tempoftp_alone("decrypt", "token", "--id", "x").code == 2
 
@@ -97,7 +97,7 @@ def test_every_shell_has_a_script(tempoftp_alone, shell: str) -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_another_shell_exits_2(tempoftp_alone) -> None:
+def test_an_unknown_shell_exits_2(tempoftp_alone) -> None:
     assert tempoftp_alone("completion", "cmd").code == 2
 
 
@@ -119,6 +119,6 @@ def test_commands_options_and_choices_are_offered(tempoftp_alone) -> None:
     assert complete(tempoftp_alone, "tempoftp completion ") == {"bash", "zsh", "fish"}
 
 
-def test_the_lines_of_help_say_where_the_script_goes(tempoftp_alone) -> None:
+def test_help_says_where_to_put_the_script(tempoftp_alone) -> None:
     shown = tempoftp_alone("completion", "--help").out
     assert ".local/share/bash-completion/completions/tempoftp" in shown

@@ -33,7 +33,7 @@ def test_help_lists_every_command(tempoftp_alone) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_exists_under_its_name_and_explains_itself(tempoftp_alone, name: str) -> None:
+def test_every_command_has_its_name_and_help(tempoftp_alone, name: str) -> None:
     ended = tempoftp_alone(name, "--help")
     assert ended.code == 0
     assert f"tempoftp {name}" in ended.out
@@ -61,7 +61,7 @@ def walk_commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, .
             yield (*path, name), command
 
 
-def test_every_command_that_answers_can_answer_json() -> None:
+def test_every_command_with_an_answer_has_json() -> None:
     without = {
         path
         for path, command in walk_commands(main)
@@ -103,7 +103,7 @@ def test_an_unknown_command_exits_2(tempoftp_alone) -> None:
         "extensions",
     ],
 )
-def test_client_commands_load_nothing_of_the_service(name: str) -> None:
+def test_client_commands_import_nothing_of_the_service(name: str) -> None:
     check = (
         "import sys\n"
         "from tempoftp.cli.main import main\n"

@@ -1,4 +1,4 @@
-"""The service on a real MariaDB: moved there from SQLite, and with API and worker that share nothing else."""
+"""The service on a real MariaDB: a move from SQLite, and API and worker that share only the database."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def mariadb(server: Server) -> dict[str, str]:
-    """The settings of an empty database, with a login that has rights on it and on nothing else."""
+    """Settings for an empty database, with a login that has rights on this database only."""
     with server.connect(None) as connection, connection.cursor() as cursor:
         cursor.execute("DROP DATABASE IF EXISTS tempoftp")
         cursor.execute("CREATE DATABASE tempoftp CHARACTER SET utf8mb4")
@@ -37,7 +37,7 @@ def mariadb(server: Server) -> dict[str, str]:
     return {"TEMPOFTP_DATABASE_URL": url}
 
 
-def test_a_service_moves_with_all_it_has(
+def test_a_service_moves_from_sqlite_with_everything(
     mariadb: dict[str, str],
     tmp_path: Path,
     make_environ: Callable[..., dict[str, str]],
@@ -73,10 +73,10 @@ def test_a_service_moves_with_all_it_has(
     assert not (tmp_path / "state" / "tempoftp.sqlite3").exists()
 
 
-def test_who_migrates_waits_for_who_does_already(
+def test_two_migrations_at_once_wait_for_each_other(
     mariadb: dict[str, str], server: Server, tmp_path: Path, make_environ: Callable[..., dict[str, str]]
 ) -> None:
-    """MariaDB changes no table in a transaction: API and worker, started at once, would find each other's half."""
+    """MariaDB does not change tables in a transaction. Without a lock, API and worker would see half a migration."""
     environ = make_environ(tmp_path, **mariadb)  # which makes a token, and tables for it
     with server.connect("tempoftp") as connection, connection.cursor() as cursor:
         cursor.execute("DROP DATABASE tempoftp")
@@ -108,7 +108,7 @@ def test_api_and_worker_need_no_common_folder(
     wait_for_answer: Callable[..., None],
     run_tempoftp: Callable[..., Any],
 ) -> None:
-    """As on two machines: no wake-up arrives, and the worker finds by its periodic look what is due."""
+    """As on two machines: no wake-up arrives, and the worker finds new requests when it looks periodically."""
     api = make_environ(tmp_path, **mariadb)
     url = f"http://127.0.0.1:{api['TEMPOFTP_PORT']}"
     api |= {"TEMPOFTP_URL": url}

@@ -16,7 +16,7 @@ from tempoftp.cli.operators import print_audit, wait_for_audit
 pytestmark = pytest.mark.processes
 
 
-def test_an_audit_is_made_and_told(tempoftp: Any) -> None:
+def test_audit_makes_an_audit_and_shows_it(tempoftp: Any) -> None:
     ended = tempoftp("audit")
     assert ended.code == 0
     assert "findings" in ended.err
@@ -28,23 +28,23 @@ def test_an_audit_is_made_and_told(tempoftp: Any) -> None:
     assert last["hosts"].keys() == answer["hosts"].keys()
 
 
-def test_after_a_restore_it_says_when_rows_were_corrected(tempoftp: Any) -> None:
+def test_audit_after_a_restore_shows_when_rows_were_corrected(tempoftp: Any) -> None:
     answer = json.loads(tempoftp("audit", "--after-restore", "--json").out)
     (host,) = answer["hosts"].values()
     assert host["restaurado_at"] is not None
     assert host["retenido"] is None
 
 
-def test_strict_succeeds_when_nothing_is_wrong(tempoftp: Any) -> None:
+def test_audit_strict_exits_0_without_findings(tempoftp: Any) -> None:
     assert tempoftp("audit", "--repair").code == 0
     assert tempoftp("audit", "--strict").code == 0
 
 
-def test_a_stranger_may_not(tempoftp: Any) -> None:
+def test_audit_with_an_unknown_token_exits_4(tempoftp: Any) -> None:
     assert tempoftp("audit", TEMPOFTP_TOKEN="nobodys").code == 4
 
 
-def test_findings_are_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_finding_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     finding = {"kind": "half_deleted", "subject": "p1", "detail": "why", "repair": "safe", "repaired": False}
     hosts = {
         "ftp1": {
@@ -68,7 +68,7 @@ def test_findings_are_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 class Silent:
-    """A service on which no worker runs."""
+    """A service whose audit is pending for some time."""
 
     asked = 0
 
@@ -77,7 +77,7 @@ class Silent:
         return {"estado": "pendiente" if self.asked < 3 else "limpio"}
 
 
-def test_it_is_followed_until_made_or_patience_ends() -> None:
+def test_wait_for_audit_ends_with_the_audit_or_the_time_limit() -> None:
     silent = Silent()
     answer = wait_for_audit(silent, {"estado": "pendiente"}, sleep=lambda _seconds: None)  # type: ignore[arg-type]
     assert (answer["estado"], silent.asked) == ("limpio", 3)
@@ -86,7 +86,7 @@ def test_it_is_followed_until_made_or_patience_ends() -> None:
         wait_for_audit(Silent(), {"estado": "pendiente"}, lambda _seconds: None, lambda: next(ticks))  # type: ignore[arg-type]
 
 
-def test_shows_each_host_and_that_all_is_well(tempoftp) -> None:
+def test_health_shows_each_host_and_exits_0(tempoftp) -> None:
     ended = tempoftp("health")
     assert ended.code == 0
     name, free, ftpd, database, *_rest = ended.out.rstrip("\n").split("\t")
@@ -96,7 +96,7 @@ def test_shows_each_host_and_that_all_is_well(tempoftp) -> None:
     assert json.loads(tempoftp("health", "--json").out)["status"] == "ok"
 
 
-def test_of_what_is_not_well_exits_1_and_says_what(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_names_problems_and_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:
     host: dict[str, Any] = {"ftpd": "error", "database": "ok", "pausado": True, "razon": "disco"}
     answer = {"status": "degraded", "problemas": ["ftp1: no greeting"], "hosts": {"ftp1": host}}
     monkeypatch.setattr(ServiceClient, "get_health", lambda _self: answer)

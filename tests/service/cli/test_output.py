@@ -33,7 +33,7 @@ def test_seconds_can_be_read_back(seconds: float) -> None:
     assert hours * 3600 + minutes * 60 + rest == int(seconds)
 
 
-def test_a_line_tells_state_progress_and_message() -> None:
+def test_a_line_has_state_progress_and_message() -> None:
     progress = {"bytes": 10**6, "total": 4 * 10**6, "porcentaje": 25.0, "velocidad": 10**6, "eta": 3.0}
     share = {"status": "traslado", "progreso": progress, "mensaje": "copying"}
     assert format_progress_line(share) == "traslado  25%  1.0 MB of 4.0 MB  1.0 MB/s  eta 0:00:03  copying"
@@ -54,7 +54,7 @@ def test_a_line_tells_state_progress_and_message() -> None:
         },
     )
 )
-def test_a_line_can_be_made_of_whatever_is_not_known_yet(share: dict[str, object]) -> None:
+def test_a_line_can_be_made_of_an_incomplete_answer(share: dict[str, object]) -> None:
     assert format_progress_line(share).startswith(str(share["status"]))
 
 
@@ -100,10 +100,10 @@ HOSTILE = "uno\x1b]0;otro titulo\x07\x1b[2J\n\tdos\x9b5m\r"
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
-def test_what_others_wrote_does_not_steer_the_terminal(
+def test_texts_of_others_cannot_steer_the_terminal(
     capsys: pytest.CaptureFixture[str], is_terminal: bool
 ) -> None:
-    """A recipient says why more days are wanted, and whoever has a file of a source has named it."""
+    """A recipient writes the reason for more days, and the owner of a file chooses its name."""
     console = Console(file=io.StringIO(), force_terminal=True, width=300, color_system=None)
     print_rows(("motivo",), [(HOSTILE,)], console if is_terminal else None)
     print_share({"id": "p1", "status": "bloqueado", "razon": HOSTILE, "mensaje": HOSTILE})

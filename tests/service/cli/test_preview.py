@@ -1,4 +1,4 @@
-"""`tempoftp preview`, against the running service, its worker included."""
+"""`tempoftp preview` against the running service and its worker."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def test_json_is_the_answer_of_the_service(tempoftp: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["enorme", "falla-source_not_found"])
-def test_what_cannot_be_shared_is_exit_1(tempoftp: Any, name: str) -> None:
+def test_a_source_that_cannot_be_shared_exits_1(tempoftp: Any, name: str) -> None:
     done = tempoftp("preview", f"source1:/srv/datos/{name}")
     assert done.code == 1
     assert "mensaje" in done.out
     assert f"source1:/srv/datos/{name}: " in done.err
 
 
-def test_what_may_not_be_asked_for_is_exit_4(tempoftp: Any) -> None:
+def test_a_source_that_is_not_allowed_exits_4(tempoftp: Any) -> None:
     assert tempoftp("preview", "source9:/srv/datos").code == 4
     assert tempoftp("preview", "nonsense").code == 4
 
 
-def test_nobody_is_waited_for_without_end() -> None:
+def test_wait_for_preview_has_a_time_limit() -> None:
     class Silent:
         asked = 0
 
@@ -59,7 +59,7 @@ def test_nobody_is_waited_for_without_end() -> None:
     assert silent.asked > 100
 
 
-def test_what_was_not_counted_to_its_end_is_a_least(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_incomplete_count_is_shown_as_at_least(capsys: pytest.CaptureFixture[str]) -> None:
     print_preview(
         {
             "ruta": "a@b:/c",

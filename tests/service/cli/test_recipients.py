@@ -13,7 +13,7 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture
 def ask(service: Any, tempoftp: Any) -> Any:
-    """A ready share whose recipient asks for so many days more; what is returned is the link's address."""
+    """Make a ready share whose recipient asks for this number of days more; return the address of its link."""
 
     def make(share_id: str, days: int | None = None) -> str:
         done = tempoftp(
@@ -65,7 +65,7 @@ def test_more_days_are_listed_and_granted(tempoftp: Any, ask: Any) -> None:
     assert {entry["id"] for entry in listed["prorrogas"]} >= {"cli_dias", "cli_otros"}
 
 
-def test_more_days_are_refused_with_words(tempoftp: Any, ask: Any) -> None:
+def test_more_days_are_refused_with_a_reason(tempoftp: Any, ask: Any) -> None:
     address = ask("cli_no", 4)
     done = tempoftp("extensions", "refuse", "cli_no", "--answer", "no hay espacio")
     assert (done.code, done.out.split()[:2]) == (0, ["cli_no:", "listo"])

@@ -1,4 +1,4 @@
-"""schemathesis asks what the OpenAPI document allows and what it does not: no answer is one that it does not have."""
+"""Schemathesis sends what the OpenAPI document allows and what it forbids; every answer is a documented one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API with a certificate of its own: HTTPS, and nothing else."""
+"""The API with its own certificate answers HTTPS only."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def is_listening(port: int) -> bool:
 
 def shake_hands(service: TlsService, version: ssl.TLSVersion) -> str | None:
     context = ssl.create_default_context(cafile=str(service.certificate))
-    context.set_ciphers("ALL:@SECLEVEL=0")  # so that it is the server that refuses what is old
+    context.set_ciphers("ALL:@SECLEVEL=0")  # so that the server refuses the old version, not the client
     context.minimum_version = context.maximum_version = version
     with (
         socket.create_connection(("127.0.0.1", service.port), timeout=10) as raw,
@@ -68,7 +68,7 @@ def shake_hands(service: TlsService, version: ssl.TLSVersion) -> str | None:
         return connection.version()
 
 
-def test_the_command_line_speaks_https_and_checks_the_certificate(
+def test_the_command_line_uses_https_and_checks_the_certificate(
     tempoftp_alone, tls_service: TlsService
 ) -> None:
     trusted = tempoftp_alone("list", **tls_service.environ | {"SSL_CERT_FILE": str(tls_service.certificate)})
@@ -78,26 +78,24 @@ def test_the_command_line_speaks_https_and_checks_the_certificate(
     assert "CERTIFICATE_VERIFY_FAILED" in stranger.err
 
 
-def test_what_is_not_tls_gets_no_answer(tls_service: TlsService) -> None:
+def test_plain_http_gets_no_answer(tls_service: TlsService) -> None:
     with httpx.Client(trust_env=False, timeout=10) as http, pytest.raises(httpx.TransportError):
         http.get(f"http://127.0.0.1:{tls_service.port}/")
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_speaks_present_versions(tls_service: TlsService, version: ssl.TLSVersion) -> None:
+def test_accepts_current_tls_versions(tls_service: TlsService, version: ssl.TLSVersion) -> None:
     assert shake_hands(tls_service, version) == version.name.replace("_", ".")
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
-def test_refuses_an_old_version(tls_service: TlsService) -> None:
+def test_refuses_an_old_tls_version(tls_service: TlsService) -> None:
     with pytest.raises((ssl.SSLError, ConnectionError)):
         shake_hands(tls_service, ssl.TLSVersion.TLSv1_1)
 
 
 @pytest.mark.parametrize("fault", ["missing", "swapped", "foreign"])
-def test_does_not_start_with_a_certificate_that_cannot_be_used(
-    tempoftp_alone, tmp_path: Path, fault: str
-) -> None:
+def test_does_not_start_with_an_unusable_certificate(tempoftp_alone, tmp_path: Path, fault: str) -> None:
     certificate, key = write_certificate(tmp_path)
     if fault == "missing":
         key.unlink()

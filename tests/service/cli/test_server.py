@@ -20,7 +20,7 @@ def http(service):
         yield client
 
 
-def test_answers_as_the_seed_says(http) -> None:
+def test_answers_match_the_seed(http) -> None:
     body = {
         "usuario": "sirve@dominio",
         "id": "sirve_1",
@@ -73,7 +73,7 @@ def test_a_body_of_50_mb_is_refused_without_being_read(http) -> None:
     assert http.get("/").status_code == 200
 
 
-def test_a_body_in_chunks_is_bounded_too(http) -> None:
+def test_a_body_in_chunks_is_limited_too(http) -> None:
     def pour():
         for _ in range(1000):
             yield b" " * 1000
@@ -82,7 +82,7 @@ def test_a_body_in_chunks_is_bounded_too(http) -> None:
     assert answer.status_code == 413
 
 
-def test_what_is_not_http_does_not_harm_it(http, service) -> None:
+def test_the_api_survives_bytes_that_are_not_http(http, service) -> None:
     address = ("127.0.0.1", int(service.url.rsplit(":", 1)[1]))
     for raw in (
         b"\x16\x03\x01\x02\x00",
@@ -98,8 +98,8 @@ def test_what_is_not_http_does_not_harm_it(http, service) -> None:
     assert http.get("/").status_code == 200
 
 
-def test_its_log_repeats_no_request(tmp_path: Path, make_environ, wait_for_answer) -> None:
-    """Also at its most talkative, and of what it cannot read: a link's path, or a token whose header lost its colon."""
+def test_the_log_repeats_no_secret_of_a_request(tmp_path: Path, make_environ, wait_for_answer) -> None:
+    """Also with debug logging, and for requests that it cannot parse: a link in a path, a token in a broken header."""
     environ = make_environ(tmp_path, TEMPOFTP_LOG_LEVEL="DEBUG")
     url, address = (
         f"http://127.0.0.1:{environ['TEMPOFTP_PORT']}",
@@ -133,7 +133,7 @@ def test_its_log_repeats_no_request(tmp_path: Path, make_environ, wait_for_answe
     assert secret not in text
 
 
-def test_a_deletion_that_waits_does_not_hold_up_others(tempoftp, http, service) -> None:
+def test_a_waiting_deletion_does_not_block_other_requests(tempoftp, http, service) -> None:
     ids = [f"alavez_{number}" for number in range(6)]
     for share_id in ids:
         body = {"usuario": f"{share_id}@dominio", "id": share_id, "ruta": "source1:/srv/datos/tarda-600"}
@@ -146,7 +146,7 @@ def test_a_deletion_that_waits_does_not_hold_up_others(tempoftp, http, service) 
 
 
 @pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.1", "ftp.example.org"])
-def test_refuses_an_address_that_others_can_reach_in_clear(tempoftp_alone, bind: str) -> None:
+def test_refuses_to_listen_for_others_without_tls(tempoftp_alone, bind: str) -> None:
     ended = tempoftp_alone("serve", "--bind", bind)
     assert ended.code == 2
     assert "TEMPOFTP_BIND" in ended.err
@@ -167,24 +167,24 @@ def test_the_log_has_no_token(http, service) -> None:
         assert token.encode() not in path.read_bytes(), path
 
 
-def test_refuses_a_setting_it_does_not_know(tempoftp_alone) -> None:
+def test_refuses_an_unknown_setting(tempoftp_alone) -> None:
     ended = tempoftp_alone("serve", TEMPOFTP_PUERTO="9043")
     assert ended.code == 2
     assert "TEMPOFTP_PUERTO" in ended.err
 
 
-def test_refuses_settings_without_a_key(tempoftp_alone) -> None:
+def test_the_worker_refuses_settings_without_a_key(tempoftp_alone) -> None:
     ended = tempoftp_alone("worker", TEMPOFTP_ENCRYPTION_KEY=None)
     assert ended.code == 2
     assert "TEMPOFTP_ENCRYPTION_KEY is required" in ended.err
 
 
-def test_carries_out_what_was_asked(tempoftp) -> None:
+def test_the_worker_carries_out_a_request(tempoftp) -> None:
     """The worker of the running service; its stop with exit code 0 is asserted by the fixture."""
     assert tempoftp("request", "obra@dominio", "obra_1", "source1:/srv/datos/tarda-0", "--watch").code == 0
 
 
-def test_refuses_a_file_of_webhooks_that_everybody_can_read(tempoftp_alone, tmp_path) -> None:
+def test_the_worker_refuses_webhooks_that_everybody_can_read(tempoftp_alone, tmp_path) -> None:
     path = tmp_path / "webhooks.yml"
     path.write_text("webhooks: []")
     path.chmod(0o644)

@@ -75,10 +75,10 @@ def test_retry_and_events(tempoftp: Any) -> None:
     )
     assert asked.code == 1
     again = tempoftp("retry", "cli_otra", "--watch")
-    assert again.code in (0, 1)  # the simulated source can be read some seconds after it was first asked for
+    assert again.code in (0, 1)  # the simulated source becomes readable some seconds after the first try
     while again.code == 1:
         again = tempoftp("retry", "cli_otra", "--watch")
-    assert tempoftp("retry", "cli_otra").code == 4  # nothing of it has failed
+    assert tempoftp("retry", "cli_otra").code == 4  # it has not failed any more
     lines = tempoftp("events", "cli_otra").out.splitlines()
     moves = [line.split("\t")[1] for line in lines]
     assert moves[0] == "- -> recibido"
@@ -87,14 +87,14 @@ def test_retry_and_events(tempoftp: Any) -> None:
     assert json.loads(tempoftp("events", "cli_otra", "--json").out)["id"] == "cli_otra"
 
 
-def test_ends_a_share(tempoftp) -> None:
+def test_delete_ends_a_share(tempoftp) -> None:
     tempoftp("request", "borra@dominio", "borra_1", "source1:/srv/datos/tarda-0", "--watch")
     ended = tempoftp("delete", "borra_1")
     assert (ended.code, ended.out) == (0, "borra_1: deleted\n")
     assert tempoftp("status", "borra_1").code == 4
 
 
-def test_ends_a_share_that_is_being_copied(tempoftp) -> None:
+def test_delete_ends_a_share_that_is_being_copied(tempoftp) -> None:
     tempoftp("request", "borra@dominio", "borra_2", "source1:/srv/datos/tarda-600")
     assert json.loads(tempoftp("delete", "borra_2", "--json").out) == {"status": "deleted", "id": "borra_2"}
 

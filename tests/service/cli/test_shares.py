@@ -18,7 +18,7 @@ import pytest
 pytestmark = pytest.mark.processes
 
 
-def test_asks_for_a_share(tempoftp) -> None:
+def test_request_asks_for_a_share(tempoftp) -> None:
     ended = tempoftp("request", "pide@dominio", "pide_1", "source1:/srv/datos/goes", "--vigencia", "3")
     assert (ended.code, ended.out) == (0, "pide_1: recibido\n")
 
@@ -57,7 +57,7 @@ def test_watch_of_a_share_that_fails_says_why_and_exits_1(tempoftp) -> None:
     assert "source_not_found" in ended.err
 
 
-def test_a_refusal_exits_4_with_the_services_words(tempoftp) -> None:
+def test_a_refusal_exits_4_with_the_message_of_the_service(tempoftp) -> None:
     ended = tempoftp("request", "pide@dominio", "pide_mal", "source9:/srv/datos/goes")
     assert ended.code == 4
     assert "Origen no permitido" in ended.err
@@ -76,7 +76,7 @@ TEMPOFTP = str(Path(sys.executable).with_name("tempoftp"))
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def test_shows_how_to_log_in(tempoftp) -> None:
+def test_status_shows_how_to_log_in(tempoftp) -> None:
     tempoftp("request", "mira@dominio", "mira_1", "source1:/srv/datos/tarda-0", "--watch")
     ended = tempoftp("status", "mira_1")
     assert ended.code == 0
@@ -85,7 +85,7 @@ def test_shows_how_to_log_in(tempoftp) -> None:
     assert shown["usuario"] == "ftp_mira_dominio"
     assert shown["password_tipo"] == "fernet"
     assert shown["servidor"].startswith("ftp.simulado.invalid:21")
-    # The token is on one line, however long: it is there to be copied.
+    # A long token stays on one line, so that it can be copied.
     assert len(shown["password"]) >= 100
 
 
@@ -105,7 +105,7 @@ def test_watch_draws_a_live_bar_at_a_terminal(tempoftp, service) -> None:
     assert re.search(r"listo .*100%", screen)
 
 
-def test_of_a_failed_share_exits_1(tempoftp) -> None:
+def test_status_of_a_failed_share_exits_1(tempoftp) -> None:
     tempoftp("request", "mira@dominio", "mira_falla", "source1:/srv/datos/falla-too_large", "--watch")
     ended = tempoftp("status", "mira_falla")
     assert ended.code == 1
@@ -120,7 +120,7 @@ def test_status_of_an_unknown_share_exits_4(tempoftp) -> None:
 
 
 def run_at_terminal(service, *argv: str) -> tuple[int, str]:
-    """Run a command on a pseudo-terminal of 80 columns; returns its exit code and what it wrote, without colours."""
+    """Run a command on a pseudo-terminal of 80 columns; return its exit code and its output without colours."""
     leader, follower = pty.openpty()
     environ = service.environ | {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
     process = subprocess.Popen(
@@ -135,7 +135,7 @@ def run_at_terminal(service, *argv: str) -> tuple[int, str]:
             continue
         try:
             chunk = os.read(leader, 65536)
-        except OSError:  # the other side is closed: the command has ended
+        except OSError:  # the command has ended and closed its side
             break
         if not chunk:
             break
@@ -144,9 +144,9 @@ def run_at_terminal(service, *argv: str) -> tuple[int, str]:
     return process.wait(timeout=10), ANSI.sub("", written.decode())
 
 
-def test_an_interrupt_of_a_watch_is_not_a_failure_of_the_share(tempoftp, service) -> None:
+def test_an_interrupted_watch_exits_130(tempoftp, service) -> None:
     tempoftp("request", "corta@dominio", "corta_1", "source1:/srv/datos/tarda-600")
-    # Whoever runs the tests in the background has the signal ignored, and a child inherits that.
+    # Tests in a shell's background ignore SIGINT, and a child would inherit that.
     command = ["env", "--default-signal=INT", TEMPOFTP, "status", "corta_1", "--watch"]
     with subprocess.Popen(
         command, env=service.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -159,7 +159,7 @@ def test_an_interrupt_of_a_watch_is_not_a_failure_of_the_share(tempoftp, service
     assert b"Traceback" not in err
 
 
-def test_lists_one_line_a_share(tempoftp) -> None:
+def test_list_prints_one_line_for_each_share(tempoftp) -> None:
     for number in (1, 2):
         tempoftp("request", "lista@dominio", f"lista_{number}", "source1:/srv/datos/tarda-0", "--watch")
     ended = tempoftp("list", "--usuario", "lista@dominio")
@@ -169,7 +169,7 @@ def test_lists_one_line_a_share(tempoftp) -> None:
     assert rows[0][3:] == ["lista@dominio", "lanotadm@source1:/srv/datos/tarda-0"]
 
 
-def test_pages_by_the_cursor_it_shows(tempoftp) -> None:
+def test_list_continues_at_the_cursor_of_its_answer(tempoftp) -> None:
     for number in (1, 2):
         tempoftp("request", "hoja@dominio", f"hoja_{number}", "source1:/srv/datos/goes")
     first = json.loads(tempoftp("list", "--usuario", "hoja@dominio", "--limite", "1", "--json").out)
@@ -178,13 +178,13 @@ def test_pages_by_the_cursor_it_shows(tempoftp) -> None:
     assert second.out.startswith("hoja_1\t")
 
 
-def test_a_wrong_filter_exits_4(tempoftp) -> None:
+def test_list_with_a_wrong_filter_exits_4(tempoftp) -> None:
     ended = tempoftp("list", "--estado", "nada")
     assert ended.code == 4
     assert "estado" in ended.err
 
 
-def test_shows_what_the_runs_did(tempoftp) -> None:
+def test_log_shows_what_the_runs_did(tempoftp) -> None:
     tempoftp("request", "log@dominio", "log_1", "source1:/srv/datos/tarda-0", "--watch")
     ended = tempoftp("log", "log_1", "--follow")
     assert ended.code == 0
@@ -195,7 +195,7 @@ def test_shows_what_the_runs_did(tempoftp) -> None:
     assert tempoftp("log", "log_1", "--from", "0").out == ended.out
 
 
-def test_follows_until_the_share_has_settled(tempoftp) -> None:
+def test_log_follow_ends_when_the_share_has_settled(tempoftp) -> None:
     tempoftp("request", "log@dominio", "log_2", "source1:/srv/datos/tarda-3")
     ended = tempoftp("log", "log_2", "--follow")
     assert ended.code == 0

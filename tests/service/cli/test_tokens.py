@@ -1,4 +1,4 @@
-"""`tempoftp token`: a token is shown once, opens the API, and stops opening it."""
+"""`tempoftp token`: a token is shown once, and the API accepts it until it is revoked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tempoftp.db.engine import open_database
 from tempoftp.settings import Settings
 
 
-def test_create_prints_a_token_that_opens(tempoftp, service) -> None:
+def test_create_prints_a_token_that_the_api_accepts(tempoftp, service) -> None:
     made = tempoftp("token", "create", "portal", "--email", "Ana@dominio", "--days", "30")
     assert made.code == 0, made.err
     assert "not shown again" in made.err
@@ -29,7 +29,7 @@ def test_create_prints_a_token_that_opens(tempoftp, service) -> None:
     assert made.out.strip() not in tempoftp("token", "list").out
 
 
-def test_the_client_commands_send_it(tempoftp) -> None:
+def test_client_commands_send_the_token(tempoftp) -> None:
     secret = tempoftp("token", "create", "cliente", "--email", "cli@dominio").out.strip()
     asked = tempoftp("request", "cli@dominio", "cli_1", "source1:/srv/datos/a", TEMPOFTP_TOKEN=secret)
     assert asked.code == 0, asked.err
@@ -39,7 +39,7 @@ def test_the_client_commands_send_it(tempoftp) -> None:
     assert "HTTP 401" in tempoftp("status", "cli_1", TEMPOFTP_TOKEN="otra").err
 
 
-def test_revoke_closes_at_once(tempoftp) -> None:
+def test_a_revoked_token_is_refused_at_once(tempoftp) -> None:
     secret = tempoftp("token", "create", "breve", "--role", "operador").out.strip()
     assert tempoftp("list", TEMPOFTP_TOKEN=secret).code == 0
     assert tempoftp("token", "revoke", "breve").out == "breve: revoked\n"
@@ -47,7 +47,7 @@ def test_revoke_closes_at_once(tempoftp) -> None:
     assert "breve\toperador\trevoked" in tempoftp("token", "list").out
 
 
-def test_readmit_lets_a_person_in_again(tempoftp, service) -> None:
+def test_readmit_allows_a_revoked_person_again(tempoftp, service) -> None:
     ana = Identity("https://login.example.org", "1", Role.CLIENTE, "ana@dominio.example")
     key = SecretStr(service.environ["TEMPOFTP_ENCRYPTION_KEY"])
     database = open_database(Settings(simulacro=True, encryption_key=key, state_dir=service.state_dir))
@@ -75,7 +75,7 @@ def test_readmit_lets_a_person_in_again(tempoftp, service) -> None:
         (("readmit", "oidc:nadie"), 4),
     ],
 )
-def test_refuses_what_makes_no_sense(tempoftp_alone, argv: tuple[str, ...], code: int) -> None:
+def test_wrong_arguments_are_refused(tempoftp_alone, argv: tuple[str, ...], code: int) -> None:
     ended = tempoftp_alone("token", *argv)
     assert ended.code == code
     assert ended.out == ""

@@ -1,4 +1,4 @@
-"""`tempoftp try` as a process of a user without rights: a share becomes ready, and nothing is left afterwards."""
+"""`tempoftp try` run by a user without rights: a share becomes ready, and no process is left afterwards."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ START_SECONDS = 120
 
 
 class Try:
-    """A `tempoftp try` of a plain user, and what it has printed."""
+    """A `tempoftp try` run by a plain user, and its output so far."""
 
     def __init__(self, prefix: list[str], home: Path, *arguments: str) -> None:
         self.folder = home / "trial"
         self._out = home / f"out-{time.monotonic_ns()}"
         environ = {name: value for name, value in os.environ.items() if not name.startswith("TEMPOFTP_")}
-        # A setting in the caller's shell must not matter, not even one that no service would start with.
+        # Settings in the caller's shell are ignored, even one with which the service would not start.
         environ |= {"HOME": str(home), "TEMPOFTP_DATABASE_URL": "none", "TEMPOFTP_UNKNOWN": "1"}
         with self._out.open("w") as out:
             self.process = subprocess.Popen(
@@ -64,14 +64,14 @@ class Try:
         return self.process.wait(60)
 
     def list_processes(self) -> list[int]:
-        """Everything that runs with the settings of this service; zombies have none."""
+        """Return the processes with the settings of this service; zombies have no environment."""
         mark = f"TEMPOFTP_STATE_DIR={self.folder}/".encode()
         found = []
         for path in Path("/proc").glob("[0-9]*/environ"):
             try:
                 if mark in path.read_bytes():
                     found.append(int(path.parent.name))
-            except OSError:  # it ended meanwhile, or is somebody else's
+            except OSError:  # it has ended, or belongs to another user
                 continue
         return found
 
@@ -85,7 +85,7 @@ def wait_until(is_true: Callable[[], bool], seconds: float = START_SECONDS) -> N
 
 @pytest.fixture
 def start(as_plain_user: list[str], plain_home: Path, free_port: int) -> Iterator[Callable[..., Try]]:
-    """Start one after the other; what a failed test leaves is killed."""
+    """Return a function that starts `tempoftp try`; processes that a failed test leaves are killed."""
     started: list[Try] = []
 
     def start(*arguments: str) -> Try:
@@ -108,7 +108,7 @@ def test_a_share_becomes_ready_and_its_token_opens_api_and_portal(
     printed = running.printed
     assert printed.startswith("SIMULATION: the FTP hosts exist only in a file.")
     if os.geteuid() == 0:
-        assert len(running.list_processes()) >= 3  # the API's two, and the worker
+        assert len(running.list_processes()) >= 3  # two processes of the API, and the worker
         uids = {Path(f"/proc/{pid}").stat().st_uid for pid in running.list_processes()}
         assert uids == {plain_home.stat().st_uid} != {0}
     url = f"http://127.0.0.1:{free_port}"
@@ -136,14 +136,14 @@ def test_a_share_becomes_ready_and_its_token_opens_api_and_portal(
     assert running.printed.endswith("Stopped. The next start finds the shares again.\n")
 
 
-def test_the_commands_that_it_prints_work_as_they_stand(start, plain_home: Path) -> None:
+def test_the_printed_commands_work_unchanged(start, plain_home: Path) -> None:
     running = start()
     running.wait_for(READY)
     lines = re.findall(r"^  (\S(?:.*\\\n)*.*)$", running.printed.partition("── Ready")[2], re.MULTILINE)
     assert [line.split()[0].rpartition("/")[2] for line in lines] == [
         *(".", "curl", "curl", "tempoftp", "tempoftp", "tempoftp")
     ]
-    first = [*lines[:4], lines[5]]  # without the copy that takes its time
+    first = [*lines[:4], lines[5]]  # without the copy that takes long
     script = "\n".join(f'{line}; echo " ended with $?"' for line in first)
     done = subprocess.run(["bash", "-c", script], cwd=plain_home, capture_output=True, text=True, timeout=120)
     assert re.findall(r"ended with (\d+)", done.stdout) == ["0", "0", "0", "0", "1"], done
@@ -169,7 +169,7 @@ def test_after_kill_9_the_next_start_has_the_same_port_token_and_shares(start, f
     assert second.list_processes() == []
 
 
-def test_ends_with_words_when_a_process_of_the_service_dies(start) -> None:
+def test_explains_why_when_a_process_of_the_service_dies(start) -> None:
     running = start()
     running.wait_for(READY)
     (worker,) = (
@@ -212,7 +212,7 @@ def test_refuses_a_second_one_in_the_same_folder(start) -> None:
     assert first.end(signal.SIGTERM) == 130
 
 
-def test_refuses_a_folder_that_it_may_not_write(start, plain_home: Path) -> None:
+def test_refuses_a_folder_without_write_permission(start, plain_home: Path) -> None:
     closed = plain_home / "closed"
     closed.mkdir(mode=0o555)
     running = start("--folder", str(closed / "trial"))
@@ -220,7 +220,7 @@ def test_refuses_a_folder_that_it_may_not_write(start, plain_home: Path) -> None
     assert f"{closed / 'trial'} cannot be written (Permission denied)" in running.printed
 
 
-def test_refuses_rows_whose_key_is_gone(start, plain_home: Path) -> None:
+def test_refuses_a_state_folder_without_its_key(start, plain_home: Path) -> None:
     (plain_home / "trial" / "state").mkdir(parents=True)
     if os.geteuid() == 0:
         owner = plain_home.stat()
@@ -246,9 +246,7 @@ def test_refuses_a_database_of_another_version(start, plain_home: Path) -> None:
     assert "from_the_future" in running.printed
 
 
-def test_the_first_free_port_is_taken_when_none_is_given(
-    monkeypatch: pytest.MonkeyPatch, free_port: int
-) -> None:
+def test_without_port_the_first_free_one_is_used(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
     monkeypatch.setattr(trial, "FIRST_PORT", free_port)
     assert trial.choose_port(None) == free_port
     with socket.socket() as other:

@@ -1,4 +1,4 @@
-"""try.py: what it says when something is missing, and a fresh copy of the repository in which it installs for real."""
+"""try.py: its messages when something is missing, and a real installation in a fresh copy of the repository."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ def script() -> ModuleType:
     return module
 
 
-def test_an_old_python_can_read_it_and_is_told_its_version(script: ModuleType) -> None:
+def test_an_old_python_gets_a_message_about_its_version(script: ModuleType) -> None:
     ast.parse(SCRIPT.read_text(), feature_version=(3, 7))
-    assert "import annotations" not in SCRIPT.read_text()  # 3.6 has no such future
+    assert "import annotations" not in SCRIPT.read_text()  # Python 3.6 does not know this import
     with pytest.raises(script.TryError, match=r"needs Python 3\.11 or newer, and .* is 3\.9\. .*PYTHON="):
         script.check_version((3, 9, 2, "final", 0))
     script.check_version((3, 11, 0, "final", 0))
     script.check_version((3, 14, 1, "final", 0))
 
 
-def test_the_oldest_python_is_that_of_the_package(script: ModuleType) -> None:
+def test_the_oldest_python_matches_the_package(script: ModuleType) -> None:
     wanted = re.findall(
         r'^requires-python = ">=(\d+)\.(\d+)"$', (PROJECT / "pyproject.toml").read_text(), re.M
     )
     assert [tuple(map(int, version)) for version in wanted] == [script.OLDEST]
 
 
-def test_without_ensurepip_the_pip_of_the_system_installs(script: ModuleType) -> None:
+def test_without_ensurepip_the_systems_pip_installs(script: ModuleType) -> None:
     there = {"ensurepip": object(), "pip": object()}
     assert script.find_pip(there.get) == (True, [str(PROJECT / ".venv-try/bin/python"), "-m", "pip"])
     del there["ensurepip"]
@@ -59,14 +59,14 @@ def test_without_ensurepip_the_pip_of_the_system_installs(script: ModuleType) ->
         script.find_pip(there.get)
 
 
-def test_make_hands_python_and_port_on() -> None:
+def test_make_passes_python_and_port() -> None:
     command = ["make", "-n", "try", "PYTHON=python3.12", "PORT=9100"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "exec python3.12 try.py --port 9100\n"
 
 
 def copy_project(folder: Path) -> None:
-    """Copy what a clone has, uncommitted changes included."""
+    """Copy the files that a clone has, with uncommitted changes."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60)
     for name in filter(None, listed.stdout.split("\0")):
@@ -76,7 +76,7 @@ def copy_project(folder: Path) -> None:
 
 
 @pytest.mark.processes
-def test_refuses_a_checkout_that_it_may_not_write(plain_home: Path, as_plain_user: list[str]) -> None:
+def test_refuses_a_checkout_without_write_permission(plain_home: Path, as_plain_user: list[str]) -> None:
     copy = plain_home / "tempoftp"
     copy.mkdir()
     (copy / "try.py").write_text(SCRIPT.read_text())

@@ -1,4 +1,4 @@
-"""The tutorial's own commands, run as they stand there, in a shell, on a service with a simulated FTP host.
+"""The commands of the tutorial, run unchanged in a shell, on a service with a simulated FTP host.
 
 The blocks "client settings" and "fetch" are on the API's page too; tests/end_to_end runs them on real hosts.
 """
@@ -22,7 +22,7 @@ BLOCKS = Document(PROJECT / "docs" / "tutorial.md").blocks
 
 @pytest.fixture
 def paste(service: Any, tmp_path: Path) -> Any:
-    """Run blocks of the tutorial one after the other in one shell; what they print."""
+    """Run blocks of the tutorial one after the other in one shell; return their output."""
     (tmp_path / "var").mkdir()
 
     def run(*names: str) -> str:
