@@ -84,7 +84,7 @@ def test_module_reference_is_current(pages: dict[str, str]) -> None:
 def test_module_reference_has_every_module_and_role(pages: dict[str, str]) -> None:
     files = [
         *(COLLECTION / "plugins" / "modules").glob("*.py"),
-        *(COLLECTION / "plugins" / "filter").glob("[!_]*.py"),  # the others are private
+        *(COLLECTION / "plugins" / "filter").glob("[!_]*.py"),  # names with _ are private
     ]
     names = {path.stem for path in (*files, *(COLLECTION / "roles").iterdir())} | {"README"}
     assert {name.removeprefix("docs/modules/").removesuffix(".md") for name in pages} == names

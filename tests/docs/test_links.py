@@ -1,4 +1,4 @@
-"""Every link inside the project leads somewhere."""
+"""Every link inside the project has a target."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def find_linked_pages(document: Document) -> set[str]:
     return {target.relative_to(PROJECT).as_posix() for target in targets}
 
 
-def test_readme_leads_to_every_page() -> None:
+def test_readme_links_to_every_page() -> None:
     assert PAGES - set(TWINS.values()) - find_linked_pages(READMES[0]) == set()
 
 
-def test_spanish_readme_leads_to_every_page_in_spanish_where_there_is_one() -> None:
+def test_spanish_readme_links_to_the_spanish_page_if_there_is_one() -> None:
     wanted = {TWINS.get(name, name) for name in PAGES - set(TWINS.values())}
     assert wanted - find_linked_pages(READMES[1]) == set()
 
 
-def test_index_leads_to_every_page() -> None:
+def test_index_links_to_every_page() -> None:
     index = Document(PROJECT / "docs" / "index.md")
     assert PAGES - {index.name} - find_linked_pages(index) == set()
 
 
 @pytest.mark.parametrize("name", find_pairs())
-def test_both_languages_lead_to_each_other(name: str) -> None:
+def test_both_languages_link_to_each_other(name: str) -> None:
     english, spanish = read_pair(name)
     assert spanish.name in find_linked_pages(english)
     assert english.name in find_linked_pages(spanish)
@@ -77,5 +77,5 @@ def test_decisions_are_numbered_and_titled() -> None:
         ("The request file (steps 5–6)", "the-request-file-steps-56"),
     ],
 )
-def test_anchor_is_githubs(heading: str, anchor: str) -> None:
+def test_anchors_match_githubs(heading: str, anchor: str) -> None:
     assert make_anchor(heading) == anchor

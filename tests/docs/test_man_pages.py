@@ -1,4 +1,4 @@
-"""A man page for every command, as man itself shows it."""
+"""Every command has a man page, which man shows without warnings."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def show(page: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    return re.sub(r".\x08", "", done.stdout)  # bold, as a printer makes it
+    return re.sub(r".\x08", "", done.stdout)  # bold is a letter, a backspace and the letter again
 
 
-def test_every_command_has_a_page_and_nothing_else_has(folder: Path) -> None:
+def test_every_page_is_of_a_command_and_every_command_has_one(folder: Path) -> None:
     assert {page.stem for page in folder.iterdir()} == set(CONTEXTS)
     assert len(CONTEXTS) > 40
 
@@ -65,7 +65,7 @@ def test_man_shows_a_page_without_warnings(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CONTEXTS)
-def test_page_says_what_the_help_says(folder: Path, name: str) -> None:
+def test_a_page_has_the_text_of_the_help(folder: Path, name: str) -> None:
     page = (folder / f"{name}.1").read_text(encoding="utf-8").replace("\\-", "-").replace("\\e", "\\")
     command = CONTEXTS[name].command
     for parameter in command.get_params(CONTEXTS[name]):

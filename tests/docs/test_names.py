@@ -1,4 +1,4 @@
-"""What the pages name exists; what exists is named on its page, in both languages."""
+"""Everything that the pages name exists, and everything that exists is named on its page, in both languages."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _SETTING = re.compile(r"\bTEMPOFTP_[A-Z_]*[A-Z]")
 _ROLE_VARIABLE = re.compile(r"\b(?:ftp_server|ftp_database|source_host|service)_[a-z_]*[a-z]\b")
 _SITE_VARIABLE = re.compile(r"\b(?:tempoftp|ftp_db)_[a-z_]+[a-z]\b(?!\.)")
 GROUPS = {"ftp_hosts", "source_hosts", "service_hosts"}
-# tests/service/http/test_get_metrics.py compares this table with what there is.
+# tests/service/http/test_get_metrics.py compares this table with the metrics.
 METRICS = set(
     re.findall(r"^\| `(tempoftp_\w+)` \|", (PROJECT / "docs" / "monitoring.md").read_text(), re.MULTILINE)
 )
@@ -91,7 +91,7 @@ def _walk_commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _iterate_commands(document: Document) -> Iterator[str]:
-    """The subcommands that a page calls, as far as their words go: `key new`, `status`."""
+    """Yield the subcommands that a page names, such as `key new` or `status`."""
     known = dict(_walk_commands(main))
     for code in document.code:
         for match in _COMMAND.finditer(code):
@@ -118,7 +118,7 @@ def test_named_routes_exist(document: Document, routes: set[tuple[str, str]]) ->
 @in_both_languages("api")
 def test_every_route_is_named(document: Document, routes: set[tuple[str, str]]) -> None:
     named = {match for span in document.spans for match in _ROUTE.findall(span)}
-    # The pages for people are in a table of their own: docs/portal.md.
+    # The pages of the portal have their own table in docs/portal.md.
     assert {route for route in routes if not route[1].startswith("/portal/")} - named == set()
 
 
@@ -244,7 +244,7 @@ def test_every_option_of_pure_ftpd_is_named(document: Document) -> None:
 
 
 @in_both_languages("install")
-def test_named_files_of_deploy_are_all_there_are(document: Document) -> None:
+def test_every_file_of_deploy_is_named(document: Document) -> None:
     code = "\n".join(document.code)
     shipped = [
         path.name for path in (PROJECT / "deploy").iterdir() if path.suffix in (".service", ".example")

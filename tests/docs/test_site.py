@@ -1,4 +1,4 @@
-"""docs/ as a site: it builds with every link, anchor and page accounted for, and loads nothing from elsewhere."""
+"""docs/ as a site: every link, anchor and page is checked when it is built, and it loads nothing from other servers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mkdocs_hooks import OUTSIDE, bend_links
 
 from tests.support.documents import DOCUMENTS, PROJECT
 
-# What a page loads by itself; a link that somebody follows is none of it.
+# What a page loads by itself. Links that a reader follows do not count.
 _LOADED = re.compile(
     r"<(?:script|img|iframe)[^>]*\ssrc=[\"']?([^\"'\s>]+)|<link[^>]*\shref=[\"']?([^\"'\s>]+)"
 )
@@ -54,7 +54,7 @@ def test_every_page_is_built(site: Path) -> None:
     assert not list(site.glob("**/*.py"))
 
 
-def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
+def test_nothing_is_loaded_from_other_servers(site: Path) -> None:
     pages, styles = list(site.glob("**/*.html")), list(site.glob("**/*.css"))
     assert pages
     assert styles
@@ -77,15 +77,15 @@ def test_search_has_every_page(site: Path) -> None:
     } <= found
 
 
-def test_lists_are_lists(site: Path) -> None:
-    """Python-Markdown wants an empty line before a list where a code host does not."""
+def test_every_list_is_rendered_as_a_list(site: Path) -> None:
+    """Python-Markdown needs an empty line before a list; a code host does not."""
     for page in site.glob("**/*.html"):
         for paragraph in re.findall(r"<p>(.*?)</p>", page.read_text(encoding="utf-8"), re.DOTALL):
             assert not re.search(r":\n\s*(?:-|\*|\d+\.|\|) ", paragraph), f"{page.name}: {paragraph[:80]}"
 
 
-def test_no_fence_stands_in_a_list() -> None:
-    """Python-Markdown would make of it a line of text, and begin the list anew."""
+def test_no_list_contains_a_fenced_block() -> None:
+    """Python-Markdown would turn it into a line of text and start a new list."""
     for document in DOCUMENTS:
         assert not re.search(r"^ +```", document.text, re.MULTILINE), document.name
 
@@ -173,5 +173,5 @@ def test_a_damaged_copy_is_refused(tmp_path: Path, damage: Callable[[Path], None
         ("readme.md", "```\n[a](docs/api.md)\n```", None),
     ],
 )
-def test_links_are_bent(page: str, link: str, bent: str | None) -> None:
+def test_links_are_rewritten_for_the_site(page: str, link: str, bent: str | None) -> None:
     assert bend_links(link, page, PROJECT) == (link if bent is None else bent)

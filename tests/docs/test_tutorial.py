@@ -1,4 +1,4 @@
-"""Both tutorials show the same commands, and share with the API's page those that the lab's tests run."""
+"""Both tutorials show the same commands, and some blocks are the same as on the API's page, where the lab runs them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_both_languages_run_the_same_commands() -> None:
 
 
 @pytest.mark.parametrize("block", ["client settings", "fetch"])
-def test_shared_blocks_are_those_of_the_api_page(block: str) -> None:
+def test_shared_blocks_match_the_api_page(block: str) -> None:
     assert TUTORIALS[0].blocks[block] == read_pair("docs/api")[0].blocks[block]
 
 

@@ -1,4 +1,4 @@
-"""Ansible's own programs, as an operator calls them."""
+"""The programs of Ansible, called as an operator calls them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BIN = Path(sys.executable).parent
 
 
 def run_program(tmp_path: Path, *argv: str) -> subprocess.CompletedProcess[str]:
-    """Run a program of Ansible in the project, with its configuration; `tmp_path` keeps what it leaves."""
+    """Run a program of Ansible in the project, with its configuration; files that it leaves are in `tmp_path`."""
     environment = {
         **os.environ,
         "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),

@@ -1,4 +1,4 @@
-"""Render a role's template with its defaults and variables, by Ansible's own engine, for either family."""
+"""Render a role's template with its defaults and variables, with Ansible's engine, for Debian and RHEL."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def read_variables(role: str, family: str) -> dict[str, Any]:
-    """Return what a host of this family has when the role runs: its defaults, then its variables."""
+    """Return the variables of the role on a host of this family: its defaults, then its variables."""
     folder = ROLES / role
     variables = read_yaml(folder / "defaults/main.yml") | read_yaml(folder / "vars/main.yml")
     for path in sorted((folder / "vars/main").glob("*.yml")):

@@ -1,4 +1,4 @@
-"""Every role's argument_specs and defaults say the same, and its defaults pass its own validation."""
+"""The argument_specs and the defaults of every role agree, and the defaults pass the role's validation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _read_options(role: str) -> dict[str, Any]:
     return options
 
 
-def test_every_role_is_here() -> None:
+def test_every_role_is_tested() -> None:
     assert sorted(path.name for path in ROLES.iterdir() if path.is_dir()) == list(NAMES)
 
 

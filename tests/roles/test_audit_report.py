@@ -1,4 +1,4 @@
-"""playbooks/audit.yml: its table and report, its exit code, and that it gives the module only options that exist."""
+"""playbooks/audit.yml: its table, its report, its exit code and the options that it gives the module."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def test_findings_become_a_table() -> None:
     assert set(told["report"]) == {"ftp1", "ftp2"}
 
 
-def test_nothing_wrong_is_one_line() -> None:
+def test_no_finding_is_one_line() -> None:
     assert describe_audit({"ftp1": CLEAN})["lines"] == ["0 findings, 0 repaired, on 1 FTP hosts"]
 
 
 @pytest.mark.parametrize(
     "result", [{"unreachable": True, "msg": "no route"}, {"failed": True, "msg": "no route"}, {}]
 )
-def test_a_host_that_could_not_be_looked_at_is_a_finding(result: dict[str, Any]) -> None:
+def test_a_host_that_could_not_be_audited_is_a_finding(result: dict[str, Any]) -> None:
     told = describe_audit({"ftp1": result, "ftp2": CLEAN})
     (finding,) = told["report"]["ftp1"]["findings"]
     assert (finding["kind"], finding["subject"], told["wrong"]) == ("not_looked_at", "ftp1", 1)
@@ -61,7 +61,7 @@ def list_tasks(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", ["audit.yml", "audit_request.yml"])
-def test_the_module_has_every_option_that_is_given(name: str) -> None:
+def test_the_playbook_gives_only_options_that_the_module_has(name: str) -> None:
     (play,) = yaml.safe_load((PLAYBOOKS / name).read_text())
     given = next(
         t["lanot.tempoftp.tempoftp_audit"]
@@ -109,7 +109,7 @@ def run_playbook(tmp_path: Path) -> Any:
     return run
 
 
-def test_the_playbook_tells_and_fails_only_when_strict(run_playbook: Any, tmp_path: Path) -> None:
+def test_the_playbook_reports_findings_and_fails_only_when_strict(run_playbook: Any, tmp_path: Path) -> None:
     strange = tmp_path / "data" / ".tempoftp" / "held" / "{{ 7 * 7 }}"
     strange.mkdir(parents=True)
     strange.parent.chmod(0o700)

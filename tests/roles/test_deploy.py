@@ -1,4 +1,4 @@
-"""`deploy/` is what its generator makes today, and the catalogue of settings with it."""
+"""The files in `deploy/` and the catalogue of settings are current: the generator would make the same."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_example_has_every_setting_with_its_default() -> None:
             assert "#TEMPOFTP_PORT=9043" in text.splitlines()
 
 
-def test_check_names_what_is_stale(
+def test_check_names_files_that_are_not_current(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(generate_deploy, "DEPLOY", tmp_path)

@@ -1,4 +1,4 @@
-"""Whose is what a host has? What the roles answer, for every mixture of what is found, said and kept."""
+"""Who manages what a host has? The answer of the roles for each mixture of what they find, are told and have kept."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def answer_database(
     family: str = "Debian",
     **variables: Any,
 ) -> tuple[bool, bool, bool]:
-    """Return managed, runs_server, makes_ftpd_login. `table` None: nobody could be asked."""
+    """Return managed, runs_server, makes_ftpd_login. `table` None: no server could be asked."""
     asked = {} if table is None else {"query_result": [[{"found": table}]]}
     facts = _answer(
         "ftp_database",
@@ -69,29 +69,29 @@ def test_a_fresh_host_is_ours(family: str) -> None:
     assert answer_database(family=family) == (True, True, True)
 
 
-def test_what_an_earlier_release_of_the_role_made_is_ours() -> None:
+def test_a_database_that_an_earlier_release_made_is_ours() -> None:
     assert answer_database(login=OUR_LOGIN, pureftpd=True, server=True, table=1) == (True, True, True)
     assert answer_database(login="[client]\n", pureftpd=True, server=True, table=1)[0] is False
 
 
 @pytest.mark.parametrize("table", [1, None])
-def test_a_table_that_is_there_or_cannot_be_asked_for_is_somebody_else_s(table: int | None) -> None:
-    # No pure-ftpd is here: the one that will be is ours, and needs a login.
+def test_a_table_that_exists_or_cannot_be_looked_for_is_not_ours(table: int | None) -> None:
+    # There is no pure-ftpd yet: the role will install it, so it is ours and needs a login.
     assert answer_database(server=True, table=table) == (False, False, True)
 
 
-def test_a_pure_ftpd_that_is_there_is_somebody_else_s_and_so_is_its_database() -> None:
+def test_an_existing_pure_ftpd_and_its_database_are_not_ours() -> None:
     assert answer_database(pureftpd=True, server=True, table=0) == (False, False, False)
     assert answer_database(pureftpd=True) == (False, False, False)
 
 
-def test_in_a_server_that_is_there_for_something_else_only_the_database_is_ours() -> None:
+def test_in_an_existing_database_server_we_manage_only_our_database() -> None:
     assert answer_database(server=True, table=0) == (True, False, True)
 
 
 @pytest.mark.parametrize("managed", [True, False])
 @pytest.mark.parametrize("server", [True, False])
-def test_an_answer_once_given_stays(managed: bool, server: bool) -> None:
+def test_the_first_answer_is_kept(managed: bool, server: bool) -> None:
     kept = f'{{"manage": {str(managed).lower()}, "server": {str(server).lower()}}}\n'
     found = answer_database(
         kept=kept, ftpd_kept='{"manage": false}', login=OUR_LOGIN, pureftpd=True, server=True, table=1
@@ -100,7 +100,7 @@ def test_an_answer_once_given_stays(managed: bool, server: bool) -> None:
 
 
 @pytest.mark.parametrize("said", [True, False, "true", "false"])
-def test_what_the_operator_says_counts_more(said: Any) -> None:
+def test_the_operators_settings_win(said: Any) -> None:
     managed = str(said).lower() == "true"
     for kept in (None, f'{{"manage": {str(not managed).lower()}, "server": false}}'):
         found = answer_database(kept=kept, pureftpd=True, server=True, table=1, ftp_database_manage=said)
@@ -115,7 +115,7 @@ def test_the_login_of_pure_ftpd_is_made_only_where_pure_ftpd_is_ours() -> None:
     assert answer_database(**theirs, ftpd_kept='{"manage": true}', ftp_server_manage="false")[2] is False
 
 
-def test_a_server_that_somebody_else_runs_elsewhere_is_never_installed_here() -> None:
+def test_a_remote_database_server_is_not_installed_here() -> None:
     assert answer_database(ftp_db_host="db.example.org")[1] is False
 
 
@@ -145,5 +145,5 @@ def answer_server(
         ({"kept": '{"manage": true}', "ftp_server_manage": "false"}, False),
     ],
 )
-def test_whose_pure_ftpd_it_is(situation: dict[str, Any], managed: bool) -> None:
+def test_pure_ftpd_is_managed_only_if_it_is_ours(situation: dict[str, Any], managed: bool) -> None:
     assert answer_server(**situation) is managed

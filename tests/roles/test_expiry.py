@@ -1,4 +1,4 @@
-"""Expiry without a control host: what the role writes is what the program reads, and the playbook what people read."""
+"""Expiry without a control host: the program reads what the role writes, and the playbook reports what ended."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_program_reads_what_the_role_writes(family: str, tmp_path: Path) -> 
 def test_the_timer_starts_the_newest_program_each_minute(family: str) -> None:
     service = render("ftp_server", "tempoftp-expire.service.j2", family, tempoftp_root="/srv/ftp")
     assert "ExecStart=/usr/bin/python3 -I /srv/ftp/.tempoftp/lib/current/expire\n" in service
-    # In mounts of its own it could neither see nor take away what is mounted inside a share.
+    # In its own mount namespace it could neither see nor unmount what is mounted inside a share.
     assert not [line for line in service.splitlines() if line.startswith(("Private", "Protect", "ReadOnly"))]
     assert "OnCalendar=minutely\n" in render("ftp_server", "tempoftp-expire.timer.j2", family)
 
@@ -68,7 +68,7 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
     assert told == []
 
 
-def test_playbook_gives_only_options_that_exist() -> None:
+def test_the_playbook_gives_only_options_that_the_module_has() -> None:
     (play,) = yaml.safe_load((PLAYBOOKS / "expire.yml").read_text(encoding="utf-8"))
     options = play["tasks"][0]["lanot.tempoftp.tempoftp_expire"]
     assert set(options) <= set(tempoftp_expire.build_argument_spec())
@@ -91,7 +91,7 @@ def build_answer(**changes: Any) -> dict[str, Any]:
     return {**answer, "next_end": None, "clock_ahead": 0, **changes}
 
 
-def test_what_ended_is_told_in_lines() -> None:
+def test_ended_shares_are_reported_line_by_line() -> None:
     answer = build_answer(
         shares=[SHARE, {**SHARE, "id": "p2", "error": {"class": "run_failed"}}],
         accounts=[ACCOUNT],
@@ -114,5 +114,5 @@ def test_what_ended_is_told_in_lines() -> None:
 @pytest.mark.parametrize(
     ("answer", "line"), [(build_answer(), "nothing was over"), ({"msg": "x"}, "nothing was looked at")]
 )
-def test_nothing_is_told_too(answer: dict[str, Any], line: str) -> None:
+def test_the_playbook_says_when_no_share_ended(answer: dict[str, Any], line: str) -> None:
     assert describe_expiry(answer) == [line]

@@ -1,4 +1,4 @@
-"""What the role ftp_database writes."""
+"""The files that the role ftp_database writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from tests.roles.rendering import evaluate, render
 
 
-def test_client_file_is_what_the_modules_read() -> None:
+def test_the_modules_can_read_the_client_file() -> None:
     login = {"file": "mysql.cnf", "user": "tempoftp", "password": "Ab1_.:/+=@"}
     text = render("ftp_database", "client.cnf.j2", "Debian", item=login)
     parser = configparser.RawConfigParser()

@@ -1,4 +1,4 @@
-"""What the role ftp_server writes, for both families: the RHEL side cannot run here, its files can be read."""
+"""The files that the role ftp_server writes for both families. RHEL hosts do not run here, so the files are read."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_seed_table_has_no_expires_in_its_query(family: str) -> None:
     assert "`Expires`" not in _render_mysql_conf(family, SEED_COLUMNS)
 
 
-def test_a_table_with_other_names_is_asked_by_them() -> None:
+def test_a_table_with_other_column_names_is_queried_by_them() -> None:
     names = {"name": "login", "password": "passwd", "home": "homedir", "status": "active", "expires": "until"}
     columns = ["LOGIN", "passwd", "Uid", "Gid", "homedir", "active", "Until"]
     text = _render_mysql_conf("Debian", columns, tempoftp_columns=names, tempoftp_table="ftpd")
@@ -61,7 +61,7 @@ def test_pure_ftpd_gets_the_login_that_may_only_read() -> None:
     assert "geheim1" not in text
 
 
-def test_passwords_are_never_clear_text() -> None:
+def test_a_password_may_be_any_hash_but_not_clear_text() -> None:
     lines = _render_mysql_conf("RedHat", SEED_COLUMNS).splitlines()
     assert [line.split()[1] for line in lines if line.startswith("MYSQLCrypt")] == ["any"]
 
@@ -97,7 +97,7 @@ def test_rhel_configuration_file() -> None:
     assert options["PassivePortRange"] == "30000 30199"
     assert options["Umask"] == "137:027"
     assert options["AltLog"] == "w3c:/var/log/pureftpd.log"
-    # EPEL's unit is of type forking.
+    # The unit of EPEL has the type forking.
     assert options["Daemonize"] == "yes"
     assert not {"PAMAuthentication", "UnixAuthentication", "ForcePassiveIP"} & set(options)
 
@@ -112,11 +112,11 @@ def test_options_for_debians_wrapper() -> None:
     assert options["PAMAuthentication"] == options["UnixAuthentication"] == "no"
     assert options["LimitRecursion"] == "200000 16"
     assert options["Bind"] == ",21"
-    # Debian's wrapper dies on options that it does not know.
+    # Debian's wrapper ends with an error when it meets an unknown option.
     assert "CertFile" not in options
 
 
-def test_passive_range_suffices_by_default() -> None:
+def test_the_default_passive_range_is_large_enough() -> None:
     defaults = read_variables("ftp_server", "Debian")
     first, last = defaults["ftp_server_passive_ports"]
     assert last - first + 1 >= 2 * defaults["ftp_server_max_clients"]

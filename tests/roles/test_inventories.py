@@ -1,4 +1,4 @@
-"""The inventories and playbooks that an operator starts from can be read by Ansible."""
+"""Ansible can read the inventories and playbooks from which an operator starts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_production_example_has_every_group(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("inventory", INVENTORIES)
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
-def test_playbooks_are_understood(tmp_path: Path, playbook: str, inventory: str) -> None:
+def test_playbooks_have_valid_syntax(tmp_path: Path, playbook: str, inventory: str) -> None:
     done = run_program(tmp_path, "ansible-playbook", "-i", inventory, "--syntax-check", playbook)
     assert done.returncode == 0, done.stderr
     assert "WARNING" not in done.stderr

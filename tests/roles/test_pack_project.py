@@ -1,4 +1,4 @@
-"""The release that the role service installs: whole, and the same bytes for the same files."""
+"""The release that the role service installs: it is complete, and the same files give the same bytes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def test_release_of_this_project_is_what_an_install_needs(tmp_path: Path) -> None:
+def test_a_release_has_everything_that_an_install_needs(tmp_path: Path) -> None:
     pack(PROJECT, tmp_path / "release.tar")
     with tarfile.open(tmp_path / "release.tar") as tar:
         names = set(tar.getnames())
@@ -50,8 +50,8 @@ def test_the_role_packs_the_checkout_that_its_collection_lies_in() -> None:
     assert evaluate("service", "Debian", "service_project_dir", role_path=str(role)) == str(PROJECT)
 
 
-def test_a_folder_that_is_no_checkout_is_refused(project: Path, tmp_path: Path) -> None:
-    """A collection that came from Galaxy has no checkout around it: half a release must not be installed."""
+def test_a_folder_without_a_checkout_is_refused(project: Path, tmp_path: Path) -> None:
+    """A collection from Galaxy has no checkout around it, and half a release must not be installed."""
     argv = [
         sys.executable,
         str(ROLES / "service/files/pack_project.py"),
@@ -72,13 +72,13 @@ def test_times_and_modes_do_not_make_another_release(project: Path, tmp_path: Pa
     assert pack(project, tmp_path / "2.tar") == first
 
 
-def test_content_makes_another_release(project: Path, tmp_path: Path) -> None:
+def test_other_contents_make_another_release(project: Path, tmp_path: Path) -> None:
     first = pack(project, tmp_path / "1.tar")
     (project / "README.md").write_text("other")
     assert pack(project, tmp_path / "2.tar") != first
 
 
-def test_leftovers_of_running_it_are_not_packed(project: Path, tmp_path: Path) -> None:
+def test_files_that_running_leaves_are_not_packed(project: Path, tmp_path: Path) -> None:
     pack(project, tmp_path / "1.tar")
     with tarfile.open(tmp_path / "1.tar") as tar:
         assert tar.getnames() == ["README.md", "service/tempoftp/a.py"]

@@ -1,4 +1,4 @@
-"""preflight.yml: what is printed, the report as JSON, and how it ends; the playbook itself on this machine."""
+"""preflight.yml: its output, its report as JSON and its exit code; the playbook runs on this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OK = {"name": "uid", "status": "ok", "what": "2001 is free", "todo": ""}
 FAIL = {"name": "systemd", "status": "fail", "what": "does not run", "todo": "use another host"}
 
 
-def test_what_fails_stands_last_and_says_what_to_do() -> None:
+def test_failures_are_printed_last_with_what_to_do() -> None:
     assert format_preflight([FAIL, OK]) == [
         "ok   uid: 2001 is free",
         "fail systemd: does not run → use another host",
@@ -41,7 +41,7 @@ def test_the_report_counts_by_host() -> None:
     assert json.loads(build_preflight_report({"ftp2": [OK]}))["ok"] is True
 
 
-def test_a_host_that_cannot_be_asked_fails() -> None:
+def test_an_unreachable_host_is_a_failure() -> None:
     for answer in ({"unreachable": True, "msg": "no route"}, {"failed": True, "msg": "no python"}):
         (check,) = list_preflight_checks(answer)
         assert check["status"] == "fail"
@@ -87,7 +87,7 @@ def test_the_playbook_reports_writes_the_file_and_changes_nothing(tmp_path: Path
     assert "changed=1" not in done.stdout
 
 
-def test_a_host_that_does_not_answer_is_in_the_report_and_the_exit_code(tmp_path: Path) -> None:
+def test_an_unreachable_host_changes_the_report_and_the_exit_code(tmp_path: Path) -> None:
     done, report = run_playbook(tmp_path, "ssh")
     assert done.returncode != 0
     assert [check["status"] for check in report["hosts"]["ftp1"]["checks"]] == ["fail"]

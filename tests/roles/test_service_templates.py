@@ -1,4 +1,4 @@
-"""What the role service writes is what the service reads."""
+"""The service can read every file that the role service writes."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def _load(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Settings:
     return load_settings()
 
 
-def test_the_api_stays_on_loopback_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_api_listens_on_loopback_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = _load(monkeypatch)
     assert settings.is_loopback_only
     assert (settings.tls_certificate, settings.address_roles, settings.trusted_proxies) == (None, (), 0)
 
 
-def test_the_api_may_listen_elsewhere_with_a_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_api_may_listen_for_others_with_a_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = _load(
         monkeypatch,
         service_bind="0.0.0.0",
@@ -55,7 +55,7 @@ def test_the_api_may_listen_elsewhere_with_a_certificate(monkeypatch: pytest.Mon
         service_certificate_key="/etc/ssl/private/api.key",
         service_address_roles={"10.1.2.3": "cliente", "192.168.0.0/16": "operador"},
     )
-    # Copies that the API's user may read.
+    # These are copies that the API's user may read.
     assert (settings.tls_certificate, settings.tls_key) == (
         Path("/etc/tempoftp/api.pem"),
         Path("/etc/tempoftp/api.key"),
@@ -66,13 +66,15 @@ def test_the_api_may_listen_elsewhere_with_a_certificate(monkeypatch: pytest.Mon
     ]
 
 
-def test_the_api_may_listen_elsewhere_behind_a_proxy_and_not_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_certificate_the_api_listens_for_others_only_behind_a_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert _load(monkeypatch, service_bind="192.0.2.5", service_trusted_proxies=1).trusted_proxies == 1
     with pytest.raises(SettingsError, match="TEMPOFTP_BIND"):
         _load(monkeypatch, service_bind="192.0.2.5")
 
 
-def test_settings_by_their_own_names_arrive_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_with_their_own_names_are_passed_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {
         "TEMPOFTP_ENCRYPTION_KEY": Fernet.generate_key().decode(),
         "TEMPOFTP_PUBLIC_URL": "https://datos.example.org",
@@ -118,7 +120,7 @@ def test_sources_file_may_be_empty() -> None:
     assert SourcesFile.model_validate(content).sources == {}
 
 
-def test_inventory_has_this_machine_locally_and_others_by_ssh() -> None:
+def test_inventory_uses_a_local_connection_for_this_machine_and_ssh_for_others() -> None:
     text = render(
         "service",
         "inventory.yml.j2",
@@ -151,7 +153,7 @@ def test_units_start_the_installed_commands_as_two_users() -> None:
     assert "tempoftp-worker.service" in api["Unit"]["Wants"]
 
 
-def test_only_a_worker_on_an_ftp_host_may_become_root() -> None:
+def test_only_a_worker_on_an_ftp_host_can_become_root() -> None:
     here = _read_unit("tempoftp-worker.service.j2")
     elsewhere = _read_unit("tempoftp-worker.service.j2", service_local_ftp_hosts=[])
     assert "NoNewPrivileges" not in here["Service"]
@@ -160,8 +162,8 @@ def test_only_a_worker_on_an_ftp_host_may_become_root() -> None:
 
 
 @pytest.mark.parametrize("local_hosts", [["ftp1"], []])
-def test_the_api_may_send_to_the_sockets_of_the_worker(local_hosts: list[str]) -> None:
-    """The socket stands in the state folder, 0660 and of the group that both have."""
+def test_the_api_may_write_to_the_worker_socket(local_hosts: list[str]) -> None:
+    """The socket is in the state folder, with mode 0660 and the group that both users have."""
     worker = _read_unit("tempoftp-worker.service.j2", service_local_ftp_hosts=local_hosts)["Service"]
     api = _read_unit("tempoftp.service.j2")["Service"]
     assert api["Group"] == worker["Group"]
@@ -173,7 +175,7 @@ def test_the_api_may_send_to_the_sockets_of_the_worker(local_hosts: list[str]) -
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_units_read_the_env_file_of_either_family(family: str) -> None:
+def test_units_read_the_env_files_of_both_families(family: str) -> None:
     path = read_variables("service", family)["service_env_file"]
     for unit in ("tempoftp.service.j2", "tempoftp-worker.service.j2"):
         assert f"EnvironmentFile=-{path}\n" in render("service", unit, family, **ORIGIN)

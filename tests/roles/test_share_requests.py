@@ -1,4 +1,4 @@
-"""The filters of share.yml: an operator's list, strictly read, and what is printed at the end."""
+"""The filters of share.yml: strict reading of an operator's list, and the text that is printed at the end."""
 
 from __future__ import annotations
 
@@ -72,19 +72,19 @@ def test_a_local_source_needs_no_key() -> None:
     assert not {"source_root", "ssh_key_file"} & set(share)
 
 
-def test_a_key_that_may_read_more_than_its_root_gets_whole_paths() -> None:
+def test_a_key_that_may_read_more_than_its_root_gets_full_paths() -> None:
     (share,) = _plan({**GOOD, "source": "source1:/srv/abierta/x"})["shares"]
     assert "source_root" not in share
     assert share["ssh_key_file"] == "/etc/tempoftp/ssh/source1-abierta"
 
 
-def test_what_is_planned_is_what_the_module_takes() -> None:
+def test_the_module_takes_every_planned_option() -> None:
     for source in ("aqui:/srv/local/x", "source1:/srv/abierta/x", "source1:/srv/datos/x"):
         (share,) = _plan({**GOOD, "source": source})["shares"]
         assert ArgumentSpecValidator(build_share_spec()).validate(share).error_messages == []
 
 
-def test_the_selftest_s_source_is_one_over_ssh_that_ansible_reaches() -> None:
+def test_the_selftest_uses_a_source_over_ssh_that_ansible_reaches() -> None:
     assert find_reachable_source(SOURCES, ["x", "source1"])["name"] == "source1"
     assert find_reachable_source(SOURCES, ["aqui"]) == {}, "it is on the FTP host itself"
     assert find_reachable_source(SOURCES, []) == find_reachable_source([], ["source1"]) == {}
@@ -103,14 +103,14 @@ def test_the_example_of_the_documentation_is_accepted() -> None:
     assert {share["state"] for share in plan["shares"]} == {"present", "absent"}
 
 
-def test_an_account_stays_while_one_of_its_shares_is_wanted() -> None:
+def test_an_account_stays_while_one_of_its_shares_is_present() -> None:
     plan = _plan(
         {**GOOD, "state": "absent"}, {**GOOD, "id": "dos"}, {**GOOD, "id": "tres", "state": "absent"}
     )
     assert plan["users"] == [{"name": "ftp_uno", "state": "present"}]
 
 
-def test_an_account_is_adopted_when_the_list_says_so() -> None:
+def test_an_account_is_adopted_if_the_list_says_so() -> None:
     plan = _plan({**GOOD, "ftpuser": "Juan.Perez", "adopt": True}, {**GOOD, "id": "dos"})
     assert plan["refused"] == []
     assert [share.get("adopt", False) for share in plan["shares"]] == [True, False]
@@ -120,14 +120,14 @@ def test_an_account_is_adopted_when_the_list_says_so() -> None:
     ]
 
 
-def test_a_share_may_be_kept_out_of_sight() -> None:
+def test_a_share_can_be_blocked() -> None:
     plan = _plan({**GOOD, "state": "blocked"}, {**GOOD, "id": "dos", "state": "absent"})
     assert [share["state"] for share in plan["shares"]] == ["blocked", "absent"]
-    # Whether the login is blocked with it, the module sees by the shares.
+    # The module decides from the shares whether the login is blocked too.
     assert plan["users"] == [{"name": "ftp_uno", "state": "present"}]
 
 
-def test_an_account_with_nothing_wanted_goes() -> None:
+def test_an_account_without_present_shares_is_removed() -> None:
     assert _plan({**GOOD, "state": "absent"})["users"] == [{"name": "ftp_uno", "state": "absent"}]
 
 
@@ -158,11 +158,11 @@ def test_an_account_with_nothing_wanted_goes() -> None:
         ({"source": 7}, "source"),
     ],
 )
-def test_refusals_name_what_to_correct(change: dict[str, Any], word: str) -> None:
+def test_a_refusal_names_what_to_correct(change: dict[str, Any], word: str) -> None:
     assert word in _refusal({**GOOD, **change})
 
 
-def test_one_refused_item_takes_no_other_along() -> None:
+def test_one_refused_item_does_not_stop_the_others() -> None:
     plan = _plan(
         "no mapping", GOOD, {**GOOD, "id": "dos", "source": "otro:/x"}, {**GOOD, "ftpuser": "ftp_dos"}
     )
@@ -190,13 +190,13 @@ ANYTHING = st.recursive(
         | st.fixed_dictionaries({}, optional={key: ANYTHING for key in (*GOOD, "state", "lifetime_days")})
     )
 )
-def test_no_list_makes_it_fail_and_nothing_is_lost(items: list[Any]) -> None:
+def test_no_list_raises_an_error_or_loses_an_item(items: list[Any]) -> None:
     plan = _plan(*items)
     assert len(plan["shares"]) + len(plan["refused"]) == len(items)
 
 
 @given(st.text())
-def test_no_account_name_leaves_the_folder_of_passwords(name: str) -> None:
+def test_no_account_name_leads_out_of_the_folder_of_passwords(name: str) -> None:
     for user in _plan({**GOOD, "ftpuser": name}, {**GOOD, "id": "dos", "ftpuser": name, "adopt": True})[
         "users"
     ]:
@@ -214,7 +214,7 @@ def test_a_check_makes_no_password_file(tmp_path: Path) -> None:
     assert list_missing_passwords(users, str(tmp_path)) == ["ftp_uno"]
 
 
-def test_accounts_get_a_home_and_only_new_passwords_a_hash() -> None:
+def test_accounts_get_a_home_and_new_passwords_a_hash() -> None:
     users = [{"name": "ftp_uno", "state": "present"}, {"name": "ftp_dos", "state": "absent"}]
     assert build_accounts(users, {"ftp_uno": "$2b$x"}, "/data") == [
         {"name": "ftp_uno", "state": "present", "home": "/data/ftp_uno", "password_hash": "$2b$x"},
@@ -222,7 +222,7 @@ def test_accounts_get_a_home_and_only_new_passwords_a_hash() -> None:
     ]
 
 
-def test_a_password_that_does_not_open_its_account_is_found() -> None:
+def test_a_password_that_does_not_fit_its_account_is_found() -> None:
     stored = hash_password("la-de-antes", "bcrypt")
     answers = [
         {"name": "ftp_uno", "password_hash": stored},
@@ -247,7 +247,7 @@ def _describe(answer: dict[str, Any], **account: Any) -> dict[str, list[str]]:
     return describe_delivery(plan, [answer], [user], unfit, SERVER, "/var/credentials/ftp1")
 
 
-def test_a_ready_share_says_where_the_password_is_and_never_the_password() -> None:
+def test_a_ready_share_names_the_file_of_the_password_not_the_password() -> None:
     report = _describe(_answer(skipped=["fifo (not a regular file)"]))
     assert report["failures"] == []
     text = "\n".join(report["lines"])
@@ -265,11 +265,11 @@ def test_an_account_from_before_keeps_its_password() -> None:
     assert "lftp" not in text
 
 
-def test_a_check_says_what_would_be() -> None:
+def test_a_check_says_what_would_change() -> None:
     assert _describe(_answer(path=None))["lines"] == ["uno: would be delivered to account ftp_uno"]
 
 
-def test_an_ended_share_says_why_its_account_stays() -> None:
+def test_an_ended_share_says_why_its_account_remains() -> None:
     lines = _describe(_answer(state="absent", path=None), kept_reason="live_shares")["lines"]
     assert lines == ["uno: absent; account ftp_uno stays (live shares)"]
 

@@ -1,1 +1,1 @@
-"""Code that the tests of several folders share; what one folder needs alone stays there."""
+"""Code that the tests of several folders share. Code that only one folder needs stays in that folder."""

@@ -1,4 +1,4 @@
-"""A plain application that uses the REST API: requests, polls, and nothing of our own code."""
+"""A plain application that uses the REST API: it sends requests and polls, and imports nothing of the service."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ class ApiClient:
         return dict(answer)
 
     def wait_ready(self, share_id: str, *, seconds: float = 90) -> dict[str, Any]:
-        """Poll until `listo`; fails at once on `error`."""
+        """Poll until the share is `listo`; fail at once on `error`."""
         answer = self.wait_for(share_id, lambda a: a.get("status") not in ON_ITS_WAY, seconds=seconds)
         assert answer.get("status") == "listo", answer
         return answer
 
     def delete_all(self) -> None:
-        """Delete every share there is, and wait until all are gone."""
+        """Delete every share and wait until all are gone."""
         ids = [share["id"] for share in self.http.get("/tmpftp").json()["solicitudes"]]
-        # Side by side: each answer waits until its share is gone.
+        # At the same time, because each answer waits until its share is gone.
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(self.delete, ids))
 

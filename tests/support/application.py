@@ -1,7 +1,7 @@
 """Fixtures of the real application on a temporary database, for the tests of the API and of the portal.
 
-Nothing works on what is asked, unless a test runs the worker. These are not in a conftest above both folders, since
-other tests of the service have other settings.
+Requests are not carried out unless a test runs the worker. These fixtures are not in a conftest above both folders,
+because other tests of the service have other settings.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ sources:
 
 @pytest.fixture(scope="session")
 def fresh_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A state folder with an empty, migrated database, to be copied: migrating costs more than most tests here."""
+    """A state folder with an empty, migrated database. Tests copy it, which is faster than migrating."""
     folder = tmp_path_factory.mktemp("fresh") / "state"
     upgrade_database(build_settings(folder, folder / "sources.yml"))
     return folder
@@ -47,9 +47,9 @@ def build_settings(state_dir: Path, sources_file: Path) -> Settings:
         state_dir=state_dir,
         sources_file=sources_file,
         deletion_wait_seconds=0.2,
-        # Where the test client seems to call from: it may do everything, unless it sends a token.
+        # The address of the test client: it may do everything, unless it sends a token.
         address_roles="127.0.0.1=operador",
-        # A fuzz posts faster than any application.
+        # Fuzzing sends requests faster than any application does.
         rate_writes="100000/minute",
         rate_links="100000/minute",
     )
@@ -77,7 +77,7 @@ def context(app: Flask) -> ApiContext:
 
 @pytest.fixture
 def move_share(context: ApiContext) -> Callable[..., None]:
-    """Bring a share into a state by legal transitions, with what a run would have learned."""
+    """Bring a share into a state by legal transitions, with the values that a run would have reported."""
 
     def move(share_id: str, *states: State, **columns: object) -> None:
         with context.database.write() as session:

@@ -1,4 +1,4 @@
-"""A certificate for a server of a test."""
+"""A certificate for a test's server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        # Valid whatever day it is, also on a day that a test travels to: OpenSSL has a clock of its own.
+        # Valid on every day, also when a test changes Python's clock, because OpenSSL reads the real one.
         .not_valid_before(dt.datetime(2000, 1, 1, tzinfo=dt.UTC))
         .not_valid_after(dt.datetime(2200, 1, 1, tzinfo=dt.UTC))
         .add_extension(

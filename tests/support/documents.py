@@ -1,4 +1,4 @@
-"""The project's pages, taken apart: code, links, headings, and the blocks that a test runs."""
+"""The project's pages in parts: code, links, headings, and the blocks that a test runs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Document:
 
     @cached_property
     def anchors(self) -> set[str]:
-        """What `#…` may point at, as GitHub makes it from the headings."""
+        """The anchors for links with `#`, as GitHub makes them from the headings."""
         return {make_anchor(heading) for heading in _HEADING.findall(self.prose)}
 
 

@@ -1,4 +1,4 @@
-"""A real FTPS client: what the scientist's program does."""
+"""A real FTPS client, which does what a recipient's program does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 
 def build_context(certificate: str | None = None) -> ssl.SSLContext:
-    """A context that trusts exactly `certificate` (PEM); the lab's names no address, so no name is checked."""
+    """A context that trusts exactly `certificate` (PEM); no name is checked, since the certificate has none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     if certificate is None:
@@ -35,7 +35,7 @@ def log_in(host: str, user: str, password: str, *, certificate: str | None = Non
 
 
 def read_tree(client: ftplib.FTP_TLS, folder: str) -> dict[str, str]:
-    """Every file below `folder`, downloaded whole: `{relative path: sha256}`."""
+    """Download every file below `folder`; return `{relative path: sha256}`."""
     found: dict[str, str] = {}
     pending = [PurePosixPath(folder)]
     while pending:
@@ -56,5 +56,5 @@ def _download_digest(client: ftplib.FTP_TLS, path: str) -> str:
 
 
 def try_upload(client: ftplib.FTP_TLS, path: str, content: bytes = b"x") -> None:
-    """Store one small file; raises ftplib.error_perm when the server refuses, as it must for a read-only share."""
+    """Store one small file; raises ftplib.error_perm when the server refuses, as it does for a read-only share."""
     client.storbinary(f"STOR {path}", io.BytesIO(content))

@@ -1,4 +1,4 @@
-"""A client that a generator makes of a service's `/openapi.json`, and of nothing else."""
+"""A client that a generator makes only from the `/openapi.json` of a service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PACKAGE = "cliente_generado"
 
 
 def import_package(folder: Path) -> ModuleType:
-    """Import the package in *folder*; its modules are imported by its name from then on."""
+    """Import the package in *folder*; afterwards its modules can be imported by their names."""
     spec = importlib.util.spec_from_file_location(
         PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
     )
@@ -48,15 +48,15 @@ class GeneratedClient:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
-            del sys.modules[name]  # another service's
+            del sys.modules[name]  # the client of another service
         self.package = import_package(self.root)
 
     def load(self, name: str) -> Any:
-        """A module of the package."""
+        """Import a module of the package."""
         return importlib.import_module(f"{PACKAGE}.{name}")
 
     def list_modules(self) -> list[str]:
-        """The names of all of its modules."""
+        """Return the names of all modules of the package."""
         names = [
             ".".join(path.relative_to(self.root).with_suffix("").parts) for path in self.root.rglob("*.py")
         ]
@@ -66,7 +66,7 @@ class GeneratedClient:
         return self.package.AuthenticatedClient(base_url=self.url, token=token)
 
     def wait_until_settled(self, client: Any, share_id: str, seconds: float = 60) -> Any:
-        """Ask as often as the service says until the share has an end; its representation."""
+        """Poll at the interval that the service gives until the share has settled; return the share."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             answer = self.load("api.solicitudes.get_share").sync_detailed(id=share_id, client=client)

@@ -1,7 +1,7 @@
 """A small real OpenID Connect provider on loopback: discovery, keys, authorization, tokens, userinfo.
 
-It is strict (client's secret, registered address, PKCE, a code works once). A test can make it fail in every way that
-the portal has to handle.
+It is strict: it checks the client's secret, the registered address and PKCE, and a code works once. A test can make it
+fail in every way that the portal has to handle.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class IdentityProvider:
             handler.end_headers()
             handler.wfile.write(content)
         except OSError:
-            pass  # the portal did not wait
+            pass  # the portal has closed the connection
 
     def _build_answer(self, path: str, body: str, handler: BaseHTTPRequestHandler) -> tuple[int, bytes]:
         built: Any

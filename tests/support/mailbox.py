@@ -18,7 +18,7 @@ from aiosmtpd.smtp import Envelope
 
 @dataclass
 class Mailbox:
-    """A mail server on this machine that keeps what it gets and answers as it is told."""
+    """A mail server on this machine that keeps every mail and gives the answers that a test sets."""
 
     controller: Any = None
     envelopes: list[Envelope] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Mailbox:
 
 
 def find_port() -> int:
-    """A port that nobody has now: the server's class takes no 0."""
+    """Return a free port, because the class of the server does not take port 0."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
@@ -59,7 +59,7 @@ def find_port() -> int:
 
 @contextmanager
 def run_mailboxes() -> Iterator[Callable[..., Mailbox]]:
-    """Give a function that starts a mail server; all are stopped at the end of the block."""
+    """Yield a function that starts a mail server; all of them are stopped at the end of the block."""
     started: list[Mailbox] = []
 
     def start(**options: Any) -> Mailbox:

@@ -1,4 +1,4 @@
-"""A real MariaDB on a unix socket. Needs no root and no network."""
+"""A real MariaDB on a unix socket. It needs neither root nor a network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Server(NamedTuple):
             return rows
 
     def make_table(self, statement: str) -> None:
-        """Make the users table and grant what the documentation of the module says, no more."""
+        """Make the users table, and grant exactly the rights that the documentation of the module names."""
         self.execute(
             statement, "GRANT SELECT, INSERT, UPDATE, DELETE ON pureftpd.users TO tempoftp@localhost"
         )

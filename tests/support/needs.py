@@ -1,9 +1,8 @@
-"""What tests need of this machine, and what becomes of a test that misses something.
+"""The programs that tests need on this machine, and what happens to a test when one is missing.
 
-A test says what it needs by a mark (`needs_mariadb`); some marks and fixtures imply others. When something is missing,
-the test is skipped, and the reason names the missing program and the Debian package that brings it. In CI (the
-environment has CI) no test is skipped, for whatever reason: it fails, with the same words. The project's conftest.py
-loads this as a plugin.
+A test has a mark for what it needs (`needs_mariadb`); some marks and fixtures imply others. When something is missing,
+the test is skipped, and the reason names the missing program and its Debian package. In CI (the environment has CI) a
+test that would be skipped fails with the same reason. The project's conftest.py loads this module as a plugin.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-# `make processes` unpacks it here: installed, the package would start a server on this machine.
+# `make processes` unpacks it here, because the installed package would start a server on this machine.
 PURE_FTPD = PROJECT / "var" / "pure-ftpd"
 SEARCH_PATH = os.pathsep.join(
     (
@@ -58,7 +57,7 @@ PROGRAMS: dict[str, dict[str, str]] = {
         "pure-ftpwho": "pure-ftpd-mysql",
         "pure-pw": "pure-ftpd-common",
     },
-    # Debian has all of Redis in one program, which is the server under another name.
+    # In Debian one program is all of Redis; under the name redis-server it is the server.
     "needs_redis": {"redis-check-rdb": "redis-tools"},
     "needs_rsync": {"rsync": "rsync", "rrsync": "rsync"},
     "needs_ssh": {"ssh": "openssh-client", "ssh-keygen": "openssh-client"},
@@ -79,7 +78,7 @@ FIXTURES = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test the marks that its fixtures and marks imply, so that `-m` finds it by them."""
+    """Give every test the marks that its fixtures and marks imply, so that `-m` selects it by them."""
     for item in items:
         for fixture in FIXTURES.keys() & set(getattr(item, "fixturenames", ())):
             add_marks(item, FIXTURES[fixture])
@@ -89,7 +88,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def add_marks(item: pytest.Item, names: tuple[str, ...]) -> None:
-    """Add marks to a test, and what they imply in turn."""
+    """Add marks to a test, and the marks that these imply."""
     for name in names:
         if item.get_closest_marker(name) is None:
             item.add_marker(name)
@@ -108,7 +107,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Make a failure of a test that is skipped in CI: everything that it needs has to be there."""
+    """Let a test that is skipped in CI fail, because CI has to have everything that tests need."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and is_ci():
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
@@ -118,12 +117,12 @@ def pytest_runtest_makereport(
 
 
 def is_ci() -> bool:
-    """Whether this runs in CI, as its environment says."""
+    """Return whether this runs in CI: the environment has CI."""
     return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 def find_missing(mark: str) -> list[str]:
-    """Return what this machine does not have of what a mark asks for, in words."""
+    """Return in words what this machine lacks of what a mark needs."""
     if mark == "needs_root" and os.geteuid() != 0:
         return ["this test needs root: run it as root"]
     if mark == "needs_mounts" and not can_mount():
@@ -137,12 +136,12 @@ def find_missing(mark: str) -> list[str]:
 
 @cache
 def can_mount() -> bool:
-    """Whether this process may have mounts of its own."""
+    """Return whether this process may make a mount namespace."""
     return subprocess.run(["unshare", "--mount", "true"], capture_output=True, timeout=20).returncode == 0
 
 
 def find_program(name: str, mark: str) -> str:
-    """Return the path of a program that a mark asks for; skip the test when something of that mark is missing."""
+    """Return the path of a program that a mark needs; skip the test when something for that mark is missing."""
     missing = find_missing(mark)
     if missing:
         pytest.skip("; ".join(missing))

@@ -1,4 +1,4 @@
-"""Whom the service tells, and who comes to it: a mail server, a webhook, a recipient, a visitor of the portal."""
+"""The world around the service: a mail server, a receiver of webhooks, a recipient, a visitor of the portal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PORTAL_PAGES = (
 
 @dataclass(frozen=True)
 class Outside:
-    """The mail server, the receiver, and the secrets by which they know the service."""
+    """The mail server and the receiver, with the secrets that the service uses for them."""
 
     mailbox: Any
     receiver: Any
@@ -33,17 +33,17 @@ class Outside:
     webhook_secret: str
 
     def read_mails(self) -> str:
-        """Every mail that came, as people read it."""
+        """Return every mail that arrived, as people read it."""
         parts = [part for mail in self.mailbox.mails for part in mail.walk() if not part.is_multipart()]
         headers = "\n".join(str(mail.items()) for mail in self.mailbox.mails)
         return "\n".join([headers, *(part.get_content() for part in parts)])
 
     def read_calls(self) -> str:
-        """Every call of the webhook."""
+        """Return every call of the webhook."""
         return "\n".join(f"{path} {headers} {body.decode()}" for path, headers, body in self.receiver.calls)
 
     def read_link(self, share_id: str) -> str:
-        """The token of the link in the mail that says that a share is ready."""
+        """Return the token of the link in the mail about a ready share."""
         for mail in self.mailbox.mails:
             found = re.search(r"/enlace/(\S+)", mail.get_body(("plain",)).get_content())
             if found and mail["Subject"].endswith(f": {share_id}"):
@@ -52,12 +52,12 @@ class Outside:
 
 
 def open_client(url: str) -> httpx.Client:
-    """A browser that keeps cookies."""
+    """Return a client that keeps cookies, as a browser does."""
     return httpx.Client(base_url=url, timeout=20, trust_env=False, follow_redirects=True)
 
 
 def follow_link(url: str, token: str, password: str) -> dict[str, str]:
-    """What a recipient does with a link, by the API and in a browser; the pages, by a name without the token."""
+    """Use a link as a recipient does, with the API and in a browser; return the pages by names without the token."""
     with open_client(url) as client:
         page = client.get(f"/enlace/{token}", headers={"Accept": "text/html"})
         assert page.url.path == f"/portal/enlace/{token}", page.url
@@ -71,7 +71,7 @@ def follow_link(url: str, token: str, password: str) -> dict[str, str]:
         assert password in form.text
         asked = client.post(f"/enlace/{token}/prorroga", json={"dias": 1, "motivo": "falta la mitad"})
         assert asked.status_code == 200, asked.text
-        # Ways in which it goes wrong, with the link in what was sent.
+        # Requests that fail and contain the link.
         assert client.get(f"/enlace/{token}x").status_code == 404
         assert client.get(f"/portal/enlace/{token}/nada").status_code == 404
         assert client.post(f"/portal/enlace/{token}/password").status_code == 400
@@ -80,13 +80,13 @@ def follow_link(url: str, token: str, password: str) -> dict[str, str]:
 
 
 def visit_portal(url: str, token: str, share_ids: Iterable[str]) -> tuple[str, dict[str, str]]:
-    """Sign in and look at every page; the session's cookie, and the pages."""
+    """Sign in and read every page; return the session's cookie and the pages."""
     with open_client(url) as client:
         found = FORM_TOKEN.search(client.get("/portal/entrar").text)
         assert found is not None
         entered = client.post("/portal/entrar", data={"csrf_token": found[1], "token": token, "sigue": ""})
         assert entered.url.path == "/portal/solicitudes", entered.url
-        # By now the session has its forms' token, and no page changes the cookie any more.
+        # Now the session has the token of its forms, and no page changes the cookie any more.
         session = client.cookies[SESSION]
         pages = {}
         for name in (*PORTAL_PAGES, *(f"solicitudes/{share_id}" for share_id in share_ids)):
@@ -99,7 +99,7 @@ def visit_portal(url: str, token: str, share_ids: Iterable[str]) -> tuple[str, d
 
 
 def send_what_is_not_http(url: str, text: str) -> None:
-    """Send it as it is; whatever the answer is, it is a refusal."""
+    """Send a text that is not valid HTTP; the answer must be a refusal."""
     address = httpx.URL(url)
     with socket.create_connection((address.host, address.port or 80), timeout=20) as connection:
         connection.sendall(text.encode())

@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass
 class Receiver:
-    """A real HTTP server in threads that keeps what it gets."""
+    """A real HTTP server with threads that keeps every request."""
 
     url: str = ""
     status: int = 204
@@ -25,7 +25,7 @@ class Receiver:
 
 @contextmanager
 def run_receivers() -> Iterator[Callable[..., Receiver]]:
-    """Give a function that starts a receiver; all are stopped at the end of the block."""
+    """Yield a function that starts a receiver; all of them are stopped at the end of the block."""
     servers: list[ThreadingHTTPServer] = []
 
     def start(context: ssl.SSLContext | None = None) -> Receiver:
@@ -36,7 +36,7 @@ def run_receivers() -> Iterator[Callable[..., Receiver]]:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.calls.append((self.path, dict(self.headers.items()), body))
                 receiver.meanwhile(self)
-                with suppress(OSError):  # the sender does not wait for all of it
+                with suppress(OSError):  # the sender may close before it has read everything
                     self.send_response(receiver.status)
                     for name, value in receiver.headers.items():
                         self.send_header(name, value)

@@ -1,4 +1,4 @@
-"""A real Redis on a unix socket. Needs no root and no network."""
+"""A real Redis on a unix socket. It needs neither root nor a network."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RedisServer:
         """Start it, and return when it answers."""
         command = ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--save", ""]
         with (self._folder / "log").open("ab") as log:
-            # Debian has all of Redis in one program of the package redis-tools; its name says what it does.
+            # In Debian one program of the package redis-tools is all of Redis; under this name it is the server.
             self._process = subprocess.Popen(
                 command, executable=self._program, stdout=log, stderr=log, cwd=self._folder
             )
@@ -44,16 +44,16 @@ class RedisServer:
             time.sleep(0.05)
 
     def connect(self) -> redis.Redis:
-        """Open a connection of a test's own."""
+        """Open a connection for a test."""
         return redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5)
 
     def hang(self) -> None:
-        """Leave it running, deaf."""
+        """Stop the process, so that it is there and answers nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def stop(self) -> None:
-        """Kill it; what it had in memory is gone."""
+        """Kill it; everything that it had in memory is lost."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(20)
@@ -62,9 +62,9 @@ class RedisServer:
 
 @contextlib.contextmanager
 def run_redis() -> Iterator[RedisServer]:
-    """Run a Redis until the block ends; skip the test where there is none."""
+    """Run a Redis until the block ends; skip the test when Redis is missing."""
     program = find_program("redis-check-rdb", "needs_redis")
-    # A short path: the name of a unix socket has 107 bytes at most.
+    # A short path, because the name of a unix socket has at most 107 bytes.
     with tempfile.TemporaryDirectory(prefix="tempoftp-redis-") as folder:
         server = RedisServer(Path(folder), program)
         server.start()

@@ -1,4 +1,4 @@
-"""The real service, API and worker as the processes an operator starts, with simulated FTP hosts."""
+"""The real service: API and worker as processes, as an operator starts them, with simulated FTP hosts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Service:
 
 
 def build_environ(folder: Path, **extra: str) -> dict[str, str]:
-    """The environment of a simulated service whose files are below `folder`; nothing of our own TEMPOFTP_* leaks in."""
+    """Return settings for a simulated service with its files below `folder`, without TEMPOFTP_* of this process."""
     sources = folder / "sources.yml"
     sources.write_text(SOURCES)
     inherited = {
@@ -62,7 +62,7 @@ def find_free_port() -> int:
 
 @contextmanager
 def run_service(folder: Path, environ: dict[str, str]) -> Iterator[Service]:
-    """Run the API and the worker with this environment until the block ends; both must then have ended well."""
+    """Run the API and the worker with this environment until the block ends; both must then exit with 0."""
     url = environ["TEMPOFTP_URL"] = f"http://127.0.0.1:{environ['TEMPOFTP_PORT']}"
     with (folder / "log").open("w") as log:
         processes = [
@@ -94,7 +94,7 @@ def wait_until_up(url: str, processes: list[subprocess.Popen[bytes]], log: Path)
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -109,7 +109,7 @@ def run_command(environ: Mapping[str, str], *argv: str) -> Ended:
     hidden: dict[str, str | None] = {
         name: None for name in os.environ if name.startswith(("TEMPOFTP_", "FTP_DB_"))
     }
-    # Nor does the developer's own configuration file have a say.
+    # The developer's own configuration file is not read either.
     hidden["XDG_CONFIG_HOME"] = "/nonexistent"
     done = CliRunner().invoke(main, argv, env=hidden | dict(environ), prog_name="tempoftp")
     if done.exception is not None and not isinstance(done.exception, SystemExit):
@@ -118,7 +118,7 @@ def run_command(environ: Mapping[str, str], *argv: str) -> Ended:
 
 
 def make_environ(folder: Path, **extra: str) -> dict[str, str]:
-    """The environment of a simulated service of one's own, with a port that is free and a token in it."""
+    """Return a function that makes settings for a simulated service, with a free port and a token."""
     environ = build_environ(folder, TEMPOFTP_PORT=str(find_free_port()), **extra)
     made = run_command(environ, "token", "create", "pruebas", "--role", "operador")
     assert made.code == 0, made.err

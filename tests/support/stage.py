@@ -1,4 +1,4 @@
-"""The stage of an end-to-end test: lab hosts, a control host, and what a test needs to look at on both."""
+"""The stage of an end-to-end test: lab hosts, a control host, and functions that read the state of both."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Stage:
     def stand(self, settings: str = "") -> Iterator[Stage]:
         """Bring the hosts up with `site.yml` applied and the service started; take all down at the end.
 
-        KEEP_LAB=1 uses what is up and leaves it up. `settings` are lines for the service's environment file.
+        KEEP_LAB=1 uses hosts that are up and leaves them up. `settings` are lines for the service's environment file.
         """
         keep = os.environ.get("KEEP_LAB") == "1"
         try:
@@ -59,7 +59,7 @@ class Stage:
 
     @contextmanager
     def with_settings(self, lines: str) -> Iterator[None]:
-        """The service started again with more lines in its environment file, and at the end as it was before."""
+        """Restart the service with more lines in its environment file, and at the end as it was before."""
         before = self.control.env_file.read_text()
         self.control.stop()
         try:
@@ -74,7 +74,7 @@ class Stage:
     # -- hosts --------------------------------------------------------------------------------------------------
 
     def lab(self, *arguments: str, timeout: float = LAB_TIMEOUT) -> str:
-        """Run the lab's command for this net; its output on failure is the error."""
+        """Run a command of the lab for this net; when it fails, its output is the error."""
         return self._run(
             [sys.executable, str(PROJECT / "molecule/shared"), "lab", "--net", self.net, *arguments], timeout
         )
@@ -82,26 +82,26 @@ class Stage:
     def run_playbook(
         self, *arguments: str, inventory: Path | str = "inventories/lab", timeout: float = LAB_TIMEOUT
     ) -> str:
-        """`ansible-playbook -i inventories/lab …` as an operator runs it."""
+        """Run `ansible-playbook -i inventories/lab …` as an operator does; return its output."""
         return self._run([str(BIN / "ansible-playbook"), "-i", str(inventory), *arguments], timeout)
 
     def ftp(self, command: str) -> str:
-        """Run `command` in a root shell on the FTP host; its output."""
+        """Run `command` in a root shell on the FTP host; return its output."""
         return self.on_host(self.ftp_host, command)
 
     def source(self, command: str) -> str:
-        """Run `command` in a root shell on the source host; its output."""
+        """Run `command` in a root shell on the source host; return its output."""
         return self.on_host(self.source_host, command, timeout=300)
 
     def on_host(self, host: str, command: str, *, timeout: float = 120) -> str:
-        """Run `command` in a root shell on a host of the net; its output."""
+        """Run `command` in a root shell on a host of the net; return its output."""
         return self.lab("exec", host, "--", "bash", "-c", command, timeout=timeout)
 
     def _run(self, argv: list[str], timeout: float) -> str:
         environment = {
             **os.environ,
             "TEMPOFTP_LAB_NET": self.net,
-            "TEMPOFTP_LAB_DIR": str(LAB_DIR),  # for inventories elsewhere
+            "TEMPOFTP_LAB_DIR": str(LAB_DIR),  # for an inventory in another folder
             "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
             "ANSIBLE_HOME": str(PROJECT / "var" / "ansible"),
             "ANSIBLE_NOCOLOR": "1",
@@ -116,7 +116,7 @@ class Stage:
         return done.stdout
 
     def find_playbooks(self) -> list[int]:
-        """The pids of the ansible-playbook processes of this stage's own worker."""
+        """Return the pids of the ansible-playbook processes of this stage's worker."""
         mine = str(self.control.home).encode()
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
@@ -131,7 +131,7 @@ class Stage:
     # -- source data --------------------------------------------------------------------------------------------
 
     def make_tree(self, name: str, *, files: int, kib: int = 16) -> str:
-        """Make a folder of random files under the allowed root of the source; its path there."""
+        """Make a folder of random files below the allowed root of the source; return its path there."""
         path = f"/srv/datos/e2e/{name}"
         self.source(
             f"rm -rf {path} && mkdir -p '{path}/sub carpeta' && cd {path} && "
@@ -141,7 +141,7 @@ class Stage:
         return path
 
     def digest_source(self, path: str) -> dict[str, str]:
-        """`{relative path: sha256}` of every file below `path` on the source."""
+        """Return `{relative path: sha256}` of every file below `path` on the source."""
         lines = self.source(f"cd {path} && find . -type f -exec sha256sum {{}} +").splitlines()
         return {line[66:].removeprefix("./"): line[:64] for line in lines}
 
@@ -152,7 +152,7 @@ class Stage:
         return self.control.read_settings()["TEMPOFTP_ENCRYPTION_KEY"]
 
     def decrypt(self, token: str) -> str:
-        """The password in a Fernet token, as an application reads it."""
+        """Return the password in a Fernet token, as an application reads it."""
         return Fernet(self.encryption_key).decrypt(token.encode()).decode()
 
     @property
@@ -161,7 +161,7 @@ class Stage:
         return self.read_certificate(self.ftp_host)
 
     def read_certificate(self, host: str) -> str:
-        """The certificate (PEM, without its key) of the pure-ftpd on a host."""
+        """Return the certificate (PEM, without its key) of the pure-ftpd on a host."""
         pem = self.on_host(
             host,
             'cat $(python3 -c \'import json; print(json.load(open("/etc/tempoftp/server.json"))["certificate"])\')',
@@ -171,14 +171,14 @@ class Stage:
         return found.group()
 
     def query(self, sql: str) -> str:
-        """The rows of `sql` on the FTP host's pure-ftpd database, tab separated."""
+        """Return the rows of `sql` in pure-ftpd's database on the FTP host, tab separated."""
         return self.ftp(f"mariadb --batch --skip-column-names pureftpd -e {shlex.quote(sql)}")
 
     def read_password_hash(self, user: str) -> str:
         return self.query(f"SELECT Password FROM users WHERE User = '{user}'").strip()
 
     def list_host_state(self) -> str:
-        """Everything of ours on the FTP host: accounts, homes, manifests, staging."""
+        """Return everything of tempoftp on the FTP host: accounts, homes, manifests, staging."""
         return self.query("SELECT User FROM users ORDER BY 1") + self.ftp(
             "find /data -maxdepth 3 -not -path '*/lib/*' -not -name lock -not -name clock.json | sort"
         )
