@@ -12,7 +12,7 @@ from tests.support.stage import Stage
 
 @pytest.fixture
 def api(stage: Stage) -> Iterator[ApiClient]:
-    """A client of the stage's API, with the control host running; every share a test leaves is deleted after it."""
+    """A client of the stage's API. The control host runs, and shares that a test leaves are deleted after it."""
     stage.control.start()
     client = ApiClient(stage.control.url, stage.control.token)
     yield client

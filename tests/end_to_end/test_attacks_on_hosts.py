@@ -1,4 +1,4 @@
-"""Attacks that only real hosts can answer: real sshd and its shell, real rrsync, real systemd, real pure-ftpd."""
+"""Attacks that need real hosts: a real sshd and its shell, rrsync, systemd and pure-ftpd."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.stage import PROJECT, Stage
 
 pytestmark = pytest.mark.lab
 
-# What each would make, were it run; looked for everywhere.
+# Each attack would make a file of this name if a shell ran it. The tests look for it everywhere.
 WITNESS = "tempoftp_pwned"
 ROOT = "/srv/datos/e2e/ataques"
 STRANGE = [
@@ -38,7 +38,7 @@ STRANGE = [
 
 @pytest.fixture
 def attacked(stage: Stage) -> Iterator[Callable[[str], str]]:
-    """Makes folders of any name below ROOT with one file in each; at the end nobody may have run any of them."""
+    """Make folders of any name below ROOT with one file in each. At the end no name may have been run."""
 
     def make(name: str) -> str:
         path = f"{ROOT}/{name}"
@@ -58,7 +58,7 @@ def attacked(stage: Stage) -> Iterator[Callable[[str], str]]:
 
 @pytest.fixture
 def shell_key(stage: Stage) -> Iterator[str]:
-    """A key of the FTP host that opens a shell on the source, as sites without rrsync have; its path."""
+    """The path of a key on the FTP host that opens a shell on the source, as sites without rrsync have it."""
     path = "/etc/tempoftp/ssh/source1-shell"
     stage.ftp(f"rm -f {path}* && ssh-keygen -q -t ed25519 -N '' -C shell-key -f {path}")
     public = stage.ftp(f"cat {path}.pub").strip()
@@ -69,7 +69,7 @@ def shell_key(stage: Stage) -> Iterator[str]:
 
 
 def run_modules(stage: Stage, folder: Path, *shares: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give shares to the modules as the worker does, with nothing of the service in between; their results."""
+    """Give shares to the modules as the worker does, but without the service; return the results."""
     request = {
         "schema": 1,
         "run_id": "run-ataque",
@@ -86,11 +86,13 @@ def run_modules(stage: Stage, folder: Path, *shares: dict[str, Any]) -> list[dic
     return results
 
 
-def test_a_strange_path_is_that_path(api: ApiClient, stage: Stage, attacked: Callable[[str], str]) -> None:
+def test_a_strange_path_is_taken_literally(
+    api: ApiClient, stage: Stage, attacked: Callable[[str], str]
+) -> None:
     shares = {}
     for number, name in enumerate(STRANGE):
         if set(name) & set("{}"):
-            continue  # refused by the API: see the modules' test
+            continue  # the API refuses these; the test of the modules has them
         shares[f"raro_{number}"] = path = attacked(name)
         answer = api.post(f"raro{number}@dominio.example", f"raro_{number}", f"source1:{path}")
         assert answer.status_code == 202, answer.text
@@ -98,13 +100,13 @@ def test_a_strange_path_is_that_path(api: ApiClient, stage: Stage, attacked: Cal
         ready = api.wait_ready(share_id, seconds=120)
         with log_in(stage.ftp_address, ready["usuario"], stage.decrypt(ready["password"])) as client:
             assert list(read_tree(client, f"/{share_id}")) == ["dato"]
-    # What systemd or a shell would make of it exists, and is not what was asked for.
+    # systemd or a shell would expand this to a path that exists, but that is not the requested one.
     api.post("raro@dominio.example", "raro_x", f"source1:{ROOT}/pub/$X../private")
     failed = api.wait_for("raro_x", lambda a: a["status"] not in ("recibido", "preparando", "traslado"))
     assert (failed["status"], failed["error"]) == ("error", "source_not_found")
 
 
-def test_no_path_reaches_a_shell_or_a_glob(
+def test_no_shell_or_glob_expands_a_path(
     stage: Stage, attacked: Callable[[str], str], shell_key: str, tmp_path: Path
 ) -> None:
     common = {"generation": 1, "ftpuser": "ftp_ataque", "ssh_user": "lanotadm", "ssh_key_file": shell_key}
@@ -145,10 +147,10 @@ def test_no_path_reaches_a_shell_or_a_glob(
         run_modules(stage, tmp_path, *gone)
 
 
-def test_a_template_stays_text(
+def test_a_template_in_a_name_is_not_evaluated(
     api: ApiClient, stage: Stage, attacked: Callable[[str], str], tmp_path: Path
 ) -> None:
-    """Names of the source come back through module results, the outcome file, the database and the answer."""
+    """Names from the source pass through module results, the outcome file, the database and the answer."""
     template = f"{{{{ lookup('pipe', 'touch /tmp/{WITNESS}') }}}}"
     path = attacked("plantilla")
     stage.source(
@@ -204,7 +206,7 @@ def test_only_plain_data_arrives(api: ApiClient, stage: Stage, attacked: Callabl
                 client.retrbinary(f"RETR {outside}", lambda _: None)
 
 
-def test_no_login_name_is_sql(api: ApiClient, stage: Stage, attacked: Callable[[str], str]) -> None:
+def test_no_login_name_is_run_as_sql(api: ApiClient, stage: Stage, attacked: Callable[[str], str]) -> None:
     api.post("entrada@dominio.example", "entrada_1", f"source1:{attacked('entrada')}")
     ready = api.wait_ready("entrada_1")
     user, password = ready["usuario"], stage.decrypt(ready["password"])

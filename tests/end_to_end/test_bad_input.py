@@ -1,4 +1,4 @@
-"""Bad input gets a clear error and leaves nothing behind; one bad share in a batch harms no other."""
+"""Bad input gets a clear error and leaves nothing behind; a bad share in a batch does not affect the others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ pytestmark = pytest.mark.lab
         ("source1:/etc/passwd", 403),
     ],
 )
-def test_refused_before_anything_starts(api: ApiClient, stage: Stage, ruta: str, status: int) -> None:
+def test_bad_requests_are_refused_before_a_run_starts(
+    api: ApiClient, stage: Stage, ruta: str, status: int
+) -> None:
     before = stage.list_host_state()
     answer = api.post("malo@dominio.example", "malo_1", ruta)
     assert answer.status_code == status, answer.text
@@ -34,7 +36,7 @@ def test_refused_before_anything_starts(api: ApiClient, stage: Stage, ruta: str,
     assert stage.list_host_state() == before
 
 
-def test_same_id_with_another_body(api: ApiClient, stage: Stage) -> None:
+def test_the_same_id_with_another_body_is_refused(api: ApiClient, stage: Stage) -> None:
     source = stage.make_tree("unico", files=1)
     api.post("unico@dominio.example", "unico_1", f"source1:{source}")
     api.wait_ready("unico_1")

@@ -1,4 +1,4 @@
-"""A canary: a run whose secrets are known is searched for them everywhere; they are where they belong and nowhere else.
+"""A canary: after a run with known secrets, each of them is searched everywhere and found only where it belongs.
 
 Searched: every file of both hosts, their journals, everything the service keeps (logs, databases, run folders while
 they exist), the command lines and environments of every process while it runs, and the pages and answers of the API.
@@ -31,20 +31,20 @@ from tests.support.stage import PROJECT, Stage
 
 pytestmark = pytest.mark.lab
 
-# Where a secret belongs on a host, as a regular expression of paths. Anything else is a leak.
+# The places where a secret belongs on a host, as a regular expression of paths. Any other place is a leak.
 PLACES_ON_FTP_HOST = {
     # the modules' login; root, 0600
     "modules' MySQL password": r"/etc/tempoftp/mysql\.cnf",
     # pure-ftpd's own login, and its configuration; root, 0600
     "pure-ftpd's MySQL password": r"/etc/tempoftp/pureftpd\.cnf|/etc/pure-ftpd/db/mysql\.conf",
-    # root, 0600; never leaves this host
+    # root, 0600; it never leaves this host
     "ssh key towards the source": r"/etc/tempoftp/ssh/source1-datos",
-    # what pure-ftpd compares with: the table, and InnoDB's logs of it
+    # pure-ftpd compares with it: the users table and InnoDB's logs
     "password's hash": r"/var/lib/mysql/.*",
     "hash that replaced it": r"/var/lib/mysql/.*",
 }
-# What the settings hold, and whose environment has it from its start: only its own user and root can read that (systemd
-# does the same).
+# Secrets in the settings. The environment of API and worker has them from the start, as with systemd; only their user
+# and root can read it.
 IN_SETTINGS = ("encryption key", "mail server's password")
 KEY_HOLDERS = re.compile(rb"tempoftp\0(serve|worker|db)\0?")
 SHARES = ("canario_1", "canario_2", "canario_error")
@@ -52,7 +52,7 @@ SHARES = ("canario_1", "canario_2", "canario_error")
 
 @dataclass
 class Processes:
-    """Every command line and environment that was ever seen while it watched."""
+    """Every command line and environment that was seen during the watch."""
 
     seen: dict[bytes, set[bytes]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
@@ -66,11 +66,11 @@ class Processes:
                 continue
             if command_line:
                 self.seen.setdefault(command_line, set()).add(environment)
-        # A run's folder may vanish while it is looked at: `walk` then goes on with the next one, `rglob` does not.
+        # A run's folder may vanish during the search. `walk` then continues with the next one, `rglob` does not.
         for folder_name, _folders, names in os.walk(runs):
             for path in (Path(folder_name, name) for name in names):
                 try:
-                    if path.is_file():  # not the pipe that a request goes through
+                    if path.is_file():  # without the named pipe of the request
                         self.files[str(path)] = path.read_bytes()
                 except OSError:
                     continue
@@ -78,7 +78,7 @@ class Processes:
 
 @contextmanager
 def watch_processes(runs: Path) -> Iterator[Processes]:
-    """Sample the processes of this machine, those of the lab's hosts among them, and the run folders."""
+    """Sample the processes of this machine and of the lab's hosts, and the run folders."""
     processes, over = Processes(), threading.Event()
 
     def sample() -> None:
@@ -98,7 +98,7 @@ def watch_processes(runs: Path) -> Iterator[Processes]:
 def outside(
     stage: Stage, start_mailbox: Callable[..., Any], start_receiver: Callable[..., Any], tmp_path: Path
 ) -> Iterator[Outside]:
-    """The service as talkative as it can be made: in its log, to a mail server that wants a login, to a webhook."""
+    """The service with all of its outputs on: a debug log, a mail server with a login, and a webhook."""
     mail_password, webhook_secret = token_urlsafe(24), token_urlsafe(24)
 
     def check_login(_server: Any, _session: Any, _envelope: Any, _mechanism: str, login: Any) -> AuthResult:
@@ -106,7 +106,7 @@ def outside(
 
     mailbox = start_mailbox(auth_require_tls=False, authenticator=check_login)
     receiver = start_receiver()
-    # Beside the control host's own folder, which is searched: here is where the secret belongs.
+    # Outside the control host's folder, because that one is searched and the secret belongs here.
     webhooks = tmp_path / "webhooks.yml"
     webhooks.touch(mode=0o600)
     entry = {"name": "canario", "url": receiver.url, "secret": webhook_secret}
@@ -128,7 +128,7 @@ def outside(
 
 
 def read_key_body(stage: Stage, path: str) -> str:
-    """A line of the middle of a private key: no comment, nothing that the public half has."""
+    """Return a line from the middle of a private key, which the public key does not contain."""
     lines = stage.ftp(f"cat {path}").splitlines()
     assert len(lines) > 4, path
     return lines[len(lines) // 2]
@@ -141,7 +141,7 @@ def read_client_password(stage: Stage, path: str) -> str:
 
 
 def write_forms(secret: str) -> list[str]:
-    """A secret as it is, and as base64 at any of its three alignments."""
+    """Return a secret unchanged, and as base64 at each of its three alignments."""
     plain = secret.encode()
     forms = [secret]
     for shift in range(3):
@@ -151,9 +151,9 @@ def write_forms(secret: str) -> list[str]:
 
 
 def find_on_host(run: Callable[[str], str], secrets: Mapping[str, str]) -> dict[str, list[str]]:
-    """For each secret by its name every file of a host that holds it, and `journal` (which is compressed on disk).
+    """Return name of secret → files of a host that contain it, and `journal`, which is compressed on disk.
 
-    The whole disk is read once, for all of them; then what was found is looked at for each.
+    The whole disk is read once for all secrets; afterwards the files that were found are read for each secret.
     """
     everything = "\n".join(form for secret in secrets.values() for form in write_forms(secret))
     holders = run(
@@ -172,21 +172,21 @@ def find_on_host(run: Callable[[str], str], secrets: Mapping[str, str]) -> dict[
 
 
 def find_on_control(stage: Stage, secret: str) -> list[str]:
-    """Every file that the service keeps and that holds it, except its own settings and the file of its operator."""
+    """Return the service's files that contain a secret, except its settings and the operator's file."""
     forms = [form.encode() for form in write_forms(secret)]
     found = []
     for folder, _, names in os.walk(stage.control.home):
         for path in (Path(folder, name) for name in names):
             if path in (stage.control.env_file, stage.control.token_file) or not path.is_file():
                 continue
-            with suppress(FileNotFoundError):  # a run's, which has just ended
+            with suppress(FileNotFoundError):  # the folder of a run that has just ended
                 if any(form in path.read_bytes() for form in forms):
                     found.append(str(path.relative_to(stage.control.home)))
     return found
 
 
 def read_pages(api: ApiClient) -> dict[str, str]:
-    """Whatever the API says to anybody who asks for everything."""
+    """Return every page and answer that the API gives."""
     paths = [
         "/",
         "/health",
@@ -209,7 +209,7 @@ def read_pages(api: ApiClient) -> dict[str, str]:
     return pages
 
 
-def test_no_secret_is_anywhere(api: ApiClient, stage: Stage, outside: Outside) -> None:
+def test_no_secret_is_where_it_does_not_belong(api: ApiClient, stage: Stage, outside: Outside) -> None:
     source = stage.make_tree("canario", files=2)
     with watch_processes(stage.control.home / "state" / "runs") as processes:
         api.post("canario@dominio.example", "canario_1", f"source1:{source}")
@@ -219,13 +219,13 @@ def test_no_secret_is_anywhere(api: ApiClient, stage: Stage, outside: Outside) -
         second = api.wait_ready("canario_2")
         with closing(log_in(stage.ftp_address, first["usuario"], password)) as client:
             assert read_tree(client, "/canario_1") == stage.digest_source(source)
-        outside.mailbox.wait_for(2, seconds=60)  # both are told to be ready
+        outside.mailbox.wait_for(2, seconds=60)  # a mail for each of the two ready shares
         mailed = outside.read_link("canario_1")
         guest_pages = follow_link(stage.control.url, mailed, password)
-        # A link tells its end to the second: made in that of the mail it would be the mail's.
+        # A link contains its end in seconds. Made in the same second, it would be the same as the link in the mail.
         time.sleep(1.1)
         made = api.http.post("/tmpftp/canario_2/enlace", json={}).json()["enlace"].rpartition("/")[2]
-        # Ways in which things fail, each with an exception somewhere.
+        # Failures, each with an exception somewhere in the service.
         api.post("canario@dominio.example", "canario_error", "source1:/srv/datos/no_existe")
         api.wait_for("canario_error", lambda a: a["status"] == "error")
         stage.ftp("systemctl stop mariadb")
@@ -239,12 +239,12 @@ def test_no_secret_is_anywhere(api: ApiClient, stage: Stage, outside: Outside) -
         api.http.post("/tmpftp/canario_2/bloquear", json={"razon": "una prueba"})
         api.http.post("/tmpftp/auditoria", json={})
         session, portal_pages = visit_portal(stage.control.url, stage.control.token, SHARES)
-        # Three that are ready, one that failed, and to an operator that more days are asked for.
+        # Mails: three ready shares, one that failed, and to an operator the request for more days.
         outside.mailbox.wait_for(5, seconds=60)
         pages = read_pages(api) | portal_pages | guest_pages
         pages |= {"mails": outside.read_mails(), "webhook": outside.read_calls()}
         api.delete("canario_3")
-    stage.ftp("systemctl restart mariadb")  # what is still in its memory only cannot be found
+    stage.ftp("systemctl restart mariadb")  # writes to disk what is only in memory
     keys = [key.strip() for key in stage.encryption_key.split(",")]
     secrets = {
         "password": password,
@@ -256,7 +256,7 @@ def test_no_secret_is_anywhere(api: ApiClient, stage: Stage, outside: Outside) -
         "ssh key towards the source": read_key_body(stage, "/etc/tempoftp/ssh/source1-datos"),
         "another account's password": stage.decrypt(third["password"]),
         "API token": stage.control.token,
-        # Of a link its signature: what stands before it is no secret.
+        # Only the signature of a link is secret, not the part before it.
         "recipient's link in a mail": mailed.rpartition(".")[2],
         "recipient's link that was made": made.rpartition(".")[2],
         "portal session": session,
@@ -294,7 +294,9 @@ def test_no_secret_is_anywhere(api: ApiClient, stage: Stage, outside: Outside) -
         allowed = PLACES_ON_FTP_HOST.get(name, r"(?!)")
         found = on_ftp_host[name]
         leaks += [f"{name}: FTP host {path}" for path in found if not re.fullmatch(allowed, path)]
-        if name in PLACES_ON_FTP_HOST and name != "password's hash":  # a replaced one may be gone already
+        if (
+            name in PLACES_ON_FTP_HOST and name != "password's hash"
+        ):  # a secret that was replaced may be gone already
             assert found, f"{name} was not even found where it belongs: the search finds nothing"
     assert leaks == []
     _check_watch(stage, processes)
@@ -302,19 +304,19 @@ def test_no_secret_is_anywhere(api: ApiClient, stage: Stage, outside: Outside) -
 
 
 def _is_shown(name: str, path: str) -> bool:
-    """The pages that something belongs to: of a later share its hash, as the seed has it; of a link the link."""
+    """Return whether a page may show it: the hash of a later share, as the seed says, and a link."""
     if "hash" in name:
         return path == "/tmpftp/canario_2"
     return name == "recipient's link in a mail" and path in ("/portal/enlace/…", "mails")
 
 
 def _is_kept(name: str, path: str) -> bool:
-    """The service's database keeps hashes, to send them again unchanged."""
+    """Return whether a file may keep it: the service's database keeps hashes, to send them again unchanged."""
     return "hash" in name and path.startswith("state/tempoftp.sqlite3")
 
 
 def _check_watch(stage: Stage, processes: Processes) -> None:
-    """What was to be seen was seen: the watch can find what there is."""
+    """Check that the watch works: it has seen the processes that must have run."""
     command_lines = b"\n".join(processes.seen)
     for program in (
         b"ansible-playbook",
@@ -334,7 +336,7 @@ def _check_watch(stage: Stage, processes: Processes) -> None:
 
 
 def _check_columns(stage: Stage, password: str) -> None:
-    """In no column of any table of the service is the password in clear, and there are tables to look at."""
+    """Check that no column of the service's database has the password in clear, and that it has rows."""
     database = stage.control.home / "state" / "tempoftp.sqlite3"
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         dump = "\n".join(connection.iterdump())
@@ -343,7 +345,7 @@ def _check_columns(stage: Stage, password: str) -> None:
 
 
 def test_an_operators_run_shows_no_secret(stage: Stage, tmp_path: Path) -> None:
-    """`share.yml -vvv --diff`, which makes a password itself: it stands in its file and in nothing that is printed."""
+    """`share.yml -vvv --diff` makes a password itself. Only its file contains it; the output does not."""
     source = stage.make_tree("canario_operador", files=1)
     shares = tmp_path / "shares.yml"
     entry = f"id: canario_op, ftpuser: ftp_canario_op, source: 'source1:{source}', lifetime_days: 1"

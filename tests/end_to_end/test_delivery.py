@@ -1,5 +1,5 @@
-"""How shares are delivered and what is counted of them: checksums, links to another share's files, sources on the FTP
-host itself, downloads."""
+"""Ways of delivery, and downloads: checksums, links to another share's files, sources on the FTP host itself, and the
+count of downloads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Edit = Callable[[dict[str, Any]], None]
 
 @pytest.fixture
 def edit_sources(api: ApiClient, stage: Stage) -> Iterator[Callable[[Edit], None]]:
-    """Changes the allow-list as its operator would, by its file; it is as it was at the end."""
+    """Change the file of the allow-list as its operator would; at the end it is restored."""
     file = stage.control.home / "sources.yml"
     before = file.read_text()
 
@@ -42,7 +42,7 @@ def edit_sources(api: ApiClient, stage: Stage) -> Iterator[Callable[[Edit], None
 
 @pytest.fixture
 def archive(stage: Stage, edit_sources: Callable[[Edit], None]) -> Iterator[Callable[[str], str]]:
-    """Makes a folder of the FTP host itself a source, delivered by a method; returns the `ruta`."""
+    """Make a folder of the FTP host itself a source with this method of delivery; return the `ruta`."""
     stage.ftp(
         f"mkdir -p {ARCHIVE}/goes/sub && head -c 300000 /dev/urandom > {ARCHIVE}/goes/a.nc && "
         f"echo b > '{ARCHIVE}/goes/sub/b c.txt' && chmod -R a+rX {ARCHIVE} && "
@@ -68,14 +68,12 @@ def fetch(stage: Stage, ready: dict[str, Any]) -> dict[str, str]:
         return read_tree(client, f"/{ready['id']}")
 
 
-def test_checksums_come_with_the_share(
-    api: ApiClient, stage: Stage, edit_sources: Callable[[Edit], None]
-) -> None:
+def test_a_share_has_checksums(api: ApiClient, stage: Stage, edit_sources: Callable[[Edit], None]) -> None:
     edit_sources(lambda sources: sources["source1"].update(checksums=True))
     source = stage.make_tree("sumas", files=3)
     api.post("sumas@dominio.example", "sumas_1", f"source1:{source}")
     ready = api.wait_ready("sumas_1")
-    # A key for one root runs no command there.
+    # A key that is limited to one root cannot run commands.
     assert ready["entrega"] == {"metodo": "rsync", "sumas": "llegada"}
     digests = fetch(stage, ready)
     told = io.BytesIO()
@@ -107,7 +105,7 @@ def test_a_second_requester_gets_links_to_the_first_copy(
     assert inodes[0] == inodes[1]
     api.delete("comun_1")
     assert fetch(stage, second) == stage.digest_source(source)
-    # What has changed is not taken from the copy.
+    # A file that has changed is not linked from the first copy.
     stage.source(f"echo changed > {source}/archivo_2.bin")
     api.post("tercera@dominio.example", "comun_3", f"source1:{source}")
     third = api.wait_ready("comun_3")
@@ -124,7 +122,7 @@ def test_a_source_on_the_ftp_host_is_copied_without_ssh(
     assert fetch(stage, ready) == digest_archive(stage)
 
 
-def test_a_mounted_source_is_read_only_and_outlives_its_share(
+def test_a_mounted_source_is_read_only_and_survives_its_share(
     api: ApiClient, stage: Stage, archive: Callable[[str], str]
 ) -> None:
     ruta = archive("bind")
@@ -159,7 +157,7 @@ def test_downloads_are_counted(api: ApiClient, stage: Stage) -> None:
     ready = api.wait_ready("contadas_1")
     with log_in(stage.ftp_address, ready["usuario"], stage.decrypt(ready["password"])) as client:
         client.retrbinary("RETR /contadas_1/archivo_1.bin", lambda _data: None)
-        # A transfer that its client gives up after a part of it.
+        # A download that the client breaks off after a part.
         data = client.transfercmd("RETR /contadas_1/archivo_2.bin", rest=4096 * 1024 - 100_000)
         while data.recv(65536):
             pass

@@ -1,4 +1,4 @@
-"""`make demo` itself, on a net of its own: from no host at all to one share, again with nothing to do, and away."""
+"""`make demo` on a net of its own: the first run makes one share, the second changes nothing, then it is removed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FILES = 109
 
 @dataclass(frozen=True)
 class Demo:
-    """A demo that was just made: its hosts and control host, only to look at them, and what `make demo` printed."""
+    """A demo that was just made: its hosts and control host, only for reading, and the output of `make demo`."""
 
     stage: Stage
     printed: str
@@ -37,7 +37,7 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
-    """`make demo` where no host was before; all of it is gone at the end."""
+    """Run `make demo` without any host before; everything is removed at the end."""
     stage = Stage(NET, subnet="10.117.6", port=19046)
     remove(stage)
     try:
@@ -47,7 +47,7 @@ def demo() -> Iterator[Demo]:
 
 
 def remove(stage: Stage) -> None:
-    """Take the demo down and remove what it leaves in var/."""
+    """Take the demo down and remove its files in var/."""
     make("lab-down")
     stage.control.forget()
     shutil.rmtree(PROJECT / "var" / NET, ignore_errors=True)
@@ -55,7 +55,7 @@ def remove(stage: Stage) -> None:
 
 
 def make(target: str) -> str:
-    """`make TARGET` as a person types it, with the net in the environment; what it prints, without colours."""
+    """Run `make TARGET` as a person does, with the net in the environment; return its output without colours."""
     done = subprocess.run(
         ["make", "--no-print-directory", target],
         cwd=PROJECT,
@@ -69,13 +69,13 @@ def make(target: str) -> str:
 
 
 def read_recaps(printed: str) -> dict[str, int]:
-    """How many tasks changed something, for each host of which Ansible says that none failed."""
+    """Return host → number of tasks that changed something, for each host without a failed task."""
     found = re.findall(r"^(\w+) +: ok=\d+ +changed=(\d+) .*failed=0", printed, re.MULTILINE)
     return {host: int(changed) for host, changed in found}
 
 
 def read_last_lines(printed: str) -> dict[str, str]:
-    """What the demo says at its end, by the word that each line begins with."""
+    """Return the last lines of the demo, by their first word."""
     return dict(re.findall(r"^(Portal|API|lftp|A host|Stop) {2,}(.+)$", printed, re.MULTILINE))
 
 
@@ -86,14 +86,14 @@ def read_url(url: str, token: str) -> str:
 
 
 def read_traces(stage: Stage) -> str:
-    """What another demo must leave alone: each delivered file with its times, the manifest, the account."""
+    """Return what a second demo must not change: each delivered file with its times, the manifest, the account."""
     return stage.query("SELECT * FROM users") + stage.ftp(
         f"find /data/ftp_* /data/.tempoftp/shares -printf '%p %i %s %T@\\n' | sort; "
         f"cat /data/.tempoftp/shares/{SHARE_ID}.json"
     )
 
 
-def test_demo_delivers_a_share_and_says_how_to_go_on(demo: Demo, tmp_path: Path) -> None:
+def test_demo_delivers_a_share_and_says_how_to_continue(demo: Demo, tmp_path: Path) -> None:
     changed = read_recaps(demo.printed)
     assert set(changed) == {"ftp1", "source1"}
     assert min(changed.values()) > 0
@@ -121,8 +121,8 @@ def test_second_demo_changes_nothing(demo: Demo) -> None:
     assert read_traces(demo.stage) == before
 
 
-def test_lab_down_ends_the_demo(demo: Demo) -> None:
-    """The last test of this module: nothing of the demo is there after it."""
+def test_lab_down_removes_the_demo(demo: Demo) -> None:
+    """This test must be the last one of this module, because it removes the demo."""
     token = demo.stage.control.token
     make("lab-down")
     with pytest.raises(httpx.ConnectError, match="refused"):

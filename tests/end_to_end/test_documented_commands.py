@@ -1,4 +1,4 @@
-"""The commands of the pages, run exactly as they are there, in a shell, by a user who has just made the demo."""
+"""The commands of the pages, run unchanged in a shell, as by a user who has just run `make demo`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.stage import BIN, PROJECT, Stage
 
 pytestmark = pytest.mark.lab
 
-# tests/docs compares the Spanish pages: their blocks are the same.
+# Only the English pages: tests/docs checks that the Spanish ones have the same blocks.
 BLOCKS = read_pair("docs/api")[0].blocks | read_pair("docs/without-the-service")[0].blocks
 SHARE_ID = "proyecto_real_2"
 DATA = "/srv/datos/ejemplo"
@@ -28,7 +28,7 @@ CREDENTIALS = ("ftp_alguien_ejemplo", "ftp_otra_ejemplo")
 
 
 class Terminal:
-    """A shell in the checkout with the settings of one stage in its environment, where the demo's would be."""
+    """A shell in the checkout. Its environment has the settings of a stage instead of those of the demo."""
 
     def __init__(self, stage: Stage) -> None:
         self._environment = {
@@ -61,7 +61,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal(stage: Stage, api: ApiClient) -> Iterator[Terminal]:
-    """A terminal where nothing of an earlier try lies about; the source has a little of what the demo's has."""
+    """A terminal without files of an earlier run. The source has a few of the demo's files."""
     api.delete(SHARE_ID)
     stage.source(
         f"mkdir -p '{DATA}/con espacios' {DATA}/goes16/2026 && echo 'Datos' > '{DATA}/con espacios/léeme.txt' && "
@@ -82,7 +82,7 @@ def _forget() -> None:
 
 @pytest.fixture
 def operator(stage: Stage, terminal: Terminal, tmp_path: Path) -> Iterator[Terminal]:
-    """A terminal of somebody who has no share of the example and no password of its accounts yet, and leaves none."""
+    """A terminal without shares and passwords of the example; they are removed again at the end."""
     example = yaml.safe_load((PROJECT / "docs" / "examples" / "shares.yml").read_text(encoding="utf-8"))
     ended = tmp_path / "ended.yml"
     ended.write_text(yaml.dump({"shares": [{**share, "state": "absent"} for share in example["shares"]]}))
@@ -97,7 +97,7 @@ def operator(stage: Stage, terminal: Terminal, tmp_path: Path) -> Iterator[Termi
         stage.run_playbook("playbooks/share.yml", "-e", f"shares_file={ended}")
         for name in CREDENTIALS:
             (folder / name).unlink(missing_ok=True)
-        for name, password in kept.items():  # those of a demo that is up beside this
+        for name, password in kept.items():  # the passwords of a demo that runs at the same time
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             (folder / name).touch(mode=0o600)
             (folder / name).write_text(password)

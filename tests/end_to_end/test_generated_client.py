@@ -1,4 +1,4 @@
-"""A program whose client was made of `/openapi.json` alone asks for data, waits, fetches, and gives the share back."""
+"""A program with a client made from `/openapi.json` requests data, waits, fetches it and deletes the share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.stage import Stage
 pytestmark = pytest.mark.lab
 
 
-def test_from_the_request_to_the_files_and_gone(api: ApiClient, stage: Stage, tmp_path: Path) -> None:
+def test_the_client_requests_fetches_and_deletes(api: ApiClient, stage: Stage, tmp_path: Path) -> None:
     source = stage.make_tree("generado", files=5)
     generated = GeneratedClient(stage.control.url, tmp_path)
     load, models = generated.load, generated.load("models")
@@ -36,7 +36,7 @@ def test_from_the_request_to_the_files_and_gone(api: ApiClient, stage: Stage, tm
         )
         assert blocked.status_code in (200, 202)
         events = load("api.solicitudes.get_events").sync(id="generado_1", client=client)
-        # So few files may be there before anybody looks: then nothing is in `traslado`.
+        # Few files may be delivered before the first poll, so that no answer has `traslado`.
         ways = [event.a.value for event in events.eventos if event.a.value != "traslado"]
         assert ways[:3] == ["recibido", "preparando", "listo"]
         gone = load("api.solicitudes.delete_share").sync_detailed(id="generado_1", client=client)

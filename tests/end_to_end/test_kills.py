@@ -1,4 +1,4 @@
-"""A share of 500 MB, and every process that serves it killed in mid copy."""
+"""A share of 500 MB; every process that works on it is killed during the copy."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.lab
 
 FILES = 10
 FILE_MB = 50
-# Over a minute for all of it: however long a run takes here, the copy goes on when it ends.
+# The whole copy takes over a minute, so that it still runs when a slow run ends.
 SLOW = "tc qdisc replace dev host0 root tbf rate 60mbit burst 256kbit latency 400ms"
 QUICK = "tc qdisc del dev host0 root 2>/dev/null || true"
 
 
 @pytest.fixture
 def big_source(stage: Stage) -> Iterator[str]:
-    """500 MB behind a link slow enough to kill things in mid copy."""
+    """500 MB behind a slow link, so that there is time to kill processes during the copy."""
     path = "/srv/datos/e2e/grande"
     stage.source(
         f"rm -rf {path}; mkdir -p {path} && cd {path} && for n in $(seq {FILES}); do "
@@ -47,7 +47,9 @@ def _count_copiers(stage: Stage, share_id: str) -> int:
     return int(units)
 
 
-def test_everything_killed_in_mid_copy(api: ApiClient, stage: Stage, big_source: str) -> None:
+def test_the_share_is_delivered_though_every_process_was_killed(
+    api: ApiClient, stage: Stage, big_source: str
+) -> None:
     total = FILES * FILE_MB * 1_000_000
     api.post("grande@dominio.example", "grande_1", f"source1:{big_source}")
     _wait_bytes(api, "grande_1", total // 20)
@@ -86,14 +88,14 @@ def test_everything_killed_in_mid_copy(api: ApiClient, stage: Stage, big_source:
         assert read_tree(client, "/grande_1") == stage.digest_source(big_source)
 
 
-def test_late_run_after_delete_changes_nothing(api: ApiClient, stage: Stage, tmp_path: Path) -> None:
+def test_a_late_run_after_a_delete_changes_nothing(api: ApiClient, stage: Stage, tmp_path: Path) -> None:
     source = stage.make_tree("tarde", files=2)
     api.post("tarde@dominio.example", "tarde_1", f"source1:{source}")
     ready = api.wait_ready("tarde_1")
     manifest = json.loads(stage.ftp("cat /data/.tempoftp/shares/tarde_1.json"))
     api.delete("tarde_1")
     before = stage.list_host_state()
-    # The request of a run that lost its lease, as it stood before the DELETE.
+    # The request of a run that lost its lease, as it was before the DELETE.
     request = {
         "schema": 1,
         "run_id": "run-tarde",
@@ -140,7 +142,7 @@ def test_late_run_after_delete_changes_nothing(api: ApiClient, stage: Stage, tmp
     assert api.http.get("/tmpftp/tarde_1").status_code == 404
 
 
-def test_worker_killed_while_idle_loses_nothing(api: ApiClient, stage: Stage) -> None:
+def test_a_worker_killed_while_idle_loses_no_request(api: ApiClient, stage: Stage) -> None:
     source = stage.make_tree("dormido", files=1)
     stage.control.kill("worker")
     answer = api.post("dormido@dominio.example", "dormido_1", f"source1:{source}")

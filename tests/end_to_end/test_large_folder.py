@@ -1,4 +1,4 @@
-"""A folder of more entries than pure-ftpd lists by itself (10,000): every listing names all of them."""
+"""A folder with more than the 10,000 entries that pure-ftpd lists by default: every listing has all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`playbooks/share.yml`: shares from a file, with no service at all."""
+"""`playbooks/share.yml`: shares from a file, without the service."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_check_then_deliver_then_idempotent(stage: Stage, tmp_path: Path) -> Non
     assert buried.sub("", stage.list_host_state()) == buried.sub("", before), "only a tombstone is left"
 
 
-def test_one_bad_share_harms_no_other_and_is_never_a_template(stage: Stage, shares_file: Path) -> None:
+def test_one_bad_share_affects_no_other_and_is_never_a_template(stage: Stage, shares_file: Path) -> None:
     witness = Path("/tmp/tempoftp_pwned")
     witness.unlink(missing_ok=True)
     try:
@@ -80,7 +80,7 @@ def test_one_bad_share_harms_no_other_and_is_never_a_template(stage: Stage, shar
         assert not witness.exists()
         assert stage.ftp("ls -d /data/ftp_operador_lab/operador_1").strip()
     finally:
-        # Both end: the host knows the one that failed too.
+        # Both are ended, because the host knows the failed one too.
         shares_file.write_text(
             shares_file.read_text().replace("    ftpuser:", "    state: absent\n    ftpuser:")
         )

@@ -1,4 +1,4 @@
-"""A host that is away is told in `mensaje`; the share is delivered when it is back."""
+"""When a host is away, `mensaje` says so; when it is back, the share is delivered."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ CREATE TABLE users (
 
 @pytest.fixture
 def seed_table(stage: Stage) -> Iterator[None]:
-    """Put the seed's table in place of ours, with the login query that fits it, and back again."""
+    """Replace our table by the seed's, with its login query, and restore ours at the end."""
     stage.query("RENAME TABLE users TO users_ours")
     stage.query(SEED_TABLE)
     stage.run_playbook("playbooks/site.yml", "--limit", "ftp1", "-e", "ftp_database_manage_table=false")

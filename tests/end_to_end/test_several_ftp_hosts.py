@@ -1,4 +1,4 @@
-"""Two FTP hosts in one inventory: where accounts and shares go, and what their recipients are told."""
+"""Two FTP hosts in one inventory: the placement of accounts and shares, and the server that recipients see."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PUBLIC_NAME = "descargas.dominio.example"
 
 @pytest.fixture
 def two_hosts(api: ApiClient, stage: Stage, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """A second FTP host beside the stage's, with a public name, both known to the service: their addresses by name."""
+    """Add a second FTP host with a public name to the stage and the service; yield name → address of both."""
     stage.lab("up", f"{SECOND}={LAST_OCTET}")
     inventory = tmp_path / "hosts.yml"
     hosts = yaml.safe_load((PROJECT / "inventories/lab/hosts.yml").read_text(encoding="utf-8"))
@@ -74,14 +74,14 @@ def test_accounts_are_placed_and_each_host_serves_its_own(
             certificate = stage.read_certificate(host)
             with log_in(address, share["usuario"], password, certificate=certificate) as client:
                 assert read_tree(client, f"/{share['id']}") == digests
-    # An account stays where it is, though the other host has more room.
+    # An account stays on its host, although the other one has more free space.
     again = deliver(api, "pausada", "pausada_2", source)
     assert again["usuario"] == ready[other]["usuario"]
     assert again["servidor"] == ready[other]["servidor"]
 
 
 def wait_for_roomiest(api: ApiClient) -> str:
-    """Wait until the service has seen both hosts; the one with most free space."""
+    """Wait until the service has seen both hosts; return the one with most free space."""
     health = api.wait_for_health(
         lambda answer: (
             len(answer["hosts"]) == 2
@@ -99,7 +99,7 @@ def deliver(api: ApiClient, person: str, share_id: str, source: str) -> dict[str
 
 
 def assert_told(stage: Stage, ready: dict[str, dict[str, Any]]) -> None:
-    """What recipients are told of each server: the public name where there is one, and its own certificate."""
+    """Check what recipients see of each server: its public name if it has one, and its own certificate."""
     told = {name: share["servidor"] for name, share in ready.items()}
     assert told[SECOND]["host"] == PUBLIC_NAME
     assert told[stage.ftp_host]["host"] == stage.ftp_address

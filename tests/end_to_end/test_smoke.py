@@ -1,4 +1,4 @@
-"""The smoke test of the seed's section 5, to the letter, on real hosts."""
+"""The smoke test of the seed's section 5, exactly as written, on real hosts."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_wrong_password_and_clear_text_are_refused(api: ApiClient, stage: Stage)
         plain.login(ready["usuario"], password)
 
 
-def test_deleted_share_is_out_of_reach(api: ApiClient, stage: Stage) -> None:
+def test_a_deleted_share_cannot_be_reached(api: ApiClient, stage: Stage) -> None:
     source = stage.make_tree("borrar", files=3)
     api.post("borrar@dominio.example", "borrar_1", f"source1:{source}")
     ready = api.wait_ready("borrar_1")
@@ -85,7 +85,7 @@ def test_deleted_share_is_out_of_reach(api: ApiClient, stage: Stage) -> None:
     assert stage.digest_source(source), "the source is untouched"
 
 
-def test_asked_again_after_delete_is_a_new_share(api: ApiClient, stage: Stage) -> None:
+def test_a_request_after_a_delete_makes_a_new_share(api: ApiClient, stage: Stage) -> None:
     source = stage.make_tree("otravez", files=2)
     api.post("otravez@dominio.example", "otravez_1", f"source1:{source}")
     api.wait_ready("otravez_1")

@@ -1,4 +1,4 @@
-"""One function for each state: it brings a new share there and holds it there. Beside it, how such a share must end."""
+"""One function for each state that brings a new share into it and holds it there, and how such a share must end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.faults.ground import HELD_BYTES, Ground, Subject
 
-# Makes a file that not even root can remove (chattr is not on every host); and removable again.
+# Make a file that not even root can remove, and make it removable again (not every host has chattr).
 IMMUTABLE = (
     "import array, fcntl, os, sys\n"
     "for path in sys.argv[2:]:\n"
@@ -21,7 +21,7 @@ IMMUTABLE = (
 
 
 def bring_recibido(ground: Ground) -> Subject:
-    """Accepted while the FTP host is paused: nobody has taken it up."""
+    """Accepted while the FTP host is paused, so that no run works on it."""
     subject = ground.make_subject()
     subject.holds.append(ground.resume_runs)
     ground.pause_runs()
@@ -31,7 +31,7 @@ def bring_recibido(ground: Ground) -> Subject:
 
 
 def bring_preparando(ground: Ground) -> Subject:
-    """Too big to be copied unprobed, and the source does not answer its probe: the copier waits, rsync runs."""
+    """Too big to be copied without a probe, which the source does not answer: the copier waits, rsync runs."""
     subject = ground.make_subject(big=True)
     subject.holds += [ground.quicken_source, ground.open_gate]
     ground.close_gate()
@@ -43,7 +43,7 @@ def bring_preparando(ground: Ground) -> Subject:
 
 
 def bring_traslado(ground: Ground) -> Subject:
-    """Half of it has arrived when rsync is stopped in mid copy; ssh is not, so the connection lives on."""
+    """Half of it has arrived when rsync is stopped. ssh runs on, so that the connection stays open."""
     return _hold_in_mid_copy(ground, ground.make_subject(big=True))
 
 
@@ -76,7 +76,7 @@ def bring_listo(ground: Ground) -> Subject:
 
 
 def bring_bloqueado(ground: Ground) -> Subject:
-    """Blocked and out of its home; asked to be unblocked while the FTP host is paused."""
+    """Blocked and out of its home; an operator asks to unblock it while the FTP host is paused."""
     subject = bring_listo(ground)
     place = f"/data/{subject.access['usuario']}/{subject.id}"
     answer = ground.api.http.post(f"/tmpftp/{subject.id}/bloquear", json={"razon": "una prueba"})
@@ -94,7 +94,7 @@ def bring_bloqueado(ground: Ground) -> Subject:
 
 
 def bring_expirando(ground: Ground) -> Subject:
-    """It has outlived its days while the FTP host is paused: all of it is still there, but nobody gets in."""
+    """Its days ended while the FTP host is paused: all data is still there, but nobody can log in."""
     subject = bring_listo(ground)
     subject.holds.append(ground.resume_runs)
     ground.pause_runs()
@@ -123,7 +123,7 @@ def bring_eliminando(ground: Ground) -> Subject:
 
 
 def bring_eliminando_untouched(ground: Ground) -> Subject:
-    """Asked to be deleted while the FTP host is paused: all of it is still there."""
+    """Its deletion was requested while the FTP host is paused: all data is still there."""
     subject = bring_listo(ground)
     subject.holds.append(ground.resume_runs)
     ground.pause_runs()
@@ -133,7 +133,7 @@ def bring_eliminando_untouched(ground: Ground) -> Subject:
 
 
 def bring_eliminando_in_mid_copy(ground: Ground) -> Subject:
-    """Asked to be deleted in mid copy while the FTP host is paused: its copier and its rsync are alive."""
+    """Its deletion was requested during the copy while the FTP host is paused: its copier and rsync run."""
     subject = bring_traslado(ground)
     subject.holds.append(ground.resume_runs)
     ground.pause_runs()
@@ -143,7 +143,7 @@ def bring_eliminando_in_mid_copy(ground: Ground) -> Subject:
 
 
 def bring_many_half_deleted(ground: Ground) -> Subject:
-    """100,000 files of which the purge has removed some when it is stopped."""
+    """100,000 files; the purge has removed some of them when it is stopped."""
     subject = ground.make_many()
     subject.ask()
     subject.wait_ready(seconds=600)
@@ -167,7 +167,7 @@ def _delete(ground: Ground, subject: Subject) -> None:
 
 
 def end_listo(ground: Ground, subject: Subject) -> None:
-    """Delivered whole, by one copier, and what had arrived was not sent again."""
+    """Completely delivered by one copier, which did not send again what had arrived."""
     subject.wait_state("listo", "error", seconds=300)
     subject.wait_ready()
     if subject.staged:
@@ -190,7 +190,7 @@ def sum_bytes(ground: Ground, subject: Subject) -> int:
 
 
 def end_expirado(ground: Ground, subject: Subject) -> None:
-    """Said to be over only when access and data are gone; the source is untouched."""
+    """Expired only when access and data are gone; the source is unchanged."""
     subject.wait_state("expirado", seconds=300)
     subject.check_refused()
     ground.check_clean(subject)
@@ -198,7 +198,7 @@ def end_expirado(ground: Ground, subject: Subject) -> None:
 
 
 def end_eliminado(ground: Ground, subject: Subject) -> None:
-    """Gone, wholly; and the source is untouched."""
+    """Completely gone; the source is unchanged."""
     ground.api.delete(subject.id, seconds=300)
     if subject.access:
         subject.check_refused()
@@ -207,7 +207,7 @@ def end_eliminado(ground: Ground, subject: Subject) -> None:
 
 @dataclass(frozen=True)
 class HeldState:
-    """A state of the matrix: how a share gets there, and how it must end."""
+    """A state of the matrix: how a share gets into it, and how the share must end."""
 
     bring: Callable[[Ground], Subject]
     end: Callable[[Ground, Subject], None]

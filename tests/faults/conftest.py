@@ -1,4 +1,4 @@
-"""The ground that all cells stand on, and the table of what became of each of them at the end."""
+"""The ground of all cells, and a table with the outcome of each of them at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OUTCOMES = pytest.StashKey[dict[tuple[str, str], str]]()
 
 @pytest.fixture(scope="session")
 def ground(stage: Stage) -> Iterator[Ground]:
-    """What cells need of the stage, whoever else uses it."""
+    """The stage, prepared for the cells; other tests may have used it before."""
     ground = Ground(stage)
     ground.prepare()
     yield ground
@@ -38,13 +38,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
             f": {told}" if told else ""
         )
         item.config.stash[OUTCOMES][cell] = text
-        if report.failed:  # an hour's run says at once what went wrong
+        if report.failed:  # a run takes an hour, so say at once what went wrong
             item.config.get_terminal_writer().line(f"\n{report.longreprtext}")
     return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print fault x state x outcome, then what each cell saw, then why some cells are none."""
+    """Print fault x state x outcome, then what each cell saw, then why some pairs have no cell."""
     outcomes = config.stash[OUTCOMES]
     if not outcomes:
         return
@@ -62,7 +62,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         write(f"{fault}, {state}: {text}")
     if len(outcomes) < sum(
         1 for _ in iterate_cells()
-    ):  # of a few cells the reasons would be most of the text
+    ):  # with only a few cells, the reasons would be most of the output
         return
     write("")
     for fault, row in FAULTS.items():

@@ -1,6 +1,6 @@
-"""The ground of the fault tests: one lab net with its service, the shares that cells are about, and looks at all of it.
+"""The ground of the fault tests: one lab net with its service, the shares of the cells, and checks of all of it.
 
-What a cell asserts goes over the API, over FTPS, or by looks at the hosts; nothing here imports the service's code.
+A cell checks through the API, over FTPS or on the hosts; nothing here imports the service's code.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from tests.support.ftps import log_in, read_tree
 from tests.support.stage import PROJECT, Stage
 
 WATCH = Path(__file__).with_name("watch_copiers.py")
-# More than the copier takes at once without a probe (32 MiB).
+# More than the copier copies without a probe (32 MiB).
 BIG_FILES, BIG_KIB = 12, 4096
-# How much of a big share has arrived when it is held: what a restart from nothing would send again.
+# The part of a big share that has arrived when it is held. A restart from nothing would send it again.
 HELD_BYTES = 24_000_000
 SLOW = "tc qdisc replace dev host0 root tbf rate 40mbit burst 256kbit latency 400ms"
-# From here on not every file is fetched over FTPS.
+# With more files than this, only a part is fetched over FTPS.
 MANY = 1000
-# 100,000 files of 1,000 bytes: one folder has more than the 10,000 entries that pure-ftpd lists unless told otherwise,
-# one is small enough to be fetched.
+# 100,000 files of 1,000 bytes. One folder has more than the 10,000 entries that pure-ftpd lists by default, and one is
+# small enough to be fetched.
 MAKE_MANY = """
 import os, sys
 counts = {"muchos": 20000, "pocos": 50, "resto": 950} | {f"lote_{number}": 1000 for number in range(79)}
@@ -43,7 +43,7 @@ for folder, count in counts.items():
         with open(f"{sys.argv[1]}/{folder}/archivo {number}", "wb") as file:
             file.write(os.urandom(1000))
 """
-# Moves what a manifest says of the past further into it.
+# Moves the past times of a manifest further into the past.
 AGE = """
 import datetime, json, os, sys
 path, form = sys.argv[1], "%Y-%m-%dT%H:%M:%SZ"
@@ -56,7 +56,7 @@ with open(path + ".new", "w") as file:
 os.rename(path + ".new", path)
 """
 RRSYNC = "/usr/bin/rrsync"
-# On the source, in front of rrsync: waits at the dry run of a probe while the gate is closed.
+# On the source, in front of rrsync: it stops the dry run of a probe while the gate is closed.
 GATED_RRSYNC = """#!/bin/sh
 if echo "$SSH_ORIGINAL_COMMAND" | grep -qE ' -[a-zA-Z]*n[a-zA-Z]*(e?\\.| )'; then
   while [ -e /run/tempoftp-gate ]; do sleep 0.05; done
@@ -67,7 +67,7 @@ exec /usr/local/lib/rrsync "$@"
 
 @dataclass
 class Subject:
-    """The share a cell is about, held in a state until `release`."""
+    """The share of a cell, held in a state until `release`."""
 
     ground: Ground
     id: str
@@ -96,7 +96,7 @@ class Subject:
         return self.ground.api.get(self.id)
 
     def release(self) -> None:
-        """Let it go on. What cannot be undone now, because its host is away, is undone by the next call."""
+        """Release it. If a host is away, the next call undoes what could not be undone now."""
         waiting, self.holds = self.holds, []
         for undo in reversed(waiting):
             try:
@@ -116,7 +116,7 @@ class Subject:
         return log_in(stage.ftp_address, self.access["usuario"], stage.decrypt(self.access["password"]))
 
     def check_contents(self) -> None:
-        """Every byte, over FTPS; of very many files all on the host, and a part over FTPS."""
+        """Check every byte over FTPS. Of very many files, check all on the host and a part over FTPS."""
         if len(self.digests) > MANY:
             self._check_many()
             return
@@ -138,7 +138,7 @@ class Subject:
             } == many
 
     def check_refused(self) -> None:
-        """Nobody gets in with what opened the account."""
+        """Check that the account's password is refused."""
         try:
             self.log_in().close()
         except (ftplib.Error, EOFError, OSError):
@@ -147,7 +147,7 @@ class Subject:
 
 
 class Ground:
-    """One stage with its API, and what cells need of it."""
+    """One stage with its API, and the functions that cells need."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
@@ -158,8 +158,8 @@ class Ground:
     # -- before and between cells -------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Put the gate on the source, the watch on the FTP host, and one share there that no cell may harm."""
-        self.start_all()  # whatever a run before this one left, when its hosts were kept
+        """Put the gate on the source, the watch on the FTP host, and there one share that no cell may affect."""
+        self.start_all()  # shares that an earlier run left when its hosts were kept
         self.api.delete_all()
         self.stage.source(
             f"mv -n {RRSYNC} /usr/local/lib/rrsync && printf %s {shell_quote(GATED_RRSYNC)} > {RRSYNC} && "
@@ -171,7 +171,7 @@ class Ground:
         self.neighbour.wait_ready()
 
     def start_watch(self) -> None:
-        """Watch how many copiers run, from the FTP host itself; again after each boot."""
+        """Watch on the FTP host how many copiers run. It has to be started again after each boot."""
         self.stage.ftp(
             "systemctl is-active --quiet watch-copiers || { mkdir -p /var/tmp/copiers && "
             f"printf %s {shell_quote(WATCH.read_text())} > /var/tmp/watch_copiers.py && "
@@ -179,7 +179,7 @@ class Ground:
         )
 
     def make_subject(self, *, big: bool = False) -> Subject:
-        """A new share's name and its data on the source; nothing is asked for yet."""
+        """Make a new share's name and its data on the source; do not request it yet."""
         self.number += 1
         name = f"caso_{self.number}"
         files, kib = (BIG_FILES, BIG_KIB) if big else (3, 16)
@@ -197,7 +197,7 @@ class Ground:
         return subject
 
     def start_all(self) -> None:
-        """Whatever a cell left: both hosts up and connected, the service running."""
+        """Bring both hosts up and connect them, and start the service, whatever a cell left."""
         for host in (self.stage.ftp_host, self.stage.source_host):
             state = json.loads(self.stage.lab("status", "--json"))
             row = next(row for row in state if row["name"] == host)
@@ -217,7 +217,7 @@ class Ground:
         return Path(self.stage.control.read_settings()["TEMPOFTP_STATE_DIR"]) / "tempoftp.sqlite3"
 
     def pause_runs(self) -> None:
-        """No run begins on the FTP host from here on."""
+        """Let no new run start on the FTP host."""
         self._tell("/pausar")
 
     def resume_runs(self) -> None:
@@ -262,17 +262,17 @@ class Ground:
     # -- looks --------------------------------------------------------------------------------------------------
 
     def read_sent(self) -> int:
-        """Bytes that the source host has sent so far."""
+        """Return the bytes that the source host has sent so far."""
         return int(self.stage.source("cat /sys/class/net/host0/statistics/tx_bytes"))
 
     def read_copiers(self, share_id: str) -> tuple[int, int]:
-        """The most copiers, and the most copying rsyncs, that were ever seen at once for a share."""
+        """Return how many copiers and copying rsyncs of a share were seen at the same time, at most."""
         seen = self.stage.ftp(f"cat /var/tmp/copiers/{share_id} 2>/dev/null || echo 0 0")
         copiers, rsyncs = seen.split()
         return int(copiers), int(rsyncs)
 
     def check_clean(self, subject: Subject) -> None:
-        """Nothing of a deleted share is anywhere: rows, homes, state directory, units, processes, run folders."""
+        """Check that nothing of a deleted share is left: rows, homes, state directory, units, processes, runs."""
         user = subject.access.get("usuario", "")
         left = self.stage.query(f"SELECT User FROM users WHERE User IN ('{user}', 'ftp_{subject.id}_faults')")
         left += self.stage.ftp(
@@ -298,7 +298,7 @@ class Ground:
         )
 
     def check_audit(self) -> None:
-        """The operator's own audit finds nothing: rows, hosts, accounts, folders, units, sessions."""
+        """Check that the operator's audit finds nothing: rows, hosts, accounts, folders, units, sessions."""
         control = self.stage.control
         environment = {"PATH": "/usr/bin:/bin", "TEMPOFTP_URL": control.url, "TEMPOFTP_TOKEN": control.token}
         done = subprocess.run(
@@ -311,19 +311,19 @@ class Ground:
         assert done.returncode == 0, f"{done.stdout}{done.stderr}"
 
     def check_neighbour(self) -> None:
-        """The share that no cell is about is as it was."""
+        """Check that the share which belongs to no cell is unchanged."""
         assert self.neighbour is not None
         assert self.neighbour.look()["status"] == "listo"
         self.neighbour.check_contents()
 
     def wait_told(self, subject: Subject, error_class: str, seconds: float = 120) -> dict[str, Any]:
-        """Until the share says that error, with what the tools said behind it."""
+        """Wait until the share has this error, with the output of the tools behind it."""
         told = self.api.wait_for(subject.id, lambda a: a.get("error") == error_class, seconds=seconds)
         assert "Detalle:" in told["mensaje"], told
         return told
 
     def wait_api_away(self, seconds: float = 10) -> None:
-        """Until nobody listens where the API did: what was killed takes a moment to go."""
+        """Wait until no process listens at the API's address, because a killed process ends a moment later."""
         deadline = time.monotonic() + seconds
         while True:
             with socket.socket() as probe:

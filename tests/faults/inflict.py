@@ -1,6 +1,6 @@
-"""The faults. Each is a context: inside it the fault is in force.
+"""The faults. Each is a context manager: inside its block the fault is in force.
 
-A kill is over at once; what was killed is started again at the end, as systemd would.
+A kill is over at once. At the end of the block the killed process is started again, as systemd would.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Inflict = Callable[[Ground, Subject], AbstractContextManager[None]]
 
 
 def fault(steps: Callable[[Ground, Subject], Iterator[None]]) -> Inflict:
-    """Make a context of a function that yields once; what stands behind its `yield` is done whatever happens."""
+    """Make a context manager of a function that yields once; the code after its `yield` always runs."""
 
     @wraps(steps)
     @contextmanager
@@ -49,7 +49,7 @@ def kill_api(ground: Ground, subject: Subject) -> Iterator[None]:
 
 @fault
 def kill_worker(ground: Ground, subject: Subject) -> Iterator[None]:
-    """`kill -9` of the worker; what it had started goes on without it."""
+    """`kill -9` of the worker; the processes that it started run on."""
     ground.stage.control.kill("worker")
     yield
     ground.stage.control.start_program("worker")
@@ -57,7 +57,7 @@ def kill_worker(ground: Ground, subject: Subject) -> Iterator[None]:
 
 @fault
 def kill_playbook(ground: Ground, subject: Subject) -> Iterator[None]:
-    """`kill -9` of every ansible-playbook of the worker, the one standing by included."""
+    """`kill -9` of every ansible-playbook of the worker, also of one that stands by."""
     deadline = time.monotonic() + 60
     while not (pids := ground.stage.find_playbooks()):
         assert time.monotonic() < deadline, "no ansible-playbook was seen"
@@ -86,7 +86,7 @@ def kill_rsync(ground: Ground, subject: Subject) -> Iterator[None]:
 
 @fault
 def cut_power(ground: Ground, subject: Subject) -> Iterator[None]:
-    """Every process of the FTP host gone at once; it comes back."""
+    """A power cut: every process of the FTP host ends at once; at the end the host starts again."""
     ground.stage.lab("crash", ground.stage.ftp_host)
     yield
     ground.stage.lab("start", ground.stage.ftp_host)
@@ -104,7 +104,7 @@ def reboot_ftp_host(ground: Ground, subject: Subject) -> Iterator[None]:
 
 @fault
 def cut_ftp_host(ground: Ground, subject: Subject) -> Iterator[None]:
-    """The FTP host's network cable pulled."""
+    """The FTP host's network cable is unplugged."""
     ground.stage.lab("link-down", ground.stage.ftp_host)
     yield
     ground.stage.lab("link-up", ground.stage.ftp_host)
@@ -112,7 +112,7 @@ def cut_ftp_host(ground: Ground, subject: Subject) -> Iterator[None]:
 
 @fault
 def cut_source(ground: Ground, subject: Subject) -> Iterator[None]:
-    """The source's network cable pulled."""
+    """The source's network cable is unplugged."""
     ground.stage.lab("link-down", ground.stage.source_host)
     yield
     ground.stage.lab("link-up", ground.stage.source_host)
@@ -120,7 +120,7 @@ def cut_source(ground: Ground, subject: Subject) -> Iterator[None]:
 
 @fault
 def blackhole_source(ground: Ground, subject: Subject) -> Iterator[None]:
-    """The source takes every packet and answers none."""
+    """The source drops every packet without an answer."""
     leader = LabHost(find_net(ground.stage.net), ground.stage.source_host).find_leader()
     rule = ["nsenter", f"--target={leader}", "--net", "iptables", "-w", "10"]
     subprocess.run([*rule, "-I", "INPUT", "-i", "host0", "-j", "DROP"], check=True)
@@ -130,7 +130,7 @@ def blackhole_source(ground: Ground, subject: Subject) -> Iterator[None]:
 
 @fault
 def fill_disk(ground: Ground, subject: Subject) -> Iterator[None]:
-    """Not one free block on the FTP host's disk."""
+    """The FTP host's disk has no free block."""
     ground.stage.ftp(
         'python3 -c "'
         "import os\n"
@@ -150,7 +150,7 @@ def fill_disk(ground: Ground, subject: Subject) -> Iterator[None]:
 
 @fault
 def use_up_inodes(ground: Ground, subject: Subject) -> Iterator[None]:
-    """Not one free inode, though there is free space."""
+    """The FTP host's disk has free space, but no free inode."""
     ground.stage.ftp(
         f'mkdir {FILLING} && python3 -c "'
         "import itertools, os\n"
@@ -180,14 +180,14 @@ def lock_service_database(ground: Ground, subject: Subject) -> Iterator[None]:
 
 @fault
 def change_source(ground: Ground, subject: Subject) -> Iterator[None]:
-    """Somebody writes to a file of the source, all the time."""
+    """A program writes to a file of the source all the time."""
     ground.stage.source(
         "systemd-run --quiet --collect --unit=tempoftp-writer bash -c "
         f"'while :; do head -c 4096 /dev/urandom >> {subject.source}/archivo_1.bin; sleep 0.02; done'"
     )
     yield
     ground.stage.source("systemctl stop tempoftp-writer")
-    if not subject.access:  # what was delivered before stays what it was
+    if not subject.access:  # the delivered file must not change
         subject.digests = ground.stage.digest_source(subject.source)
 
 
@@ -201,7 +201,7 @@ def remove_source(ground: Ground, subject: Subject) -> Iterator[None]:
 
 @fault
 def deny_source(ground: Ground, subject: Subject) -> Iterator[None]:
-    """The ssh user may not read a file of it any more, one that has not been sent: rsync sends them by their names."""
+    """The ssh user loses the right to read a file that was not sent yet; rsync sends files in the order of names."""
     last = f"{subject.source}/$(ls {subject.source} | grep archivo_ | LC_ALL=C sort | tail -1)"
     ground.stage.source(f"chmod 0600 {last}")
     yield
@@ -212,12 +212,12 @@ FAKETIME = """[Service]
 Environment=LD_PRELOAD=libfaketime.so.1 FAKETIME=-10d FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1
 """
 CLOCKS = ("mariadb", "tempoftp-expire")
-"""What tells the time on the FTP host: the login query, and what takes expired shares away."""
+"""The programs that read the time on the FTP host: the login query and the expiry of shares."""
 
 
 @fault
 def set_clock_back(ground: Ground, subject: Subject) -> Iterator[None]:
-    """MariaDB, and the expiry of shares, believe that it is ten days ago."""
+    """The clock of MariaDB and of the expiry of shares is ten days slow."""
     ground.stage.ftp(
         "export DEBIAN_FRONTEND=noninteractive; "
         "dpkg -s libfaketime >/dev/null 2>&1 || apt-get install -qq -y libfaketime >/dev/null; "

@@ -1,4 +1,4 @@
-"""The table: every fault in every state, what is seen meanwhile and how it ends, or why the cell makes no sense."""
+"""The table: every fault in every state, what is checked during it and how it ends, or why there is no cell."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Meanwhile = Callable[[Ground, Subject], str]
 
 @dataclass(frozen=True)
 class Cell:
-    """What is looked at while the fault is in force, and what differs from the state's ordinary way."""
+    """The checks while the fault is in force, and differences from the usual end of the state."""
 
     meanwhile: Meanwhile
     bring: Callable[[Ground], Subject] | None = None
@@ -34,19 +34,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Fault:
-    """One row. A text instead of a cell says why there is none."""
+    """One row. A text instead of a cell says why there is no cell."""
 
     inflict: inflict.Inflict
     cells: dict[str, Cell | str]
 
 
 def pass_by(ground: Ground, subject: Subject) -> str:
-    """Nothing to be seen: it is over at once."""
+    """No check: the fault is over at once."""
     return ""
 
 
 def works(ground: Ground, subject: Subject) -> str:
-    """The recipient notices nothing."""
+    """The share works as before for its recipient."""
     subject.check_contents()
     return "fetched meanwhile"
 
@@ -60,7 +60,7 @@ def arrives(ground: Ground, subject: Subject) -> str:
 
 
 def told(error_class: str) -> Meanwhile:
-    """It says what is wrong and keeps its state; somebody tries again."""
+    """The share says what is wrong and keeps its state; the service tries again."""
 
     def wait(ground: Ground, subject: Subject) -> str:
         answer = ground.wait_told(subject, error_class)
@@ -71,7 +71,7 @@ def told(error_class: str) -> Meanwhile:
 
 
 def fails(error_class: str) -> Meanwhile:
-    """It ends in `error` and says why; asked again when that is put right, it is delivered."""
+    """It ends in `error` and says why. A new request after the repair delivers it."""
 
     def wait(ground: Ground, subject: Subject) -> str:
         answer = subject.wait_state("error", seconds=180)
@@ -91,7 +91,7 @@ def retry(ground: Ground, subject: Subject) -> None:
 
 
 def refuse_logins(ground: Ground, subject: Subject) -> str:
-    """Nobody can log in: the server is there and says no, or does not answer at all."""
+    """Nobody can log in: the server refuses, or does not answer."""
     try:
         subject.log_in().close()
     except (ftplib.Error, EOFError, OSError):
@@ -100,7 +100,7 @@ def refuse_logins(ground: Ground, subject: Subject) -> str:
 
 
 def answer_503(ground: Ground, subject: Subject) -> str:
-    """What was not written down is not accepted, and reading goes on."""
+    """A request that cannot be stored is refused with 503; reading still works."""
     answer = ground.api.post(subject.email, f"{subject.id}_otra", f"source1:{subject.source}")
     assert answer.status_code == 503, answer.text
     assert int(answer.headers["Retry-After"]) > 0
@@ -110,19 +110,19 @@ def answer_503(ground: Ground, subject: Subject) -> str:
 
 
 def answer_nothing(ground: Ground, subject: Subject) -> str:
-    """The API is away; the FTP host does not care."""
+    """The API does not answer; the FTP host works as before."""
     ground.wait_api_away()
     return works(ground, subject) if subject.fetchable else "API away"
 
 
 def finish_deletion(ground: Ground, subject: Subject) -> str:
-    """A full disk must not keep what would make room on it."""
+    """A deletion that would free space must also work on a full disk."""
     ground.api.delete(subject.id, seconds=120)
     return "deleted meanwhile"
 
 
 def expire(ground: Ground, subject: Subject) -> str:
-    """Its end comes although the fault is in force."""
+    """It expires although the fault is in force."""
     subject.wait_state("expirado", seconds=180)
     subject.check_refused()
     return "expired meanwhile"
@@ -306,7 +306,7 @@ FAULTS: dict[str, Fault] = {
 
 
 def iterate_cells() -> Iterator[tuple[str, str, Cell]]:
-    """Every cell there is, as (fault, state, cell)."""
+    """Yield every cell as (fault, state, cell)."""
     for name, fault in FAULTS.items():
         for state in STATES:
             cell = fault.cells[state]

@@ -8,7 +8,7 @@ from tests.faults.bring import STATES
 from tests.faults.ground import Ground
 from tests.faults.matrix import FAULTS, Cell, iterate_cells
 
-# A cell waits for backoffs, leases, boots and ssh's keepalives, one after the other.
+# A cell waits for backoffs, leases, boots and ssh's keepalives one after the other.
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
 

@@ -1,4 +1,4 @@
-"""The table is whole: every fault has a cell or a reason in every state; enough of it runs with `make test`."""
+"""The table is complete: every fault has a cell or a reason in every state; some cells run with `make test`."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def test_make_test_runs_at_least_eight_cells() -> None:
     assert {state for _, state in chosen} == set(STATES), "of every state one"
 
 
-def test_the_operators_page_has_a_row_for_each() -> None:
+def test_the_operators_page_has_a_row_for_each_fault() -> None:
     page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
     section = page.partition("## What survives what\n")[2].partition("\n## ")[0]
     assert re.findall(r"^\| (?!fault )([^-|][^|]*?) \|", section, re.MULTILINE) == list(FAULTS)
 
 
-def test_what_fills_the_disk_is_no_account() -> None:
+def test_the_file_that_fills_the_disk_is_not_taken_for_an_account() -> None:
     assert FILLING.startswith("/data/") and not FILLING.startswith("/data/ftp_")

@@ -1,7 +1,7 @@
-"""A random walk over the API of a real service with real hosts: what people do, what is killed meanwhile, and what must
-be true when all has calmed down.
+"""A random walk over the API of a real service with real hosts: operations of people, kills between them, and what must
+be true when everything has settled.
 
-Everything random comes from one seed, which a failure tells: `TEMPOFTP_WALK_SEED=… make faults`.
+All random choices come from one seed, which a failure prints: `TEMPOFTP_WALK_SEED=… make faults`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from tests.support.ftps import log_in, read_tree
 
 PEOPLE = [f"persona_{number}@faults.example" for number in range(4)]
 SETTLED = {"listo", "error", "bloqueado", "expirado"}
-# Seconds between two operations: some meet a share on its way, others one that is there.
+# Seconds between two operations, so that some meet a share during its copy and others a delivered one.
 PAUSES = (0.0, 0.2, 1.0, 3.0)
 KILLS = 0.5
-"""How often something is killed after an operation."""
+"""The probability of a kill after an operation."""
 ON_FTP_HOST = {
     "copier": "pkill -KILL -f '/copy [^ ]+$'",
     "rsync": "pkill -KILL -x rsync",
@@ -40,7 +40,7 @@ ON_FTP_HOST = {
 
 @dataclass
 class Person:
-    """What one person asked for, and may therefore expect."""
+    """The requests of one person, and what the person may therefore expect."""
 
     email: str
     wanted: dict[str, str] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Person:
 
 
 class Walk:
-    """One walk; `run` takes its steps, `settle` waits, `check` looks at everything."""
+    """One walk: `run` takes its steps, `settle` waits, `check` checks everything."""
 
     def __init__(self, ground: Ground, seed: int) -> None:
         self.ground = ground
@@ -70,7 +70,7 @@ class Walk:
     # -- steps ----------------------------------------------------------------------------------------------------
 
     def run(self, operations: int) -> None:
-        """Do so many operations that the API accepts, and kill something now and then."""
+        """Do this number of operations that the API accepts, with a kill now and then."""
         verbs: list[tuple[int, Callable[[], bool | None]]] = [
             (16, self._ask),
             (5, self._block),
@@ -98,7 +98,7 @@ class Walk:
             time.sleep(self.chance.choice(PAUSES))
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> bool:
-        """Whether the API accepted it; refusals that no other step explains are failures."""
+        """Return whether the API accepted it; a refusal that no other step explains is a failure."""
         answer = self.api.http.request(method, path, json=body)
         self.told.append(f"{method} {path} {body or ''} -> {answer.status_code}")
         assert answer.status_code in (200, 202, 404, 409), f"{self.told[-1]}: {answer.text}"
@@ -203,7 +203,7 @@ class Walk:
 
     def _kill(self) -> None:
         what = self.chance.choice(["API", "worker", "ansible-playbook", *ON_FTP_HOST, "power cut"])
-        if what == "power cut" and self.chance.random() < 0.6:  # a boot takes its time
+        if what == "power cut" and self.chance.random() < 0.6:  # a boot takes long
             return
         self.killed[what] += 1
         self.told.append(f"kill {what}")
@@ -231,7 +231,7 @@ class Walk:
     # -- the end --------------------------------------------------------------------------------------------------
 
     def settle(self, seconds: float = 400) -> None:
-        """Wait until nothing is on its way any more."""
+        """Wait until no share is under way."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -248,7 +248,7 @@ class Walk:
             time.sleep(0.5)
 
     def check(self) -> None:
-        """Everybody has what was promised, and nothing else."""
+        """Check that everybody has what was promised, and nothing else."""
         for person in self.people.values():
             token = None
             for name, source in person.wanted.items():
@@ -274,7 +274,7 @@ class Walk:
             )
 
     def check_hosts(self) -> None:
-        """On the FTP host stands what is wanted, seen or blocked, and not one folder or account more."""
+        """Check that the FTP host has exactly the visible and blocked shares, and no other folder or account."""
         stage = self.ground.stage
         wanted = {name for person in self.people.values() for name in person.wanted}
         lines = stage.ftp(

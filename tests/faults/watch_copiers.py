@@ -1,7 +1,7 @@
-"""Runs on the FTP host while faults are tried: how many copiers, and copying rsyncs, a share ever has at once.
+"""Runs on the FTP host during the fault tests and counts how many copiers and rsyncs a share has at the same time.
 
-It writes `/var/tmp/copiers/<id>`: the most of both. A unit's name says that there is one unit; this says that there is
-one process, whoever started it.
+It writes the highest numbers to `/var/tmp/copiers/<id>`. The name of a unit shows only that there is one unit; this
+shows that there is one process, whoever started it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def count_now() -> dict[str, tuple[int, int]]:
 
 
 def main() -> None:
-    """Look until killed."""
+    """Count until it is killed."""
     most: dict[str, tuple[int, int]] = {}
     while True:
         for name, (copiers, groups) in count_now().items():
