@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Make what follows from the service's settings and the role's templates: `python deploy/generate_deploy.py [--check]`.
+"""Make files from the service's settings and the roles' templates: `python deploy/generate_deploy.py [--check]`.
 
 - `roles/service/vars/main/settings.yml`: every setting with its description and default, from `tempoftp.settings`;
 - the table of options in each role's README, from its `meta/argument_specs.yml`;
-- `deploy/tempoftp.service`, `deploy/tempoftp-worker.service`, `deploy/tempoftp.env.example`: for an install by hand,
-  from the templates of the role `service`.
+- `deploy/tempoftp.service`, `deploy/tempoftp-worker.service`, `deploy/tempoftp.env.example` and
+  `deploy/tempoftp-expire.*`: for an install by hand, from the templates of the roles `service` and `ftp_server`.
 
-`--check` writes nothing and exits 1 when one of them is not current.
+`--check` writes nothing and exits with 1 when one of them is not current.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ RENDERED = {
     "tempoftp-worker.service.j2": DEPLOY / "tempoftp-worker.service",
     "tempoftp.env.j2": DEPLOY / "tempoftp.env.example",
 }
-# Of the role that sets FTP hosts up: what one needs beside pure-ftpd.
+# From the role that sets up FTP hosts: the units that a host needs besides pure-ftpd.
 FTP_SERVER = ROLES / "ftp_server"
 RENDERED_FTP = {
     "tempoftp-expire.service.j2": DEPLOY / "tempoftp-expire.service",
     "tempoftp-expire.timer.j2": DEPLOY / "tempoftp-expire.timer",
 }
 ORIGIN = "Made by deploy/generate_deploy.py from the templates of the role lanot.tempoftp.service."
-# An install by hand is the seed's: everything on one machine.
+# An install by hand is as in the seed: everything on one machine.
 EXAMPLE = {
     "service_origin": ORIGIN,
     "service_install_dir": "/opt/tempoftp",
@@ -57,10 +57,10 @@ EXAMPLE_SETTINGS = {
 
 
 class IndentedDumper(yaml.SafeDumper):
-    """Lists stand two spaces inside what they belong to, as everywhere else in the project."""
+    """Writes lists two spaces further in than their key, as everywhere else in the project."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        """Never write a list at the level of its key."""
+        """Indent a list below its key."""
         super().increase_indent(flow, False)
 
 
@@ -89,7 +89,7 @@ def build_catalogue() -> str:
 
 
 def build_role_readme(readme: Path) -> str:
-    """Return a role's README with the table of its options as its argument_specs have them."""
+    """Return a role's README with a table of the options in its argument_specs."""
     specs = yaml.safe_load((readme.parent / "meta/argument_specs.yml").read_text(encoding="utf-8"))
     rows = [
         f"| `{name}` | {_show_option_default(option)} | {_strip_markup(option['description'])} |"
@@ -112,7 +112,7 @@ def render(template: str, values: dict[str, Any]) -> str:
 
 
 def render_ftp(template: str) -> str:
-    """Render a template of the role ftp_server as for the usual root."""
+    """Render a template of the role ftp_server for the default delivery root."""
     origin = ORIGIN.replace(".service.", ".ftp_server.")
     variables = {"ftp_server_origin": origin, "ftp_server_root": "/data"}
     templar = Templar(

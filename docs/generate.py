@@ -1,8 +1,8 @@
 """Write the generated parts of docs/: tables of settings, rendered templates, the gallery, and docs/modules.
 
 `python docs/generate.py` writes what has changed; tests/docs/test_generated.py fails while a part is not current.
-The Spanish texts are in docs/settings.es.yml, each beside the English text that it translates. When the English text
-changes, the test fails until somebody has looked at the translation again.
+The Spanish texts are in docs/settings.es.yml, each beside the English text that it translates. When an English text
+changes, the test fails until the translation was checked.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ _RENDERED = re.compile(r"(<!-- render: (?P<template>\S+) -->\n```\w*\n)(?P<body>
 
 
 class StaleTranslation(Exception):  # noqa: N818 - what was found, not a bug
-    """A setting has no Spanish text, or its English one has changed since; the message says which."""
+    """A setting has no Spanish text, or its English text has changed since; the message says which."""
 
 
 def show_default(field_name: str, required: str) -> str:
-    """Return a default as it would stand in the environment; an en dash for none."""
+    """Return a default as it is written in the environment; an en dash for none."""
     field = Settings.model_fields[field_name]
     if field.is_required():
         return required
@@ -78,7 +78,7 @@ def read_spanish() -> dict[str, str]:
     gone = sorted(set(known) - set(wanted))
     if stale or gone:
         raise StaleTranslation(
-            f"{SPANISH_FILE.relative_to(PROJECT)}: translate anew {', '.join(stale) or 'nothing'}; "
+            f"{SPANISH_FILE.relative_to(PROJECT)}: translate again {', '.join(stale) or 'nothing'}; "
             f"remove {', '.join(gone) or 'nothing'}; then run python docs/generate.py"
         )
     return {name: entry["es"] for name, entry in known.items()}
@@ -121,7 +121,7 @@ def render_template(template: str) -> str:
     """Return a template of the collection as it looks on a Debian host with the roles' defaults."""
     path = COLLECTION / template
     debian = yaml.safe_load((path.parents[1] / "vars" / "Debian.yml").read_text(encoding="utf-8"))
-    # As Ansible sets it up; what is made are configuration files, not HTML.
+    # As Ansible sets it up. The results are configuration files, not HTML.
     environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
     text = environment.from_string(path.read_text(encoding="utf-8")).render(**debian, **RENDER_VALUES)
     return text.strip() + "\n"
@@ -143,7 +143,7 @@ def build_document(name: str, current: str) -> str:
 
 
 def main() -> int:
-    """Bring every document up to date and name those that were not."""
+    """Bring every document up to date and print those that changed."""
     wanted = {name: build_document(name, (PROJECT / name).read_text(encoding="utf-8")) for name in DOCUMENTS}
     pages = module_pages.build_pages()
     for path in sorted((PROJECT / module_pages.FOLDER).glob("*.md")):

@@ -1,7 +1,7 @@
 """Man pages of `tempoftp` and each of its commands, from Click's own objects: `python docs/man_pages.py FOLDER`.
 
-click-man, which does the like, sees only the commands that a group has loaded already (here they are loaded when they
-are used), leaves out examples and exit codes, and lets a line that begins with a dot be taken for a roff request.
+click-man does not fit: it sees only commands that a group has loaded already (here they are loaded when they are used),
+leaves out examples and exit codes, and does not escape a line that begins with a dot, which roff takes for a request.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def build_page(context: click.Context) -> str:
 
 
 def read_settings() -> list[tuple[str, str]]:
-    """Return the client commands' settings as the help of `tempoftp` tells them."""
+    """Return the settings of the client commands from the help of `tempoftp`."""
     found = re.findall(r"^  (TEMPOFTP_\w+) +(.+)$", main.epilog or "", re.MULTILINE)
     return [*found, ("NO_COLOR", "1 leaves colours out")]
 
@@ -108,19 +108,19 @@ def _name(context: click.Context) -> str:
 
 
 def _escape(text: str) -> str:
-    r"""Return text that roff prints as it is: `\`, `-`, and lines that begin like a request."""
+    r"""Escape text for roff: `\`, `-`, and lines that begin like a request."""
     text = text.replace("\\", r"\e").replace("-", r"\-")
     return rf"\&{text}" if text.startswith((".", "'")) else text
 
 
 def write_pages(folder: Path) -> None:
-    """Write every page into `folder`; those of commands that are gone are removed."""
+    """Write every page into `folder`, and remove pages of commands that do not exist any more."""
     folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob("tempoftp*.1"):
         stale.unlink()
     for name, page in build_pages().items():
         (folder / name).write_text(page, encoding="utf-8")
-        (folder / name).chmod(0o644)  # root's umask may be narrow, and everybody reads them
+        (folder / name).chmod(0o644)  # everybody reads them, also when root's umask is narrow
 
 
 if __name__ == "__main__":

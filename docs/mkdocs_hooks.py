@@ -1,9 +1,9 @@
-"""What MkDocs does differently here: the pages outside of docs/ are part of the site, and anchors are GitHub's.
+"""Changes to MkDocs: pages outside of docs/ are part of the site, and anchors are the same as on GitHub.
 
-MkDocs calls the `on_…` functions (`hooks` in mkdocs.yml). The pages are written for a reader on a code host, who
-follows `../README.md`. So the READMEs, CONTRIBUTING and the changelogs join the site, and links to them are rewritten.
-A file that is not part of the site (a licence, a test) is named there but not linked. MkDocs refuses what does not
-exist.
+MkDocs calls the `on_…` functions (`hooks` in mkdocs.yml). The pages are written for readers on a code host, where links
+such as `../README.md` work. So the READMEs, CONTRIBUTING and the changelogs are added to the site, and links to them
+are rewritten. A link to a file outside of the site (a licence, a test) becomes plain text. MkDocs refuses links to
+files that do not exist.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _IMAGE = re.compile(r"(!\[[^\]]*\])\(([^)\s]+)\)")
 
 
 class GitHubLists(Extension):
-    """Lists nest by two spaces, as on a code host; Python-Markdown alone wants four."""
+    """Let lists nest by two spaces, as on a code host; Python-Markdown needs four by default."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - its name there
         """Called by Python-Markdown."""
@@ -58,14 +58,14 @@ def make_anchor(heading: str, separator: str = "-") -> str:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Make anchors and lists as GitHub makes them."""
+    """Make anchors and lists in GitHub's way."""
     config.mdx_configs["toc"] = {"slugify": make_anchor, **config.mdx_configs.get("toc", {})}
     config.markdown_extensions.append(GitHubLists())  # type: ignore[arg-type]  # Python-Markdown takes objects too
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Let the pages outside of docs/ join."""
+    """Add the pages outside of docs/."""
     from mkdocs.structure.files import File
 
     project = Path(config.docs_dir).parent
@@ -76,15 +76,15 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Bend the links that lead to or from a page outside of docs/."""
-    return bend_links(markdown, page.file.src_uri, Path(config.docs_dir).parent)
+    """Rewrite the links to and from pages outside of docs/."""
+    return rewrite_links(markdown, page.file.src_uri, Path(config.docs_dir).parent)
 
 
-def bend_links(markdown: str, site_path: str, project: Path) -> str:
-    """Return the page with its links as they are in the site; code stays as it is."""
+def rewrite_links(markdown: str, site_path: str, project: Path) -> str:
+    """Return the page with its links as the site needs them; code is not changed."""
     here = _INSIDE.get(site_path, f"docs/{site_path}")
 
-    def bend(target: str) -> str | None:
+    def rewrite(target: str) -> str | None:
         if re.match(r"[a-z]+:|#", target):
             return target
         path, mark, anchor = target.partition("#")
@@ -99,8 +99,8 @@ def bend_links(markdown: str, site_path: str, project: Path) -> str:
     def replace(match: re.Match[str]) -> str:
         if match["target"] is None:
             return match[0]
-        text = _IMAGE.sub(lambda image: f"{image[1]}({bend(image[2]) or image[2]})", match["text"])
-        target = bend(match["target"])
+        text = _IMAGE.sub(lambda image: f"{image[1]}({rewrite(image[2]) or image[2]})", match["text"])
+        target = rewrite(match["target"])
         return text[1:-1] if target is None else f"{text}({target})"
 
     return _CODE_OR_LINK.sub(replace, markdown)

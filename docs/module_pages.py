@@ -1,6 +1,6 @@
-"""The reference of the collection, docs/modules/*.md, from what its modules, filter and roles say of themselves.
+"""The reference of the collection, docs/modules/*.md, from the documentation in its modules, filter and roles.
 
-ansible-doc reads them; antsibull-docs-parser turns Ansible's markup into Markdown. `python docs/generate.py` writes the
+ansible-doc reads it; antsibull-docs-parser turns Ansible's markup into Markdown. `python docs/generate.py` writes the
 pages.
 """
 
@@ -52,7 +52,7 @@ def build_pages() -> dict[str, str]:
 
 
 def read_documentation(kind: str) -> dict[str, Any]:
-    """Return name → what ansible-doc says, of every module, filter or role of the collection."""
+    """Return name → output of ansible-doc, for every module, filter or role of the collection."""
     files = (PROJECT / "collections/ansible_collections/lanot/tempoftp").glob(PLACES[kind])
     names = sorted(f"{COLLECTION}.{path.stem}" for path in files)
     found = _run_ansible_doc("-t", kind, *names)
@@ -115,7 +115,7 @@ def build_role_page(name: str, kind: str, entry: Mapping[str, Any]) -> str:
 
 
 class _Links(LinkProvider):
-    """What the collection has is a page beside this one; anything else is not linked."""
+    """Links plugins of the collection to their pages, and no others."""
 
     def plugin_link(self, plugin: PluginIdentifier) -> str | None:
         namespace, _, short = plugin.fqcn.rpartition(".")
@@ -123,7 +123,7 @@ class _Links(LinkProvider):
 
 
 class _Markdown(MDFormatter):
-    """Markdown as people write it: code in backticks, and no more escapes than are needed."""
+    """Writes Markdown as people do: code in backticks, and only the escapes that are needed."""
 
     def format_text(self, part: dom.TextPart) -> str:
         return re.sub(r"([<*_\[\]\\])", r"\\\1", part.text)
@@ -184,10 +184,10 @@ def _tabulate_attributes(write: Writer, attributes: Mapping[str, Any]) -> str:
 def _walk(
     entries: Mapping[str, Any], inner: str, prefix: str = ""
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield every option or value with its path, `users.name`, those that are required first."""
+    """Yield every option or value with its path, such as `users.name`; required ones come first."""
     for name, entry in sorted(entries.items(), key=lambda item: (not item[1].get("required"), item[0])):
         yield prefix + name, entry
-        # argument_specs and DOCUMENTATION call what is inside of an option differently
+        # argument_specs and DOCUMENTATION have different names for the options inside an option
         yield from _walk(entry.get(inner) or entry.get("suboptions") or {}, inner, f"{prefix}{name}.")
 
 

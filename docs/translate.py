@@ -1,8 +1,8 @@
 """Bring the portal's English catalogue up to date: `python docs/translate.py`.
 
-Texts are Spanish where they stand, in templates and code; the catalogue has them in English. Those that are new get an
-empty translation, to be filled in by hand; those that nobody says any more go. Then the catalogue is compiled, since
-the portal runs from a bare checkout too. tests/service/portal/test_languages.py fails while one is missing.
+The texts in templates and code are Spanish; the catalogue has them in English. New texts get an empty translation, to
+be filled in by hand; unused ones are removed. Then the catalogue is compiled, because the portal also runs from a bare
+checkout. tests/service/portal/test_languages.py fails while a translation is missing.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tempoftp.portal.languages import TRANSLATIONS, list_sentences
 PORTAL = TRANSLATIONS.parent
 CATALOGUE = TRANSLATIONS / "en" / "LC_MESSAGES" / "messages.po"
 METHODS = [("**/templates/**.html", "jinja2"), ("**.py", "python")]
-# As start.py sets the templates' environment up.
+# The same options as in start.py.
 OPTIONS = {"**/templates/**.html": {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}}
 KEYWORDS = DEFAULT_KEYWORDS | {"lazy_gettext": None}
 
 
 def collect_texts() -> Catalog:
-    """Return every text of the portal, and the domain's sentences that it shows."""
+    """Return every text of the portal, and the sentences of the domain that it shows."""
     texts = Catalog(locale="en", project="tempoftp", charset="utf-8", fuzzy=False)
     found = extract_from_dir(PORTAL, METHODS, OPTIONS, KEYWORDS)
     for name, _line, text, _comments, _context in found:
@@ -38,7 +38,7 @@ def collect_texts() -> Catalog:
 
 
 def update_catalogue() -> Catalog:
-    """Return the catalogue with the texts of now and the translations that it has."""
+    """Return the catalogue with the current texts and their known translations."""
     with CATALOGUE.open("rb") as file:
         known = read_po(file, locale="en")
     wanted = collect_texts()
@@ -63,7 +63,7 @@ def update_catalogue() -> Catalog:
 
 
 def write_text(catalogue: Catalog) -> bytes:
-    """Return the catalogue as its file; without times, so that the same texts are the same bytes."""
+    """Return the catalogue as the bytes of its file, without times, so that the same texts give the same bytes."""
     buffer = io.BytesIO()
     write_po(buffer, catalogue, width=120, sort_output=True, omit_header=False, include_lineno=False)
     lines = buffer.getvalue().decode().splitlines(keepends=True)
@@ -84,14 +84,14 @@ def compile_text(text: bytes) -> bytes:
     """Return the compiled catalogue."""
     buffer = io.BytesIO()
     catalogue = read_po(io.BytesIO(text), locale="en")
-    # The header would have the time of now: the same texts are to be the same bytes.
+    # A fixed time, because the same texts have to give the same bytes.
     catalogue.creation_date = catalogue.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
     write_mo(buffer, catalogue)
     return buffer.getvalue()
 
 
 def list_untranslated(catalogue: Catalog) -> list[str]:
-    """Return the texts, or singulars, that have no translation, or not for each number."""
+    """Return the texts without a translation, or without one for each number."""
     found = []
     for message in catalogue:
         translations = [message.string] if isinstance(message.id, str) else list(message.string or [None])
@@ -101,7 +101,7 @@ def list_untranslated(catalogue: Catalog) -> list[str]:
 
 
 def main() -> int:
-    """Write both files, and name the texts that wait for a translation."""
+    """Write both files, and print the texts without a translation."""
     catalogue = update_catalogue()
     text = write_text(catalogue)
     CATALOGUE.write_bytes(text)

@@ -1,7 +1,7 @@
 """Runs a program of this folder: `python3 molecule/shared lab|control|demo …`.
 
-Python puts the folder that it is told to run on its path; that is how these programs find each other. `lab` runs
-before any venv exists, so only the program that is asked for is imported.
+Python puts this folder on its path, so the programs can import each other. `lab` runs before any venv exists, so only
+the named program is imported.
 """
 
 import sys

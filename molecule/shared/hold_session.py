@@ -1,7 +1,7 @@
 """One FTP session that stays open over several playbooks: `hold_session.py PATH open|ask|close`.
 
-`open` logs in (what as: JSON on stdin, as ftps_client.py takes it) and leaves a process behind that keeps the session;
-`ask` sends the commands on stdin (a JSON list) in that very session and prints the server's replies; `close` ends it.
+`open` logs in with the JSON on stdin (as for ftps_client.py) and leaves a process behind that keeps the session. `ask`
+sends the commands on stdin (a JSON list) in this session and prints the server's replies. `close` ends it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import ftps_client
 
-LONGEST = 1800  # seconds; nobody comes to close the session of a scenario that was killed
+LONGEST = 1800  # seconds; a scenario that was killed does not close its session
 
 
 def keep(path: Path) -> None:
-    """Log in, then answer on a socket from a process of its own until told to close."""
+    """Log in, then start a process that answers on a socket until it gets `close`."""
     wanted = json.load(sys.stdin)
     session = ftps_client.connect(wanted)
     print(session.login(wanted["user"], ftps_client.read_password(wanted)), flush=True)
@@ -50,7 +50,7 @@ def keep(path: Path) -> None:
 
 
 def ask(path: Path, commands: list[str] | None) -> str:
-    """Send what is asked for to the process that keeps the session; return its answer."""
+    """Send commands to the process that keeps the session; return its answer."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(path))
         with connection.makefile("rw", encoding="utf-8") as stream:
@@ -66,7 +66,7 @@ def main() -> int:
     elif verb == "ask":
         print(ask(path, json.load(sys.stdin)))
     else:
-        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):  # nobody is there any more
+        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):  # the process has ended already
             ask(path, None)
         path.unlink(missing_ok=True)
     return 0

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sample data for a source: make_data.sh FOLDER. Random contents, so that nothing on the way can guess or compress them.
+# Sample data for a source: make_data.sh FOLDER. Random contents, because they cannot be guessed or compressed on the way.
 set -eu
 umask 022
 mkdir -p "$1/goes16/2026" "$1/con espacios" "$1/vacía"
@@ -18,7 +18,7 @@ ln -s banda_1.nc "$1/goes16/2026/última.nc"
 echo 'private to lanotadm' > "$1/con espacios/privado.txt"
 chmod 0600 "$1/con espacios/privado.txt"
 chown lanotadm: "$1/con espacios/privado.txt"
-# Nothing of these may reach the share.
+# None of these may reach the share.
 ln -s /etc/passwd "$1/unsafe_absolute"
 ln -s ../../../../etc/passwd "$1/con espacios/unsafe_relative"
 mkfifo "$1/unsafe_fifo"

@@ -1,8 +1,8 @@
 """Whole Molecule scenarios on real hosts: `python molecule/shared/run_scenarios.py default single_host`.
 
-What `molecule test` alone would let pass fails here: a step without a playbook (`missing=1`), a scenario that skips
-`create` because of what an earlier run left, a run that never ends. The hosts are taken down at the end, whatever
-happened; with KEEP=1 in the environment they stay, to be looked at with `molecule login` or the lab's `ssh`.
+Three things fail here that `molecule test` alone accepts: a step without a playbook (`missing=1`), a scenario that
+skips `create` because of files of an earlier run, and a run that never ends. The hosts are always removed at the end.
+With KEEP=1 in the environment they stay, so that they can be inspected with `molecule login` or the lab's `ssh`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def run_molecule(words: Sequence[str], *, seconds: float) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        start_new_session=True,  # so that what it started ends with it
+        start_new_session=True,  # so that its children can be ended with it
     ) as process:
 
         def end() -> None:
@@ -73,7 +73,7 @@ def run_molecule(words: Sequence[str], *, seconds: float) -> None:
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:
-    """End a molecule that still runs, and what it started."""
+    """End a molecule that still runs, with its children."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
 

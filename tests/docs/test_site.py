@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mkdocs_hooks import OUTSIDE, bend_links
+from mkdocs_hooks import OUTSIDE, rewrite_links
 
 from tests.support.documents import DOCUMENTS, PROJECT
 
@@ -159,7 +159,7 @@ def test_a_damaged_copy_is_refused(tmp_path: Path, damage: Callable[[Path], None
 
 
 @pytest.mark.parametrize(
-    ("page", "link", "bent"),
+    ("page", "link", "rewritten"),
     [
         ("operations.md", "[a](../README.md#install)", "[a](readme.md#install)"),
         ("decisions/README.md", "[a](../../README.md)", "[a](../readme.md)"),
@@ -173,5 +173,5 @@ def test_a_damaged_copy_is_refused(tmp_path: Path, damage: Callable[[Path], None
         ("readme.md", "```\n[a](docs/api.md)\n```", None),
     ],
 )
-def test_links_are_rewritten_for_the_site(page: str, link: str, bent: str | None) -> None:
-    assert bend_links(link, page, PROJECT) == (link if bent is None else bent)
+def test_links_are_rewritten_for_the_site(page: str, link: str, rewritten: str | None) -> None:
+    assert rewrite_links(link, page, PROJECT) == (link if rewritten is None else rewritten)

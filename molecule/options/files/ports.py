@@ -1,6 +1,6 @@
-"""`ports.py open HOST PORT…` prints which ports of a host let somebody in; `ports.py listen PORT…` holds some open.
+"""`ports.py open HOST PORT…` prints the open ports of a host; `ports.py listen PORT…` listens on ports.
 
-Every port is tried at the same time. One that refuses and one that never answers count alike: nobody gets in.
+All ports are tried at the same time. A port that refuses and a port that does not answer are both closed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def is_open(host: str, port: int) -> bool:
 
 
 def listen(ports: list[int]) -> None:
-    """Let everybody connect to the ports, until a signal ends it."""
+    """Accept connections on the ports until a signal ends the program."""
     held = [socket.create_server(("", port)) for port in ports]
     signal.pause()
     del held

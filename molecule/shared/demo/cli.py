@@ -3,7 +3,7 @@
 Hosts up → site.yml → API and worker on this machine → the request of the seed's section 5 → a live progress bar → the
 files fetched back over FTPS with lftp and compared with the source, byte by byte.
 
-It stands on the net `demo`, or on that of TEMPOFTP_LAB_NET, where it listens on another port and writes other files.
+It uses the net `demo`, or the net of TEMPOFTP_LAB_NET; there it listens on another port and writes other files.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DOWNLOAD = WORKPLACE / "download"
 CERTIFICATE = WORKPLACE / "servidor.pem"
 ENV_FILE = PROJECT / "var" / f"{NET}.env"
 
-# Random bytes, so that nothing on the way can compress them; made once. `mas` is for more folders to ask for.
+# Random bytes, because they cannot be compressed on the way; made once. `mas` has more folders to request.
 MAKE_DATA = f"""
 set -eu
 test -e /srv/.ejemplo_completo && exit 0
@@ -80,7 +80,7 @@ def on_host(host: str, script: str) -> str:
 
 
 def bring_up() -> Control:
-    """Hosts, `site.yml`, sample data, API and worker; what is there already is left as it is."""
+    """Bring up hosts, `site.yml`, sample data, API and worker; what is there already is not changed."""
     step("Hosts: systemd containers ftp1 and source1")
     run([*LAB, "up"])
     step("playbooks/site.yml: MariaDB, pure-ftpd, keys")
@@ -96,7 +96,7 @@ def bring_up() -> Control:
 
 
 def write_demo_env(control: Control) -> None:
-    """`var/demo.env` (0600): what a client needs to be pointed at this demo."""
+    """Write `var/demo.env` (0600), the settings of a client of this demo."""
     ENV_FILE.touch(mode=0o600)
     ENV_FILE.chmod(0o600)
     ENV_FILE.write_text(
@@ -108,7 +108,7 @@ def write_demo_env(control: Control) -> None:
 
 
 def request_share(control: Control) -> dict[str, str]:
-    """The seed's request through the CLI, with its progress bar; the share's state when it is ready."""
+    """Send the seed's request with the CLI and its progress bar; return the share when it is ready."""
     step(f"POST /tmpftp: {REQUESTER} asks for {RUTA} for 3 days")
     client = {"TEMPOFTP_URL": control.url, "TEMPOFTP_TOKEN": control.token}
     tempoftp = str(BIN / "tempoftp")
@@ -128,7 +128,7 @@ def request_share(control: Control) -> dict[str, str]:
 
 
 def decrypt(control: Control, token: str) -> str:
-    """The password, as any holder of the key reads it; the key and the token never stand in an argv."""
+    """Return the password, decrypted with the key. Key and token are never in a command line."""
     done = subprocess.run(
         [str(BIN / "tempoftp"), "decrypt", "-"],
         input=token,
@@ -142,14 +142,14 @@ def decrypt(control: Control, token: str) -> str:
 
 
 def build_lftp_line(share: dict[str, str], password: str, command: str) -> list[str]:
-    """An lftp argv that trusts exactly the server's own certificate."""
+    """Return an lftp command line that trusts exactly the server's own certificate."""
     server: dict[str, str] = share["servidor"]  # type: ignore[assignment]
     trust = f"set ftp:ssl-force true; set ssl:check-hostname no; set ssl:ca-file {CERTIFICATE}; {command}"
     return ["lftp", "-u", f"{share['usuario']},{password}", "-e", trust, f"ftp://{server['host']}"]
 
 
 def fetch_and_compare(share: dict[str, str], password: str) -> int:
-    """Mirror the share over FTPS and compare every file with the source; the number of files."""
+    """Mirror the share over FTPS and compare every file with the source; return the number of files."""
     step("lftp fetches the share back over FTPS")
     WORKPLACE.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(DOWNLOAD, ignore_errors=True)

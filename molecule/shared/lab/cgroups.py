@@ -1,9 +1,9 @@
 """A control group of its own for each host, so that all its processes can be found, frozen and killed at once.
 
 Two layouts: `unified` (pure cgroup v2) and `hybrid` (v1 controllers with a v2 tree in /sys/fs/cgroup/unified). In the
-v2 tree a host is `tempoftp-lab-<machine>/{launcher,boot}`; two leaves, since v2 allows no processes beside children
-with controllers. In hybrid, systemd in the host also wants a v1 group of its own, or all hosts share one and stop units
-badly.
+v2 tree a host has the groups `tempoftp-lab-<machine>/{launcher,boot}`; two leaves, because v2 allows no processes
+beside children with controllers. In the hybrid layout a host also needs its own v1 group for systemd. If all hosts
+shared one, systemd could not stop units properly.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def find_v2_root() -> Path:
 
 
 def find_v1_roots() -> list[Path]:
-    """Return the v1 trees that a host needs a group in; none on a pure v2 machine."""
+    """Return the v1 trees in which a host needs a group; none on a pure v2 machine."""
     if find_v2_root() == CGROUP_ROOT:
         return []
     return [CGROUP_ROOT / tree for tree in V1_TREES if (CGROUP_ROOT / tree / "cgroup.procs").exists()]
@@ -47,7 +47,7 @@ class HostGroup:
         for leaf in ("launcher", "boot"):
             (self.top / leaf).mkdir(parents=True, exist_ok=True)
         for controller in (self.top / "cgroup.controllers").read_text(encoding="ascii").split():
-            with suppress(OSError):  # a controller the machine cannot share out is one the host does without
+            with suppress(OSError):  # the host works without a controller that this machine cannot delegate
                 (self.top / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
         for top in self._v1_tops:
             top.mkdir(exist_ok=True)
@@ -57,17 +57,17 @@ class HostGroup:
         (self.top / "launcher" / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
 
     def enter_boot(self) -> None:
-        """Move the calling process to where the host is to live (before nspawn starts)."""
+        """Move the calling process into the group of the host (before nspawn starts)."""
         for folder in (self.top / "boot", *self._v1_tops):
             (folder / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
 
     def remove_boot(self) -> None:
-        """Drop what a boot left, so that the next one starts in fresh groups."""
+        """Remove the groups that a boot left, so that the next one starts in fresh groups."""
         for folder in (self.top / "boot", *self._v1_tops):
             _remove_group(folder)
 
     def is_populated(self) -> bool:
-        """Return whether any process of the host, or its launcher, is alive."""
+        """Return whether a process of the host or its launcher runs."""
         return _is_populated(self.top)
 
     def is_frozen(self) -> bool:
@@ -77,7 +77,7 @@ class HostGroup:
             return False
 
     def freeze(self, *, frozen: bool) -> None:
-        """Stop or continue every process of the host; wait until it is so."""
+        """Stop or continue every process of the host; wait until this is done."""
         (self.top / "cgroup.freeze").write_text("1" if frozen else "0", encoding="ascii")
         if not wait_until(lambda: self.is_frozen() == frozen, timeout=10):
             raise LabError(
@@ -93,23 +93,25 @@ class HostGroup:
         self.remove()
 
     def remove(self) -> None:
-        """Remove the groups of a host that has no process any more."""
+        """Remove the groups of a host without processes."""
         for folder in (self.top, *self._v1_tops):
             _remove_group(folder)
 
     def list_pids(self) -> list[int]:
-        """Return the pids of every process of the host, as this machine counts them."""
+        """Return the pids of every process of the host, as this machine sees them."""
         pids = []
-        for folder, _, _ in os.walk(self.top):  # goes on when a group vanishes under it; `rglob` does not
+        for folder, _, _ in os.walk(
+            self.top
+        ):  # continues when a group vanishes during the walk; `rglob` does not
             try:
                 procs = Path(folder, "cgroup.procs").read_text(encoding="ascii")
             except OSError:
-                continue  # that group has just gone
+                continue  # that group was just removed
             pids += [int(word) for word in procs.split()]
         return pids
 
     def find_leader(self) -> int | None:
-        """Return the pid of the host's init, as this machine counts; None while there is none."""
+        """Return the pid of the host's init, as this machine sees it; None while there is none."""
         for pid in self.list_pids():
             try:
                 status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
@@ -122,7 +124,7 @@ class HostGroup:
 
 
 def list_machines(tag: str) -> list[str]:
-    """Return the machine names of a net that have a group in any tree, whatever the state files say."""
+    """Return the machine names of a net with a group in any tree, also when no state file names them."""
     roots = [find_v2_root(), *find_v1_roots()]
     folders = {folder.name for root in roots for folder in root.glob(f"{PREFIX}{tag}-*")}
     return sorted(name.removeprefix(PREFIX) for name in folders)
@@ -146,7 +148,7 @@ def _remove_group(folder: Path) -> None:
             except FileNotFoundError:
                 continue
             except OSError:
-                return False  # a process is still on its way out
+                return False  # a process has not ended yet
         return True
 
     if not wait_until(is_gone, timeout=10):

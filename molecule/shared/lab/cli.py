@@ -1,4 +1,4 @@
-"""The command line of the lab: `python3 molecule/shared lab [--net NET] COMMAND …`. It only translates and calls."""
+"""The command line of the lab: `python3 molecule/shared lab [--net NET] COMMAND …`. It parses and calls."""
 
 from __future__ import annotations
 
@@ -132,14 +132,14 @@ def exec_command(options: argparse.Namespace, net: Net) -> int:
 
 def fault_command(options: argparse.Namespace, net: Net) -> None:
     machine = LabHost(net, options.host)
-    machine.read_definition()  # refuses a host that does not exist
+    machine.read_definition()  # raises LabError for a host that does not exist
     if options.command == "start":
         lifecycle.start_host(machine)
     elif options.command in ("stop", "crash"):
         if options.command == "crash" or machine.is_running():
             (machine.stop if options.command == "stop" else machine.crash)()
     else:
-        machine.find_leader()  # refuses a host that does not run
+        machine.find_leader()  # raises LabError for a host that does not run
         if options.command.startswith("link-"):
             network.set_link(machine.interface, up=options.command == "link-up")
         else:

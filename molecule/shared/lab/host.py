@@ -1,8 +1,8 @@
-"""One host: its folder (overlay upper layer, keys, log), its start, its ends, and whether it answers.
+"""One host: its folder (overlay upper layer, keys, log), its start, the ways to end it, and whether it answers.
 
-The folder `var/lab/<net>/hosts/<name>` holds `definition.json` (written last: without it the folder is half made and is
-made anew), `upper`, `work`, `root` (mount point, mounted only inside the launcher's namespace), `console.log`, and
-`data.img` when /data is a disk of its own. State lives there, so it outlives stop, crash and reboot.
+The folder `var/lab/<net>/hosts/<name>` holds `definition.json` (written last: without it the folder is incomplete and
+is made again), `upper`, `work`, `root` (mount point, mounted only inside the launcher's namespace), `console.log`, and
+`data.img` when /data is a disk of its own. The state is there, so it survives stop, crash and reboot.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ARCHIVES = "upper/var/cache/apt/archives"
 
 
 class LabHost:
-    """One host of a net, made or not, running or not."""
+    """One host of a net, which may exist or not, and run or not."""
 
     def __init__(self, net: Net, name: str) -> None:
         self.net = net
@@ -43,7 +43,7 @@ class LabHost:
         return self.definition_file.exists()
 
     def read_definition(self) -> tuple[Host, Path]:
-        """Return what the host was made from: its definition and its image's folder."""
+        """Return the definition of the host and the folder of its image."""
         try:
             stored = json.loads(self.definition_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -56,7 +56,7 @@ class LabHost:
         return self.group.is_populated()
 
     def create(self, host: Host) -> None:
-        """Make the host's folder, and its image if need be; a host that is there must have the same definition."""
+        """Make the host's folder, and its image if it is missing; an existing host must have the same definition."""
         if self.exists():
             if self.read_definition()[0] != host:
                 raise LabError(
@@ -80,7 +80,7 @@ class LabHost:
         )
 
     def start(self) -> None:
-        """Start the launcher (and with it the host) unless it runs; does not wait until the host answers."""
+        """Start the launcher (and with it the host) unless it runs; do not wait until the host answers."""
         _, image_folder = self.read_definition()
         if self.is_running():
             return
@@ -92,7 +92,7 @@ class LabHost:
         network.delete_link(self.interface)
         self.group.make()
         with (self.folder / "console.log").open("ab") as log:
-            subprocess.Popen(  # it outlives us on purpose; control groups, not handles, are how it is found again
+            subprocess.Popen(  # it has to outlive this program, which finds it again by its control group
                 [
                     *("unshare", "--mount", "--propagation", "private", sys.executable),
                     *(str(Path(__file__).parents[1]), "lab", "_launch", self.net.name, self.name),
@@ -137,12 +137,12 @@ class LabHost:
             )
 
     def crash(self) -> None:
-        """End every process of the host at once, as a kernel panic would (what was written stays in the page cache)."""
+        """End every process of the host at once, as a kernel panic would (written data stays in the page cache)."""
         self.group.kill()
         network.delete_link(self.interface)
 
     def remove(self) -> None:
-        """Crash the host and remove all of it; downloaded packages are kept for the next one."""
+        """Crash the host and remove everything of it, except packages that it downloaded, for the next one."""
         self.crash()
         if self.exists():
             image.keep_packages(self.read_definition()[0].suite, self.folder / ARCHIVES)
@@ -198,7 +198,7 @@ class LabHost:
         self._make_folders(Path("var/cache/apt/archives"), image_folder)
 
     def _make_folders(self, relative: Path, image_folder: Path) -> None:
-        """Make a folder in the upper layer with the modes of the image's, which it would else cover with ours."""
+        """Make a folder in the upper layer with the modes of the folder in the image that it covers."""
         for part in (*reversed(relative.parents), relative):
             below, above = image_folder / part, self.folder / "upper" / part
             above.mkdir(exist_ok=True)
@@ -217,7 +217,7 @@ def answers_ssh(address: str) -> bool:
 
 
 def read_resolvers() -> str:
-    """Return a resolv.conf that works from inside a host: this machine's, past a resolver stub on its loopback."""
+    """Return a resolv.conf that works from inside a host: this machine's, without a resolver stub on its loopback."""
     for path in (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf")):
         if not path.exists():
             continue

@@ -1,8 +1,9 @@
-"""The image all hosts of a suite share as their read-only lower layer, built once with mmdebstrap (about 30 s).
+"""The image that all hosts of a suite share as their read-only lower layer, built once with mmdebstrap (about 30 s).
 
-It is cached in var/lab/images under a digest of what went into it, so that another recipe or another CA bundle makes
-another image, and running hosts keep theirs. What this machine needs to reach the network (package sources, CA bundle,
-pip settings) is copied in, so that apt and pip work inside. Downloaded packages are shared through var/lab/cache.
+It is cached in var/lab/images under a digest of its inputs, so that another recipe or another CA bundle makes another
+image, and running hosts keep theirs. The settings with which this machine reaches the network (package sources, CA
+bundle, pip settings) are copied into it, so that apt and pip work inside. Downloaded packages are shared through
+var/lab/cache.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ PACKAGES = (
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 LOCAL_CAS = Path("/usr/local/share/ca-certificates")
 PIP_CONF = Path("/etc/pip.conf")
-# What a login inside gets from this machine's environment: how to reach package registries, nothing else.
+# The only variables of this machine's environment that a login inside gets: how to reach package registries.
 ENVIRONMENT = (
     *(
         "PIP_INDEX_URL",
@@ -63,7 +64,7 @@ MASKED = (
 
 
 def ensure_image(suite: str) -> Path:
-    """Return the folder of the suite's image; build it first when there is none of today's recipe."""
+    """Return the folder of the suite's image; build it first when there is none of the current recipe."""
     sources, settings = read_apt_sources(suite), read_apt_settings()
     digest = hashlib.sha256()
     for part in _list_ingredients(suite, sources, settings):
@@ -93,7 +94,7 @@ def read_apt_sources(suite: str) -> str:
 
 
 def select_sources(files: Mapping[Path, str], *, codename: str, suite: str) -> str:
-    """Pick what concerns release `codename` from apt source files (both formats), and make it say `suite`."""
+    """Take the entries of the release `codename` from apt source files (both formats), and change it to `suite`."""
     if not codename:
         return ""
     lines, stanzas = [], []
@@ -126,7 +127,7 @@ def seed_packages(suite: str, archives: Path) -> None:
 
 
 def keep_packages(suite: str, archives: Path) -> None:
-    """Keep what a host downloaded for the next one (apt renames only complete, checked files to *.deb)."""
+    """Keep the packages that a host downloaded for the next one (apt renames only complete, checked files to *.deb)."""
     cache = CACHE / "apt" / suite
     cache.mkdir(parents=True, exist_ok=True)
     for package in archives.glob("*.deb"):
@@ -185,7 +186,7 @@ def _bootstrap(suite: str, target: Path, sources: str, settings: str) -> None:
             *([f"{folder}/apt.sources"] if sources else []),
         ]
         try:
-            # in a mount namespace of its own: a killed build leaves no mount behind in a folder we then remove
+            # in a mount namespace of its own, so that a killed build leaves no mount in a folder that is then removed
             run_command(["unshare", "--mount", "--propagation", "private", *mmdebstrap], timeout=600)
         except LabError as error:
             raise LabError(
@@ -198,14 +199,15 @@ def _prepare(image: Path) -> None:
         run_command(["systemctl", f"--root={image}", "enable", unit])
     run_command(["systemctl", f"--root={image}", "mask", *MASKED])
     for key in (image / "etc/ssh").glob("ssh_host_*"):
-        key.unlink()  # each host brings its own, which known_hosts pins
+        key.unlink()  # each host gets its own, which known_hosts names
     (image / "etc/machine-id").write_text("", encoding="ascii")
     (image / "etc/ssh/sshd_config.d/lab.conf").write_text(
         "HostKey /etc/ssh/ssh_host_ed25519_key\nPasswordAuthentication no\n"
         "UseDNS no\nMaxStartups 100\nMaxSessions 100\n",
         encoding="ascii",
     )
-    (image / "var/log/journal").mkdir(exist_ok=True)  # the journal outlives a crash, to see what happened
+    # The journal survives a crash, so that it shows what happened.
+    (image / "var/log/journal").mkdir(exist_ok=True)
     if CA_BUNDLE.exists():
         (image / "etc/ssl/certs/ca-certificates.crt").write_bytes(CA_BUNDLE.read_bytes())
     for certificate in LOCAL_CAS.glob("*.crt"):

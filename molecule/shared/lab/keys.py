@@ -1,4 +1,4 @@
-"""ssh keys of a net: one pair to log in with, one pinned host key per host; known_hosts is written, never scanned."""
+"""ssh keys of a net: one pair for logins and one host key for each host; known_hosts is written, never scanned."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def known_hosts(net: Net) -> Path:
 
 
 def host_key(net: Net, host_name: str) -> Path:
-    """Return the private host key; `<it>.pub` is what the inventory reads."""
+    """Return the private host key; the inventory reads the file with `.pub` beside it."""
     return net.folder / "host_keys" / host_name
 
 
@@ -37,7 +37,7 @@ def ensure_keys(net: Net, hosts: Sequence[Host]) -> None:
 
 
 def write_file(path: Path, text: str, mode: int) -> None:
-    """Write a file atomically, never readable by more than `mode` says."""
+    """Write a file atomically; it is never readable beyond `mode`."""
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

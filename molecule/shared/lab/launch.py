@@ -1,7 +1,7 @@
-"""What runs beside a host as long as it lives: mounts, control groups, nspawn, and nspawn again after a reboot.
+"""The program that runs beside a host: it mounts, makes control groups, and starts nspawn, again after each reboot.
 
 It runs in a mount namespace of its own (`unshare` in `host.start`), so that every mount made here vanishes with the
-last process, however that one ends.
+last process, also after a kill.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def mount_layers(machine: LabHost, image_folder: Path) -> None:
             f"{folder}: an overlay cannot be mounted from a path with a comma, colon or backslash; move the checkout"
         )
     Path("/run/systemd/nspawn").mkdir(parents=True, exist_ok=True)
-    # what nspawn leaves there makes its next start (a reboot) fail
+    # files that nspawn leaves there make its next start (a reboot) fail
     run_command(["mount", "-t", "tmpfs", "-o", "mode=0755", "tempoftp-lab", "/run/systemd/nspawn"])
     layers = f"lowerdir={image_folder},upperdir={folder}/upper,workdir={folder}/work"
     run_command(["mount", "-t", "overlay", "-o", layers, "tempoftp-lab", folder / "root"])

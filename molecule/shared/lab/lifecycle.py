@@ -1,4 +1,4 @@
-"""Up and down of a whole net, under one lock: idempotent, and able to clean up after anything that died half way."""
+"""Start and removal of a whole net, under one lock. Both can be repeated and clean up after an interrupted command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOCK_SECONDS = 900  # another `up` may be building an image
 
 @dataclass(frozen=True)
 class HostStatus:
-    """What `status` says of one host."""
+    """What `status` shows of one host."""
 
     net: str
     name: str
@@ -42,7 +42,7 @@ def bring_up(net: Net, hosts: Sequence[Host]) -> None:
         network.bring_up(net)
         machines = [LabHost(net, host.name) for host in hosts]
         for machine, host in zip(machines, hosts, strict=True):
-            with hold_lock("images"):  # so that nobody destroys the image before the host names it
+            with hold_lock("images"):  # so that no other command destroys the image before the host names it
                 machine.create(host)
             machine.start()
         for machine in machines:
@@ -51,7 +51,7 @@ def bring_up(net: Net, hosts: Sequence[Host]) -> None:
 
 
 def take_down(net: Net) -> None:
-    """Remove all there is of a net: processes, groups, interfaces, rules, mounts, folders. Images and packages stay."""
+    """Remove everything of a net: processes, groups, interfaces, rules, mounts, folders. Images and packages stay."""
     with hold_lock(net.name):
         network.check_owner(net)
         machines = list_hosts(net)
@@ -65,7 +65,7 @@ def take_down(net: Net) -> None:
         for step in steps:
             try:
                 step()
-            except (LabError, OSError) as error:  # go on: what can be removed, is
+            except (LabError, OSError) as error:  # continue, so that everything is removed that can be
                 problems.append(str(error))
     remove_if_empty(RUNTIME)
     if problems:
@@ -80,7 +80,7 @@ def start_host(machine: LabHost) -> None:
 
 
 def list_hosts(net: Net) -> list[LabHost]:
-    """Return the hosts of a net that left any trace: a folder or a control group."""
+    """Return the hosts of a net that have a folder or a control group."""
     folders = net.folder / "hosts"
     names = {path.name for path in folders.iterdir()} if folders.is_dir() else set()
     names |= {machine.removeprefix(f"{net.tag}-") for machine in list_machines(net.tag)}
@@ -88,7 +88,7 @@ def list_hosts(net: Net) -> list[LabHost]:
 
 
 def read_status(net: Net) -> list[HostStatus]:
-    """Return the state of every host of the net that left any trace."""
+    """Return the state of every host of the net that has a folder or a control group."""
     found = []
     for machine in list_hosts(net):
         host = machine.read_definition()[0] if machine.exists() else None
@@ -110,12 +110,12 @@ def destroy_images() -> list[Path]:
 
 
 def keep_downloads(machine: LabHost) -> None:
-    """Keep what the host has downloaded so far for the hosts to come."""
+    """Keep the packages that the host has downloaded so far for later hosts."""
     image.keep_packages(machine.read_definition()[0].suite, machine.folder / ARCHIVES)
 
 
 def end_connections(net: Net) -> None:
-    """End the ssh connections that Ansible keeps open to the net: to a host that is gone they would only hang."""
+    """End the ssh connections that Ansible keeps open to the net; those to a removed host would hang."""
     if not net.control_folder.is_dir():
         return
     for control in net.control_folder.iterdir():
@@ -130,7 +130,7 @@ def end_connections(net: Net) -> None:
 
 @contextmanager
 def hold_lock(name: str) -> Iterator[None]:
-    """Hold a lock of this machine (all checkouts share one kernel); wait for whoever has it."""
+    """Hold a lock of this machine, because all checkouts share one kernel; wait until it is free."""
     path = RUNTIME / f"{name}.lock"
     descriptor = -1
 
@@ -141,7 +141,7 @@ def hold_lock(name: str) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists() and os.fstat(descriptor).st_ino == path.stat().st_ino:
-                return True  # else its last holder has removed it meanwhile: take the new one
+                return True  # otherwise its last holder has removed the file: take the new one
         except BlockingIOError:
             pass
         os.close(descriptor)
@@ -152,12 +152,12 @@ def hold_lock(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)  # while it is ours; who waits for it notices
+        path.unlink(missing_ok=True)  # while the lock is held; a waiting command notices it
         os.close(descriptor)
 
 
 def remove_if_empty(folder: Path) -> None:
-    """Remove a folder that nothing is in any more."""
+    """Remove a folder if it is empty."""
     try:
         folder.rmdir()
     except OSError:

@@ -1,7 +1,7 @@
-"""What there is: nets (one isolated lab each), the hosts of each, and where their state lives.
+"""The nets (each is an isolated lab), their hosts, and the folders of their state.
 
-Pure: nothing here touches the machine. A net has its own subnet 10.117.<number>.0/24, so that a developer's lab, a test
-run and Molecule may be up at the same time.
+Nothing here reads or changes the machine. A net has its own subnet 10.117.<number>.0/24, so that a developer's lab, a
+test run and Molecule may be up at the same time.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ HOST_NAME = re.compile(r"[a-z][a-z0-9]{0,6}")
 
 @dataclass(frozen=True)
 class Host:
-    """One host: `address` is the last octet; `data_mb` > 0 puts /data on an ext4 of its own of that many MiB.
+    """One host: `address` is the last octet; with `data_mb` > 0, /data is an ext4 of its own with this size in MiB.
 
-    With `in_memory` that is a tmpfs instead, which a stop of the host empties.
+    With `in_memory` it is a tmpfs instead, which is empty after a stop of the host.
     """
 
     name: str
@@ -46,24 +46,24 @@ class Host:
             raise LabError(f"host {self.name}: data_mb must be 0 (no own disk) or 8 to 65536 MiB")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what `Host(**…)` takes, for the state file."""
+        """Return the arguments of `Host(**…)`, for the state file."""
         return asdict(self)
 
 
 FTP1 = Host("ftp1", 11)
-# a disk of its own, small enough to be filled: what "more than the disk holds" means can be tried for real
+# with a disk of its own that is small enough for tests of shares that do not fit
 FTP1_OWN_DISK = Host("ftp1", 11, data_mb=3072)
-# for measuring: what the disk of this machine does meanwhile is no part of the figure
+# for measurements, so that the disk of this machine does not influence them
 FTP1_IN_MEMORY = Host("ftp1", 11, data_mb=4096, in_memory=True)
-# to be filled, and to run out of inodes: as small as 100,000 files and a big share still fit
+# for tests that fill the disk or use up the inodes; 100,000 files and a big share just fit
 FTP1_SMALL_DISK = Host("ftp1", 11, data_mb=2048)
 SOURCE1 = Host("source1", 21)
 SEED12 = Host("seed12", 31)
 SEED13 = Host("seed13", 32, suite="trixie")
-# in use before tempoftp comes
+# hosts that were in use before tempoftp comes
 OLD12 = Host("old12", 33)
 QUOTA12 = Host("quota12", 34)
-# behind a firewall each, and one whose UID 2001 is somebody else's
+# three hosts with a firewall each, and one on which another user has the UID 2001
 FWD12 = Host("fwd12", 35)
 UFW12 = Host("ufw12", 36)
 NFT12 = Host("nft12", 37)
@@ -72,7 +72,7 @@ UID12 = Host("uid12", 38)
 
 @dataclass(frozen=True)
 class Net:
-    """One isolated lab. `tag` (≤4 characters, unique) names its interfaces; `hosts` come up when none is named."""
+    """One isolated lab. `tag` (≤4 characters, unique) names its interfaces; `hosts` are started when none is named."""
 
     name: str
     tag: str
@@ -98,14 +98,14 @@ class Net:
 
     @property
     def control_folder(self) -> Path:
-        """Where ssh keeps its shared connections: short (sockets have 108 characters) and gone after a reboot."""
+        """The folder of ssh's shared connections: a short path (sockets have 108 characters), empty after a reboot."""
         return Path("/run/tempoftp-lab") / self.name
 
     def ip(self, host: Host) -> str:
         return f"10.117.{self.number}.{host.address}"
 
     def machine(self, host_name: str) -> str:
-        """Return nspawn's machine name; `vb-<it>` is the host's interface on this side."""
+        """Return nspawn's machine name; `vb-<name>` is the host's interface on this machine."""
         return f"{self.tag}-{host_name}"
 
     def find(self, name: str) -> Host:
@@ -133,7 +133,7 @@ NETS = {
 
 
 def find_net(name: str | None) -> Net:
-    """Return the net of that name, else of TEMPOFTP_LAB_NET, else the developer's."""
+    """Return the net of that name, or of TEMPOFTP_LAB_NET, or the default net."""
     wanted = name or os.environ.get("TEMPOFTP_LAB_NET") or DEFAULT_NET
     if wanted not in NETS:
         raise LabError(f"there is no lab net {wanted!r}; choose one of {', '.join(NETS)}")

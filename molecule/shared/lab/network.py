@@ -1,4 +1,4 @@
-"""The bridge of a net, its way out (masquerade), and the rules for both. All of it idempotent, both ways."""
+"""The bridge of a net, its way out (masquerade), and the rules for both. Set-up and removal can be repeated."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lab.nets import NETS, REPOSITORY, Net
 from lab.run import LabError, run_command
 
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
-# Set by us and not there before: then the last net to go switches it off again.
+# This file says that the lab switched forwarding on, so that the last net switches it off again.
 FORWARDING_OURS = Path("/run/tempoftp-lab/ip_forward_was_off")
 
 
 def bring_up(net: Net) -> None:
-    """Create what is missing of the bridge, its address, forwarding and rules."""
+    """Create the bridge, its address, forwarding and rules, where they are missing."""
     check_owner(net)
     if not bridge_exists(net):
         run_command(["ip", "link", "add", net.bridge, "type", "bridge"])
@@ -34,7 +34,7 @@ def bring_up(net: Net) -> None:
 
 
 def take_down(net: Net) -> None:
-    """Remove every rule (also doubled ones), the bridge, and forwarding if it was ours and no other net needs it."""
+    """Remove every rule (also doubled ones), the bridge, and forwarding if the lab set it and no other net needs it."""
     for table, chain, *rule in build_rules(net):
         for _ in range(100):
             if (
@@ -63,7 +63,7 @@ def bridge_exists(net: Net) -> bool:
 
 
 def check_owner(net: Net) -> None:
-    """Refuse to touch a net that another checkout of this repository has up (unless that checkout is gone)."""
+    """Raise LabError if another checkout of this repository uses the net (unless that checkout is gone)."""
     alias = Path("/sys/class/net", net.bridge, "ifalias")
     owner = alias.read_text(encoding="utf-8").strip().removeprefix("tempoftp-lab ") if alias.exists() else ""
     if owner and owner != str(REPOSITORY) and Path(owner, "molecule/shared/lab").is_dir():

@@ -1,4 +1,4 @@
-"""Calling programs: argv lists, a time limit on each, and one error that says what, where and what to do."""
+"""Functions that run programs: with argv lists, a time limit, and one error that says what, where and what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class LabError(Exception):
-    """Something the caller of the lab has to know; the message says what, where and what to do next."""
+    """An error for the caller of the lab; the message says what, where and what to do next."""
 
 
 def run_command(
@@ -32,7 +32,7 @@ def run_command(
 
 
 def wait_until(is_done: Callable[[], bool], *, timeout: float, interval: float = 0.03) -> bool:
-    """Ask `is_done` every `interval` seconds until it says yes (True) or `timeout` seconds are over (False)."""
+    """Call `is_done` every `interval` seconds until it is true (True) or `timeout` seconds are over (False)."""
     deadline = time.monotonic() + timeout
     while not is_done():
         if time.monotonic() > deadline:
@@ -42,7 +42,7 @@ def wait_until(is_done: Callable[[], bool], *, timeout: float, interval: float =
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder of ours for good; refuse while anything is mounted below it."""
+    """Remove a folder of the lab; raise LabError while anything is mounted below it."""
     if not path.exists() and not path.is_symlink():
         return
     prefix = str(path.resolve())
@@ -50,5 +50,5 @@ def remove_tree(path: Path) -> None:
         mounted = line.split()[4]
         if mounted == prefix or mounted.startswith(prefix + "/"):
             raise LabError(f"{mounted} is still mounted; unmount it, then run the command again")
-    # rm, not shutil.rmtree: the latter overflows on deep trees, and tests make such trees
+    # rm and not shutil.rmtree, which overflows on the deep trees that tests make
     run_command(["rm", "-rf", "--one-file-system", "--", path], timeout=300)
