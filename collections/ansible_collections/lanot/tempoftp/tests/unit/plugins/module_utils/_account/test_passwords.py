@@ -77,7 +77,7 @@ def test_the_scheme_follows_width_and_mysql_crypt(mysql_crypt, width, schemes):
 
 
 @given(st.one_of(st.none(), st.text(max_size=20), st.sampled_from(SAFE)), st.integers(0, 300))
-def test_a_chosen_scheme_is_accepted_and_fits_whatever_the_site(mysql_crypt, width):
+def test_a_chosen_scheme_is_always_accepted_and_fits(mysql_crypt, width):
     try:
         scheme = require_scheme(mysql_crypt, width, CONF)
     except PasswordSchemeError as error:
@@ -125,7 +125,7 @@ def test_a_narrow_column_says_how_wide_it_must_be():
         ("", None),
     ],
 )
-def test_only_strong_hashes_that_pure_ftpd_takes_are_known(password_hash, scheme):
+def test_only_strong_hashes_that_pure_ftpd_accepts_are_identified(password_hash, scheme):
     assert identify_scheme(password_hash) == scheme
 
 
@@ -159,7 +159,7 @@ def test_a_hash_that_would_not_work_is_refused_and_never_shown(password_hash, my
 
 
 @pytest.mark.parametrize("scheme", [ARGON2ID, BCRYPT])
-def test_a_new_hash_is_one_that_is_accepted_and_verifies(scheme):
+def test_a_new_hash_is_accepted_and_verified(scheme):
     hashed = hash_password("contraseña larga", scheme)
     assert identify_scheme(hashed) == scheme
     assert len(hashed) == HASH_LENGTHS[scheme]
@@ -168,7 +168,7 @@ def test_a_new_hash_is_one_that_is_accepted_and_verifies(scheme):
     assert verify_password("half a \ud800 character", hashed) is False
 
 
-def test_a_new_argon2id_hash_costs_what_pure_ftpd_can_bear() -> None:
+def test_a_new_argon2id_hash_stays_within_the_limits_of_pure_ftpd() -> None:
     """pure-ftpd computes it at each login: three passes over 64 MiB, in one lane."""
     assert hash_password("long enough", ARGON2ID).startswith("$argon2id$v=19$m=65536,t=3,p=1$")
 
@@ -182,7 +182,7 @@ def test_only_bcrypt_has_a_limit_of_72_bytes(password: str, scheme: str) -> None
 
 
 @pytest.mark.parametrize("stored", ["$1$salt$hash", "clear", "", BCRYPT_HASH[:-1]])
-def test_a_foreign_hash_cannot_be_verified(stored):
+def test_a_hash_of_another_scheme_cannot_be_verified(stored):
     assert verify_password("contraseña larga", stored) is None
 
 

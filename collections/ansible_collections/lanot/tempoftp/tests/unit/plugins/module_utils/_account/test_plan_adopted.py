@@ -42,13 +42,13 @@ def test_an_account_that_fits_is_adopted_and_never_written():
 
 @pytest.mark.parametrize("record", [None, THEIRS])
 @pytest.mark.parametrize("shares", [(), (build_share(),)])
-def test_an_account_that_fits_is_not_taken_over_unless_somebody_said_whose_it_is(record, shares):
+def test_an_account_that_fits_is_adopted_only_if_its_owner_is_known(record, shares):
     error = refusal(WISH, SeenAccount(rows=(ROW,), record=record, shares=shares))
     assert (error.error_class, error.transient) == ("account_conflict", False)
     assert f"tempoftp account map EMAIL {NAME}" in error.message
 
 
-def test_an_account_of_ours_needs_nobody_to_say_so():
+def test_an_account_that_tempoftp_created_needs_no_known_owner():
     share = build_ready_share("s1", NOW, 3)
     row = ROW._replace(expires=share.expires)
     for desired in (WISH, MAPPED):
@@ -67,7 +67,7 @@ def test_an_account_that_does_not_fit_is_a_conflict_even_before_the_copy(record,
     assert next(iter(change)) in error.message or "expired" in error.message
 
 
-def test_an_adopted_account_that_is_gone_is_not_made():
+def test_an_adopted_account_that_is_gone_is_not_created():
     assert (
         refusal(MAPPED, SeenAccount(record=THEIRS, shares=(build_share(),))).error_class == "account_conflict"
     )

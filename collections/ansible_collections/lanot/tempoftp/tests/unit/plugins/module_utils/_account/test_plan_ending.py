@@ -38,17 +38,17 @@ def test_blocking_keeps_the_row_and_its_password_and_ends_the_sessions():
     assert (plan.state, plan.end_sessions) == ("blocked", True)
 
 
-def test_blocking_what_is_not_there_makes_nothing():
+def test_blocking_a_missing_account_creates_nothing():
     plan = plan_account(WISH._replace(state="blocked"), SeenAccount(), SHARED)
     assert (plan.state, plan.changed) == ("absent", False)
 
 
-def test_removing_takes_the_row_the_record_and_the_sessions():
+def test_removing_an_account_removes_row_and_record_and_ends_sessions():
     plan = plan_account(WISH._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS), SHARED)
     assert (plan.row, plan.record, plan.state, plan.end_sessions) == (None, None, "absent", True)
 
 
-def test_sessions_are_left_when_that_is_asked_for():
+def test_sessions_are_not_ended_without_end_sessions():
     for state in ("blocked", "absent"):
         desired = WISH._replace(state=state, end_sessions=False)
         assert not plan_account(desired, SeenAccount(rows=(ROW,)), ALONE).end_sessions
@@ -62,14 +62,14 @@ def test_a_kill_after_the_delete_leaves_a_record_that_the_next_run_removes():
 @pytest.mark.parametrize(
     "share", [build_share(), build_share(state="copying"), build_ready_share("s1", NOW, 1)]
 )
-def test_an_account_with_a_live_share_is_kept(share):
+def test_an_account_with_a_live_share_is_not_removed(share):
     plan = plan_account(
         WISH._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS, shares=(share,)), SHARED
     )
     assert (plan.kept_reason, plan.changed, plan.end_sessions) == ("live_shares", False, False)
 
 
-def test_an_account_whose_shares_are_over_may_go():
+def test_an_account_whose_shares_are_over_is_removed():
     share = build_ready_share("s1", NOW - DAY, 1)
     plan = plan_account(
         WISH._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS, shares=(share,)), SHARED
@@ -98,12 +98,12 @@ def test_the_sweep_shortens_an_account_to_what_is_left():
 
 
 @pytest.mark.parametrize("change", [{"uid": 0}, {"gid": 0}, {"home": "/"}, {"home": "/data/otra"}])
-def test_the_sweep_does_not_write_an_open_row_that_gives_more_than_a_share(change):
+def test_the_sweep_does_not_write_an_active_row_that_grants_more_than_a_share(change):
     seen = SeenAccount(rows=(ROW._replace(**change),), record=OURS, shares=(build_ready_share("s1", NOW, 3),))
     assert refusal(SWEEP, seen).error_class == "account_conflict"
 
 
-def test_the_sweep_writes_a_closed_row_whatever_it_gives():
+def test_the_sweep_writes_a_blocked_row_even_if_it_is_unsafe():
     share = build_ready_share("s1", NOW, 3)
     row = ROW._replace(uid=0, home="/", status="0")
     plan = plan_account(SWEEP, SeenAccount(rows=(row,), record=OURS, shares=(share,)), SHARED)
@@ -111,7 +111,7 @@ def test_the_sweep_writes_a_closed_row_whatever_it_gives():
 
 
 @pytest.mark.parametrize("ago", [0, DAY])
-def test_the_sweep_leaves_an_end_that_is_past(ago):
+def test_the_sweep_does_not_change_an_end_that_is_past(ago):
     row = ROW._replace(expires=format_time(NOW - ago))
     seen = SeenAccount(rows=(row,), record=OURS, shares=(build_ready_share("s1", NOW - DAY, 9),))
     plan = plan_account(SWEEP, seen, SHARED)

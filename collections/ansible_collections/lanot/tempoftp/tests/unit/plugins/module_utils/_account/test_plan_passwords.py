@@ -62,7 +62,7 @@ def test_a_late_password_is_refused_while_the_account_is_blocked():
     ],
     ids=["hashed anew", "verified", "the same hash"],
 )
-def test_the_number_of_the_password_that_the_account_has_is_kept(change, verified):
+def test_the_number_of_the_password_that_the_account_has_is_stored(change, verified):
     share = build_ready_share("s1", NOW, 3)
     row = ROW._replace(expires=share.expires)
     seen = SeenAccount(rows=(row,), record=OURS, shares=(share,), password_verified=verified)
@@ -70,7 +70,7 @@ def test_the_number_of_the_password_that_the_account_has_is_kept(change, verifie
     assert plan.record.password_generation == 5
 
 
-def test_the_number_of_a_password_that_is_not_set_is_not_kept():
+def test_the_number_of_a_password_that_is_not_set_is_not_stored():
     share = build_ready_share("s1", NOW, 3)
     seen = SeenAccount(rows=(ROW._replace(expires=share.expires),), record=OURS, shares=(share,))
     plan = plan_account(WISH._replace(password_hash=OTHER_HASH, password_generation=5), seen, SHARED)

@@ -255,7 +255,7 @@ def test_the_second_run_changes_nothing(state, case, site):
 @pytest.mark.parametrize("state", ["present", "absent", "blocked", SWEPT])
 @settings(max_examples=150, deadline=None)
 @given(case=CASES, site=SITES)
-def test_what_is_written_to_log_in_is_never_dangerous(state, case, site):
+def test_an_active_row_that_is_written_is_never_dangerous(state, case, site):
     desired, seen = case[0]._replace(state=state), case[1]
     plan = plan_or_none(desired, seen, site)
     if plan is None or plan.row is None or not plan.writes_row or plan.row.status != "1":
@@ -278,7 +278,7 @@ def test_an_account_that_tempoftp_did_not_create_is_never_written(case, record, 
 
 @many
 @given(CASES)
-def test_an_account_is_open_only_while_it_has_something_to_show(case):
+def test_an_account_is_active_only_while_a_share_is_visible(case):
     desired, seen = case
     plan = plan_or_none(desired, seen, SHARED)
     if plan is None or plan.origin != CREATED or not plan.times or plan.row is None:
@@ -304,7 +304,7 @@ def test_no_late_password_is_ever_set(case):
 
 @many
 @given(SEEN)
-def test_the_sweep_removes_no_account_that_has_a_live_share_and_makes_none(seen):
+def test_the_sweep_removes_no_account_with_a_live_share_and_creates_none(seen):
     plan = plan_or_none(DesiredAccount(NAME, SWEPT), seen, SHARED)
     if plan is None:
         return
@@ -314,7 +314,7 @@ def test_the_sweep_removes_no_account_that_has_a_live_share_and_makes_none(seen)
 
 @many
 @given(SEEN, SITES)
-def test_the_sweep_lets_nobody_in_and_changes_only_the_end_of_an_account(seen, site):
+def test_the_sweep_allows_no_login_and_changes_only_status_and_end(seen, site):
     plan = plan_or_none(DesiredAccount(NAME, SWEPT), seen, site._replace(shares_root="/data"))
     if plan is None or plan.row is None:
         return
@@ -325,7 +325,7 @@ def test_the_sweep_lets_nobody_in_and_changes_only_the_end_of_an_account(seen, s
 
 @many
 @given(CASES)
-def test_an_account_of_ours_ends_with_its_last_share(case):
+def test_an_account_that_tempoftp_created_ends_with_its_last_share(case):
     desired, seen = case
     plan = plan_or_none(desired, seen, SHARED)
     if plan is None or plan.origin != CREATED or desired.state != "present" or plan.skipped_reason:

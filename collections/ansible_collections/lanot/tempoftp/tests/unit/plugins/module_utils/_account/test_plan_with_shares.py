@@ -34,7 +34,7 @@ def test_an_account_waits_for_its_first_delivered_share():
         assert (plan.skipped_reason, plan.changed, plan.state) == ("no_delivered_share", False, "absent")
 
 
-def test_the_first_delivered_share_makes_the_account_and_fixes_its_times():
+def test_the_first_delivered_share_creates_the_account_and_sets_its_times():
     plan = plan_account(WISH, SeenAccount(shares=(build_share(days=3),)), SHARED)
     assert plan.row == ROW._replace(expires=format_time(NOW + 3 * DAY))
     assert plan.record == Account(NAME, CREATED, format_time(NOW))
@@ -43,13 +43,13 @@ def test_the_first_delivered_share_makes_the_account_and_fixes_its_times():
     ]
 
 
-def test_a_table_without_expires_gets_none():
+def test_no_end_is_written_into_a_table_without_expires():
     plan = plan_account(WISH, SeenAccount(shares=(build_share(),)), SHARED._replace(has_expires=False))
     assert plan.row.expires is None
     assert plan.times[0].expires == format_time(NOW + 3 * DAY)
 
 
-def test_times_once_fixed_stay():
+def test_times_that_are_set_do_not_change():
     share = build_ready_share("s1", NOW - DAY, 3)
     row = ROW._replace(expires=share.expires)
     plan = plan_account(WISH, SeenAccount(rows=(row,), record=OURS, shares=(share,)), SHARED)
@@ -63,7 +63,7 @@ def test_an_account_lives_as_long_as_its_longest_share():
     assert plan_account(WISH, seen, SHARED).row.expires == long.expires
 
 
-def test_a_row_of_ours_that_drifted_is_put_right():
+def test_a_changed_row_that_tempoftp_created_is_corrected():
     share = build_ready_share("s1", NOW, 3)
     row = ROW._replace(uid=1, gid=0, home="/", status="0", expires=None)
     plan = plan_account(WISH, SeenAccount(rows=(row,), record=OURS, shares=(share,)), SHARED)
@@ -77,17 +77,17 @@ def test_a_share_that_is_over_does_not_count():
     assert not plan.changed
 
 
-def test_a_kill_after_the_record_does_not_make_the_account_a_foreign_one():
+def test_after_a_kill_behind_the_record_the_account_still_counts_as_created():
     plan = plan_account(WISH, SeenAccount(record=OURS, shares=(build_share(),)), SHARED)
     assert (plan.origin, plan.record, plan.state) == (CREATED, OURS, "present")
 
 
-def test_an_account_of_ours_whose_hash_became_the_password_is_not_confirmed():
+def test_an_account_is_not_confirmed_when_its_hash_became_the_password():
     seen = SeenAccount(rows=(ROW,), record=OURS, shares=(build_share(),))
     assert refusal(WISH, seen, SHARED._replace(mysql_crypt="md5")).error_class == "password_scheme"
 
 
-def test_a_name_that_can_never_be_is_said_before_anything_is_copied():
+def test_an_invalid_name_is_refused_before_the_copy():
     assert refusal(WISH._replace(name="Juan.Perez")).error_class == "invalid"
 
 
@@ -109,7 +109,7 @@ def test_a_changed_number_of_days_counts_from_the_start(days, state):
     assert plan.row.expires == ends
 
 
-def test_a_share_that_is_over_is_not_extended_once_it_ended_by_both_ends():
+def test_a_share_is_over_only_when_both_its_old_and_its_new_end_are_past():
     over = build_ready_share("s1", NOW - 5 * DAY, 3)
     plan = plan_account(WISH, SeenAccount(rows=(ROW,), record=OURS, shares=(over,)), SHARED)
     assert plan.skipped_reason == "no_delivered_share"

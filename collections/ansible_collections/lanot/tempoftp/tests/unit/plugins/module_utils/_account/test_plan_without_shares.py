@@ -27,18 +27,18 @@ from ansible_collections.lanot.tempoftp.tests.unit.plugins.module_utils._account
 )
 
 
-def test_a_missing_account_is_made_with_the_defaults():
+def test_a_missing_account_is_created_with_the_defaults():
     plan = plan_account(WISH, SeenAccount(), ALONE)
     assert plan.row == ROW
     assert (plan.changed, plan.state, plan.origin) == (True, "present", None)
 
 
-def test_a_plain_password_is_left_to_be_hashed_with_the_best_scheme():
+def test_a_plain_password_will_be_hashed_with_the_best_scheme():
     plan = plan_account(DesiredAccount(NAME, password="a password"), SeenAccount(), ALONE)
     assert (plan.hash_with, plan.row.password) == ("argon2id", "")
 
 
-def test_an_account_as_wished_is_left_alone():
+def test_an_account_in_its_requested_state_is_not_changed():
     assert not plan_account(WISH, SeenAccount(rows=(ROW,)), ALONE).changed
 
 
@@ -47,20 +47,20 @@ def test_an_existing_password_is_not_touched():
     assert (plan.row.password, plan.changed) == (HASH, False)
 
 
-def test_an_existing_password_is_changed_when_that_is_asked_for():
+def test_an_existing_password_is_changed_with_update_password_always():
     desired = WISH._replace(password_hash=OTHER_HASH, update_password="always")
     plan = plan_account(desired, SeenAccount(rows=(ROW,)), ALONE)
     assert (plan.row.password, plan.changed) == (OTHER_HASH, True)
 
 
 @pytest.mark.parametrize(("verified", "hash_with"), [(True, None), (False, "argon2id"), (None, "argon2id")])
-def test_a_plain_password_is_hashed_again_only_when_it_is_another_one(verified, hash_with):
+def test_a_plain_password_is_hashed_again_only_when_it_differs(verified, hash_with):
     desired = DesiredAccount(NAME, password="a password", update_password="always")
     plan = plan_account(desired, SeenAccount(rows=(ROW,), password_verified=verified), ALONE)
     assert (plan.hash_with, plan.changed) == (hash_with, hash_with is not None)
 
 
-def test_what_is_not_said_of_an_existing_account_stays():
+def test_values_of_an_existing_account_that_are_not_given_do_not_change():
     row = ROW._replace(uid=3000, gid=3000, home=f"/srv/{NAME}", expires="2031-01-01T00:00:00Z")
     assert plan_account(WISH, SeenAccount(rows=(row,)), ALONE).row == row
 

@@ -109,7 +109,7 @@ def test_the_lock_is_held_for_the_look_only(delivered: Any) -> None:
         pass
 
 
-def test_looking_repairs_nothing(delivered: Any) -> None:
+def test_without_repair_nothing_is_changed(delivered: Any) -> None:
     change_manifest(delivered, "p1", state="absent")
     before = snapshot(delivered.root)
     assert show(audit(delivered)) == [("half_deleted", "p1", "safe", False)]
@@ -169,7 +169,7 @@ def test_a_share_past_its_expiry_is_ended(delivered: Any) -> None:
     assert tombstone is not None and tombstone.reason == "expired"
 
 
-def test_trash_that_nobody_removes_is_removed(delivered: Any) -> None:
+def test_trash_without_a_running_removal_is_removed(delivered: Any) -> None:
     (delivered.tree.trash / "gone.1.1" / "deep").mkdir(parents=True)
     assert show(audit(delivered)) == [("half_deleted", "gone", "safe", False)]
     audit(delivered, repair=True)
@@ -196,7 +196,7 @@ def test_staging_of_no_copy_is_removed_and_that_of_one_stays(delivered: Any) -> 
     wait_for_purge(delivered, "old")
 
 
-def test_a_directory_without_manifest_is_listed_and_stays(delivered: Any) -> None:
+def test_a_directory_without_manifest_is_only_listed(delivered: Any) -> None:
     theirs = delivered.root / "ftp_p1" / "theirs"
     theirs.mkdir()
     (theirs / "data").write_text("not ours")
@@ -211,7 +211,7 @@ def test_a_directory_without_manifest_is_listed_and_stays(delivered: Any) -> Non
     assert (theirs / "data").read_text() == "not ours" and strange.is_dir()
 
 
-def test_a_damaged_manifest_takes_nothing_else_along(delivered: Any) -> None:
+def test_a_damaged_manifest_leads_to_no_removal(delivered: Any) -> None:
     delivered.tree.manifest("p1").write_text("{half")
     delivered.tree.staging("p1").mkdir(parents=True)
     path = str(delivered.tree.manifest("p1"))
@@ -227,7 +227,7 @@ def test_other_damaged_files_are_named(delivered: Any, name: str) -> None:
     assert show(audit(delivered)) == [("damaged_manifest", f"{delivered.tree.state}/{name}", "manual", False)]
 
 
-def test_modes_are_set_right(delivered: Any) -> None:
+def test_wrong_modes_are_repaired(delivered: Any) -> None:
     home, share = delivered.root / "ftp_p1", delivered.root / "ftp_p1" / "p1"
     (delivered.tree.state / "shares").chmod(0o755)
     share.chmod(0o777)
@@ -242,7 +242,7 @@ def test_modes_are_set_right(delivered: Any) -> None:
     assert home.stat().st_mode & 0o7777 == 0o750
 
 
-def test_the_inside_of_a_share_is_compared_as_far_as_asked(delivered: Any) -> None:
+def test_the_inside_of_a_share_is_compared_up_to_the_limit(delivered: Any) -> None:
     share = delivered.root / "ftp_p1" / "p1"
     (share / "sub" / "b").chmod(0o666)
     (share / "sub").chmod(0o700)
@@ -259,7 +259,7 @@ def test_the_inside_of_a_share_is_compared_as_far_as_asked(delivered: Any) -> No
     assert (share / "sub" / "b").stat().st_mode & 0o7777 == 0o640
 
 
-def test_a_link_inside_a_share_leads_no_repair_elsewhere(delivered: Any, tmp_path: Path) -> None:
+def test_a_repair_follows_no_link_inside_a_share(delivered: Any, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir(mode=0o755)
     (outside / "f").touch(mode=0o644)
@@ -334,7 +334,7 @@ def test_the_empty_home_of_ended_shares_is_removed(delivered: Any) -> None:
     assert (delivered.root / "ftp_somebody").is_dir()
 
 
-def test_books_are_compared(delivered: Any) -> None:
+def test_expected_rows_are_compared(delivered: Any) -> None:
     rows = [
         {"id": "p1", "generation": 1, "state": "eliminado"},
         {"id": "x", "generation": 1, "state": "listo"},
@@ -348,7 +348,7 @@ def test_books_are_compared(delivered: Any) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"id": "../x"}, {"ftpuser": "a b"}, {"id": "user"}])
-def test_books_are_checked(changes: dict[str, str]) -> None:
+def test_expected_rows_are_checked(changes: dict[str, str]) -> None:
     with pytest.raises(InvalidValueError):
         parse_expected([{"id": "p1", "generation": 1, "state": "listo", **changes}])
     assert parse_expected(None) is None
@@ -360,7 +360,7 @@ def test_units_that_cannot_be_asked_are_a_finding(delivered: Any) -> None:
     assert finding["kind"] == "not_looked_at" and "no bus" in finding["detail"]
 
 
-def test_repaired_is_what_the_second_look_does_not_find() -> None:
+def test_a_finding_is_repaired_when_the_second_look_does_not_find_it() -> None:
     first = [Finding("half_deleted", "a", "x", "safe"), Finding("half_deleted", "b", "x", "safe")]
     second = [Finding("half_deleted", "b", "y", "safe"), Finding("library_left_over", "c", "z", "safe")]
     told = compare_findings(first, second)
@@ -371,7 +371,7 @@ def test_repaired_is_what_the_second_look_does_not_find() -> None:
     ]
 
 
-def test_share_info_tells_what_there_is(delivered: Any) -> None:
+def test_share_info_lists_everything_on_the_host(delivered: Any) -> None:
     write_tombstone(delivered.tree, Tombstone("old", 4, LONG_AGO, "ftp_old", "expired"))
     before = snapshot(delivered.root)
     info = run_share_info(str(delivered.root), None)
@@ -409,7 +409,7 @@ def test_prepared_folders_are_no_finding(host: Any) -> None:
     assert [path.name for path in host.root.iterdir()] == [".tempoftp"]
 
 
-def test_names_of_any_kind_come_through(delivered: Any) -> None:
+def test_names_with_any_bytes_are_reported(delivered: Any) -> None:
     home = os.fsencode(delivered.root / "ftp_p1")
     for name in (b"\xff\xfe", b"a\nb\x1b[31m", "{{ x }} ñ".encode()):
         Path(os.fsdecode(home + b"/" + name)).mkdir()

@@ -189,7 +189,7 @@ def test_a_consistent_host_gives_no_finding(world: World) -> None:
 
 
 @given(worlds)
-def test_without_the_users_table_only_that_is_said(world: World) -> None:
+def test_without_the_users_table_that_is_the_only_finding(world: World) -> None:
     blind = world._replace(rows=None, site=None, problems=("accounts: no server",))
     assert [finding.kind for finding in find_findings(blind)] == ["not_looked_at"]
 
@@ -425,7 +425,7 @@ DAMAGES: list[tuple[Damage, str, str]] = [
 @pytest.mark.parametrize(("damage", "kind", "repair"), DAMAGES, ids=[entry[0].__name__ for entry in DAMAGES])
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_one_damage_gives_just_its_finding(damage: Damage, kind: str, repair: str, data: Any) -> None:
+def test_one_damage_gives_exactly_its_finding(damage: Damage, kind: str, repair: str, data: Any) -> None:
     world = data.draw(rich_worlds)
     damaged, subject = damage(world)
     found = find_findings(damaged)
@@ -438,14 +438,14 @@ def test_every_kind_of_damage_is_tried() -> None:
     assert {kind for _damage, kind, _repair in DAMAGES} == set(KINDS) - rows - {"not_looked_at"}
 
 
-def test_a_blocked_account_is_never_let_in_again() -> None:
+def test_a_blocked_account_is_never_unblocked() -> None:
     world = make_world({"ftp_a": ("created", ["delivered"])})
     assert find_findings(replace_row(world, "ftp_a", status=BLOCKED)) == []
     (finding,) = find_findings(replace_row(world, "ftp_a", status=BLOCKED, home="/etc"))
     assert (finding.kind, finding.repair) == ("account_differs", "manual")
 
 
-def test_adopted_accounts_and_homes_of_others_are_nobodys_business() -> None:
+def test_adopted_accounts_and_homes_of_others_are_not_judged() -> None:
     world = make_world({"ftp_c": ("adopted", ["delivered"])})
     entries = {"theirs": Place("directory", 9, 1, 1, 0o777), "ftp_c-0": HOME}
     assert find_findings(replace_home(world, "ftp_c", entries={"ftp_c-0": HOME})) == []
@@ -471,7 +471,7 @@ def test_an_empty_home_is_left_over_only_when_nothing_may_belong_to_it() -> None
     [(HOME._replace(uid=GID), {}), (HOME, None), (HOME, {"theirs": HOME})],
     ids=["of another user", "not listed", "not empty"],
 )
-def test_a_home_that_is_not_empty_or_not_ours_is_never_removed(
+def test_a_home_with_content_or_of_another_account_is_never_removed(
     place: Place, entries: Optional[dict[str, Place]]
 ) -> None:
     world = make_world({}, 1)._replace(homes=(Home("ftp_gone", place, entries),))
@@ -479,7 +479,7 @@ def test_a_home_that_is_not_empty_or_not_ours_is_never_removed(
 
 
 @pytest.mark.parametrize("home", ["/data/vieja/", "/data/vieja/./", "/data/./vieja"])
-def test_a_home_is_somebodys_however_it_is_written(home: str) -> None:
+def test_a_home_is_recognised_in_every_spelling(home: str) -> None:
     world = make_world({})
     row = UserRow("vieja", "x", 3000, 3000, home, ACTIVE)
     seen = Home("vieja", Place("directory", 8, 3000, 3000, 0o700))
@@ -508,14 +508,14 @@ def test_an_account_follows_its_share_in_a_moment() -> None:
     assert find_findings(fresh) == []
 
 
-def test_trash_with_a_name_of_nobody_is_only_listed() -> None:
+def test_trash_with_an_unknown_name_is_only_listed() -> None:
     world = make_world({})._replace(trash=("..strange",))
     (finding,) = find_findings(world)
     assert (finding.kind, finding.repair) == ("directory_without_manifest", "manual")
 
 
 @given(rich_worlds, st.data())
-def test_books_that_differ(world: World, data: Any) -> None:
+def test_expected_rows_that_differ(world: World, data: Any) -> None:
     share = pick(world, "delivered", None)
     rows = make_expected(world)
     row = next(row for row in rows if row.id == share.id)

@@ -66,7 +66,7 @@ def check_query(query, facts=SEED, collation="utf8mb4_general_ci", database="pur
     return statuses(preflight.check_login_query(build_config(query), database, facts, collation))
 
 
-def test_our_own_query_is_fine():
+def test_the_query_of_the_role_passes():
     query = f"{QUERY} AND (`Expires` IS NULL OR `Expires` > UTC_TIMESTAMP())"
     assert set(check_query(query, OURS).values()) == {"ok"}
 
@@ -106,11 +106,11 @@ def test_a_binary_collation_compares_exactly():
     ("query", "database"),
     [("", "pureftpd"), (r"SELECT Password FROM ftpd WHERE User='\L'", "pureftpd"), (QUERY, "other")],
 )
-def test_a_query_that_asks_elsewhere_cannot_work(query, database):
+def test_a_query_of_another_table_fails(query, database):
     assert check_query(query, database=database) == {"login_query": "fail"}
 
 
-def test_our_own_options_are_fine():
+def test_the_options_of_the_role_pass():
     checks = preflight.check_pureftpd(build_config(), 2001, rotated=True)
     assert set(statuses(checks).values()) == {"ok"}
     assert not any(check.todo for check in checks)
@@ -132,7 +132,7 @@ def test_our_own_options_are_fine():
         ({"altlog": ""}, "download_log", "warn"),
     ],
 )
-def test_options_that_do_not_fit_are_said(options, name, status):
+def test_options_that_do_not_fit_are_reported(options, name, status):
     (check,) = [
         check
         for check in preflight.check_pureftpd(build_config(**options), 2001, rotated=True)
@@ -143,12 +143,12 @@ def test_options_that_do_not_fit_are_said(options, name, status):
 
 
 @pytest.mark.parametrize("style", ["w3c", "clf"])
-def test_a_log_that_can_be_counted_fits(style):
+def test_a_log_in_a_format_that_can_be_counted_passes(style):
     found = statuses(preflight.check_pureftpd(build_config(altlog=f"{style}:/x"), 2001, rotated=True))
     assert found["download_log"] == "ok"
 
 
-def test_a_log_that_nobody_rotates_is_a_warning():
+def test_a_log_that_is_not_rotated_is_a_warning():
     assert statuses(preflight.check_pureftpd(build_config(), 2001, rotated=False))["log_rotation"] == "warn"
 
 
@@ -167,7 +167,7 @@ def test_passwords(crypt, width, expected):
     assert statuses(preflight.check_passwords(crypt, width, "/etc/x")) == expected
 
 
-def test_a_column_that_wants_a_value_has_to_get_one():
+def test_a_column_without_default_needs_an_extra_value():
     assert statuses(preflight.check_table(SEED, ["comment"]))["table_columns"] == "fail"
     assert "table_columns" not in statuses(
         preflight.check_table(SEED._replace(extra_columns={"comment": ""}), ["comment"])
@@ -262,7 +262,7 @@ def test_distributions():
     assert preflight.check_distribution({}).status == "warn"
 
 
-def test_the_deepest_filesystem_counts_and_of_two_the_last():
+def test_the_deepest_mount_counts_and_the_last_of_two():
     mounts = (
         b"21 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n"
         b"22 21 8:2 / /data ro - xfs /dev/sdb1 rw\n"
@@ -304,7 +304,7 @@ def test_a_home_that_holds_the_root(home, above):
     assert is_above(home, "/data") is above
 
 
-def test_a_home_above_everybody_s_is_a_warning():
+def test_a_home_above_the_root_is_a_warning():
     assert preflight.check_homes("/data", ["admin"], 3).status == "warn"
     assert "3 accounts" in preflight.check_homes("/data", [], 3).what
 

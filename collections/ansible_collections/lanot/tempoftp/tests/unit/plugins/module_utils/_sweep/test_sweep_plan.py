@@ -122,7 +122,7 @@ def test_a_share_whose_copy_failed_long_ago_is_given_up(staged: Staging, failed:
         (Staging("p1", NOW - 8 * DAY), False),
     ],
 )
-def test_staging_that_belongs_to_nothing_goes_after_some_days(staged: Staging, orphan: bool) -> None:
+def test_staging_without_a_share_is_due_after_some_days(staged: Staging, orphan: bool) -> None:
     assert (plan(manifests=(COPYING,), staging=(staged,)).orphans == ("p9",)) is orphan
 
 
@@ -191,7 +191,7 @@ def test_nothing_is_ended_before_both_its_ends(seen: SweepSeen) -> None:
 
 
 @given(seens)
-def test_everything_that_is_over_is_due_or_nobody_can_read_it(seen: SweepSeen) -> None:
+def test_everything_that_is_over_is_due_unless_it_is_unreadable(seen: SweepSeen) -> None:
     found = plan_sweep(seen, DAYS)
     for share in seen.manifests:
         if not share.live or share.is_over(NOW):

@@ -75,7 +75,7 @@ def is_gone(host: Any, share_id: str) -> bool:
     return gone and tombstone is not None and tombstone.reason == "expired"
 
 
-def test_what_is_over_ends_and_the_rest_stays(host: Any, goes: Path) -> None:
+def test_shares_whose_time_is_up_end_and_the_others_stay(host: Any, goes: Path) -> None:
     host.run(*[host.share(share_id, "goes", lifetime_days=1) for share_id in ("p1", "p2", "p3")])
     host.run(host.share("p2", "goes", lifetime_days=1, state="blocked"))
     make_ready(host, "p1")
@@ -96,7 +96,7 @@ def test_what_is_over_ends_and_the_rest_stays(host: Any, goes: Path) -> None:
     assert (again.changed, again.shares) == (False, [])
 
 
-def test_check_mode_only_says_what_would_end(host: Any, goes: Path) -> None:
+def test_check_mode_only_lists_what_would_end(host: Any, goes: Path) -> None:
     host.run(host.share("p1", "goes", lifetime_days=1))
     make_ready(host, "p1")
     before = {path: path.read_bytes() for path in host.tree.state.rglob("*.json")}
@@ -107,7 +107,7 @@ def test_check_mode_only_says_what_would_end(host: Any, goes: Path) -> None:
     assert (host.root / "ftp_p1" / "p1" / "a.nc").exists()
 
 
-def test_a_host_that_never_had_a_share_stays_as_it_is(host: Any) -> None:
+def test_a_host_that_never_had_a_share_is_not_changed(host: Any) -> None:
     assert sweep(host).changed is False
     assert list(host.root.iterdir()) == []
 
@@ -128,9 +128,7 @@ def test_a_damaged_manifest_is_named_and_stops_no_other(host: Any, goes: Path) -
     assert (host.root / "ftp_p1" / "p1" / "a.nc").exists()
 
 
-def test_with_the_database_away_the_data_goes_and_the_account_is_finished_later(
-    host: Any, goes: Path
-) -> None:
+def test_without_the_database_the_data_is_removed_and_the_account_later(host: Any, goes: Path) -> None:
     host.run(host.share("p1", "goes", lifetime_days=1))
     make_ready(host, "p1")
     write_account(host.tree, Account("ftp_p1", "created", LONG_AGO))
@@ -174,7 +172,7 @@ def test_a_look_before_the_extension_does_not_count(
     assert (host.root / "ftp_p1" / "p1" / "a.nc").exists()
 
 
-def test_a_clock_set_back_reopens_nothing_and_is_named(host: Any, goes: Path) -> None:
+def test_a_clock_that_was_set_back_reopens_nothing_and_is_reported(host: Any, goes: Path) -> None:
     host.run(host.share("p1", "goes", lifetime_days=1))
     make_ready(host, "p1", format_time(time.time()))
     host.tree.clock.write_text(json.dumps({"schema": 1, "time": format_time(time.time() + 2 * DAY)}))
@@ -183,7 +181,7 @@ def test_a_clock_set_back_reopens_nothing_and_is_named(host: Any, goes: Path) ->
     assert abs(result.clock_ahead - 2 * DAY) < 60
 
 
-def test_each_sweep_notes_the_time(host: Any, goes: Path) -> None:
+def test_each_sweep_records_the_time(host: Any, goes: Path) -> None:
     host.run(host.share("p1", "goes"))
     sweep(host)
     noted = json.loads(host.tree.clock.read_text())["time"]
@@ -266,7 +264,7 @@ def test_what_a_failed_copy_left_is_kept_for_some_days(host: Any, goes: Path, ag
     assert (again["state"], again["generation"]) == ("delivered", 2 if ago > 7 else 1)
 
 
-def test_staging_that_belongs_to_nothing_is_removed_after_some_days(host: Any, goes: Path) -> None:
+def test_staging_without_a_share_is_removed_after_some_days(host: Any, goes: Path) -> None:
     host.run(host.share("p1", "goes"))
     for share_id, ago in (("old", 8), ("new", 1)):
         (host.tree.data(share_id)).mkdir(parents=True)
@@ -277,7 +275,7 @@ def test_staging_that_belongs_to_nothing_is_removed_after_some_days(host: Any, g
     host.wait_for(lambda: list(host.tree.trash.iterdir()) == [])
 
 
-def test_staging_in_which_something_is_mounted_is_named_and_left(
+def test_staging_with_a_mount_inside_is_reported_and_not_removed(
     host: Any, goes: Path, private_mounts: None
 ) -> None:
     host.run(host.share("p1", "goes"))
@@ -308,7 +306,7 @@ def test_a_full_disk_keeps_no_share_whose_copy_failed_long_ago(own_disk: Any, go
     assert is_gone(host, "p1")
 
 
-def test_a_program_that_is_wanted_again_meanwhile_stays(
+def test_a_program_that_is_used_again_meanwhile_stays(
     host: Any, goes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the sweep's look and its removal another release takes the program into use."""
@@ -353,7 +351,7 @@ def test_programs_of_earlier_releases_are_removed_unless_they_run(host: Any, goe
     assert current.is_dir() and (host.tree.lib / "current").resolve() == current
 
 
-def test_sessions_of_what_is_over_end_and_a_transfer_has_its_grace(
+def test_sessions_end_with_their_share_and_a_transfer_has_its_grace(
     host: Any, goes: Path, start_session: Any, print_living: Any
 ) -> None:
     host.run(host.share("p1", "goes", lifetime_days=1))
@@ -372,7 +370,7 @@ def test_sessions_of_what_is_over_end_and_a_transfer_has_its_grace(
     assert busy.wait(10) == -15
 
 
-def test_something_mounted_in_a_share_keeps_only_that_one(
+def test_a_mount_in_a_share_prevents_only_its_own_removal(
     host: Any, goes: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host.run(*[host.share(share_id, "goes", lifetime_days=1) for share_id in ("p1", "p2")])
@@ -394,7 +392,7 @@ def test_something_mounted_in_a_share_keeps_only_that_one(
     assert (host.root / "ftp_p1" / "p1" / "a.nc").exists()
 
 
-def test_a_tree_that_is_not_there_yet_has_no_folder_made_by_check_mode(tmp_path: Path) -> None:
+def test_check_mode_creates_no_folder(tmp_path: Path) -> None:
     root = tmp_path / "data"
     (root / ".tempoftp").mkdir(parents=True)
     assert run_sweep(Tree(root), NO_DATABASE, check_mode=True).changed is False

@@ -109,7 +109,7 @@ def test_an_empty_file_is_complete_with_nothing() -> None:
 @pytest.mark.parametrize(
     "pieces", [(13_762_560, 9_379_075), (4_079_601, 15_924_483), (6_553_600, 13_762_560, 0, 1)]
 )
-def test_what_was_resumed_is_one_complete_download(pieces: tuple[int, ...]) -> None:
+def test_a_resumed_download_is_one_complete_download(pieces: tuple[int, ...]) -> None:
     found = count(BIG, *pieces)
     assert (found.complete, found.partial) == (1, 0)
 
@@ -121,12 +121,12 @@ def test_a_resumed_download_may_lack_what_was_not_logged_of_its_last_step() -> N
 
 
 @pytest.mark.parametrize("pieces", [(14_155_776,), (14_155_776, 14_155_776), (4_849_664, 0, 14_155_776)])
-def test_what_was_only_ever_cut_short_is_never_complete(pieces: tuple[int, ...]) -> None:
+def test_interrupted_transfers_alone_are_never_complete(pieces: tuple[int, ...]) -> None:
     found = count(BIG, *pieces)
     assert (found.complete, found.partial) == (0, sum(piece > 0 for piece in pieces))
 
 
-def test_one_that_began_anew_leaves_the_first_attempt_partial() -> None:
+def test_a_download_that_starts_again_leaves_the_first_one_partial() -> None:
     found = count(1 << 30, 5 * CHUNK, 1 << 30)
     assert (found.complete, found.partial) == (1, 1)
     half = (1 << 29) // CHUNK * CHUNK
@@ -142,12 +142,12 @@ def test_a_file_of_whole_steps_needs_its_bytes_too() -> None:
     assert count(size, size // 10 * 6 // CHUNK * CHUNK, size // 10 * 6 // CHUNK * CHUNK).complete == 0
 
 
-def test_fetching_the_end_of_a_whole_file_is_nothing() -> None:
+def test_fetching_the_end_of_a_file_that_was_complete_counts_nothing() -> None:
     found = count(BIG, BIG, 0)
     assert (found.complete, found.partial, found.last) == (1, 0, NOON)
 
 
-def test_what_is_resumed_too_late_is_two_partial_downloads() -> None:
+def test_a_download_resumed_too_late_is_two_partial_downloads() -> None:
     pieces = (13_762_560, 9_379_075)
     assert count(BIG, *pieces, gap=RESUME_WINDOW).complete == 1
     late = count(BIG, *pieces, gap=RESUME_WINDOW + 1)

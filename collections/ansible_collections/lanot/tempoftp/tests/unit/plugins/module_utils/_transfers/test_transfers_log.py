@@ -79,7 +79,7 @@ def log(tmp_path: Path) -> Log:
     return Log(tmp_path)
 
 
-def test_only_what_is_new_is_read(log: Log) -> None:
+def test_only_new_lines_are_read(log: Log) -> None:
     log.write(b"one\ntwo\n")
     assert log.read() == [b"one", b"two"]
     assert log.read() == []
@@ -96,7 +96,7 @@ def test_a_line_without_its_end_waits_for_it(log: Log) -> None:
 
 
 @pytest.mark.parametrize("packed", [".gz", ".bz2", ".xz"])
-def test_what_was_written_before_a_rotation_is_not_lost(log: Log, packed: str) -> None:
+def test_lines_before_a_rotation_are_not_lost(log: Log, packed: str) -> None:
     log.write(b"one\n")
     assert log.read() == [b"one"]
     for number in range(4):
@@ -155,7 +155,7 @@ def test_a_damaged_file_stops_only_itself(log: Log) -> None:
     assert reader.damaged == ["transfer.log.2.gz"]
 
 
-def test_files_that_were_closed_before_are_left_alone(log: Log) -> None:
+def test_files_last_written_before_the_limit_are_skipped(log: Log) -> None:
     log.rotated(2, ".gz").write_bytes(gzip.compress(b"zero\n"))
     os.utime(log.rotated(2, ".gz"), (1499, 1499))
     log.rotated(1).write_bytes(b"one\n")
@@ -171,7 +171,7 @@ def test_the_log_itself_is_read_however_old_it_is(log: Log) -> None:
     assert log.read(since=1500) == [b"one"]
 
 
-def test_a_log_is_told_from_another_that_ends_the_same_for_8191_bytes(log: Log) -> None:
+def test_two_logs_are_distinguished_although_8191_bytes_are_equal(log: Log) -> None:
     same = b"x" * 8190 + b"\n"
     log.write(b"A" + same)
     assert log.read() == [b"A" + same[:-1]]
@@ -180,7 +180,7 @@ def test_a_log_is_told_from_another_that_ends_the_same_for_8191_bytes(log: Log) 
     assert log.gap
 
 
-def test_a_place_that_is_gone_is_told(log: Log) -> None:
+def test_a_position_that_is_gone_is_reported(log: Log) -> None:
     log.write(b"one\n")
     assert log.read() == [b"one"]
     os.truncate(log.path, 0)
@@ -192,7 +192,7 @@ def test_a_place_that_is_gone_is_told(log: Log) -> None:
     assert not log.gap
 
 
-def test_a_rotation_in_the_middle_of_a_reading_is_told(log: Log) -> None:
+def test_a_rotation_during_a_reading_is_reported(log: Log) -> None:
     log.write(b"one\ntwo\n")
     lines = LogReader(log.path, log.position, 0, UNLIMITED).read_lines()
     assert next(lines).text == b"one"
@@ -202,7 +202,7 @@ def test_a_rotation_in_the_middle_of_a_reading_is_told(log: Log) -> None:
     assert log.read() == [b"one", b"two"]
 
 
-def test_a_truncation_in_the_middle_of_a_reading_is_told(log: Log) -> None:
+def test_a_truncation_during_a_reading_is_reported(log: Log) -> None:
     log.write(b"one\ntwo\n")
     lines = LogReader(log.path, log.position, 0, UNLIMITED).read_lines()
     assert next(lines).text == b"one"
@@ -211,7 +211,7 @@ def test_a_truncation_in_the_middle_of_a_reading_is_told(log: Log) -> None:
         list(lines)
 
 
-def test_a_long_log_is_read_in_several_goes(log: Log) -> None:
+def test_a_long_log_is_read_in_several_parts(log: Log) -> None:
     written = [b"line %d" % number for number in range(100)]
     log.rotated(1).write_bytes(b"\n".join(written[:50]) + b"\n")
     log.write(b"\n".join(written[50:]) + b"\n")
@@ -223,7 +223,7 @@ def test_a_long_log_is_read_in_several_goes(log: Log) -> None:
     assert found == written
 
 
-def test_a_line_that_is_none_is_passed_over(log: Log) -> None:
+def test_a_line_that_is_too_long_is_skipped(log: Log) -> None:
     log.write(b"x" * (3 * LINE_LIMIT) + b"\nnext\n")
     assert log.read() == [b"\0", b"next"]
 
