@@ -1,4 +1,4 @@
-"""Ask for a share and read what the service knows: `request`, `preview`, `status`, `list`, `events` and `log`."""
+"""Read what the service knows of shares: `preview`, `status`, `list`, `events` and `log`."""
 
 from __future__ import annotations
 
