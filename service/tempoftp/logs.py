@@ -74,7 +74,7 @@ def build_log_config(
         "root": {"level": level, "handlers": ["line"]},
         "loggers": {
             "alembic": {"level": "WARNING"},
-            # Whoever wants less in the journal wants to know still who asked for what.
+            # A higher level for the rest leaves these lines: they say who asked for what.
             "tempoftp.http.measuring": {"level": "INFO"},
             "gunicorn.error": {
                 "level": level,

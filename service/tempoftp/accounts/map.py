@@ -1,26 +1,27 @@
-"""Whose accounts are that were there before tempoftp: what an operator says, never a guess."""
+"""Which e-mail owns an FTP account that existed before tempoftp (an operator says it), and the list of all accounts."""
 
 from __future__ import annotations
 
 import re
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from tempoftp.accounts.emails import normalise_email
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, Share
 from tempoftp.refusals import AccountTaken, InvalidRequest
+from tempoftp.states import TERMINAL
 
 FTPUSER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}"
 """What the FTP hosts take for the name of an account that was there before (the collection's `_host/names.py`)."""
 
 
 def map_account(session: Session, email: str, name: str, ftp_host: str) -> Account:
-    """Write down that an account of an FTP host is this e-mail's, inside a write transaction. May be repeated.
+    """Record that an account of an FTP host belongs to this e-mail, inside a write transaction. May be repeated.
 
-    Also says so of an account that the e-mail has already, but that turned out to be there before us.
-    Raises InvalidRequest, and AccountTaken when either belongs to somebody else.
+    This also accepts an account that the database knows already, but that existed on the FTP host before tempoftp.
+    Raises InvalidRequest, and AccountTaken when the account has another e-mail or the e-mail another account.
     """
     email = _parse_email(email)
     if not re.fullmatch(FTPUSER_PATTERN, name):
@@ -41,9 +42,9 @@ def map_account(session: Session, email: str, name: str, ftp_host: str) -> Accou
 
 
 def unmap_account(session: Session, email: str) -> Account:
-    """Take back what map_account said, inside a write transaction; the FTP host's account is not touched.
+    """Undo map_account inside a write transaction; the account on the FTP host is not touched.
 
-    Raises InvalidRequest when there is nothing to take back, AccountTaken when a share has used the account.
+    Raises InvalidRequest when the e-mail has no such account, AccountTaken when a share has used the account.
     """
     email = _parse_email(email)
     account = session.scalar(select(Account).where(Account.email == email, Account.adopt))
@@ -58,6 +59,12 @@ def unmap_account(session: Session, email: str) -> Account:
 def list_accounts(session: Session) -> list[Account]:
     """Return all accounts by name."""
     return list(session.scalars(select(Account).order_by(Account.name)))
+
+
+def count_living_shares(session: Session) -> dict[str, int]:
+    """Return how many shares of each account have not ended."""
+    query = select(Share.ftpuser, func.count()).where(Share.state.not_in(TERMINAL)).group_by(Share.ftpuser)
+    return {name: count for name, count in session.execute(query)}
 
 
 def _parse_email(email: str) -> str:

@@ -1,4 +1,4 @@
-"""The health of the system: what the last runs found on the FTP hosts, and whether work is done."""
+"""The health of the system (`GET /health`), and the overview for operators: states, copies under way, failures."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from sqlalchemy.orm import Session
 from tempoftp.accounts.keys import describe_unreadable
 from tempoftp.db.clock import database_now, write_time
 from tempoftp.db.leases import is_free
-from tempoftp.db.models import FtpHost, Share
+from tempoftp.db.models import FtpHost, Run, Share
+from tempoftp.errors import ERROR_CLASSES
 from tempoftp.hosts.holds import find_holds
 from tempoftp.hosts.pauses import count_runs, describe_pause
 from tempoftp.notices.backlog import describe_backlog
 from tempoftp.settings import Settings
-from tempoftp.states import DELIVERED, ENDING
+from tempoftp.shares.serializers import describe_progress
+from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, State
 
 GIGABYTE = 10**9
 STALE_FACTOR = 3
@@ -26,6 +28,8 @@ OVERDUE_LIMIT = 600.0
 """Seconds that a share may take to end; the removal of a large share takes long."""
 QUEUE_AGE_LIMIT = 60.0
 """Seconds that a due share may wait; longer means that something is wrong with the workers."""
+COPIES_LIMIT = 50
+RUNS_HOURS = 24
 
 
 def read_health(session: Session, settings: Settings, *, unreadable: Sequence[str] = ()) -> dict[str, Any]:
@@ -150,3 +154,49 @@ def read_queue(session: Session, now: datetime) -> tuple[int, float]:
     ).one()
     oldest: datetime | None = row[1]
     return int(row[0]), (now - oldest).total_seconds() if oldest is not None else 0.0
+
+
+def read_overview(session: Session) -> dict[str, Any]:
+    """Return `estados`, `copias` (oldest first, at most COPIES_LIMIT), and `fallos` by class, transient or not."""
+    counted = select(Share.state, func.count()).where(Share.state.not_in(TERMINAL)).group_by(Share.state)
+    found = {state: count for state, count in session.execute(counted)}
+    return {
+        "estados": {state.value: found[state] for state in State if state in found},
+        "copias": _list_copies(session),
+        "fallos": _count_failures(session),
+    }
+
+
+def _list_copies(session: Session) -> list[dict[str, Any]]:
+    query = select(Share).where(Share.state.in_(ON_ITS_WAY)).order_by(Share.created_at, Share.id)
+    return [
+        {
+            "id": share.id,
+            "email": share.email,
+            "estado": share.state,
+            "host": share.ftp_host,
+            "error": share.error_class,
+            "progreso": describe_progress(share),
+        }
+        for share in session.scalars(query.limit(COPIES_LIMIT))
+    ]
+
+
+def _count_failures(session: Session) -> list[dict[str, Any]]:
+    """Return for each error class how many shares it delays now and how many runs it ended in the last day."""
+    since = database_now(session) - timedelta(hours=RUNS_HOURS)
+    shares = select(Share.error_class, func.count()).where(
+        Share.error_class.is_not(None), Share.state.not_in(TERMINAL)
+    )
+    runs = select(Run.error_class, func.count()).where(Run.error_class.is_not(None), Run.started_at >= since)
+    by_share = {str(name): count for name, count in session.execute(shares.group_by(Share.error_class))}
+    by_run = {str(name): count for name, count in session.execute(runs.group_by(Run.error_class))}
+    return [
+        {
+            "clase": name,
+            "transitorio": name in ERROR_CLASSES and ERROR_CLASSES[name].transient,
+            "solicitudes": by_share.get(name, 0),
+            "corridas": by_run.get(name, 0),
+        }
+        for name in sorted(set(by_share) | set(by_run))
+    ]

@@ -7,7 +7,7 @@ configured one, the audience must be this client, and only signatures with a pri
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -24,9 +24,10 @@ from flask import Flask, current_app, request, session
 from joserfc.errors import JoseError
 
 from tempoftp.access.identities import Identity
+from tempoftp.access.tokens import Role
+from tempoftp.accounts.emails import normalise_email
 from tempoftp.http.context import get_context
 from tempoftp.notices.sending import clean
-from tempoftp.portal.claims import Claims, choose_role, find_email, read_identity
 from tempoftp.portal.provider_calls import ProviderSession
 from tempoftp.portal.routes import PREFIX
 from tempoftp.portal.sign_in_failures import Failure, SignInFailed
@@ -44,6 +45,8 @@ LEEWAY_SECONDS = 60
 """How much the provider's clock may differ from this one."""
 _STATE_PREFIX = f"_state_{PROVIDER}_"
 _EXTENSION = "tempoftp_provider"
+
+Claims = Mapping[str, Any]
 
 
 class SessionStates(FrameworkIntegration):  # type: ignore[misc]
@@ -231,3 +234,55 @@ def _call_provider() -> Iterator[None]:
 def _name_claim(error: JoseError) -> str:
     claim = getattr(error, "claim", None)
     return f"{error.error} ({claim})" if isinstance(claim, str) else error.error
+
+
+def read_identity(settings: Settings, documents: Sequence[Claims]) -> Identity:
+    """Return the identity from the claims of the ID token and, after them, those of the userinfo endpoint.
+
+    Raises SignInFailed for a person without a role, and for a `cliente` without an e-mail.
+    """
+    role = choose_role(settings, documents)
+    if role is None:
+        raise SignInFailed(Failure.NO_ROLE)
+    email = find_email(settings, documents)
+    if role is Role.CLIENTE and email is None:
+        raise SignInFailed(Failure.NO_EMAIL)
+    return Identity(str(settings.oidc_issuer), str(documents[0]["sub"]), role, email)
+
+
+def choose_role(settings: Settings, documents: Sequence[Claims]) -> Role | None:
+    """Return the highest role of the first document that has the claim; None when it gives no role."""
+    for claims in documents:
+        found = read_claim(claims, settings.oidc_role_claim)
+        if found is None:
+            continue
+        values = found if isinstance(found, list) else [found]
+        roles = {Role(rule.role) for rule in settings.oidc_roles if rule.value in values}
+        return max(roles, key=list(Role).index, default=None)
+    return None
+
+
+def find_email(settings: Settings, documents: Sequence[Claims]) -> str | None:
+    """Return the first e-mail that its document marks as verified; with TEMPOFTP_OIDC_TRUST_EMAIL, the first e-mail."""
+    for claims in documents:
+        email = claims.get("email")
+        # Some providers send the text "true" instead of the value.
+        verified = claims.get("email_verified") in (True, "true")
+        if isinstance(email, str) and (verified or settings.oidc_trust_email):
+            try:
+                return normalise_email(email)
+            except ValueError:
+                continue
+    return None
+
+
+def read_claim(claims: Claims, name: str) -> Any:
+    """Return a claim by its name, or by the name as a path with dots; None when there is none."""
+    if name in claims:
+        return claims[name]
+    found: Any = claims
+    for part in name.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            return None
+        found = found[part]
+    return found

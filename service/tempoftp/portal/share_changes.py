@@ -19,8 +19,7 @@ from tempoftp.http.routes import SharePath
 from tempoftp.portal.forms import parse_days, read_field, read_reason
 from tempoftp.portal.languages import say_refusal
 from tempoftp.portal.routes import SHARE, portal
-from tempoftp.portal.share_actions import ACTIONS
-from tempoftp.portal.share_pages import read_share
+from tempoftp.portal.share_pages import ACTIONS, read_share
 from tempoftp.refusals import InvalidRequest, LifetimeInPast
 from tempoftp.shares.blocking import request_block, request_unblock
 from tempoftp.shares.deletion import request_deletion

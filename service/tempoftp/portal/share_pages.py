@@ -1,10 +1,15 @@
-"""`/portal/solicitudes` and `/portal/solicitudes/{id}`: the list of shares, one share, and its credentials."""
+"""`/portal/solicitudes` and `/portal/solicitudes/{id}`: the list of shares, one share with the changes that its page
+offers, and its credentials.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, render_template, request, url_for
+from flask_babel import lazy_gettext
 
 from tempoftp.access.links import LIVING
 from tempoftp.db.models import Share
@@ -16,17 +21,37 @@ from tempoftp.http.routes import SharePath
 from tempoftp.http.shares import find_page
 from tempoftp.portal.paste_lines import build_lines
 from tempoftp.portal.routes import SHARE, portal
-from tempoftp.portal.share_actions import list_actions
 from tempoftp.shares.credentials import reveal_credentials
 from tempoftp.shares.extensions import Decision, find_last_extension
 from tempoftp.shares.history import read_events
 from tempoftp.shares.serializers import describe_share, find_share
-from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, State
+from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, State
 
 PAGE_SIZE = 20
 TEXT_LENGTH = 254
 CURSOR_LENGTH = 256
 _HIDDEN = ("password", "password_tipo")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A change that a page offers. `name` is the last part of its path."""
+
+    name: str
+    label: Any
+    """A lazy text: it is translated when the page is written."""
+    role: Role = Role.CLIENTE
+    harmful: bool = False
+
+
+EXTEND = Action("vigencia", lazy_gettext("Cambiar la vigencia"))
+RETRY = Action("reintentar", lazy_gettext("Reintentar"))
+PASSWORD = Action("password", lazy_gettext("Contraseña nueva"))
+BLOCK = Action("bloquear", lazy_gettext("Bloquear"), Role.OPERADOR, harmful=True)
+UNBLOCK = Action("desbloquear", lazy_gettext("Desbloquear"), Role.OPERADOR)
+LINKS = Action("enlaces", lazy_gettext("Retirar los enlaces"), harmful=True)
+DELETE = Action("eliminar", lazy_gettext("Eliminar"), harmful=True)
+ACTIONS = {action.name: action for action in (EXTEND, RETRY, PASSWORD, BLOCK, UNBLOCK, LINKS, DELETE)}
 
 
 @portal.get("/solicitudes")
@@ -61,6 +86,26 @@ def share_page(id: str) -> str:  # noqa: A002 - the name of the route's part
         linkable=share["status"] in LIVING,
         asked=_find_asked_days(share["id"]),
     )
+
+
+def list_actions(share: Mapping[str, Any], role: Role) -> list[Action]:
+    """Return the changes that fit the state of a share (as `describe_share` returns it) and that this role may ask for.
+
+    The functions that carry out a change check again whether it is possible.
+    """
+    state = State(share["status"])
+    living = state in ON_ITS_WAY | DELIVERED
+    is_blocked = share.get("alcance") is not None
+    offered = {
+        EXTEND: living,
+        RETRY: state is State.ERROR or (living and share["error"] is not None),
+        PASSWORD: living,
+        BLOCK: living and not is_blocked,
+        UNBLOCK: living and is_blocked,
+        LINKS: state in LIVING,
+        DELETE: state not in TERMINAL | ENDING,
+    }
+    return [action for action, fits in offered.items() if fits and role.includes(action.role)]
 
 
 @portal.get(f"{SHARE}/avance")

@@ -15,7 +15,6 @@ from tempoftp.http.access import find_principal
 from tempoftp.http.context import get_context
 from tempoftp.http.problems import Problem, ProblemResponse
 from tempoftp.portal import (  # noqa: F401 - each puts its pages on the blueprint
-    extension_pages,
     link_pages,
     operator_pages,
     request_page,

@@ -1,4 +1,4 @@
-"""Asking for a share, or an account with all its shares, to be taken away: access, sessions and data."""
+"""Requests to delete a share, or an account with all of its shares: access, sessions and data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def request_deletion(
 ) -> Share:
     """Mark a share to be removed, inside the caller's `Database.write()` transaction. Commit, then wake its host.
 
-    Asked again, or for a share that has expired, nothing changes. With `emails` only a share of these.
+    A repeated request, or one for a share that has expired, changes nothing. `emails` limits whose shares are found.
 
     Raises ShareNotFound.
     """
@@ -50,6 +50,12 @@ def request_account_deletion(session: Session, name: str, *, author: str, reques
             request_id=request_id,
         )
     return shares
+
+
+def list_living_shares(session: Session, ftpuser: str) -> list[str]:
+    """Return the ids of an account's shares that have not ended."""
+    query = select(Share.id).where(Share.ftpuser == ftpuser, Share.state.not_in(TERMINAL))
+    return list(session.scalars(query.order_by(Share.id)))
 
 
 def _end_share(session: Session, share: Share, *, reason: str, author: str, request_id: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, FtpHost, HostAudit, Token
 from tempoftp.hosts.space import plan_space
-from tempoftp.portal.plot import build_plot
+from tempoftp.portal.operator_pages import build_plot
 from tempoftp.states import State
 
 HOST = "simulado"
