@@ -109,6 +109,18 @@ def test_what_is_claimed_is_nobody_elses(database: Database, clock) -> None:
 
 
 @pytest.mark.usefixtures("ready")
+def test_what_was_sent_after_the_lease_is_not_sent_again_if_nobody_took_it(database: Database, clock) -> None:
+    spread(database, MAIL)
+    slow = claim(database)
+    assert slow is not None
+    clock.shift(31)
+    with database.write() as session:
+        assert mark_sent(session, slow)
+    assert claim(database, "b") is None
+    assert [row.state for row in read_deliveries(database)] == [SENT]
+
+
+@pytest.mark.usefixtures("ready")
 def test_a_late_failure_changes_nothing_of_what_another_sent(database: Database, clock) -> None:
     spread(database, MAIL)
     first = claim(database)

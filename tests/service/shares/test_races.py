@@ -14,17 +14,21 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from tempoftp.access.identities import Identity, admit_identity
-from tempoftp.access.tokens import Role
+from tempoftp.access.tokens import Principal, Role
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database, open_database
-from tempoftp.db.models import Account, Share, Token
+from tempoftp.db.models import Account, Preview, Share, Token
 from tempoftp.db.schema import upgrade_database
+from tempoftp.errors import ShareError
+from tempoftp.notices.deliveries import Channel, ClaimedDelivery, claim_delivery, fan_out, mark_sent
+from tempoftp.previews.previews import ask_preview, claim_previews, fail_previews, release_previews
 from tempoftp.refusals import IllegalTransition
 from tempoftp.settings import Settings, load_settings
 from tempoftp.shares.claims import claim_shares, lock_accounts, lock_claimed, release_claim
 from tempoftp.shares.deletion import request_account_deletion, request_deletion
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.lifetime import request_lifetime
+from tempoftp.shares.notices import Kind, build_notice
 from tempoftp.states import State
 from tests.support.mariadb_server import Server, run_mariadb
 
@@ -257,3 +261,44 @@ def test_two_first_sign_ins_of_a_person_are_one_row(database: Database, race: Ra
     assert race.refusal is None
     with database.read() as session:
         assert session.query(Token).count() == 1
+
+
+def test_a_delivery_that_another_worker_has_sent_meanwhile_is_not_sent_again(
+    race: Race, accept_share: Callable[..., Share], database: Database
+) -> None:
+    """The second worker has read the delivery as due; then the first one has sent it."""
+    share = accept_share("p1")
+    with database.write() as session:
+        session.add(build_notice(session, share, Kind.LISTO, "1"))
+    with database.write() as session:
+        fan_out(session, [Channel("correo", frozenset(Kind))], retry_hours=1)
+    claimed: list[ClaimedDelivery | None] = []
+
+    def send(session: Session) -> None:
+        mine = claim_delivery(session, "correo", "a", lease_seconds=30)
+        assert mine is not None
+        assert mark_sent(session, mine)
+
+    race.run(send, lambda session: claimed.append(claim_delivery(session, "correo", "b", lease_seconds=30)))
+    assert race.refusal is None
+    assert claimed == [None]
+
+
+def test_a_preview_that_another_worker_has_answered_meanwhile_is_not_measured_again(
+    race: Race, settings: Settings, database: Database
+) -> None:
+    """The second worker has read the preview as waiting; then the first one has answered it."""
+    asker = Principal("tester", Role.CLIENTE, None)
+    with database.write() as session:
+        preview = ask_preview(session, settings, "source1:/srv/datos/a", asker, "r1")
+    host, error = preview.ftp_host, ShareError.of("run_failed", "it failed")
+    claimed: list[Preview] = []
+
+    def answer(session: Session) -> None:
+        assert len(claim_previews(session, settings, host, "run1")) == 1
+        fail_previews(session, host, [preview.source_key], error)
+        release_previews(session, "run1")
+
+    race.run(answer, lambda session: claimed.extend(claim_previews(session, settings, host, "run2")))
+    assert race.refusal is None
+    assert claimed == []
