@@ -163,3 +163,9 @@ def _count(facts: HostFacts) -> dict[str, int]:
         "ended": len(facts.tombstones),
         "accounts": len(facts.accounts or ()),
     }
+
+
+def is_audit_pending(session: Session, settings: Settings) -> bool:
+    """Whether a requested audit has not been made yet."""
+    asked = select(HostAudit.ftp_host).where(HostAudit.requested_at.is_not(None))
+    return bool(set(session.scalars(asked)) & set(settings.ftp_host_names))

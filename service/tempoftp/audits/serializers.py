@@ -26,12 +26,6 @@ def describe_audits(session: Session, settings: Settings) -> dict[str, Any]:
     return {"estado": _choose_word(list(hosts.values()), wrong), "total": wrong, "hosts": hosts}
 
 
-def is_pending(session: Session, settings: Settings) -> bool:
-    """Whether a requested audit has not been made yet."""
-    asked = select(HostAudit.ftp_host).where(HostAudit.requested_at.is_not(None))
-    return bool(set(session.scalars(asked)) & set(settings.ftp_host_names))
-
-
 def _describe_host(row: HostAudit | None, now: datetime) -> dict[str, Any]:
     audited = row.audited_at if row is not None else None
     return {

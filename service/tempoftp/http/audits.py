@@ -7,8 +7,8 @@ from typing import Any, Literal
 from flask import Response, jsonify
 from pydantic import BaseModel, ConfigDict, Field
 
-from tempoftp.audits.audits import request_audits
-from tempoftp.audits.serializers import describe_audits, is_pending
+from tempoftp.audits.audits import is_audit_pending, request_audits
+from tempoftp.audits.serializers import describe_audits
 from tempoftp.http.access import Role, allow
 from tempoftp.http.answers import RETRY_AFTER_SECONDS
 from tempoftp.http.body import OptionalBody
@@ -68,7 +68,7 @@ def audit_and_wait(*, repair: bool = False, restore: bool = False) -> None:
         ),
         lambda audits: (audit.ftp_host for audit in audits),
     )
-    wait_for(context, lambda session: not is_pending(session, settings), settings.audit_wait_seconds)
+    wait_for(context, lambda session: not is_audit_pending(session, settings), settings.audit_wait_seconds)
 
 
 def answer_audits(context: ApiContext) -> Response:

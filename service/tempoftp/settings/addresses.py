@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 def is_safe_url(value: str) -> bool:
-    """Whether what goes there cannot be read on the way: https, or http that stays on this machine."""
+    """Whether nobody can read what is sent there: https, or http on this machine."""
     try:
         parts = urlsplit(value)
         host, _port = parts.hostname, parts.port

@@ -33,18 +33,18 @@ class Worker:
         settings: Settings,
         run_host: Callable[[str], int],
         database: Database,
-        meanwhile: Callable[[str], object] = lambda _ftp_host: None,
-        tell: Callable[[], object] = lambda: None,
+        prepare: Callable[[str], object] = lambda _ftp_host: None,
+        notify: Callable[[], object] = lambda: None,
         preview: Callable[[], object] = lambda: None,
     ) -> None:
-        """`run_host` works on a host; `meanwhile` prepares its next run while one is going on.
+        """`run_host` works on a host; `prepare` prepares its next run while one is going on.
 
-        `tell` starts the sending of notices, `preview` the measuring of sources; both must return at once.
+        `notify` starts the sending of notices, `preview` the measuring of sources; both must return at once.
         """
         self._settings = settings
         self._run_host = run_host
-        self._meanwhile = meanwhile
-        self._tell = tell
+        self._prepare_next = prepare
+        self._notify = notify
         self._database = database
         self._slots = RunSlots(settings.worker_threads)
         self._stopping = threading.Event()
@@ -111,7 +111,7 @@ class Worker:
         with self._lock:
             hosts, self._busy_hosts = self._busy_hosts, set()
         for ftp_host in hosts:
-            self._meanwhile(ftp_host)
+            self._prepare_next(ftp_host)
 
     def look(self) -> None:
         """Search for what is due: end expired shares, wake the hosts' threads, start previews and notices."""
@@ -122,7 +122,7 @@ class Worker:
                 self.reconcile()
             finally:
                 self._previews.wake()
-                self._tell()
+                self._notify()
 
     def expire(self) -> None:
         """Begin to end the expired shares; their rows are then due, before all copies."""

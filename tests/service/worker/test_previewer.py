@@ -263,7 +263,7 @@ def test_shares_go_on_whatever_becomes_of_previews(
         raise RuntimeError("the table is gone")
 
     told: list[bool] = []
-    worker = Worker(settings, runner.run_host, database, preview=fail, tell=lambda: told.append(True))
+    worker = Worker(settings, runner.run_host, database, preview=fail, notify=lambda: told.append(True))
     accept_share("p1", "source1:/srv/datos/tarda-0")
     worker.start()
     worker.wake(HOST)
