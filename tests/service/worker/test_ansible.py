@@ -6,7 +6,6 @@ import os
 import pwd
 import signal
 import stat
-import subprocess
 import sys
 import threading
 import time
@@ -20,7 +19,6 @@ from tempoftp.previews.results import PreviewItem, PreviewRequest
 from tempoftp.settings import Settings
 from tempoftp.shares.results import Outcome
 from tempoftp.worker.ansible import AnsibleProvisioner, build_environment, parse_outcome
-from tempoftp.worker.playbook import classify_event, remove_folder
 from tempoftp.worker.provisioner import RunAbandoned, RunFailed, new_run_id
 from tempoftp.worker.request import RunRequest
 
@@ -175,24 +173,6 @@ def test_sweep_takes_what_the_dead_left_and_nothing_else(
     provisioner.close()
 
 
-def test_whoever_waits_for_a_request_is_let_go(tmp_path: Path) -> None:
-    """A playbook of a dead worker would wait for ever."""
-    folder = tmp_path / "run"
-    folder.mkdir()
-    os.mkfifo(folder / "request.json")
-    reader = subprocess.Popen(
-        [sys.executable, "-c", "open(__import__('sys').argv[1]).read()", folder / "request.json"]
-    )
-    wait_channel = Path(f"/proc/{reader.pid}/wchan")
-    deadline = time.monotonic() + 20
-    while wait_channel.read_text() != "wait_for_partner" and time.monotonic() < deadline:
-        time.sleep(0.02)
-    remove_folder(folder)
-    assert reader.wait(10) == 0
-    assert not folder.exists()
-    remove_folder(folder)  # twice does no harm
-
-
 def test_stopping_leaves_no_process(ansible_settings: Settings, provisioner: AnsibleProvisioner) -> None:
     """Killing the playbook does not reach its forks, which wait for the request."""
     provisioner._prepare("nobody")
@@ -224,31 +204,6 @@ def test_the_seeds_database_variables_reach_the_playbook(settings: Settings) -> 
     assert environment["FTP_DB_HOST"] == "db"
     assert environment["FTP_DB_PORT"] == "3307"
     assert environment["FTP_DB_PASS"] == "clave"
-
-
-@pytest.mark.parametrize(
-    ("event", "error_class", "part"),
-    [
-        (
-            {"event": "runner_on_unreachable", "event_data": {"res": {"msg": "ssh: no route"}}},
-            "ftp_host_unreachable",
-            "no route",
-        ),
-        (
-            {"event": "runner_on_failed", "event_data": {"task": "Shares", "res": {"msg": "boom"}}},
-            "run_failed",
-            "boom",
-        ),
-        ({"event": "runner_on_failed", "event_data": {"task": "Shares", "res": {}}}, "run_failed", "hidden"),
-        ({"event": "runner_on_failed", "event_data": {"ignore_errors": True}}, None, ""),
-        ({"event": "runner_on_ok", "event_data": {"res": {"msg": "x"}}}, None, ""),
-        ({}, None, ""),
-    ],
-)
-def test_events_are_classified(event: dict[str, object], error_class: str | None, part: str) -> None:
-    found = classify_event(event, "ftp1")
-    assert (found.error_class if found else None) == error_class
-    assert found is None or part in found.message
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema": 2, "run_id": "x"}', b'{"schema": 1}'])

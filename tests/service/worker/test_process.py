@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tempoftp.db.models import HistoryEntry, Share
 from tempoftp.hosts.wake_ups import wake
 from tempoftp.settings import Settings
 from tempoftp.states import State
+from tempoftp.worker.process import scrub_environment
 
 pytestmark = pytest.mark.processes
 
@@ -135,3 +137,19 @@ def test_sigterm_lets_a_run_finish(
         share = session.get_one(Share, "p1")
     assert (share.lease_run_id, share.lease_until) == (None, None)
     assert share.error_class is None
+
+
+def test_environment_is_scrubbed(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = dict(os.environ)
+    monkeypatch.setenv("TEMPOFTP_ENCRYPTION_KEY", "secret")
+    monkeypatch.setenv("FTP_DB_PASS", "secret")
+    monkeypatch.setenv("TEMPOFTP_LAB_NET", "test")
+    try:
+        scrub_environment()
+        assert "secret" not in os.environ.values()
+        assert os.environ["TEMPOFTP_LAB_NET"] == "test"
+        assert os.environ["PATH"] == kept["PATH"]
+    finally:
+        with suppress(KeyError):
+            del os.environ["TEMPOFTP_LAB_NET"]
+        os.environ.update(kept)
