@@ -18,6 +18,7 @@ from tempoftp.app import create_app
 from tempoftp.db.models import Share
 from tempoftp.db.schema import upgrade_database
 from tempoftp.http.context import ApiContext
+from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings, load_settings
 from tempoftp.shares.lifecycle import transition
 from tempoftp.states import State
@@ -83,7 +84,7 @@ def move_share(context: ApiContext) -> Callable[..., None]:
         with context.database.write() as session:
             share = session.get_one(Share, share_id)
             for state in states:
-                transition(session, share, state, reason="test", author="test")
+                transition(session, share, state, reason=Phrase("verbatim", text="test"), author="test")
             for name, value in columns.items():
                 setattr(share, name, value)
 

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import database_now, utc_now
 from tempoftp.db.models import Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import IllegalTransition, LinkNotFound
 from tempoftp.settings import Settings
 from tempoftp.shares.lifecycle import record_change
@@ -49,7 +50,7 @@ def issue_link(
     if not is_link_alive(share):
         raise IllegalTransition("nothing_to_show", state=share.state)
     share.request_id = request_id
-    record_change(session, share, reason="a link for the recipient was made", author=author)
+    record_change(session, share, reason=Phrase("link_made"), author=author)
     return make_link(settings, share) or f"{base}{LINK_PATH}/{make_link_token(settings, share)}"
 
 
@@ -92,7 +93,7 @@ def revoke_links(
     share = lock_share(session, share_id, emails)
     share.link_number += 1
     share.request_id = request_id
-    record_change(session, share, reason="the recipient's links were revoked", author=author)
+    record_change(session, share, reason=Phrase("links_revoked"), author=author)
     return share
 
 

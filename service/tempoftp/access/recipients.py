@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from tempoftp.accounts.accounts import is_rotating
 from tempoftp.db.models import Account, FtpHost, Share
 from tempoftp.downloads.counts import describe_downloads
+from tempoftp.phrases import Phrase, Translate, keep
 from tempoftp.refusals import ConfirmationNeeded, IllegalTransition
 from tempoftp.settings import Settings
 from tempoftp.shares.credentials import PasswordShown, open_password
@@ -40,11 +41,12 @@ PASSWORD_MESSAGES: dict[PasswordShown, str] = {
 NEW_PASSWORD_MESSAGE = "La contraseña es nueva: vale en cuanto el servidor FTP la confirme."  # noqa: S105 - words
 
 
-def describe_for_recipient(session: Session, settings: Settings, share: Share) -> dict[str, Any]:
+def describe_for_recipient(
+    session: Session, settings: Settings, share: Share, translate: Translate = keep
+) -> dict[str, Any]:
     """Return a share as its recipient's page shows it: state, progress, end, downloads; no credentials."""
-    answer = {
-        key: value for key, value in describe_share(session, settings, share).items() if key not in _SECRET
-    }
+    described = describe_share(session, settings, share, translate)
+    answer = {key: value for key, value in described.items() if key not in _SECRET}
     request = find_last_extension(session, share)
     return {
         **answer,
@@ -65,7 +67,10 @@ def reveal_credentials(session: Session, settings: Settings, share: Share) -> di
     account = session.get_one(Account, share.ftpuser)
     access = describe_access(settings, share, account, session.get(FtpHost, share.ftp_host))
     credentials = open_password(settings, account, share)
-    reason = f"credentials shown to the recipient ({credentials.shown})"
+    if credentials.shown is PasswordShown.VISIBLE:
+        reason = Phrase("password_shown_to_recipient")
+    else:
+        reason = Phrase("access_shown_to_recipient", shown=credentials.shown.value)
     record_change(session, share, reason=reason, author=RECIPIENT)
     message = PASSWORD_MESSAGES.get(credentials.shown)
     if message is None and is_rotating(account):

@@ -22,7 +22,7 @@ from tempoftp.errors import ShareError
 from tempoftp.refusals import HostNotFound
 from tempoftp.settings import Settings
 from tempoftp.shares.apply_result import plan_backoff
-from tempoftp.shares.messages import explain_error
+from tempoftp.shares.messages import describe_error
 from tempoftp.states import CLAIMABLE
 
 CHECK_AUTHOR = "worker start"
@@ -127,7 +127,7 @@ def apply_audit_failure(session: Session, ftp_host: str, error: ShareError) -> N
         return
     waiting = select(Share).where(Share.ftp_host == ftp_host, Share.state.in_(CLAIMABLE), Share.due_at <= now)
     for share in session.scalars(waiting.with_for_update()):
-        share.error_class, share.message = error.error_class, explain_error(error)
+        share.error_class, share.message = error.error_class, (describe_error(error),)
 
 
 def _note_staleness(session: Session, audit: HostAudit, facts: HostFacts, now: datetime) -> None:

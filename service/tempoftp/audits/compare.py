@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from tempoftp.audits.results import AuditOutcome, Finding, HostFacts, HostShare
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, Share
+from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.lifecycle import record_change
@@ -173,7 +174,7 @@ def _repair(session: Session, finding: Finding, live: dict[str, HostShare]) -> b
 def _take_times(session: Session, share: Share, entry: HostShare) -> None:
     share.ready_at, share.expires = entry.ready_at, entry.expires
     share.lifetime_confirmed = entry.lifetime_days
-    reason = f"the FTP host counts until {entry.expires}"
+    reason = Phrase("host_counts_until", when=str(entry.expires))
     record_change(session, share, reason=reason, author=AUTHOR)
 
 

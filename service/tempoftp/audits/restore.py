@@ -19,6 +19,7 @@ from tempoftp.accounts.accounts import forget_account
 from tempoftp.audits.results import Finding, HostAccount, HostFacts, HostShare, HostTombstone
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, HistoryEntry, Share
+from tempoftp.phrases import Phrase
 from tempoftp.shares.desired_state import DesiredState
 from tempoftp.shares.expiry import SWEEPER
 from tempoftp.shares.lifecycle import record_birth, record_change, transition
@@ -205,7 +206,7 @@ class _Restore:
         if blocked == account.blocked or not visible:
             return []
         account.blocked = blocked
-        account.block_reason = _give_reason("the FTP host blocks it") if blocked else None
+        account.block_reason = "restored: the FTP host blocks it" if blocked else None
         return [
             _report_corrected(
                 account.name, "blocked, as on the FTP host" if blocked else "open, as on the FTP host"
@@ -229,7 +230,7 @@ class _Restore:
         share.due_at = self._now
 
     def _settle(self, share: Share) -> None:
-        share.message, share.error_class = "", None
+        share.message, share.error_class = (), None
         share.attempt, share.retry_until = 0, None
         share.clear_lease()
 
@@ -273,8 +274,8 @@ def _digest(password_hash: str) -> str:
     return "sha256:" + hashlib.sha256(password_hash.encode()).hexdigest()
 
 
-def _give_reason(text: str) -> str:
-    return f"restored: {text}"
+def _give_reason(text: str) -> Phrase:
+    return Phrase("restored", why=text)
 
 
 def _report_corrected(subject: str, detail: str) -> Finding:

@@ -13,6 +13,7 @@ from tempoftp.http.changes import wait_for, write_change
 from tempoftp.http.context import ApiContext, get_context
 from tempoftp.http.problems import document_refusals
 from tempoftp.http.routes import SHARES_ROUTE, shares
+from tempoftp.phrases import Translate, keep
 from tempoftp.previews.previews import ask_preview, is_settled, read_preview
 from tempoftp.previews.serializers import describe_preview
 from tempoftp.shares.schemas import Ruta
@@ -52,7 +53,7 @@ class PreviewAnswer(BaseModel):
     medida_at: str | None = Field(description="ISO 8601, UTC; up to a minute before it was asked for.")
 
 
-def ask_and_wait(context: ApiContext, ruta: str) -> dict[str, Any]:
+def ask_and_wait(context: ApiContext, ruta: str, translate: Translate = keep) -> dict[str, Any]:
     """Ask for a preview as the present caller and wait at most `preview_wait_seconds`. Raises as `ask_preview` does."""
     settings, principal = context.settings, get_principal()
     preview = write_change(
@@ -61,13 +62,14 @@ def ask_and_wait(context: ApiContext, ruta: str) -> dict[str, Any]:
     )
     if preview.answered_at is None:
         wait_for(context, lambda session: is_settled(session, preview.id), settings.preview_wait_seconds)
-    return read_answer(context, preview.id)
+    return read_answer(context, preview.id, translate)
 
 
-def read_answer(context: ApiContext, preview_id: str) -> dict[str, Any]:
+def read_answer(context: ApiContext, preview_id: str, translate: Translate = keep) -> dict[str, Any]:
     """Return a preview of the present caller. Raises PreviewNotFound, also for another caller's preview."""
     with context.database.read() as session:
-        return describe_preview(session, read_preview(session, preview_id, get_principal().name))
+        preview = read_preview(session, preview_id, get_principal().name)
+        return describe_preview(session, preview, translate)
 
 
 def answer_preview(body: dict[str, Any]) -> Response:

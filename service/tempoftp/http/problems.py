@@ -20,7 +20,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from tempoftp.http.request_id import get_request_id
-from tempoftp.http.wording import FIELDS, HTTP_CODES, REFUSALS, Translate, fill, keep
+from tempoftp.http.wording import FIELDS, HTTP_CODES, REFUSALS
+from tempoftp.phrases import Translate, fill, keep
 from tempoftp.refusals import ConfirmationNeeded, InvalidRequest, Refused
 from tempoftp.settings import SettingsError
 

@@ -6,10 +6,8 @@ the language of its reader: it passes gettext as `translate`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-
-Translate = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,20 +309,6 @@ FIELDS: dict[str, str] = {
     "value_invalid": "valor no válido",
 }
 """What is wrong with one field, by code."""
-
-
-def keep(text: str) -> str:
-    """Return the text as it is: the `translate` of the API, which speaks Spanish."""
-    return text
-
-
-def fill(text: str, params: Mapping[str, object], translate: Translate = keep) -> str:
-    """Return a text with its values. The items of a list are joined with commas."""
-    values = {
-        name: ", ".join(str(item) for item in value) if isinstance(value, list | tuple) else value
-        for name, value in params.items()
-    }
-    return translate(text) % values
 
 
 def list_texts() -> Iterator[str]:

@@ -9,7 +9,7 @@ from flask_babel import format_datetime, format_decimal, gettext, lazy_gettext, 
 from markupsafe import Markup
 
 from tempoftp.access.identities import show_holder
-from tempoftp.portal.languages import say, say_history, say_message
+from tempoftp.portal.languages import say
 from tempoftp.states import State
 from tempoftp.units import format_bytes
 
@@ -101,6 +101,4 @@ def init_formats(app: Flask) -> None:
         state=show_state,
         holder=show_holder,
         say=say,
-        say_message=say_message,
-        say_history=say_history,
     )

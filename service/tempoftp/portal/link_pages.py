@@ -103,7 +103,7 @@ def _read_share(token: str) -> dict[str, Any]:
     context = get_context()
     with context.database.read() as session:
         share = find_linked_share(session, context.settings, token)
-        return describe_for_recipient(session, context.settings, share)
+        return describe_for_recipient(session, context.settings, share, gettext)
 
 
 def _show(token: str, *, error: str | None = None, typed: dict[str, str] | None = None) -> str:

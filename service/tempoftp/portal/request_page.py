@@ -99,7 +99,7 @@ def request_share() -> Response | str | tuple[str, int]:
 def _preview(form: RequestForm) -> str | tuple[str, int]:
     """Show the form again with the size of its source; the other fields are not checked."""
     try:
-        return _show(form, {}, ask_and_wait(get_context(), form.ruta))
+        return _show(form, {}, ask_and_wait(get_context(), form.ruta, gettext))
     except InvalidRequest as error:
         return _show(form, {"camino": say_refusal(error)}), 422
     except (SourceNotAllowed, TooManyPreviews) as error:

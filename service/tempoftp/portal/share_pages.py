@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, render_template, request, url_for
-from flask_babel import lazy_gettext
+from flask_babel import gettext, lazy_gettext
 
 from tempoftp.access.links import LIVING
 from tempoftp.db.models import Share
@@ -19,6 +19,7 @@ from tempoftp.http.context import get_context
 from tempoftp.http.events import answer_stream, parse_event_number
 from tempoftp.http.routes import SharePath
 from tempoftp.http.shares import find_page
+from tempoftp.portal.languages import say_history
 from tempoftp.portal.paste_lines import build_lines
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.shares.credentials import reveal_credentials
@@ -133,8 +134,8 @@ def read_share(share_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     wanted = SharePath(id=share_id).read_id()
     with context.database.read() as session:
         row = find_share(session, wanted, get_principal().emails)
-        share = describe_share(session, context.settings, row)
-        events = read_events(session, wanted)
+        share = describe_share(session, context.settings, row, gettext)
+        events = read_events(session, wanted, word=say_history)
     return {name: value for name, value in share.items() if name not in _HIDDEN}, events
 
 

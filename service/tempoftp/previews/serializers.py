@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import database_now, write_time
 from tempoftp.db.models import FtpHost, Preview
+from tempoftp.phrases import Translate, keep
 from tempoftp.previews.previews import GIVE_UP_AFTER
 from tempoftp.previews.results import HostRoom, SourceResult
 from tempoftp.shares.messages import (
@@ -22,13 +23,13 @@ from tempoftp.shares.messages import (
 )
 
 
-def describe_preview(session: Session, preview: Preview) -> dict[str, Any]:
-    """Return a preview as the API shows it."""
+def describe_preview(session: Session, preview: Preview, translate: Translate = keep) -> dict[str, Any]:
+    """Return a preview as the API shows it. `mensaje` is Spanish, or what `translate` makes of it."""
     body: dict[str, Any] = {
         "id": preview.id,
         "ruta": preview.item["source"],
         "estado": "pendiente",
-        "mensaje": PREVIEW_PENDING,
+        "mensaje": translate(PREVIEW_PENDING),
         "error": preview.error_class,
         "completa": None,
         "bytes": None,
@@ -42,25 +43,25 @@ def describe_preview(session: Session, preview: Preview) -> dict[str, Any]:
     }
     if preview.result is not None:
         measured = SourceResult.model_validate(preview.result["source"])
-        body |= _describe_measured(measured, HostRoom.model_validate(preview.result["host"]))
+        body |= _describe_measured(measured, HostRoom.model_validate(preview.result["host"]), translate)
     elif preview.error_class is not None:
         body |= {
             "estado": "error",
-            "mensaje": explain_preview_error(preview.error_class, preview.error_message),
+            "mensaje": explain_preview_error(preview.error_class, preview.error_message, translate),
         }
     elif preview.asked_at <= database_now(session) - GIVE_UP_AFTER:
-        body |= {"estado": "error", "error": "run_timeout", "mensaje": PREVIEW_GIVEN_UP}
+        body |= {"estado": "error", "error": "run_timeout", "mensaje": translate(PREVIEW_GIVEN_UP)}
     else:
         host = session.get(FtpHost, preview.ftp_host)
         if host is not None and host.paused:
-            body["mensaje"] = f"{PREVIEW_PENDING} {PAUSED_MESSAGE}"
+            body["mensaje"] = f"{translate(PREVIEW_PENDING)} {translate(PAUSED_MESSAGE)}"
     return body
 
 
-def _describe_measured(measured: SourceResult, room: HostRoom) -> dict[str, Any]:
+def _describe_measured(measured: SourceResult, room: HostRoom, translate: Translate) -> dict[str, Any]:
     return {
         "estado": "lista",
-        "mensaje": _explain(measured),
+        "mensaje": translate(_explain(measured)),
         "completa": not measured.timed_out,
         "bytes": measured.bytes,
         "archivos": measured.files,

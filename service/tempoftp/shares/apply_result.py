@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.db.models import Account, Share
 from tempoftp.errors import ShareError
+from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings
 from tempoftp.shares.claims import WORKER
 from tempoftp.shares.desired_state import (
@@ -21,7 +22,7 @@ from tempoftp.shares.desired_state import (
 )
 from tempoftp.shares.fields import DELIVERY, PROGRESS
 from tempoftp.shares.lifecycle import record_change, transition
-from tempoftp.shares.messages import explain_error, explain_giving_up, explain_kept_lifetime
+from tempoftp.shares.messages import describe_error, describe_giving_up
 from tempoftp.shares.results import ShareResult, UserResult, UserShare
 from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, State
 
@@ -84,7 +85,8 @@ class Step:
         """Write down a failure: retried while it may pass, for ever where nobody may give up."""
         share = self.share
         share.error_class = error.error_class
-        share.message = explain_error(error)
+        failure = describe_error(error)
+        share.message = (failure,)
         if share.state in ENDING:  # for ever: nothing that failed may keep access or data alive
             self._back_off()
             return
@@ -94,11 +96,12 @@ class Step:
             if self.now < share.retry_until:
                 self._back_off()
                 return
-            share.message = explain_giving_up(error, self.settings.retry_until_hours)
+            failure = describe_giving_up(error, self.settings.retry_until_hours)
+            share.message = (failure,)
         if share.state in DELIVERED and error.error_class != "not_delivered":
             self._give_up_lifetime()
             return
-        self._move(State.ERROR, f"{error.error_class}: {share.message}")
+        self._move(State.ERROR, failure)
         share.due_at = None
 
     def _give_up_lifetime(self) -> None:
@@ -108,9 +111,9 @@ class Step:
         """
         share = self.share
         if is_lifetime_pending(share) and share.lifetime_confirmed is not None:
-            share.message = explain_kept_lifetime(share.message, share.lifetime_confirmed)
+            share.message = (Phrase("lifetime_kept", days=share.lifetime_confirmed), *share.message)
             share.lifetime_days = share.lifetime_confirmed
-            reason = f"lifetime stays at {share.lifetime_days} days: {share.error_class}"
+            reason = Phrase("lifetime_kept", days=share.lifetime_days, why=share.error_class)
             record_change(self.session, share, reason=reason, author=WORKER, run_id=self.claim.run_id)
         if set(list_pending(share, self.account)) - {Pending.OTHER}:
             self._back_off()
@@ -130,7 +133,7 @@ class Step:
             self.session,
             self.share,
             to=to,
-            reason=f"the FTP host had ended it ({result.reason or 'expired'})",
+            reason=Phrase("host_ended", why=result.reason or "expired"),
             author=WORKER,
             run_id=self.claim.run_id,
         )
@@ -149,7 +152,7 @@ class Step:
             self.share.confirmed_generation = self.share.generation
         if account_is_settled and result.state == "absent":
             end = State.ELIMINADO if self.share.state == State.ELIMINANDO else State.EXPIRADO
-            self._move(end, "account, sessions and data are gone")
+            self._move(end, Phrase("gone"))
             self.share.due_at = None
         else:
             self._look_again(None)
@@ -175,7 +178,7 @@ class Step:
         share.confirmed_generation = share.generation
         to = State.BLOQUEADO if result.state == "blocked" else State.LISTO
         if share.state != to:
-            self._move(to, "reported by the FTP host")
+            self._move(to, Phrase("host_reported"))
         if share.expires is not None and is_lifetime_pending(share):
             text = f"the FTP host still counts with {share.lifetime_confirmed} days; it will be told again"
             self.apply_error(ShareError.of("run_failed", text))
@@ -215,7 +218,7 @@ class Step:
 
     def _settle(self, *, grew: bool) -> None:
         """No error now. The deadline of earlier ones is lifted only by progress, else a flapping one never ends."""
-        self.share.message = ""
+        self.share.message = ()
         self.share.error_class = None
         if grew:
             self.share.attempt = 0
@@ -226,10 +229,10 @@ class Step:
         state = State(self.share.state)
         if state in ON_ITS_WAY:
             if _ORDER.index(to) > _ORDER.index(state):
-                self._move(to, "reported by the FTP host")
+                self._move(to, Phrase("host_reported"))
             self.share.confirmed_generation = self.share.generation
 
-    def _move(self, to: State, reason: str) -> None:
+    def _move(self, to: State, reason: Phrase) -> None:
         transition(self.session, self.share, to, reason=reason, author=WORKER, run_id=self.claim.run_id)
 
     def _look_again(self, eta: float | None) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tempoftp.db.models import Account, Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import IllegalTransition
 from tempoftp.shares.desired_state import DesiredState, change_desired_state
 from tempoftp.shares.serializers import lock_share
@@ -42,10 +43,10 @@ def request_block(
             reason,
         )
     if not already:
-        text = "block of its account requested" if whole_account else "block requested"
-        text += f": {reason}" if reason else ""
+        code = "account_block_requested" if whole_account else "block_requested"
+        why = Phrase(f"{code}_because", why=reason) if reason else Phrase(code)
         for affected in _list_affected(session, share, whole_account=whole_account):
-            change_desired_state(session, affected, reason=text, author=author, request_id=request_id)
+            change_desired_state(session, affected, reason=why, author=author, request_id=request_id)
     return share
 
 
@@ -74,9 +75,9 @@ def request_unblock(
             None,
         )
     if not already:
-        text = "unblock of its account requested" if whole_account else "unblock requested"
+        why = Phrase("account_unblock_requested" if whole_account else "unblock_requested")
         for affected in _list_affected(session, share, whole_account=whole_account):
-            change_desired_state(session, affected, reason=text, author=author, request_id=request_id)
+            change_desired_state(session, affected, reason=why, author=author, request_id=request_id)
     return share
 
 

@@ -15,6 +15,7 @@ from tempoftp.db.clock import database_now
 from tempoftp.db.leases import extend_leases, is_free, lock_held, release_leases, take_row
 from tempoftp.db.models import Account, FtpHost, Share
 from tempoftp.hosts.holds import is_free_to_act
+from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings
 from tempoftp.shares.lifecycle import transition
 from tempoftp.states import CLAIMABLE, ENDING, State
@@ -113,7 +114,7 @@ def claim_shares(
             share = session.get_one(Share, share_id, populate_existing=True)
             if share.state == State.RECIBIDO:
                 transition(
-                    session, share, State.PREPARANDO, reason="a run took it up", author=WORKER, run_id=run_id
+                    session, share, State.PREPARANDO, reason=Phrase("taken_up"), author=WORKER, run_id=run_id
                 )
             claimed.append(share)
     return claimed

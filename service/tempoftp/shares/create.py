@@ -13,6 +13,7 @@ from tempoftp.accounts.accounts import ensure_password, take_account
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import FtpHost, Share
 from tempoftp.hosts.holds import find_ended_generation
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import IdInUse
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import DesiredState
@@ -116,10 +117,10 @@ def _accept(
         )
         session.add(share)
         session.flush()
-        record_birth(session, share, reason="requested", author=author)
+        record_birth(session, share, reason=Phrase("requested"), author=author)
     else:
         _begin_generation(share, wanted)
-        transition(session, share, State.RECIBIDO, reason="requested again", author=author)
+        transition(session, share, State.RECIBIDO, reason=Phrase("requested_again"), author=author)
     session.flush()
     return Accepted(share, created=True)
 
@@ -134,7 +135,7 @@ def _begin_generation(share: Share, wanted: dict[str, object]) -> None:
         *("block_reason", "lifetime_confirmed", "retry_until", "lease_run_id", "lease_until"),
     ):
         setattr(share, column, None)
-    share.message = ""
+    share.message = ()
     share.attempt = 0
     for column, value in wanted.items():
         setattr(share, column, value)

@@ -12,6 +12,7 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy.orm import Session
 
 from tempoftp.db.models import Account, Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import IllegalTransition
 from tempoftp.settings import Settings
 from tempoftp.shares.lifecycle import record_change
@@ -53,7 +54,7 @@ def reveal_credentials(
     account = session.get_one(Account, share.ftpuser)
     credentials = open_password(settings, account, share)
     if credentials.shown is PasswordShown.VISIBLE:
-        record_change(session, share, reason="password shown", author=author)
+        record_change(session, share, reason=Phrase("password_shown"), author=author)
     return credentials
 
 

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tempoftp.db.models import Account, Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import AccountNotFound
 from tempoftp.shares.desired_state import DesiredState, change_desired_state
 from tempoftp.shares.serializers import lock_share
@@ -22,7 +23,7 @@ def request_deletion(
     Raises ShareNotFound.
     """
     share = lock_share(session, share_id, emails)
-    _end_share(session, share, reason="deletion requested", author=author, request_id=request_id)
+    _end_share(session, share, reason=Phrase("deletion_requested"), author=author, request_id=request_id)
     return share
 
 
@@ -45,7 +46,7 @@ def request_account_deletion(session: Session, name: str, *, author: str, reques
         _end_share(
             session,
             share,
-            reason="deletion of its account requested",
+            reason=Phrase("account_deletion_requested"),
             author=author,
             request_id=request_id,
         )
@@ -58,7 +59,7 @@ def list_living_shares(session: Session, ftpuser: str) -> list[str]:
     return list(session.scalars(query.order_by(Share.id)))
 
 
-def _end_share(session: Session, share: Share, *, reason: str, author: str, request_id: str) -> None:
+def _end_share(session: Session, share: Share, *, reason: Phrase, author: str, request_id: str) -> None:
     if share.state in TERMINAL or share.state == State.ELIMINANDO:
         return
     share.wanted = DesiredState.ABSENT

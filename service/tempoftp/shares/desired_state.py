@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from tempoftp.accounts.accounts import is_rotating
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, Share
+from tempoftp.phrases import Phrase
 from tempoftp.shares.lifecycle import record_change, transition
 from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, State
 
@@ -73,7 +74,7 @@ def change_desired_state(
     share: Share,
     *,
     to: State | None = None,
-    reason: str,
+    reason: Phrase,
     author: str,
     request_id: str | None = None,
     run_id: str | None = None,
@@ -89,7 +90,7 @@ def change_desired_state(
         record_change(session, share, reason=reason, author=author, run_id=run_id)
     else:
         transition(session, share, to, reason=reason, author=author, run_id=run_id)
-    share.message = ""
+    share.message = ()
     share.error_class = None
     share.attempt = 0
     share.retry_until = None

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Downloads, Share
 from tempoftp.hosts.holds import is_free_to_act
+from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import DesiredState, change_desired_state, is_lifetime_pending
 from tempoftp.states import DELIVERED, State
@@ -47,7 +48,7 @@ def sweep_expired(session: Session, *, author: str = SWEEPER, request_id: str | 
             session,
             share,
             to=State.EXPIRANDO,
-            reason="its lifetime has ended",
+            reason=Phrase("lifetime_ended"),
             author=author,
             request_id=request_id,
         )
@@ -81,7 +82,7 @@ def sweep_fetched(session: Session, settings: Settings, ftp_host: str) -> list[S
             session,
             share,
             to=State.EXPIRANDO,
-            reason=f"every file was fetched, and nothing more for {hours:g} h",
+            reason=Phrase("all_fetched", hours=hours),
             author=SWEEPER,
         )
     return fetched

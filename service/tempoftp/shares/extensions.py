@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import database_now, write_time
 from tempoftp.db.models import ExtensionRequest, Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import ExtensionNotFound, IllegalTransition, InvalidRequest
 from tempoftp.settings import Settings
 from tempoftp.shares.lifecycle import record_change
@@ -61,7 +62,7 @@ def ask_extension(
         session.add(request)
     request.days, request.reason, request.asked_at = days, reason, now
     share.request_id = request_id
-    record_change(session, share, reason=f"{days} more days asked for", author=author)
+    record_change(session, share, reason=Phrase("days_asked", days=days), author=author)
     session.flush()
     if is_new:
         note_extension(session, share, request.number, describe_extension(request))
@@ -127,7 +128,7 @@ def refuse_extension(
     request = _get_pending(session, share)
     _decide(session, request, Decision.REFUSED, author, answer)
     share.request_id = request_id
-    record_change(session, share, reason=f"{request.days} more days refused", author=author)
+    record_change(session, share, reason=Phrase("days_refused", days=request.days), author=author)
     return share
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import func, or_, select
@@ -9,15 +10,23 @@ from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import write_time
 from tempoftp.db.models import HistoryEntry
+from tempoftp.phrases import Phrase
+from tempoftp.shares.reasons import word_reason
 from tempoftp.states import TERMINAL, State
 
 
 def read_events(
-    session: Session, share_id: str, *, after: int = 0, limit: int = 1000
+    session: Session,
+    share_id: str,
+    *,
+    after: int = 0,
+    limit: int = 1000,
+    word: Callable[[Phrase], str] = word_reason,
 ) -> list[dict[str, Any]]:
     """Return the events of a share since it was last asked for, oldest first; only those numbered above `after`.
 
-    An id that was asked for anew may be somebody else's now: what was before is not told.
+    An id that was asked for again may belong to another person now, so its earlier events are left out. `word` says
+    each reason, by default in English as the API does.
     """
     begun = select(func.max(HistoryEntry.number)).where(
         HistoryEntry.share_id == share_id,
@@ -34,10 +43,10 @@ def read_events(
         .order_by(HistoryEntry.number)
         .limit(limit)
     )
-    return [describe_event(entry) for entry in session.scalars(query)]
+    return [_describe_event(entry, word) for entry in session.scalars(query)]
 
 
-def describe_event(entry: HistoryEntry) -> dict[str, Any]:
+def _describe_event(entry: HistoryEntry, word: Callable[[Phrase], str]) -> dict[str, Any]:
     """Return one event. `de` and `a` are the same when somebody changed their mind and the state stayed."""
     return {
         "numero": entry.number,
@@ -45,7 +54,7 @@ def describe_event(entry: HistoryEntry) -> dict[str, Any]:
         "de": entry.from_state,
         "a": entry.to_state,
         "generacion": entry.generation,
-        "razon": entry.reason,
+        "razon": word(entry.reason),
         "autor": entry.author,
         "corrida": entry.run_id,
         "peticion": entry.request_id,

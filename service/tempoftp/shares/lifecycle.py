@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import HistoryEntry, Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import IllegalTransition
 from tempoftp.shares.notices import note_state
 from tempoftp.states import TRANSITIONS, State
@@ -16,7 +17,7 @@ def transition(
     share: Share,
     to: State,
     *,
-    reason: str,
+    reason: Phrase,
     author: str,
     run_id: str | None = None,
     request_id: str | None = None,
@@ -52,7 +53,7 @@ def transition(
 
 
 def record_change(
-    session: Session, share: Share, *, reason: str, author: str, run_id: str | None = None
+    session: Session, share: Share, *, reason: Phrase, author: str, run_id: str | None = None
 ) -> None:
     """Write a change of mind that leaves the state as it is to the share's history, in the caller's transaction."""
 
@@ -71,7 +72,7 @@ def record_change(
     )
 
 
-def record_birth(session: Session, share: Share, *, reason: str, author: str) -> None:
+def record_birth(session: Session, share: Share, *, reason: Phrase, author: str) -> None:
     """Write the first history row of a share that was just made in `recibido`."""
 
     session.add(

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import IllegalTransition, InvalidRequest, LifetimeInPast
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import change_desired_state
@@ -46,7 +47,7 @@ def request_lifetime(
     if share.ready_at is not None and share.ready_at + timedelta(days=days) <= database_now(session):
         raise LifetimeInPast("lifetime_in_past", days=days)
     if days != share.lifetime_days:
-        reason = f"lifetime of {days} days requested instead of {share.lifetime_days}"
+        reason = Phrase("lifetime_requested", days=days, before=share.lifetime_days)
         share.lifetime_days = days
         change_desired_state(session, share, reason=reason, author=author, request_id=request_id)
     return share

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tempoftp.db.clock import utc_now, write_time
 from tempoftp.db.models import Share
+from tempoftp.shares.messages import say_phrases
 from tempoftp.shares.results import ShareResult
 
 FOLDER = "logs"
@@ -54,7 +55,7 @@ class ShareLog:
         if share.error_class is not None:
             parts.append(f"error={share.error_class}")
         if share.message:
-            parts.append(f"message={share.message!r}")
+            parts.append(f"message={say_phrases(share.message)!r}")
         self._append(share.id, " ".join(parts))
 
     def write_late(self, share_id: str, run_id: str) -> None:

@@ -1,14 +1,16 @@
-"""What a share says of itself, in the users' language (`mensaje` on the wire).
+"""What a share says of itself (`mensaje` on the wire): its row has codes and values, which are worded here.
 
-The technical words of rsync, ssh or MySQL stay as they came, behind «Detalle:», for the operator.
+The texts are Spanish, and the message ids of the portal's catalogue. `translate` puts each of them into another
+language. The technical words of rsync, ssh or MySQL stay as they came, behind «Detalle:», for the operator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tempoftp.db.models import Share
 from tempoftp.errors import ShareError
+from tempoftp.phrases import Phrase, Translate, fill, keep
 from tempoftp.states import State
 
 STATE_MESSAGES: dict[State, str] = {
@@ -47,6 +49,17 @@ ERROR_MESSAGES: dict[str, str] = {
     "not_delivered": "Los datos ya no están en el servidor FTP; reintente para copiarlos otra vez.",
 }
 
+GIVEN_UP_MESSAGES: dict[str, str] = {
+    name: f"{text.partition('; se reintentará')[0].rstrip('.')}." for name, text in ERROR_MESSAGES.items()
+}
+"""The same after the last try: nothing promises another one."""
+GIVEN_UP = "Se abandonó tras %(hours)g h de reintentos."
+LIFETIME_KEPT = "La vigencia no se pudo cambiar y sigue en %(days)s días."
+DETAIL = "Detalle:"
+
+FAILURES = frozenset({"error", "given_up"})
+"""Codes of phrases about a failure; `error_class` and `detail` are values of both."""
+
 PENDING_MESSAGES: dict[str, str] = {
     "bloquear": "Se bloqueará en cuanto el servidor FTP lo confirme.",
     "desbloquear": "Se desbloqueará en cuanto el servidor FTP lo confirme.",
@@ -77,38 +90,71 @@ PREVIEW_ERRORS: dict[str, str] = {
 PREVIEW_FAILED = "No se pudo medir; intente otra vez."
 
 
-def list_preview_messages() -> list[str]:
-    """Return everything that a preview may say of itself, but for the detail of a failure."""
-    fixed = (PREVIEW_PENDING, PREVIEW_FITS, PREVIEW_LEAST, PREVIEW_UNKNOWN, PREVIEW_GIVEN_UP, PREVIEW_FAILED)
-    return [*fixed, *PREVIEW_SHORTAGES.values(), *PREVIEW_ERRORS.values()]
+def list_texts() -> Iterator[str]:
+    """Return every text of this file: what the portal's catalogue has to translate."""
+    for texts in (STATE_MESSAGES, ERROR_MESSAGES, GIVEN_UP_MESSAGES, PENDING_MESSAGES):
+        yield from texts.values()
+    yield from (GIVEN_UP, LIFETIME_KEPT, DETAIL, PAUSED_MESSAGE, READY_WITH_EARLIER_PASSWORD)
+    yield from (
+        PREVIEW_PENDING,
+        PREVIEW_FITS,
+        PREVIEW_LEAST,
+        PREVIEW_UNKNOWN,
+        PREVIEW_GIVEN_UP,
+        PREVIEW_FAILED,
+    )
+    yield from (*PREVIEW_SHORTAGES.values(), *PREVIEW_ERRORS.values())
 
 
-def explain_preview_error(error_class: str, detail: str | None) -> str:
+def explain_preview_error(error_class: str, detail: str | None, translate: Translate = keep) -> str:
     """Return why a source could not be measured, with the technical detail behind it."""
-    said = PREVIEW_ERRORS.get(error_class, PREVIEW_FAILED)
-    return f"{said} Detalle: {detail}" if detail else said
+    return _add_detail(translate(PREVIEW_ERRORS.get(error_class, PREVIEW_FAILED)), detail, translate)
 
 
-def explain_state(share: Share, pending: Iterable[str], *, paused: bool) -> str:
+def explain_state(share: Share, pending: Iterable[str], *, paused: bool, translate: Translate = keep) -> str:
     """Return the state of a share in words: what failed last, else the state; and what waits for its FTP host."""
-    parts = [share.message or STATE_MESSAGES[State(share.state)]]
-    parts += [PENDING_MESSAGES[word] for word in pending]
+    parts = [say_message(share, translate)]
+    parts += [translate(PENDING_MESSAGES[word]) for word in pending]
     if paused:
-        parts.append(PAUSED_MESSAGE)
+        parts.append(translate(PAUSED_MESSAGE))
     return " ".join(parts)
 
 
-def explain_error(error: ShareError) -> str:
-    """Return what went wrong and what to do, with the technical detail behind it."""
-    return f"{ERROR_MESSAGES[error.error_class]} Detalle: {error.message}"
+def say_message(share: Share, translate: Translate = keep) -> str:
+    """Return what failed last of a share, else its state."""
+    if not share.message:
+        return translate(STATE_MESSAGES[State(share.state)])
+    return say_phrases(share.message, translate)
 
 
-def explain_kept_lifetime(message: str, days: int) -> str:
-    """An extension or shortening that was given up: what stands instead."""
-    return f"La vigencia no se pudo cambiar y sigue en {days} días. {message}"
+def say_phrases(message: Iterable[Phrase], translate: Translate = keep) -> str:
+    """Return the phrases of a message one after the other."""
+    return " ".join(say_phrase(phrase, translate) for phrase in message)
 
 
-def explain_giving_up(error: ShareError, hours: float) -> str:
-    """The same for an error that was retried until its deadline."""
-    said = ERROR_MESSAGES[error.error_class].partition("; se reintentará")[0]
-    return f"Se abandonó tras {hours:g} h de reintentos. {said.rstrip('.')}. Detalle: {error.message}"
+def say_phrase(phrase: Phrase, translate: Translate = keep) -> str:
+    """Return one phrase of a message."""
+    params = phrase.params
+    match phrase.code:
+        case "error":
+            return _add_detail(translate(ERROR_MESSAGES[params["error_class"]]), params["detail"], translate)
+        case "given_up":
+            why = translate(GIVEN_UP_MESSAGES[params["error_class"]])
+            return _add_detail(f"{fill(GIVEN_UP, params, translate)} {why}", params["detail"], translate)
+        case "lifetime_kept":
+            return fill(LIFETIME_KEPT, params, translate)
+    return str(params["text"])
+
+
+def _add_detail(text: str, detail: str | None, translate: Translate) -> str:
+    return f"{text} {translate(DETAIL)} {detail}" if detail else text
+
+
+def describe_error(error: ShareError) -> Phrase:
+    """Return what went wrong, with the technical detail."""
+    return Phrase("error", error_class=error.error_class, detail=error.message)
+
+
+def describe_giving_up(error: ShareError, hours: float) -> Phrase:
+    """Return the same for an error that was retried until its deadline."""
+    return Phrase("given_up", error_class=error.error_class, hours=hours, detail=error.message)

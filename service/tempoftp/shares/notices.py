@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from tempoftp.db.clock import utc_now, write_time
 from tempoftp.db.models import HistoryEntry, Notice, Share
 from tempoftp.downloads.counts import find_downloads
-from tempoftp.shares.messages import STATE_MESSAGES
+from tempoftp.shares.messages import say_message
 from tempoftp.states import State
 
 
@@ -95,7 +95,7 @@ def describe_public(session: Session, share: Share) -> dict[str, Any]:
     return {
         "id": share.id,
         "status": str(share.state),
-        "mensaje": share.message or STATE_MESSAGES[State(share.state)],
+        "mensaje": say_message(share),
         "error": share.error_class,
         "email": share.email,
         "usuario": share.ftpuser,

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from tempoftp.accounts.accounts import ensure_password
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import IllegalTransition
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import DesiredState, change_desired_state
@@ -39,7 +40,7 @@ def request_retry(
             session,
             share,
             to=State.RECIBIDO,
-            reason="retry requested",
+            reason=Phrase("retry_requested"),
             author=author,
             request_id=request_id,
         )

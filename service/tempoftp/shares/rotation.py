@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from tempoftp.accounts.accounts import renew_password
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import AccountNotOurs, IllegalTransition
 from tempoftp.settings import Settings
 from tempoftp.shares.lifecycle import record_change
@@ -41,7 +42,7 @@ def request_rotation(
         raise AccountNotOurs("account_not_ours", name=account.name)
     renew_password(account, settings.build_fernet())
     share.request_id = request_id
-    record_change(session, share, reason="new password requested", author=author)
+    record_change(session, share, reason=Phrase("new_password_requested"), author=author)
     # The account carries the number of its password: no generation of the share is needed to tell late runs apart.
     share.attempt = 0
     share.wished_at = share.due_at = database_now(session)

@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 from tempoftp.db.clock import write_time
 from tempoftp.db.models import Account, Downloads, FtpHost, Share
 from tempoftp.downloads.counts import describe_downloads, find_downloads
+from tempoftp.phrases import Translate, keep
 from tempoftp.refusals import InvalidRequest, ShareNotFound
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import DesiredState, list_pending, read_desired_state
 from tempoftp.shares.fields import DELIVERY, PROGRESS, describe_fields
-from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, STATE_MESSAGES, explain_state
+from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, explain_state, say_message
 from tempoftp.states import State
 
 LIST_DEFAULT = 100
@@ -55,8 +56,13 @@ def _check_visible(
     return share
 
 
-def describe_share(session: Session, settings: Settings, share: Share) -> dict[str, Any]:
-    """Return a share as `GET /tmpftp/{id}` shows it; with the credentials once it is `listo`."""
+def describe_share(
+    session: Session, settings: Settings, share: Share, translate: Translate = keep
+) -> dict[str, Any]:
+    """Return a share as `GET /tmpftp/{id}` shows it; with the credentials once it is `listo`.
+
+    `mensaje` is Spanish, or what `translate` makes of it.
+    """
     state = State(share.state)
     account = session.get_one(Account, share.ftpuser)
     host = session.get(FtpHost, share.ftp_host)
@@ -65,7 +71,7 @@ def describe_share(session: Session, settings: Settings, share: Share) -> dict[s
     answer: dict[str, Any] = {
         "id": share.id,
         "status": state.value,
-        "mensaje": explain_state(share, pending, paused=paused),
+        "mensaje": explain_state(share, pending, paused=paused, translate=translate),
         "error": share.error_class,
         "pendiente": [word.value for word in pending],
         "en_pausa": paused,
@@ -80,7 +86,7 @@ def describe_share(session: Session, settings: Settings, share: Share) -> dict[s
         answer |= describe_access(settings, share, account, host)
         answer["descargas"] = describe_downloads(session, share)
         if answer["password_tipo"] == "hash" and not (share.message or pending or paused):  # noqa: S105
-            answer["mensaje"] = READY_WITH_EARLIER_PASSWORD
+            answer["mensaje"] = translate(READY_WITH_EARLIER_PASSWORD)
     elif share.expires is not None:
         answer["expira"] = write_time(share.expires)
     if read_desired_state(share, account) is DesiredState.BLOCKED:
@@ -215,7 +221,7 @@ def _describe_row(share: Share, downloads: Downloads | None) -> dict[str, Any]:
         "ftpuser": share.ftpuser,
         "ruta": share.source,
         "estado": share.state,
-        "mensaje": share.message or STATE_MESSAGES[State(share.state)],
+        "mensaje": say_message(share),
         "error": share.error_class,
         "created_at": write_time(share.created_at),
         "vigencia": share.lifetime_days,

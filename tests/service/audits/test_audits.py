@@ -23,6 +23,7 @@ from tempoftp.db.models import Account, HistoryEntry, HostAudit, Share
 from tempoftp.errors import ShareError
 from tempoftp.hosts.pauses import pause_hosts
 from tempoftp.monitoring.health import read_health
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import HostNotFound
 from tempoftp.settings import SIMULATED_FTP_HOST as HOST
 from tempoftp.settings import Settings
@@ -45,7 +46,7 @@ def make_share(database: Database, accept_share: Callable[..., Share]) -> Callab
         with database.write() as session:
             share = session.get_one(Share, share_id)
             for state in states or (State.LISTO,):
-                transition(session, share, state, reason="test", author="test")
+                transition(session, share, state, reason=Phrase("verbatim", text="test"), author="test")
             values = {"due_at": None, "ready_at": READY, "expires": ENDS, "wished_at": READY}
             values |= {"state_changed_at": READY, "confirmed_generation": 1, "lifetime_confirmed": 3}
             for name, value in (values | columns).items():

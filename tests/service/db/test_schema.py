@@ -9,11 +9,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
 
 from tempoftp.db.engine import Database, open_database
 from tempoftp.db.models import Base
+from tempoftp.db.models.shares import HistoryEntry, Share
 from tempoftp.db.schema import build_config, upgrade_database
+from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings
 
 
@@ -86,3 +88,31 @@ def test_a_migration_that_breaks_a_reference_is_undone(first_release: Database) 
     with first_release.read() as session:
         assert session.execute(text("SELECT count(*) FROM accounts")).scalar_one() == 1
     first_release.close()
+
+
+def test_texts_of_an_earlier_release_become_phrases(settings: Settings, database: Database) -> None:
+    config = build_config()
+    with database.begin_exclusive() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "previews")
+        insert_row(connection, "accounts", name="ftp_a", email="a@b")
+        insert_row(connection, "shares", id="s1", ftpuser="ftp_a", email="a@b", message="Falló: «x» 100 %")
+        insert_row(connection, "shares", id="s2", ftpuser="ftp_a", email="a@b", message="")
+        for reason in ("requested", "block requested: 'uso'"):
+            insert_row(connection, "history", number=None, share_id="s1", reason=reason)
+        command.upgrade(config, "head")
+    with database.read() as session:
+        assert session.get_one(Share, "s1").message == (Phrase("verbatim", text="Falló: «x» 100 %"),)
+        assert session.get_one(Share, "s2").message == ()
+        entries = session.scalars(select(HistoryEntry).order_by(HistoryEntry.number))
+        assert [entry.reason for entry in entries] == [
+            Phrase("requested"),
+            Phrase("verbatim", text="block requested: 'uso'"),
+        ]
+    with database.begin_exclusive() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "previews")
+        texts = connection.execute(text("SELECT reason FROM history ORDER BY number")).scalars().all()
+        messages = connection.execute(text("SELECT message FROM shares ORDER BY id")).scalars().all()
+    assert texts == ["requested", "block requested: 'uso'"]
+    assert messages == ["Falló: «x» 100 %", ""]

@@ -21,6 +21,7 @@ from tempoftp.settings import Settings
 from tempoftp.shares.apply_result import Claim
 from tempoftp.shares.expiry import sweep_fetched
 from tempoftp.shares.outcomes import apply_outcome
+from tempoftp.shares.reasons import word_reason
 from tempoftp.shares.results import Outcome
 from tempoftp.shares.serializers import describe_share, list_shares
 from tempoftp.states import State
@@ -244,7 +245,7 @@ class TestEarlyEnd:
         assert (share.state, share.generation, share.wanted) == (State.EXPIRANDO, 2, "absent")
         assert share.due_at is not None
         last = desk.read_history()[-1]
-        assert (last.to_state, last.author) == ("expirando", "expiry") and "2 h" in last.reason
+        assert (last.to_state, last.author) == ("expirando", "expiry") and "2 h" in word_reason(last.reason)
 
     def test_not_sooner(self, desk: Any) -> None:
         report(desk, self.ALL | self.ago(1.99))

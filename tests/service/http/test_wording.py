@@ -14,6 +14,7 @@ from tempoftp.access.identities import IdentityRevoked
 from tempoftp.cli import wording as command_line
 from tempoftp.http import wording
 from tempoftp.http.problems import Problem
+from tempoftp.phrases import fill
 from tempoftp.refusals import InvalidRequest, InvalidSource, Refused
 
 PACKAGE = Path(tempoftp.__file__).parent
@@ -88,4 +89,10 @@ def test_a_code_is_a_stable_english_word(code: str) -> None:
 def test_lists_are_joined_and_quoted_values_keep_their_quotes() -> None:
     text = wording.REFUSALS["host_not_found"].detail
     params = {"name": "it's", "names": ["ftp1", "ftp2"]}
-    assert wording.fill(text, params) == 'no hay un servidor FTP "it\'s"; hay ftp1, ftp2'
+    assert fill(text, params) == 'no hay un servidor FTP "it\'s"; hay ftp1, ftp2'
+
+
+def test_the_page_of_the_api_names_every_code() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
+    only_in_the_portal = {"form_expired", "token_not_found"}
+    assert {code for code in wording.REFUSALS if f"`{code}`" not in page} == only_in_the_portal

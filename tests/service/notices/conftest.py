@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Share
 from tempoftp.notices.sending import Message
+from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings
 from tempoftp.shares.lifecycle import transition
 from tempoftp.states import State
@@ -114,6 +115,6 @@ def make_ready(accept_share: Callable[..., Share], database: Database) -> Callab
         with database.write() as session:
             for share_id in share_ids:
                 share = session.get_one(Share, share_id)
-                transition(session, share, State.LISTO, reason="test", author="test")
+                transition(session, share, State.LISTO, reason=Phrase("verbatim", text="test"), author="test")
 
     return make

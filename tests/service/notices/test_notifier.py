@@ -23,6 +23,7 @@ from tempoftp.db.models import Notice, NoticeDelivery, Share
 from tempoftp.notices.deliveries import Channel
 from tempoftp.notices.notifier import DECISION_PATH, Notifier, build_senders
 from tempoftp.notices.sending import Message, SendFailed
+from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings
 from tempoftp.shares.extensions import ask_extension, grant_extension, refuse_extension
 from tempoftp.shares.lifecycle import transition
@@ -117,7 +118,13 @@ def test_the_last_mail_of_a_share_has_no_link(settings: Settings, database: Data
     make_ready("p1")
     with database.write() as session:
         for state in (State.EXPIRANDO, State.EXPIRADO):
-            transition(session, session.get_one(Share, "p1"), state, reason="test", author="test")
+            transition(
+                session,
+                session.get_one(Share, "p1"),
+                state,
+                reason=Phrase("verbatim", text="test"),
+                author="test",
+            )
     public, notes = settings.model_copy(update={"public_url": "https://datos.example.org"}), Notes()
     with notifying(public, database, notes) as notifier:
         notifier.look()
@@ -329,7 +336,13 @@ def test_a_mail_does_not_tell_of_what_is_over(
     file.chmod(0o600)
     make_ready("p1", "p2")
     with database.write() as session:
-        transition(session, session.get_one(Share, "p1"), State.ELIMINANDO, reason="test", author="test")
+        transition(
+            session,
+            session.get_one(Share, "p1"),
+            State.ELIMINANDO,
+            reason=Phrase("verbatim", text="test"),
+            author="test",
+        )
     with notifying(with_mail(mailbox, webhooks_file=file), database) as notifier:
         notifier.look()
         wait_for(lambda: "pending" not in [state for _, state in read_states()])

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tempoftp.db.clock import utc_now
+from tempoftp.phrases import Phrase
 from tempoftp.states import State
 
 PAGE = "/portal/solicitudes/uno"
@@ -94,7 +95,12 @@ def test_deleting(client_browser, ready, read_row) -> None:
 
 def test_retrying_what_failed(client_browser, ask, move_share, read_row) -> None:
     ask("uno")
-    move_share("uno", State.ERROR, error_class="source_not_found", message="La ruta no existe.")
+    move_share(
+        "uno",
+        State.ERROR,
+        error_class="source_not_found",
+        message=(Phrase("verbatim", text="La ruta no existe."),),
+    )
     page = client_browser.open(PAGE).text
     assert f"{PAGE}/reintentar" in page
     assert f"{PAGE}/vigencia" not in page

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 import translate
 from flask import Flask
-from flask_babel import force_locale
+from flask_babel import force_locale, gettext
 
+from tempoftp.db.models.shares import Share
 from tempoftp.errors import ShareError
 from tempoftp.hosts.pauses import resume_hosts
 from tempoftp.http.problems import word_refusal
-from tempoftp.portal.languages import build_pattern, say_history, say_message, say_refusal
-from tempoftp.portal.sentences import HISTORY
+from tempoftp.phrases import Phrase
+from tempoftp.portal.languages import say_history, say_refusal
 from tempoftp.refusals import Refused
 from tempoftp.shares.lifetime import check_lifetime
 from tempoftp.shares.messages import (
-    PAUSED_MESSAGE,
-    PENDING_MESSAGES,
-    STATE_MESSAGES,
-    explain_error,
-    explain_giving_up,
+    describe_error,
+    describe_giving_up,
+    explain_state,
+    say_phrase,
+    say_phrases,
 )
 from tempoftp.shares.sources import read_sources
 from tempoftp.states import State
@@ -81,9 +81,9 @@ def test_the_switch_overrides_the_browser_and_returns_to_the_page(client_browser
 
 def test_no_spanish_is_left_on_an_english_page(operator, ask, move_share) -> None:
     ask("uno")
-    move_share("uno", State.ERROR, error_class="source_denied", message=explain_error(
+    move_share("uno", State.ERROR, error_class="source_denied", message=(describe_error(
         ShareError.of("source_denied", "rsync: permission denied")
-    ))  # fmt: skip
+    ),))  # fmt: skip
     spanish = re.compile(
         r"\b(solicitud|solicitudes|servidor|contraseña|datos|días|pedida|cuenta|vence|estado)\b", re.I
     )
@@ -103,32 +103,33 @@ def english(app: Flask):
         yield
 
 
-def test_messages_of_the_domain_are_translated(english) -> None:
+def test_messages_of_a_share_are_translated(english) -> None:
     error = ShareError.of("source_unreachable", "ssh: connect: timed out")
-    assert say_message(explain_error(error)) == (
+    assert say_phrase(describe_error(error), gettext) == (
         "The source host does not answer; it will be tried again. Detail: ssh: connect: timed out"
     )
-    assert say_message(explain_giving_up(error, 24)).startswith("It was given up after 24 h of trying. ")
+    kept = (Phrase("lifetime_kept", days=3), describe_giving_up(error, 24))
+    assert say_phrases(kept, gettext) == (
+        "The lifetime could not be changed and stays at 3 days. It was given up after 24 h of trying. "
+        "The source host does not answer. Detail: ssh: connect: timed out"
+    )
     for state in State:
-        text = f"{STATE_MESSAGES[state]} {PENDING_MESSAGES['vigencia']} {PAUSED_MESSAGE}"
-        said = say_message(text)
+        share = Share(id="x", state=state, message=())
+        said = explain_state(share, ["vigencia"], paused=True, translate=gettext)
         assert "servidor" not in said
         assert "paused for maintenance" in said
-    assert say_message("algo que nadie tradujo") == "algo que nadie tradujo"
 
 
 def test_the_history_is_translated(app: Flask, english) -> None:
-    assert (
-        say_history("lifetime of 7 days requested instead of 3")
-        == "7 days of lifetime were asked for instead of 3."
-    )
-    failed = explain_error(ShareError.of("source_denied", "rsync: x"))
-    assert say_history(f"source_denied: {failed}").startswith("source_denied: The source does not let")
-    assert say_history("block requested: por <b>") == "A block was asked for: por <b>"
+    changed = Phrase("lifetime_requested", days=7, before=3)
+    assert say_history(changed) == "7 days of lifetime were asked for instead of 3."
+    failed = describe_error(ShareError.of("source_denied", "rsync: x"))
+    assert say_history(failed).startswith("source_denied: The source does not let")
+    assert say_history(Phrase("block_requested_because", why="por <b>")) == "A block was asked for: por <b>"
+    assert say_history(Phrase("gone")) == "Account, sessions and data are gone."
     with force_locale("es"):
-        assert say_history("reported by the FTP host") == "El servidor FTP lo informó."
-        assert say_history("something new") == "something new"
-    assert set(HISTORY) >= {"requested", "password shown"}
+        assert say_history(Phrase("host_reported")) == "El servidor FTP lo informó."
+    assert say_history(Phrase("verbatim", text="of an earlier release")) == "of an earlier release"
 
 
 def test_a_refusal_is_said_in_the_language_of_the_page(settings, context, english) -> None:
@@ -148,18 +149,3 @@ def test_a_refusal_is_said_in_the_language_of_the_page(settings, context, englis
     for error in refusals:
         assert say_refusal(error) != word_refusal(error), error
     assert say_refusal(refusals[-1]) == "there is no FTP host 'nada'; there are simulado"
-
-
-def test_every_history_reason_of_the_code_is_known() -> None:
-    """Every reason that the source of the domain writes into a history has a pattern."""
-    shares = Path(__file__).parents[3] / "service" / "tempoftp" / "shares"
-    written, with_values = set(), set()
-    for path in shares.glob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        written |= set(re.findall(r'reason="([^"]+)"', text))
-        with_values |= set(re.findall(r'reason=f"([^"]+)"', text))
-    assert written - set(HISTORY) == set()
-    patterns = [build_pattern(english) for english in HISTORY]
-    for reason in with_values:
-        said = re.sub(r"\{[^}]+\}", "7", reason)
-        assert any(pattern.fullmatch(said) for pattern in patterns), reason

@@ -14,6 +14,7 @@ from tempoftp.access.links import make_link_token
 from tempoftp.app import create_app
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, Downloads, ExtensionRequest, HistoryEntry, Share
+from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings
 from tempoftp.shares.extensions import grant_extension, refuse_extension
 from tempoftp.states import State
@@ -129,7 +130,7 @@ def test_credentials_are_shown_on_demand_and_the_history_records_it(context, bro
         assert text in shown.text
     with context.database.read() as session:
         last = session.scalars(select(HistoryEntry).order_by(HistoryEntry.number.desc())).first()
-    assert (last.reason, last.author) == ("credentials shown to the recipient (visible)", "recipient")
+    assert (last.reason, last.author) == (Phrase("password_shown_to_recipient"), "recipient")
 
 
 def test_an_earlier_password_is_explained_and_never_shown_as_a_hash(context, browser, page: str) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, Downloads, FtpHost, HistoryEntry
+from tempoftp.phrases import Phrase
 from tempoftp.states import State
 
 PAGE = "/portal/solicitudes/uno"
@@ -104,7 +105,7 @@ def test_credentials_are_shown_on_demand_and_the_history_records_it(context, cli
         assert program in page.text
     with context.database.read() as session:
         last = session.scalars(select(HistoryEntry).order_by(HistoryEntry.number.desc())).first()
-    assert (last.reason, last.author) == ("password shown", "ana")
+    assert (last.reason, last.author) == (Phrase("password_shown"), "ana")
     assert "Se mostró la contraseña." in client_browser.open(PAGE).text
 
 
@@ -179,10 +180,17 @@ def test_downloads_are_shown_by_file(context, client_browser, ready) -> None:
 
 
 def test_texts_of_others_are_escaped(context, operator, ready, move_share) -> None:
-    move_share("uno", message=EVIL, skipped=[EVIL], skipped_total=1, block_reason=EVIL, wanted="blocked")
+    move_share(
+        "uno",
+        message=(Phrase("verbatim", text=EVIL),),
+        skipped=[EVIL],
+        skipped_total=1,
+        block_reason=EVIL,
+        wanted="blocked",
+    )
     with context.database.write() as session:
         entry = session.scalars(select(HistoryEntry)).first()
-        entry.reason, entry.author = f"block requested: {EVIL}", EVIL
+        entry.reason, entry.author = Phrase("block_requested_because", why=EVIL), EVIL
         host = session.scalars(select(FtpHost)).one()
         host.facts = {"server": {"host": EVIL, "port": 21, "tls": True, "fingerprint": EVIL}}
         host.error_class, host.error_message = "run_failed", EVIL

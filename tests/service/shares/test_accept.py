@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, FtpHost, HistoryEntry, Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import IdInUse, InvalidRequest, SourceNotAllowed
 from tempoftp.settings import Settings, load_settings
 from tempoftp.shares.create import choose_ftp_host, create_share
@@ -73,7 +74,13 @@ def test_same_body_again_changes_nothing(
 ) -> None:
     accept_share("p1")
     with database.write() as session:
-        transition(session, session.get_one(Share, "p1"), State.TRASLADO, reason="x", author="x")
+        transition(
+            session,
+            session.get_one(Share, "p1"),
+            State.TRASLADO,
+            reason=Phrase("verbatim", text="x"),
+            author="x",
+        )
     with database.write() as session:
         accepted = create_share(session, settings, build(**again), "tester", "req2")
     assert not accepted.created
@@ -103,7 +110,7 @@ def test_terminal_id_begins_a_new_generation(
         share = session.get_one(Share, "p1")
         share.state = terminal
         share.generation = 4
-        share.message = "old"
+        share.message = (Phrase("verbatim", text="old"),)
         share.bytes_total = 5
         share.due_at = None
     with database.write() as session:
@@ -112,7 +119,7 @@ def test_terminal_id_begins_a_new_generation(
     share = accepted.share
     assert accepted.created
     assert (share.state, share.generation, share.email) == (State.RECIBIDO, 5, "otra@dominio")
-    assert (share.message, share.bytes_total, share.ftpuser) == ("", None, "ftp_otra_dominio")
+    assert (share.message, share.bytes_total, share.ftpuser) == ((), None, "ftp_otra_dominio")
     assert share.due_at is not None
 
 

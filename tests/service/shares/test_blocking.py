@@ -9,6 +9,7 @@ import pytest
 
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import IllegalTransition, ShareNotFound
 from tempoftp.shares.blocking import request_block, request_unblock
 from tempoftp.shares.desired_state import list_pending, read_desired_state
@@ -61,7 +62,7 @@ def test_it_is_a_wish_until_the_host_has_it(desk: Any) -> None:
     assert desk.account().status == "blocked"
     desired, done = desk.read_history()[-2:]
     assert (desired.from_state, desired.to_state, desired.author, desired.reason, desired.request_id) == (
-        *("listo", "listo", "ana", "block requested: abuso"),
+        *("listo", "listo", "ana", Phrase("block_requested_because", why="abuso")),
         "r-block",
     )
     assert (done.from_state, done.to_state, done.author) == ("listo", "bloqueado", "worker")

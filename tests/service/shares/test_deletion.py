@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
 from tempoftp.db.models import HistoryEntry, Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import ShareNotFound
 from tempoftp.shares.claims import claim_shares
 from tempoftp.shares.deletion import request_deletion
@@ -25,14 +26,14 @@ def test_any_live_share(database: Database, accept_share: Callable[..., Share], 
         share = session.get_one(Share, "p1")
         share.state = state
         share.due_at = None
-        share.message, share.error_class, share.attempt = "old", "no_space", 7
+        share.message, share.error_class, share.attempt = (Phrase("verbatim", text="old"),), "no_space", 7
     with database.write() as session:
         request_deletion(session, "p1", author="ana", request_id="r2")
     with database.read() as session:
         share = session.get_one(Share, "p1")
         last = session.scalars(select(HistoryEntry).order_by(HistoryEntry.number.desc())).first()
     assert (share.state, share.generation) == (State.ELIMINANDO, 2)
-    assert (share.message, share.error_class, share.attempt) == ("", None, 0)
+    assert (share.message, share.error_class, share.attempt) == ((), None, 0)
     assert share.due_at is not None
     assert share.due_at <= utc_now()
     assert last is not None

@@ -13,6 +13,7 @@ from tempoftp.refusals import IllegalTransition, InvalidRequest, LifetimeInPast,
 from tempoftp.shares.desired_state import list_pending
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.lifetime import request_lifetime
+from tempoftp.shares.messages import say_message
 from tempoftp.states import State
 
 
@@ -62,7 +63,7 @@ def test_done_when_the_host_says_so(desk: Any, days: int) -> None:
     assert (share.state, share.due_at, share.error_class) == (State.LISTO, None, None)
     assert (share.ready_at, pending(desk)) == (before.ready_at, [])
     assert share.expires == before.ready_at + timedelta(days=days)
-    assert "lifetime of" in desk.read_history()[-1].reason
+    assert desk.read_history()[-1].reason.code == "lifetime_requested"
 
 
 def test_a_host_that_keeps_the_old_end_is_asked_again(desk: Any) -> None:
@@ -84,7 +85,7 @@ def test_given_up_it_is_what_it_was(desk: Any, error_class: str) -> None:
     share = desk.step({"state": "failed", "generation": 2, "error": error})
     assert (share.state, share.lifetime_days, share.expires) == (State.LISTO, 3, before.expires)
     assert (share.due_at, share.error_class) == (None, error_class)
-    assert "sigue en 3 días" in share.message
+    assert "sigue en 3 días" in say_message(share)
     last = desk.read_history()[-1]
     assert (last.from_state, last.to_state, last.author) == ("listo", "listo", "worker")
 

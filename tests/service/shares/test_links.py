@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from tempoftp.access.links import find_linked_share, make_link, make_link_token, revoke_links
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import LinkNotFound
 from tempoftp.settings import Settings
 from tempoftp.shares.create import create_share
@@ -127,7 +128,9 @@ def test_it_dies_with_its_share(
 ) -> None:
     token = make_link_token(settings, share)
     with database.write() as session:
-        transition(session, session.get_one(Share, "p1"), end, reason="test", author="test")
+        transition(
+            session, session.get_one(Share, "p1"), end, reason=Phrase("verbatim", text="test"), author="test"
+        )
     with pytest.raises(LinkNotFound):
         follow(token)
 
@@ -138,7 +141,13 @@ def test_it_is_not_the_next_ones_who_ask_for_the_id(
     token = make_link_token(settings, share)
     with database.write() as session:
         for state in (State.ELIMINANDO, State.ELIMINADO):
-            transition(session, session.get_one(Share, "p1"), state, reason="test", author="test")
+            transition(
+                session,
+                session.get_one(Share, "p1"),
+                state,
+                reason=Phrase("verbatim", text="test"),
+                author="test",
+            )
     request = ShareRequest(usuario="otra@dominio", id="p1", ruta="source1:/srv/datos/b", vigencia=3)
     with database.write() as session:
         create_share(session, settings, request, "tester", "r2")
@@ -149,7 +158,9 @@ def test_it_is_not_the_next_ones_who_ask_for_the_id(
 def test_a_change_of_mind_keeps_it(settings: Settings, database: Database, share: Share, follow) -> None:
     token = make_link_token(settings, share)
     with database.write() as session:
-        change_desired_state(session, session.get_one(Share, "p1"), reason="more days", author="test")
+        change_desired_state(
+            session, session.get_one(Share, "p1"), reason=Phrase("verbatim", text="more days"), author="test"
+        )
     assert follow(token) == "p1"
 
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from tempoftp.errors import ERROR_CLASSES, ShareError
-from tempoftp.shares.messages import ERROR_MESSAGES, STATE_MESSAGES, explain_error, explain_giving_up
+from tempoftp.shares.messages import (
+    ERROR_MESSAGES,
+    STATE_MESSAGES,
+    describe_error,
+    describe_giving_up,
+    say_phrase,
+)
 from tempoftp.states import State
 
 
@@ -21,11 +27,13 @@ def test_only_what_passes_promises_another_try() -> None:
 
 def test_the_technical_detail_is_kept() -> None:
     error = ShareError.of("source_unreachable", "ssh: connect to host source1 port 22: timed out")
-    assert explain_error(error).endswith("Detalle: ssh: connect to host source1 port 22: timed out")
+    assert say_phrase(describe_error(error)).endswith(
+        "Detalle: ssh: connect to host source1 port 22: timed out"
+    )
 
 
 def test_giving_up_promises_nothing() -> None:
     for name in ERROR_CLASSES:
-        told = explain_giving_up(ShareError.of(name, "x"), 24)
+        told = say_phrase(describe_giving_up(ShareError.of(name, "x"), 24))
         assert told.startswith("Se abandonó tras 24 h")
         assert "se reintentará" not in told

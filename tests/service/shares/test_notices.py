@@ -16,6 +16,7 @@ from tempoftp.db.engine import Database
 from tempoftp.db.models import Downloads, Notice, Share
 from tempoftp.notices.deliveries import is_current
 from tempoftp.notices.expiring import find_expiring, note_expiring
+from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings
 from tempoftp.shares.create import create_share
 from tempoftp.shares.lifecycle import transition
@@ -41,7 +42,13 @@ def move(database: Database) -> Callable[..., None]:
     def move(*states: State, share_id: str = "p1") -> None:
         with database.write() as session:
             for state in states:
-                transition(session, session.get_one(Share, share_id), state, reason="test", author="test")
+                transition(
+                    session,
+                    session.get_one(Share, share_id),
+                    state,
+                    reason=Phrase("verbatim", text="test"),
+                    author="test",
+                )
 
     return move
 
@@ -71,7 +78,13 @@ def test_a_notice_tells_nothing_that_opens_anything(desk: Any, read_notices) -> 
 
 def test_what_is_rolled_back_is_told_to_nobody(desk: Any, database: Database, read_notices) -> None:
     with pytest.raises(RuntimeError, match="mind"), database.write() as session:
-        transition(session, session.get_one(Share, "p1"), State.LISTO, reason="test", author="test")
+        transition(
+            session,
+            session.get_one(Share, "p1"),
+            State.LISTO,
+            reason=Phrase("verbatim", text="test"),
+            author="test",
+        )
         session.flush()
         raise RuntimeError("changed its mind")
     assert desk.share().state == State.RECIBIDO
@@ -153,7 +166,14 @@ def test_a_step_on_the_way_is_told_to_nobody(database: Database, move, read_noti
     with database.write() as session:
         for state in path:
             share = session.get_one(Share, "p1")
-            transition(session, share, state, reason="test", author="test", notify=state is path[-1])
+            transition(
+                session,
+                share,
+                state,
+                reason=Phrase("verbatim", text="test"),
+                author="test",
+                notify=state is path[-1],
+            )
     assert list_kinds(read_notices()) == ["listo"]
 
 

@@ -21,6 +21,7 @@ from tempoftp.access.recipients import (
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, HistoryEntry, Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import (
     AccountNotOurs,
     ConfirmationNeeded,
@@ -40,6 +41,7 @@ from tempoftp.shares.extensions import (
     refuse_extension,
 )
 from tempoftp.shares.lifecycle import transition
+from tempoftp.shares.reasons import word_reason
 from tempoftp.states import State
 
 USER = "ftp_alguien_dominio"
@@ -78,7 +80,7 @@ class TestPassword:
             last = session.scalars(select(HistoryEntry).order_by(HistoryEntry.number.desc())).first()
         assert last is not None
         assert (last.author, last.to_state) == (RECIPIENT, State.LISTO)
-        assert clear not in last.reason
+        assert clear not in word_reason(last.reason)
 
     def test_not_before_the_share_is_ready(self, desk: Any, reveal) -> None:
         with pytest.raises(IllegalTransition, match="recibido"):
@@ -91,7 +93,13 @@ class TestPassword:
         change_account(password_hash="$2b$12$abc")
         accept_share("p2")
         with database.write() as session:
-            transition(session, session.get_one(Share, "p2"), State.LISTO, reason="test", author="test")
+            transition(
+                session,
+                session.get_one(Share, "p2"),
+                State.LISTO,
+                reason=Phrase("verbatim", text="test"),
+                author="test",
+            )
         shown = reveal("p2")
         assert shown["password"] is None
         assert shown["password_estado"] == "anterior"
@@ -293,7 +301,13 @@ class TestMoreDays:
         desk.make_ready()
         ask(7)
         with database.write() as session:
-            transition(session, session.get_one(Share, "p1"), State.EXPIRANDO, reason="t", author="t")
+            transition(
+                session,
+                session.get_one(Share, "p1"),
+                State.EXPIRANDO,
+                reason=Phrase("verbatim", text="t"),
+                author="t",
+            )
         assert read_list() == []
         with pytest.raises(IllegalTransition):
             self.grant(database, settings)

@@ -24,7 +24,7 @@ def test_a_failed_share_begins_again(desk: Any) -> None:
     assert failed.state == State.ERROR
     retry(desk)
     share = desk.share()
-    assert (share.state, share.generation, share.error_class, share.message) == (State.RECIBIDO, 2, None, "")
+    assert (share.state, share.generation, share.error_class, share.message) == (State.RECIBIDO, 2, None, ())
     assert share.due_at is not None
     assert share.created_at == failed.created_at
     last = desk.read_history()[-1]

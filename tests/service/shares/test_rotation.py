@@ -9,6 +9,7 @@ import pytest
 
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import AccountNotOurs, IllegalTransition
 from tempoftp.shares.desired_state import list_pending
 from tempoftp.shares.rotation import list_opened, request_rotation
@@ -52,7 +53,7 @@ def test_it_is_another_one_and_confirmed_by_an_outcome(desk: Any) -> None:
     report(desk, password_matches=True)
     assert (desk.account().password_confirmed, desk.share().due_at, pending(desk)) == (2, None, [])
     assert build_user_item(desk.account(), wanted=True).update_password is None
-    assert desk.read_history()[-1].reason == "new password requested"
+    assert desk.read_history()[-1].reason == Phrase("new_password_requested")
 
 
 def test_a_run_with_the_old_one_says_nothing_of_the_new_one(desk: Any) -> None:

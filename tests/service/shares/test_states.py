@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from tempoftp.db.engine import Database
 from tempoftp.db.models import HistoryEntry, Share
+from tempoftp.phrases import Phrase
 from tempoftp.refusals import IllegalTransition
 from tempoftp.shares.lifecycle import transition
 from tempoftp.states import CLAIMABLE, DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, TRANSITIONS, UNFINISHED, State
@@ -41,10 +42,18 @@ def test_full_table(database: Database, accept_share: Callable[..., Share], orig
         share.state = origin
         session.flush()
         if to in TRANSITIONS[origin]:
-            transition(session, share, to, reason="why", author="who", run_id="run", request_id="req")
+            transition(
+                session,
+                share,
+                to,
+                reason=Phrase("verbatim", text="why"),
+                author="who",
+                run_id="run",
+                request_id="req",
+            )
         else:
             with pytest.raises(IllegalTransition) as refused:
-                transition(session, share, to, reason="why", author="who")
+                transition(session, share, to, reason=Phrase("verbatim", text="why"), author="who")
             assert refused.value.params == {"id": "p1", "origin": origin, "to": to}
     with database.read() as session:
         share = session.get_one(Share, "p1")
@@ -58,7 +67,12 @@ def test_full_table(database: Database, accept_share: Callable[..., Share], orig
         assert share.state == to
         assert share.state_changed_at == entries[-1].at
         last = entries[-1]
-        assert (last.from_state, last.to_state, last.reason, last.author) == (origin, to, "why", "who")
+        assert (last.from_state, last.to_state, last.reason, last.author) == (
+            origin,
+            to,
+            Phrase("verbatim", text="why"),
+            "who",
+        )
         assert (last.run_id, last.request_id) == ("run", "req")
 
 

@@ -179,4 +179,4 @@ class TestEnding:
     def test_the_deadline_of_an_earlier_failure_does_not_outlive_an_answer(self, desk: Any) -> None:
         assert desk.step(NO_SPACE | {"generation": 2}).attempt == 1
         share = desk.step({"state": "purging", "generation": 2}, {"state": "absent"})
-        assert (share.attempt, share.error_class, share.message) == (0, None, "")
+        assert (share.attempt, share.error_class, share.message) == (0, None, ())

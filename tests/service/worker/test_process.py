@@ -19,6 +19,7 @@ from tempoftp.db.engine import Database
 from tempoftp.db.models import HistoryEntry, Share
 from tempoftp.hosts.wake_ups import wake
 from tempoftp.settings import Settings
+from tempoftp.shares.messages import say_message
 from tempoftp.states import State
 from tempoftp.worker.process import scrub_environment
 
@@ -75,7 +76,7 @@ def wait_for_state(database: Database, share_id: str, state: State, seconds: flo
             share = session.get_one(Share, share_id)
         if share.state == state:
             return share
-        assert time.monotonic() < deadline, f"{share_id} is {share.state}: {share.message}"
+        assert time.monotonic() < deadline, f"{share_id} is {share.state}: {say_message(share)}"
         time.sleep(0.05)
 
 

@@ -19,7 +19,7 @@ from tempoftp.errors import ShareError
 from tempoftp.monitoring.health import read_health
 from tempoftp.settings import Settings
 from tempoftp.shares.deletion import request_deletion
-from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD
+from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, say_message
 from tempoftp.shares.results import Outcome
 from tempoftp.shares.serializers import describe_share
 from tempoftp.states import State
@@ -42,7 +42,7 @@ def work_until(runner: HostRunner, database: Database, ftp_host: str, share_id: 
             if share.state in states:
                 return share
             share.due_at = utc_now()
-    raise AssertionError(f"{share_id} is still in {share.state}: {share.message}")
+    raise AssertionError(f"{share_id} is still in {share.state}: {say_message(share)}")
 
 
 class Recording:
@@ -216,7 +216,7 @@ def test_account_that_was_there_before_is_nobodys_until_an_operator_says_so(
     with database.read() as session:
         share = session.get_one(Share, "p1")
     assert share.error_class == "account_conflict"
-    assert "map it" in share.message
+    assert "map it" in say_message(share)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_failure_harms_no_neighbour(
     with database.read() as session:
         bad = session.get_one(Share, "bad")
     assert (bad.state, bad.error_class) == (state, name)
-    assert name in bad.message
+    assert name in say_message(bad)
 
 
 def test_transient_failure_is_delivered_when_it_passes(
@@ -243,7 +243,7 @@ def test_transient_failure_is_delivered_when_it_passes(
     accept_share("p1", ruta="source1:/srv/datos/falla-source_unreachable-1")
     runner.run_host(ftp_host)
     share = work_until(runner, database, ftp_host, "p1", State.LISTO)
-    assert (share.error_class, share.message, share.retry_until) == (None, "", None)
+    assert (share.error_class, share.message, share.retry_until) == (None, (), None)
 
 
 class TestDeletion:
@@ -384,7 +384,7 @@ def test_run_without_outcome_is_told_to_every_share(
     runner.run_host(ftp_host)
     share = read_share("p1")
     assert (share.state, share.error_class) == (State.PREPARANDO, "ftp_host_unreachable")
-    assert error.message in share.message
+    assert error.message in say_message(share)
     assert share.due_at is not None
     assert share.due_at > utc_now()
     with database.read() as session:
@@ -429,7 +429,7 @@ def test_lost_key_says_so(
     runner.close()
     share = read_share("p1")
     assert share.error_class == "run_failed"
-    assert "TEMPOFTP_ENCRYPTION_KEY" in share.message
+    assert "TEMPOFTP_ENCRYPTION_KEY" in say_message(share)
 
 
 def test_empty_run_fetches_facts_once(

@@ -18,6 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tempoftp.db.models.base import Base, Leased, UtcDateTime, build_number, identifier
+from tempoftp.db.models.phrases import OnePhrase, Phrases
+from tempoftp.phrases import Phrase
 
 
 class Share(Leased, Base):
@@ -60,7 +62,7 @@ class Share(Leased, Base):
 
     state: Mapped[str] = mapped_column(String(16), index=True)
     state_changed_at: Mapped[datetime] = mapped_column(UtcDateTime())
-    message: Mapped[str] = mapped_column(Text, default="")
+    message: Mapped[tuple[Phrase, ...]] = mapped_column(Phrases(), default=())
     error_class: Mapped[str | None] = mapped_column(String(32))
     bytes_total: Mapped[int | None] = mapped_column(BigInteger)
     bytes_done: Mapped[int | None] = mapped_column(BigInteger)
@@ -105,7 +107,7 @@ class HistoryEntry(Base):
     generation: Mapped[int] = mapped_column(Integer)
     from_state: Mapped[str | None] = mapped_column(String(16))
     to_state: Mapped[str] = mapped_column(String(16))
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[Phrase] = mapped_column(OnePhrase())
     author: Mapped[str] = mapped_column(String(254))
     run_id: Mapped[str | None] = mapped_column(identifier(40))
     request_id: Mapped[str | None] = mapped_column(identifier(64))
