@@ -24,7 +24,7 @@ from tempoftp.phrases import Phrase
 from tempoftp.refusals import IllegalTransition, LinkNotFound
 from tempoftp.settings import Settings
 from tempoftp.shares.lifecycle import record_change
-from tempoftp.shares.serializers import lock_share
+from tempoftp.shares.queries import lock_share
 from tempoftp.states import DELIVERED, ON_ITS_WAY, State
 
 LINK_PATH = "/enlace"

@@ -12,10 +12,9 @@ from tempoftp.downloads.counts import describe_downloads
 from tempoftp.phrases import Phrase, Translate, keep
 from tempoftp.refusals import ConfirmationNeeded, IllegalTransition
 from tempoftp.settings import Settings
-from tempoftp.shares.credentials import PasswordShown, open_password
+from tempoftp.shares.credentials import PasswordShown, list_opened, open_password, request_rotation
 from tempoftp.shares.extensions import describe_extension, find_last_extension
 from tempoftp.shares.lifecycle import record_change
-from tempoftp.shares.rotation import list_opened, request_rotation
 from tempoftp.shares.serializers import describe_access, describe_share
 from tempoftp.states import State
 

@@ -13,7 +13,7 @@ from tempoftp.http.context import get_context
 from tempoftp.http.problems import document_refusals
 from tempoftp.http.routes import SHARES_ROUTE, shares
 from tempoftp.http.share_changes import name_end
-from tempoftp.shares.deletion import request_account_deletion
+from tempoftp.shares.changes import request_account_deletion
 
 
 class AccountPath(BaseModel):

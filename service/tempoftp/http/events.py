@@ -18,7 +18,8 @@ from tempoftp.http.routes import SHARE_ROUTE, SharePath, shares
 from tempoftp.shares.desired_state import list_pending
 from tempoftp.shares.history import read_events
 from tempoftp.shares.log import PIECE_BYTES, read_log
-from tempoftp.shares.serializers import describe_progress, explain_share, find_share
+from tempoftp.shares.queries import find_share
+from tempoftp.shares.serializers import describe_progress, explain_share
 from tempoftp.states import TERMINAL, State
 
 EVENT_STREAM = "text/event-stream"

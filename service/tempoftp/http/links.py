@@ -26,9 +26,8 @@ from tempoftp.http.context import get_context
 from tempoftp.http.extensions import Extension
 from tempoftp.http.problems import document_refusals
 from tempoftp.http.routes import LINK_ROUTE, SHARE_ROUTE, LinkPath, SharePath, links, shares
-from tempoftp.shares.credentials import PasswordShown
+from tempoftp.shares.credentials import PasswordShown, list_opened
 from tempoftp.shares.desired_state import Pending
-from tempoftp.shares.rotation import list_opened
 from tempoftp.states import State
 
 LINK_OF_SHARE = f"{SHARE_ROUTE}/enlace"

@@ -26,13 +26,16 @@ from tempoftp.http.context import get_context
 from tempoftp.http.problems import document_refusals
 from tempoftp.http.routes import SHARE_ROUTE, SHARES_ROUTE, SharePath, shares
 from tempoftp.http.shares import AcceptedAnswer, answer_accepted
-from tempoftp.shares.blocking import request_block, request_unblock
-from tempoftp.shares.deletion import request_deletion
+from tempoftp.shares.changes import (
+    request_block,
+    request_deletion,
+    request_lifetime,
+    request_retry,
+    request_unblock,
+)
+from tempoftp.shares.credentials import list_opened, request_rotation
 from tempoftp.shares.desired_state import Pending
 from tempoftp.shares.expiry import sweep_expired
-from tempoftp.shares.lifetime import request_lifetime
-from tempoftp.shares.retry import request_retry
-from tempoftp.shares.rotation import list_opened, request_rotation
 from tempoftp.shares.serializers import describe_block
 from tempoftp.states import State
 

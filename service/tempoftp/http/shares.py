@@ -17,8 +17,9 @@ from tempoftp.http.problems import document_refusals
 from tempoftp.http.routes import SHARE_ROUTE, SHARES_ROUTE, SharePath, shares
 from tempoftp.refusals import InvalidRequest
 from tempoftp.shares.create import Accepted, create_share
+from tempoftp.shares.queries import LIST_DEFAULT, LIST_MAX, find_share, list_shares
 from tempoftp.shares.schemas import ShareRequest
-from tempoftp.shares.serializers import LIST_DEFAULT, LIST_MAX, describe_share, find_share, list_shares
+from tempoftp.shares.serializers import describe_share
 from tempoftp.states import State
 
 

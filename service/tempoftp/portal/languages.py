@@ -17,7 +17,7 @@ from tempoftp.http import wording
 from tempoftp.http.problems import word_refusal
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import Refused
-from tempoftp.shares import messages, reasons
+from tempoftp.shares import history, messages
 
 LANGUAGES = ("es", "en")
 TRANSLATIONS = Path(__file__).parent / "translations"
@@ -35,7 +35,7 @@ def choose_language() -> str:
 def list_sentences() -> Iterator[str]:
     """Return every text that a page may have to say in another language and that no template has."""
     yield from messages.list_texts()
-    yield from reasons.list_texts()
+    yield from history.list_texts()
     yield from wording.list_texts()
     yield from (*PASSWORD_MESSAGES.values(), NEW_PASSWORD_MESSAGE)
 
@@ -52,4 +52,4 @@ def say_refusal(error: Refused) -> str:
 
 def say_history(reason: Phrase) -> str:
     """Return why something was done, as the history has it, in the language of the page."""
-    return reasons.say_reason(reason, gettext)
+    return history.say_reason(reason, gettext)

@@ -30,7 +30,7 @@ from tempoftp.portal.forms import parse_days, read_field, read_reason
 from tempoftp.portal.languages import say_refusal
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.refusals import AccountNotFound, HostNotFound, InvalidRequest, LifetimeInPast
-from tempoftp.shares.deletion import list_living_shares
+from tempoftp.shares.changes import list_living_shares
 from tempoftp.shares.extensions import list_extensions
 
 FORECAST_DAYS = 14

@@ -21,11 +21,14 @@ from tempoftp.portal.languages import say_refusal
 from tempoftp.portal.routes import SHARE, portal
 from tempoftp.portal.share_pages import ACTIONS, read_share
 from tempoftp.refusals import InvalidRequest, LifetimeInPast
-from tempoftp.shares.blocking import request_block, request_unblock
-from tempoftp.shares.deletion import request_deletion
-from tempoftp.shares.lifetime import request_lifetime
-from tempoftp.shares.retry import request_retry
-from tempoftp.shares.rotation import list_opened, request_rotation
+from tempoftp.shares.changes import (
+    request_block,
+    request_deletion,
+    request_lifetime,
+    request_retry,
+    request_unblock,
+)
+from tempoftp.shares.credentials import list_opened, request_rotation
 
 WriteShare = Callable[[Session, str, Caller], Share]
 

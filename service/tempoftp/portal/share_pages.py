@@ -25,7 +25,8 @@ from tempoftp.portal.routes import SHARE, portal
 from tempoftp.shares.credentials import reveal_credentials
 from tempoftp.shares.extensions import Decision, find_last_extension
 from tempoftp.shares.history import read_events
-from tempoftp.shares.serializers import describe_share, find_share
+from tempoftp.shares.queries import find_share
+from tempoftp.shares.serializers import describe_share
 from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, State
 
 PAGE_SIZE = 20

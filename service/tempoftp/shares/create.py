@@ -16,10 +16,10 @@ from tempoftp.hosts.holds import find_ended_generation
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import IdInUse
 from tempoftp.settings import Settings
+from tempoftp.shares.changes import check_lifetime
 from tempoftp.shares.desired_state import DesiredState
 from tempoftp.shares.fields import WIRES, Requested
 from tempoftp.shares.lifecycle import record_birth, transition
-from tempoftp.shares.lifetime import check_lifetime
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.shares.sources import ResolvedSource, read_sources
 from tempoftp.states import TERMINAL, State

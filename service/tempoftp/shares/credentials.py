@@ -1,6 +1,7 @@
-"""The clear password of a share, for the person it is meant for: the one place where the service opens one.
+"""Passwords: showing the password of a share to its owner, and making a new one.
 
-Whoever is shown one is written into the share's history, since it is the account's: it opens every share of it.
+Nothing else in the service decrypts a stored password. The password belongs to the account, so it opens every share of
+the account; each time that one is shown is written to the history of the share.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ import enum
 from dataclasses import dataclass, field
 
 from cryptography.fernet import InvalidToken
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tempoftp.accounts.accounts import renew_password
+from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, Share
 from tempoftp.phrases import Phrase
-from tempoftp.refusals import IllegalTransition
+from tempoftp.refusals import AccountNotOurs, IllegalTransition
 from tempoftp.settings import Settings
 from tempoftp.shares.lifecycle import record_change
-from tempoftp.shares.serializers import lock_share, show_password
-from tempoftp.states import State
+from tempoftp.shares.queries import lock_share
+from tempoftp.shares.serializers import show_password
+from tempoftp.states import DELIVERED, ON_ITS_WAY, State
 
 
 class PasswordShown(enum.StrEnum):
@@ -31,10 +36,10 @@ class PasswordShown(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """`password` is there only when it is `VISIBLE`.
+    """`password` is None unless it is `VISIBLE`.
 
-    `EARLIER`: one that was given with an earlier share still works, and only its hash is known here; `FOREIGN`: the
-    account was there before tempoftp; `UNREADABLE`: the key that protects it is not among ours.
+    `EARLIER`: the password of an earlier share still works, and only its hash is known here. `FOREIGN`: the account
+    existed before tempoftp. `UNREADABLE`: none of the configured keys decrypts it.
     """
 
     shown: PasswordShown
@@ -44,9 +49,8 @@ class Credentials:
 def reveal_credentials(
     session: Session, settings: Settings, share_id: str, *, emails: frozenset[str] | None, author: str
 ) -> Credentials:
-    """Return the password of a share that is `listo`, inside a write transaction: the history tells who saw it.
-
-    Raises ShareNotFound, IllegalTransition.
+    """Return the password of a share that is `listo`, and write to its history who saw it. Raises ShareNotFound and
+    IllegalTransition.
     """
     share = lock_share(session, share_id, emails)
     if share.state != State.LISTO:
@@ -59,7 +63,7 @@ def reveal_credentials(
 
 
 def open_password(settings: Settings, account: Account, share: Share) -> Credentials:
-    """Return the password that belongs to a share, or why it cannot be shown; what it is shown for is the caller's."""
+    """Return the password of a share, or why it cannot be shown. The caller writes to the history that it was shown."""
     token, kind = show_password(account, share, reuse_password=settings.reuse_password)
     if kind != "fernet" or token is None:
         return Credentials(PasswordShown.FOREIGN if account.origin == "adopted" else PasswordShown.EARLIER)
@@ -68,3 +72,44 @@ def open_password(settings: Settings, account: Account, share: Share) -> Credent
     except InvalidToken:
         return Credentials(PasswordShown.UNREADABLE)
     return Credentials(PasswordShown.VISIBLE, password)
+
+
+OPENABLE = ON_ITS_WAY | DELIVERED
+"""States in which the password of the account opens the share, or will open it."""
+
+
+def request_rotation(
+    session: Session,
+    settings: Settings,
+    share_id: str,
+    *,
+    emails: frozenset[str] | None = None,
+    author: str,
+    request_id: str,
+) -> tuple[Share, Account]:
+    """Give the account of a share a new password. The caller commits, then wakes the FTP host.
+
+    The service forgets the old password at once. On the FTP host it works until an outcome confirms the new one. The
+    encrypted password is committed before any run and sent until it is confirmed, so a crash loses no password.
+
+    Raises ShareNotFound, IllegalTransition, and AccountNotOurs for an account that existed before tempoftp.
+    """
+    share = lock_share(session, share_id, emails)
+    if share.state not in OPENABLE:
+        raise IllegalTransition("no_account_to_open", state=share.state)
+    account = session.get_one(Account, share.ftpuser)
+    if account.origin == "adopted" or (account.adopt and account.origin is None):
+        raise AccountNotOurs("account_not_ours", name=account.name)
+    renew_password(account, settings.build_fernet())
+    share.request_id = request_id
+    record_change(session, share, reason=Phrase("new_password_requested"), author=author)
+    # Late runs are recognised by the number of the account's password, so the share needs no new generation.
+    share.attempt = 0
+    share.wished_at = share.due_at = database_now(session)
+    return share, account
+
+
+def list_opened(session: Session, account: Account) -> list[str]:
+    """Return the ids of the shares that the password of an account opens, now or once they are delivered."""
+    query = select(Share.id).where(Share.ftpuser == account.name, Share.state.in_(OPENABLE))
+    return list(session.scalars(query.order_by(Share.id)))

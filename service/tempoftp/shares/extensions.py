@@ -16,10 +16,10 @@ from tempoftp.db.models import ExtensionRequest, Share
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import ExtensionNotFound, IllegalTransition, InvalidRequest
 from tempoftp.settings import Settings
+from tempoftp.shares.changes import request_lifetime
 from tempoftp.shares.lifecycle import record_change
-from tempoftp.shares.lifetime import request_lifetime
 from tempoftp.shares.notices import note_extension
-from tempoftp.shares.serializers import lock_share
+from tempoftp.shares.queries import lock_share
 from tempoftp.states import DELIVERED, ON_ITS_WAY
 
 EXTENSIBLE = ON_ITS_WAY | DELIVERED

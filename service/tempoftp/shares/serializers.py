@@ -2,58 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import write_time
 from tempoftp.db.models import Account, Downloads, FtpHost, Share
-from tempoftp.downloads.counts import describe_downloads, find_downloads
+from tempoftp.downloads.counts import describe_downloads
 from tempoftp.phrases import Translate, keep
-from tempoftp.refusals import InvalidRequest, ShareNotFound
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import DesiredState, list_pending, read_desired_state
 from tempoftp.shares.fields import DELIVERY, PROGRESS, describe_fields
 from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, explain_state, say_message
 from tempoftp.states import State
-
-LIST_DEFAULT = 100
-LIST_MAX = 1000
-
-
-def find_share(
-    session: Session, share_id: str, emails: frozenset[str] | None, *, deleted: bool = False
-) -> Share:
-    """Return a share that is not deleted (with `deleted` also one that is), and with `emails` only one of these.
-
-    What is another's is not told apart from what does not exist. Raises ShareNotFound.
-    """
-    return _check_visible(session.get(Share, share_id), share_id, emails, deleted=deleted)
-
-
-def lock_share(session: Session, share_id: str, emails: frozenset[str] | None) -> Share:
-    """Find a share to change it, inside a write transaction: as it is now, and nobody else changes it meanwhile.
-
-    On SQLite any write transaction is alone. Elsewhere an extension could otherwise be granted to what a sweep is just
-    ending. Raises ShareNotFound.
-    """
-    session.flush()  # what is not written yet would be read over
-    share = session.get(Share, share_id, with_for_update=True, populate_existing=True)
-    return _check_visible(share, share_id, emails)
-
-
-def _check_visible(
-    share: Share | None, share_id: str, emails: frozenset[str] | None, *, deleted: bool = False
-) -> Share:
-    is_hidden = share is not None and share.state == State.ELIMINADO and not deleted
-    if share is None or is_hidden or (emails is not None and share.email not in emails):
-        raise ShareNotFound("share_not_found", id=share_id)
-    return share
 
 
 def describe_share(
@@ -156,65 +117,7 @@ def show_password(account: Account, share: Share, *, reuse_password: bool) -> tu
     return account.password_hash, "hash"
 
 
-def list_shares(
-    session: Session,
-    *,
-    estado: str | None = None,
-    usuario: str | None = None,
-    texto: str | None = None,
-    limite: int = LIST_DEFAULT,
-    cursor: str | None = None,
-    emails: frozenset[str] | None = None,
-) -> dict[str, Any]:
-    """Return `GET /tmpftp`: newest first, filtered by state and by e-mail or FTP user, never a password.
-
-    `texto` is to be found in id, source, e-mail or FTP user, in any case.
-
-    Deleted shares show only when `estado` asks for them. `siguiente` is the cursor of the next page, or None.
-    With `emails` only the shares of these. Raises InvalidRequest for a value that is none.
-    """
-    conditions = _build_conditions(estado, usuario, emails)
-    if texto:
-        columns = (Share.id, Share.source, Share.email, Share.ftpuser)
-        conditions.append(or_(*(func.lower(c).contains(texto.lower(), autoescape=True) for c in columns)))
-    total = session.scalar(select(func.count()).select_from(Share).where(*conditions)) or 0
-    if not 1 <= limite <= LIST_MAX:
-        raise InvalidRequest("limite", "limit_out_of_bounds", most=LIST_MAX)
-    if cursor is not None:
-        created_at, share_id = _read_cursor(cursor)
-        conditions.append(
-            or_(Share.created_at < created_at, and_(Share.created_at == created_at, Share.id > share_id))
-        )
-    query = select(Share).where(*conditions).order_by(Share.created_at.desc(), Share.id).limit(limite + 1)
-    rows = list(session.scalars(query))
-    page = rows[:limite]
-    downloads = find_downloads(session, page)
-    return {
-        "total": total,
-        "sin_created_at": 0,  # the column may not be empty; the seed's clients read the field
-        "solicitudes": [_describe_row(share, downloads.get(share.id)) for share in page],
-        "siguiente": _write_cursor(page[-1]) if len(rows) > limite else None,
-    }
-
-
-def _build_conditions(
-    estado: str | None, usuario: str | None, emails: frozenset[str] | None
-) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if estado is None:
-        conditions.append(Share.state != State.ELIMINADO)
-    elif estado in set(State):
-        conditions.append(Share.state == estado)
-    else:
-        raise InvalidRequest("estado", "state_unknown", states=list(State))
-    if usuario is not None:
-        conditions.append(or_(Share.email == usuario.lower(), Share.ftpuser == usuario))
-    if emails is not None:
-        conditions.append(Share.email.in_(emails))
-    return conditions
-
-
-def _describe_row(share: Share, downloads: Downloads | None) -> dict[str, Any]:
+def describe_row(share: Share, downloads: Downloads | None) -> dict[str, Any]:
     return {
         "id": share.id,
         "email": share.email,
@@ -231,18 +134,3 @@ def _describe_row(share: Share, downloads: Downloads | None) -> dict[str, Any]:
         "porcentaje": share.percent,
         "descargas": None if downloads is None else downloads.complete + downloads.partial,
     }
-
-
-def _write_cursor(share: Share) -> str:
-    return base64.urlsafe_b64encode(json.dumps([share.created_at.isoformat(), share.id]).encode()).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        moment, share_id = json.loads(base64.b64decode(cursor.encode(), altchars=b"-_", validate=True))
-        created_at = datetime.fromisoformat(moment)
-        if created_at.tzinfo is None or not isinstance(share_id, str):
-            raise ValueError("not a cursor of ours")
-    except (ValueError, TypeError, binascii.Error):
-        raise InvalidRequest("cursor", "cursor_invalid") from None
-    return created_at, share_id

@@ -24,11 +24,9 @@ from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database, open_database
 from tempoftp.db.models import Account, HistoryEntry, HostAudit, Share
 from tempoftp.settings import SIMULATED_FTP_HOST, Settings
-from tempoftp.shares.blocking import request_block
+from tempoftp.shares.changes import request_block, request_deletion, request_lifetime
 from tempoftp.shares.create import create_share
-from tempoftp.shares.deletion import request_deletion
 from tempoftp.shares.expiry import sweep_expired
-from tempoftp.shares.lifetime import request_lifetime
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import TRANSITIONS, State
 from tempoftp.worker import run_host

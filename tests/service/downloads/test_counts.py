@@ -20,10 +20,11 @@ from tempoftp.downloads.counts import (
 from tempoftp.settings import Settings
 from tempoftp.shares.apply_result import Claim
 from tempoftp.shares.expiry import sweep_fetched
+from tempoftp.shares.history import word_reason
 from tempoftp.shares.outcomes import apply_outcome
-from tempoftp.shares.reasons import word_reason
+from tempoftp.shares.queries import list_shares
 from tempoftp.shares.results import Outcome
-from tempoftp.shares.serializers import describe_share, list_shares
+from tempoftp.shares.serializers import describe_share
 from tempoftp.states import State
 
 COUNTED = {

@@ -16,7 +16,7 @@ from tempoftp.http.problems import word_refusal
 from tempoftp.phrases import Phrase
 from tempoftp.portal.languages import say_history, say_refusal
 from tempoftp.refusals import Refused
-from tempoftp.shares.lifetime import check_lifetime
+from tempoftp.shares.changes import check_lifetime
 from tempoftp.shares.messages import (
     describe_error,
     describe_giving_up,

@@ -11,7 +11,7 @@ from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, Share
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import IllegalTransition, ShareNotFound
-from tempoftp.shares.blocking import request_block, request_unblock
+from tempoftp.shares.changes import request_block, request_unblock
 from tempoftp.shares.desired_state import list_pending, read_desired_state
 from tempoftp.shares.serializers import describe_block
 from tempoftp.states import State

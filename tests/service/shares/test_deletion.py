@@ -12,8 +12,8 @@ from tempoftp.db.engine import Database
 from tempoftp.db.models import HistoryEntry, Share
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import ShareNotFound
+from tempoftp.shares.changes import request_deletion
 from tempoftp.shares.claims import claim_shares
-from tempoftp.shares.deletion import request_deletion
 from tempoftp.states import State
 
 DELETABLE = sorted(set(State) - {State.EXPIRADO, State.ELIMINADO, State.ELIMINANDO})

@@ -10,9 +10,9 @@ import pytest
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, Share
 from tempoftp.refusals import IllegalTransition, InvalidRequest, LifetimeInPast, ShareNotFound
+from tempoftp.shares.changes import request_lifetime
 from tempoftp.shares.desired_state import list_pending
 from tempoftp.shares.expiry import sweep_expired
-from tempoftp.shares.lifetime import request_lifetime
 from tempoftp.shares.messages import say_message
 from tempoftp.states import State
 

@@ -18,10 +18,10 @@ from tempoftp.notices.deliveries import is_current
 from tempoftp.notices.expiring import find_expiring, note_expiring
 from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings
+from tempoftp.shares.changes import request_retry
 from tempoftp.shares.create import create_share
 from tempoftp.shares.lifecycle import transition
 from tempoftp.shares.notices import Kind
-from tempoftp.shares.retry import request_retry
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import State
 

@@ -14,8 +14,8 @@ from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, FtpHost, Share
 from tempoftp.errors import ERROR_CLASSES, ShareError
 from tempoftp.shares.apply_result import Claim, plan_backoff, plan_delay
+from tempoftp.shares.changes import request_deletion
 from tempoftp.shares.claims import claim_shares
-from tempoftp.shares.deletion import request_deletion
 from tempoftp.shares.messages import ERROR_MESSAGES, say_message
 from tempoftp.shares.outcomes import apply_failure
 from tempoftp.states import State

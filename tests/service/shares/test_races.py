@@ -24,10 +24,9 @@ from tempoftp.notices.deliveries import Channel, ClaimedDelivery, claim_delivery
 from tempoftp.previews.previews import ask_preview, claim_previews, fail_previews, release_previews
 from tempoftp.refusals import IllegalTransition
 from tempoftp.settings import Settings, load_settings
+from tempoftp.shares.changes import request_account_deletion, request_deletion, request_lifetime
 from tempoftp.shares.claims import claim_shares, lock_accounts, lock_claimed, release_claim
-from tempoftp.shares.deletion import request_account_deletion, request_deletion
 from tempoftp.shares.expiry import sweep_expired
-from tempoftp.shares.lifetime import request_lifetime
 from tempoftp.shares.notices import Kind, build_notice
 from tempoftp.states import State
 from tests.support.mariadb_server import Server, run_mariadb

@@ -9,7 +9,7 @@ import pytest
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Share
 from tempoftp.refusals import IllegalTransition
-from tempoftp.shares.retry import request_retry
+from tempoftp.shares.changes import request_retry
 from tempoftp.states import State
 
 

@@ -11,8 +11,8 @@ from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, Share
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import AccountNotOurs, IllegalTransition
+from tempoftp.shares.credentials import list_opened, request_rotation
 from tempoftp.shares.desired_state import list_pending
-from tempoftp.shares.rotation import list_opened, request_rotation
 from tempoftp.shares.serializers import show_password
 from tempoftp.states import State
 from tempoftp.worker.request import build_user_item

@@ -24,15 +24,18 @@ from tempoftp.db.models import Account, Share
 from tempoftp.errors import ShareError
 from tempoftp.refusals import Refused
 from tempoftp.settings import SIMULATED_FTP_HOST, Settings
-from tempoftp.shares.blocking import request_block, request_unblock
+from tempoftp.shares.changes import (
+    request_block,
+    request_deletion,
+    request_lifetime,
+    request_retry,
+    request_unblock,
+)
 from tempoftp.shares.create import create_share
-from tempoftp.shares.deletion import request_deletion
+from tempoftp.shares.credentials import request_rotation
 from tempoftp.shares.desired_state import list_pending
 from tempoftp.shares.expiry import sweep_expired
-from tempoftp.shares.lifetime import request_lifetime
 from tempoftp.shares.results import Outcome
-from tempoftp.shares.retry import request_retry
-from tempoftp.shares.rotation import request_rotation
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import DELIVERED, ENDING, TERMINAL, State
 from tempoftp.worker.provisioner import RunFailed

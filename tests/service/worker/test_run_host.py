@@ -18,7 +18,7 @@ from tempoftp.db.models import Account, FtpHost, HistoryEntry, Run, Share
 from tempoftp.errors import ShareError
 from tempoftp.monitoring.health import read_health
 from tempoftp.settings import Settings
-from tempoftp.shares.deletion import request_deletion
+from tempoftp.shares.changes import request_deletion
 from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, say_message
 from tempoftp.shares.results import Outcome
 from tempoftp.shares.serializers import describe_share

@@ -11,8 +11,8 @@ import pytest
 import tempoftp
 from tempoftp.errors import ShareError
 from tempoftp.phrases import Phrase
+from tempoftp.shares.history import REASONS, say_reason, word_reason
 from tempoftp.shares.messages import FAILURES, describe_error, describe_giving_up, say_phrases
-from tempoftp.shares.reasons import REASONS, say_reason, word_reason
 
 PACKAGE = Path(tempoftp.__file__).parent
 

@@ -12,8 +12,7 @@ from sqlalchemy import update
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, FtpHost, Share
 from tempoftp.errors import ShareError
-from tempoftp.shares.deletion import request_deletion
-from tempoftp.shares.lifetime import request_lifetime
+from tempoftp.shares.changes import request_deletion, request_lifetime
 from tempoftp.shares.outcomes import apply_failure
 from tempoftp.states import State
 

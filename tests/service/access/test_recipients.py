@@ -40,8 +40,8 @@ from tempoftp.shares.extensions import (
     list_extensions,
     refuse_extension,
 )
+from tempoftp.shares.history import word_reason
 from tempoftp.shares.lifecycle import transition
-from tempoftp.shares.reasons import word_reason
 from tempoftp.states import State
 
 USER = "ftp_alguien_dominio"

@@ -16,14 +16,8 @@ from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, FtpHost, Share
 from tempoftp.refusals import InvalidRequest, ShareNotFound
 from tempoftp.settings import Settings
-from tempoftp.shares.serializers import (
-    _read_cursor,
-    _write_cursor,
-    describe_share,
-    find_share,
-    list_shares,
-    show_password,
-)
+from tempoftp.shares.queries import _read_cursor, _write_cursor, find_share, list_shares
+from tempoftp.shares.serializers import describe_share, show_password
 from tempoftp.states import State
 
 AcceptShare = Callable[..., Share]
