@@ -1,7 +1,8 @@
-"""People whom an OpenID Connect provider vouches for: each is one row among the tokens, by who the provider says it is.
+"""People who sign in through an OpenID Connect provider. Each one is a row among the tokens.
 
-Nobody has the text of such a token, so it opens nothing of the API; what it carries is the role, the e-mail and the end
-of the person's sessions at the portal. So they are listed and revoked as tokens are. No made token has such a name.
+Nobody has the text of such a token, so it does not open the API. The row has the role, the e-mail and the end of the
+person's sessions at the portal, and it is listed and revoked like a token. `tempoftp token create` cannot make a
+token with such a name.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ _UNUSUAL = re.compile(r"[^A-Za-z0-9@._+-]")
 
 
 class IdentityRevoked(TokenRefused):
-    """An operator has shut this person out."""
+    """An operator has revoked this person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who signs in: the subject of an issuer, and what that issuer's claims give. An operator needs no e-mail."""
+    """A person who signs in: issuer and subject, and the role and e-mail from the claims. Operators need no e-mail."""
 
     issuer: str
     subject: str
@@ -43,27 +44,27 @@ class Identity:
 
 
 def is_identity(name: str) -> bool:
-    """Whether a token of this name stands for a person, not for who has its text."""
+    """Whether a token of this name stands for a person who signs in."""
     return name.startswith(IDENTITY_PREFIX)
 
 
 def show_holder(name: str) -> str:
-    """Return what people call the holder of a token: its name, or of a person the readable part of it."""
+    """Return the name of a token's holder for people: of a person, only the readable part of the name."""
     return name.removeprefix(IDENTITY_PREFIX).rpartition(":")[0] if is_identity(name) else name
 
 
 def admit_identity(session: Session, identity: Identity, lifetime: timedelta) -> Token:
-    """Return the row of a person who has just signed in, valid for `lifetime`, inside a write transaction.
+    """Return the row of a person who has just signed in, valid for `lifetime`, in a write transaction.
 
-    Sessions that are still open go on, with the role and e-mail of now; none that has ended comes to life again.
-    Raises IdentityRevoked.
+    Open sessions continue with the present role and e-mail. Sessions that have ended stay ended. Raises
+    IdentityRevoked.
     """
     for attempt in range(RACE_ATTEMPTS):
         try:
             with session.begin_nested():
                 return _admit(session, identity, lifetime)
         except IntegrityError:
-            # Two first sign-ins at once on a database that lets both look first: the second look sees the winner.
+            # Two first sign-ins at once may both find no row. The second try finds the row of the first one.
             if attempt == RACE_ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable")
@@ -87,7 +88,7 @@ def _admit(session: Session, identity: Identity, lifetime: timedelta) -> Token:
 
 
 def end_identity_sessions(session: Session, name: str) -> None:
-    """End every session of a person, inside a write transaction; the next sign-in begins anew."""
+    """End every session of a person, in a write transaction. The next sign-in starts a new one."""
     row = session.get(Token, name)
     if row is not None:
         row.digest = _draw_digest()
@@ -95,7 +96,7 @@ def end_identity_sessions(session: Session, name: str) -> None:
 
 
 def readmit_identity(session: Session, name: str) -> Token:
-    """Let a person sign in again who was revoked, inside a write transaction. Raises TokenRefused."""
+    """Let a revoked person sign in again, in a write transaction. Raises TokenRefused."""
     row = session.get(Token, name) if is_identity(name) else None
     if row is None:
         raise TokenRefused("identity_not_found", name=name)
@@ -106,13 +107,13 @@ def readmit_identity(session: Session, name: str) -> Token:
 
 
 def _find_row(session: Session, identity: Identity) -> Token | None:
-    # By the key alone: who gets another e-mail is the same person, and stays revoked.
+    # Only the key is compared: a revoked person with a new e-mail stays revoked.
     wanted = select(Token).where(Token.name.like(f"{IDENTITY_PREFIX}%:{_build_key(identity)}"))
     return session.scalar(wanted.order_by(Token.created_at).with_for_update())
 
 
 def _build_key(identity: Identity) -> str:
-    # As JSON: no two pairs have one text.
+    # As JSON, two different pairs never have the same text.
     pair = json.dumps([identity.issuer, identity.subject])
     return hashlib.sha256(pair.encode()).hexdigest()[:_KEY_LENGTH]
 

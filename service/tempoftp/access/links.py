@@ -1,8 +1,8 @@
-"""The recipient's link: a signed, expiring name of exactly one share, for a person who has no token.
+"""Recipients' links: a signed link to one share that expires, for a person without a token.
 
-It names the share as it was asked for then (`asked_generation`), dies with it, and with every revocation
-(`link_number`). It is signed with a key derived from TEMPOFTP_ENCRYPTION_KEY; with several, the first signs and all
-verify. The text of a link is compared as a whole: of one link there is one spelling.
+A link contains the generation of the request (`asked_generation`) and the number of revocations (`link_number`), so
+it ends with the share and with each revocation. The signing key is derived from TEMPOFTP_ENCRYPTION_KEY. With several
+keys, the first one signs and all of them verify. A link is compared as a whole, so each has exactly one spelling.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from tempoftp.states import DELIVERED, ON_ITS_WAY, State
 
 LINK_PATH = "/enlace"
 TOKEN_LENGTH = 512
-"""No token of ours is longer."""
+"""A longer text is not a token."""
 LIVING = ON_ITS_WAY | DELIVERED | {State.ERROR}
-"""While there is, or may again be, something to be had of a share."""
+"""States in which a share has something to show, or may have it again."""
 
 
 def is_link_alive(share: Share) -> bool:
-    """Whether links of a share in its present state lead anywhere."""
+    """Whether links of a share work in its present state."""
     return share.state in LIVING
 
 
 def issue_link(
     session: Session, settings: Settings, share_id: str, *, author: str, request_id: str, base: str = ""
 ) -> str:
-    """Return a new link that somebody asked for, inside a write transaction: the history tells who.
+    """Return a new link, and write to the history who asked for it, in a write transaction.
 
-    `base` is what it begins with without TEMPOFTP_PUBLIC_URL. Raises ShareNotFound, IllegalTransition.
+    Without TEMPOFTP_PUBLIC_URL the link starts with `base`. Raises ShareNotFound, IllegalTransition.
     """
     share = lock_share(session, share_id, None)
     if not is_link_alive(share):
@@ -55,14 +55,14 @@ def issue_link(
 
 
 def make_link(settings: Settings, share: Share) -> str | None:
-    """Return the address of a share's page for its recipient; None without TEMPOFTP_PUBLIC_URL."""
+    """Return the address of the recipient's page of a share; None without TEMPOFTP_PUBLIC_URL."""
     if settings.public_url is None:
         return None
     return f"{settings.public_url}{LINK_PATH}/{make_link_token(settings, share)}"
 
 
 def make_link_token(settings: Settings, share: Share) -> str:
-    """Return a new token for a share, valid for `link_days` if the share lives so long."""
+    """Return a new token for a share. It is valid for `link_days`, unless the share ends earlier."""
     ends = utc_now() + timedelta(days=settings.link_days)
     content = [share.id, share.asked_generation, share.link_number, int(ends.timestamp())]
     payload = base64.urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).rstrip(b"=")
@@ -70,7 +70,7 @@ def make_link_token(settings: Settings, share: Share) -> str:
 
 
 def find_linked_share(session: Session, settings: Settings, token: str) -> Share:
-    """Return the share that a link's token names. Raises LinkNotFound, the same for whatever is wrong with it."""
+    """Return the share of a link's token. Raises LinkNotFound, the same for every kind of invalid token."""
     content = _read_token(settings, token)
     if content is None:
         raise LinkNotFound("link_not_found")
@@ -89,7 +89,7 @@ def find_linked_share(session: Session, settings: Settings, token: str) -> Share
 def revoke_links(
     session: Session, share_id: str, *, emails: frozenset[str] | None, author: str, request_id: str
 ) -> Share:
-    """End every link of a share that there is, inside a write transaction. Raises ShareNotFound."""
+    """Revoke every link of a share, in a write transaction. Raises ShareNotFound."""
     share = lock_share(session, share_id, emails)
     share.link_number += 1
     share.request_id = request_id
@@ -98,7 +98,7 @@ def revoke_links(
 
 
 def _read_token(settings: Settings, token: str) -> tuple[str, int, int, int] | None:
-    """Return what a token says if we signed it, in any of the present keys' names."""
+    """Return the contents of a token that one of the present keys has signed; None for any other text."""
     if len(token) > TOKEN_LENGTH or not token.isascii():
         return None
     payload, separator, _signature = token.rpartition(".")

@@ -1,4 +1,4 @@
-"""What the holder of a recipient's link may see and do: for the API and the pages alike."""
+"""What the holder of a recipient's link may see and do, in the API and on the pages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NEW_PASSWORD_MESSAGE = "La contraseña es nueva: vale en cuanto el servidor FTP 
 def describe_for_recipient(
     session: Session, settings: Settings, share: Share, translate: Translate = keep
 ) -> dict[str, Any]:
-    """Return a share as its recipient's page shows it: state, progress, end, downloads; no credentials."""
+    """Return a share for the recipient's page: state, progress, end and downloads, without credentials."""
     described = describe_share(session, settings, share, translate)
     answer = {key: value for key, value in described.items() if key not in _SECRET}
     request = find_last_extension(session, share)
@@ -57,9 +57,10 @@ def describe_for_recipient(
 
 
 def reveal_credentials(session: Session, settings: Settings, share: Share) -> dict[str, Any]:
-    """Return how to log in, the password in clear, or why it is not shown in words; in a write transaction.
+    """Return how to log in, with the clear password or the reason why it is not shown.
 
-    That it was shown goes into the history of the share. Raises IllegalTransition for a share that is not ready.
+    It writes to the history of the share that they were shown, so it needs a write transaction. Raises
+    IllegalTransition for a share that is not ready.
     """
     if share.state != State.LISTO:
         raise IllegalTransition("credentials_not_ready", state=share.state)
@@ -92,9 +93,10 @@ def list_others_opened(session: Session, share: Share) -> list[str]:
 def request_new_password(
     session: Session, settings: Settings, share: Share, *, confirmed: bool, request_id: str
 ) -> Account:
-    """Give the share's account a new password, inside a write transaction. Commit, then wake its host.
+    """Give the share's account a new password, in a write transaction. The caller commits, then wakes its host.
 
-    Raises ConfirmationNeeded, which says what else it opens, until that is confirmed; what `request_rotation` raises.
+    Without `confirmed` it raises ConfirmationNeeded with the other shares that the password opens. Raises also what
+    `request_rotation` raises.
     """
     if not confirmed:
         others = list_others_opened(session, share)

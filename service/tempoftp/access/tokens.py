@@ -1,6 +1,6 @@
-"""Bearer tokens: who may use the API, as what, and for whom.
+"""Bearer tokens: who may use the API, in which role, and for which people.
 
-A token is 256 random bits, so its plain SHA-256 cannot be turned back: the database holds that alone.
+A token has 256 random bits, so nobody can find it from its SHA-256. The database stores only that hash.
 """
 
 from __future__ import annotations
@@ -33,41 +33,41 @@ class TokenRefused(Refused):
 
 
 class Role(StrEnum):
-    """What a caller may do; each role may do what those before it may."""
+    """What a caller may do. Each role includes the roles before it."""
 
     CLIENTE = "cliente"
     OPERADOR = "operador"
 
     def includes(self, other: Role) -> bool:
-        """Whether who has this role may do what `other` may."""
+        """Whether this role may do what `other` may do."""
         order = list(Role)
         return order.index(self) >= order.index(other)
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who acts. `emails` is whom for; None is everybody."""
+    """Who makes a request. `emails` are the people for whom they may act; None is everybody."""
 
     name: str
     role: Role
     emails: frozenset[str] | None
 
     def may_act_for(self, email: str) -> bool:
-        """Whether shares of this e-mail are this caller's business."""
+        """Whether this caller may act for the person with this e-mail."""
         return self.emails is None or email in self.emails
 
 
 def digest_token(secret: str) -> str:
-    """Return what the database knows a token by."""
+    """Return the hash of a token, which the database stores."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def create_token(
     session: Session, name: str, role: Role, emails: Collection[str], *, lifetime: timedelta | None = None
 ) -> str:
-    """Write a new token down, inside the caller's write transaction, and return it: nothing can show it again.
+    """Write a new token and return it, in the caller's write transaction. It cannot be shown again.
 
-    `emails` is whom it may act for, or `*`. An operator acts for everybody. Raises TokenRefused.
+    `emails` are the people for whom it may act, or `*`. An operator acts for everybody. Raises TokenRefused.
     """
     if not _NAME.fullmatch(name):
         raise TokenRefused("token_name_malformed")
@@ -104,12 +104,12 @@ def _choose_emails(role: Role, emails: Collection[str]) -> list[str]:
 
 
 def list_tokens(session: Session) -> list[Token]:
-    """Return every token there is or was, by name."""
+    """Return every token by name, revoked and expired ones too."""
     return list(session.scalars(select(Token).order_by(Token.name)))
 
 
 def revoke_token(session: Session, name: str) -> Token:
-    """End a token, from the next request on. A revoked one stays as it is. Raises TokenRefused."""
+    """Revoke a token: the next request with it is refused. Raises TokenRefused."""
     token = session.get(Token, name)
     if token is None:
         raise TokenRefused("token_not_found", name=name)
@@ -126,9 +126,9 @@ def describe_state(token: Token, now: datetime) -> str:
 
 
 def find_token(session: Session, secret: str) -> Token | None:
-    """Return the token, if it is one of ours and valid now.
+    """Return the token with this text, if it is valid now.
 
-    The database compares digests: how long that takes says nothing about a token's own text.
+    The database compares hashes, so the time that it takes reveals nothing about a token's text.
     """
     token = session.scalar(select(Token).where(Token.digest == digest_token(secret)))
     if token is None or describe_state(token, database_now(session)) != "valid":
@@ -151,12 +151,12 @@ def build_principal(token: Token) -> Principal:
 
 
 def is_use_to_be_noted(token: Token, now: datetime) -> bool:
-    """Whether `last_used_at` is so old that a use is worth a write."""
+    """Whether `last_used_at` is old enough to be written again."""
     return token.last_used_at is None or token.last_used_at <= now - USE_NOTED_EVERY
 
 
 def note_use(session: Session, name: str) -> None:
-    """Write down that a token was used, unless somebody just did; inside the caller's write transaction."""
+    """Write that a token was used, unless that was written a moment ago; in the caller's write transaction."""
     now = database_now(session)
     stale = or_(Token.last_used_at.is_(None), Token.last_used_at <= now - USE_NOTED_EVERY)
     session.execute(update(Token).where(Token.name == name, stale).values(last_used_at=now))

@@ -1,7 +1,7 @@
-"""Accounts: whose they are, how they are named, and their passwords.
+"""Accounts: their owners, names and passwords.
 
-The clear password exists only for a moment here: it leaves as a Fernet token for the requester and as a hash
-for pure-ftpd.
+A clear password exists here only for a moment. It leaves as an encrypted token for the requester and as a hash for
+pure-ftpd.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _ARGON2 = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1, t
 
 
 def name_account(email: str, hash_digits: int = 0) -> str:
-    """Return `ftp_<local>_<domain label>` for an e-mail, in letters that fit a MySQL login and a folder.
+    """Return `ftp_<local>_<domain label>` for an e-mail, in characters that fit a MySQL login and a folder.
 
-    With `hash_digits` a suffix made from the whole e-mail tells apart two that would get the same name.
+    `hash_digits` adds a suffix, made from the whole e-mail, for e-mails that would get the same name.
     """
     local, _, domain = email.partition("@")
     label = _simplify(domain.split(".", 1)[0])
@@ -52,7 +52,7 @@ def _simplify(text: str) -> str:
 
 
 def take_account(session: Session, email: str, choose_ftp_host: Callable[[], str]) -> Account:
-    """Return the account of an e-mail; the first time, take a name that nobody else has, for ever."""
+    """Return the account of an e-mail. A new account gets a name that no other e-mail ever had."""
     account = session.scalar(select(Account).where(Account.email == email))
     if account is not None:
         return account
@@ -76,13 +76,13 @@ def take_account(session: Session, email: str, choose_ftp_host: Callable[[], str
 
 
 def ensure_password(account: Account, fernet: MultiFernet) -> None:
-    """Give an account that is not on its FTP host yet a password, unless it has one."""
+    """Give an account without a password one, if it is not on its FTP host yet."""
     if account.exists_since is None and account.token is None:
         renew_password(account, fernet)
 
 
 def renew_password(account: Account, fernet: MultiFernet) -> None:
-    """Give an account a new password; a run hashes it. Its number goes on for as long as the name is somebody's."""
+    """Give an account a new password, which a run hashes. The number of the password only ever grows."""
     account.token = fernet.encrypt(generate_password().encode()).decode()
     account.password_hash = None
     account.password_generation += 1
@@ -90,20 +90,20 @@ def renew_password(account: Account, fernet: MultiFernet) -> None:
 
 
 def needs_new_password(account: Account) -> bool:
-    """Whether the FTP host has to set our password even where the account has one already.
+    """Whether the FTP host has to set our password although the account has one there.
 
-    Not for the first password of all: then whatever is there was there before us.
+    False for the first password: an account that exists then existed before tempoftp.
     """
     return account.password_generation > 1 and account.password_confirmed < account.password_generation
 
 
 def is_rotating(account: Account) -> bool:
-    """Whether the FTP host still has to take over a new password for an account that was there with another one."""
+    """Whether the FTP host still has to replace the earlier password of an account."""
     return account.exists_since is not None and needs_new_password(account)
 
 
 def forget_account(account: Account) -> None:
-    """Forget the credentials of an account that is gone from its FTP host; its name stays its e-mail's."""
+    """Forget the credentials of an account that its FTP host has removed. The e-mail keeps the name."""
     account.token = None
     account.password_hash = None
     account.origin = None
@@ -117,7 +117,7 @@ def generate_password() -> str:
 
 
 def choose_scheme(password_schemes: Sequence[str] | None) -> str:
-    """Return the hash scheme for what an FTP host said it verifies; when unknown bcrypt, which fits."""
+    """Return a hash scheme that the FTP host verifies; bcrypt when the host has not said which it does."""
     return "argon2id" if password_schemes and "argon2id" in password_schemes else "bcrypt"
 
 
@@ -129,5 +129,5 @@ def hash_password(password: str, scheme: str) -> str:
 
 
 def scheme_of(password_hash: str) -> str:
-    """Return the scheme a hash was made with."""
+    """Return the scheme of a hash."""
     return "argon2id" if password_hash.startswith("$argon2id$") else "bcrypt"

@@ -1,4 +1,4 @@
-"""E-mail addresses of requesters, in one spelling."""
+"""One spelling for the e-mail addresses of requesters."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from email_validator import EmailNotValidError, validate_email
 
 
 def normalise_email(value: str) -> str:
-    """Return the e-mail in the one spelling that stands for its owner: NFC, lower case.
+    """Return the e-mail in the spelling that identifies its owner: NFC, lower case.
 
-    A domain without a dot is fine (names of the own network). Raises ValueError.
+    A domain without a dot is accepted, for names of the local network. Raises ValueError.
     """
     try:
         found = validate_email(

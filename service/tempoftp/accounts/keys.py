@@ -1,4 +1,4 @@
-"""The keys that protect stored passwords: bring all of them to the first key, and say which fit none."""
+"""The keys that encrypt stored passwords: encrypt all with the first key, and find those that no key decrypts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What `rotate_passwords` found and did: counts, and the accounts whose password no key opens."""
+    """The result of `rotate_passwords`: counts, and the accounts whose password no key decrypts."""
 
     rotated: int
     current: int
@@ -28,9 +28,9 @@ class Rotation:
 
 
 def rotate_passwords(database: Database, fernets: Sequence[Fernet]) -> Rotation:
-    """Encrypt every stored password anew with the first of these keys, unless it is already.
+    """Encrypt every stored password with the first of these keys, unless that is done already.
 
-    The password itself stays. One that is changed meanwhile is left as it then is. May be broken off and repeated.
+    The passwords stay the same. A password that changes meanwhile is left alone. It may be interrupted and repeated.
     """
     first, every = fernets[0], MultiFernet(fernets)
     with database.read() as session:
@@ -46,14 +46,14 @@ def rotate_passwords(database: Database, fernets: Sequence[Fernet]) -> Rotation:
             unreadable.append(name)
     rotated = 0
     for start in range(0, len(changes), BATCH):
-        # Short transactions: the service goes on meanwhile.
+        # The transactions are short, so that the service can work meanwhile.
         with database.write() as session:
             rotated += sum(_replace(session, *change) for change in changes[start : start + BATCH])
     return Rotation(rotated, len(stored) - len(changes) - len(unreadable), unreadable)
 
 
 def find_unreadable(session: Session, fernet: MultiFernet) -> list[str]:
-    """Return the accounts whose stored password no key of this service opens, by name."""
+    """Return the names of the accounts whose stored password no configured key decrypts."""
     return [name for name, token in _read_stored(session) if not _opens(fernet, token)]
 
 
@@ -89,7 +89,7 @@ def _replace(session: Session, name: str, old: str, new: str) -> int:
 
 @dataclass(slots=True)
 class KeyCheck:
-    """What `find_unreadable` says, looked up anew only once in a while: it opens every stored password."""
+    """The result of `find_unreadable`, kept for some time because it decrypts every stored password."""
 
     fernet: MultiFernet
     clock: Callable[[], float] = time.monotonic

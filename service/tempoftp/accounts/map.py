@@ -1,4 +1,4 @@
-"""Which e-mail owns an FTP account that existed before tempoftp (an operator says it), and the list of all accounts."""
+"""Accounts that existed before tempoftp: an operator says whose they are; the service never guesses."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ FTPUSER_PATTERN = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}"
 
 
 def map_account(session: Session, email: str, name: str, ftp_host: str) -> Account:
-    """Record that an account of an FTP host belongs to this e-mail, inside a write transaction. May be repeated.
+    """Write that an account of an FTP host belongs to this e-mail, in a write transaction. It may be repeated.
 
-    This also accepts an account that the database knows already, but that existed on the FTP host before tempoftp.
-    Raises InvalidRequest, and AccountTaken when the account has another e-mail or the e-mail another account.
+    It also marks an account that the e-mail has already and that turned out to exist before. Raises InvalidRequest,
+    and AccountTaken when the account or the e-mail is taken.
     """
     email = _parse_email(email)
     if not re.fullmatch(FTPUSER_PATTERN, name):
@@ -42,9 +42,9 @@ def map_account(session: Session, email: str, name: str, ftp_host: str) -> Accou
 
 
 def unmap_account(session: Session, email: str) -> Account:
-    """Undo map_account inside a write transaction; the account on the FTP host is not touched.
+    """Undo `map_account`, in a write transaction. The account on the FTP host is not touched.
 
-    Raises InvalidRequest when the e-mail has no such account, AccountTaken when a share has used the account.
+    Raises InvalidRequest when nothing was mapped, AccountTaken when a share has used the account.
     """
     email = _parse_email(email)
     account = session.scalar(select(Account).where(Account.email == email, Account.adopt))

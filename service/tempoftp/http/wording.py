@@ -157,7 +157,7 @@ REFUSALS: dict[str, Wording] = {
         "Ruta no válida",
         "la ruta nombra el origen entero; nombre una carpeta bajo una raíz permitida",
     ),
-    "source_host_not_allowed": Wording(
+    "source_not_allowed": Wording(
         403,
         "Origen no permitido",
         "el origen %(host)r no está permitido; pregunte al operador cuáles lo están",

@@ -1,4 +1,4 @@
-"""One share's step, from one result of a run: its next state, progress or error, and when it is due again."""
+"""Applies one result of a run to one share: its next state, progress or error, and when it is due again."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _ORDER = (State.RECIBIDO, State.PREPARANDO, State.TRASLADO)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a run was started with: share generations, numbers of passwords, and the accounts it was to remove."""
+    """What a run was started with: generations of shares, numbers of passwords, and the accounts to be removed."""
 
     run_id: str
     ftp_host: str
@@ -52,7 +52,7 @@ class Claim:
 
 @dataclass(slots=True)
 class Step:
-    """One share's step. `user` is what is reported of the share's account, None when the report is not current."""
+    """Applies a result to one share. Methods write to the rows; nothing is committed here."""
 
     session: Session
     settings: Settings
@@ -62,7 +62,7 @@ class Step:
     now: datetime
 
     def apply(self, result: ShareResult | None, user: UserResult | None) -> None:
-        """Write down what a run reported of the share."""
+        """Write what a run reported of the share. `user` is the report on its account; None when it is out of date."""
         if result is None:
             self.apply_error(ShareError.of("run_failed", "the run did not report on this share; see its log"))
         elif result.error is not None:
@@ -82,12 +82,15 @@ class Step:
             self._look_again(result.eta)
 
     def apply_error(self, error: ShareError) -> None:
-        """Write down a failure: retried while it may pass, for ever where nobody may give up."""
+        """Write a failure.
+
+        A transient one is retried until a deadline, a share that is ending without any.
+        """
         share = self.share
         share.error_class = error.error_class
         failure = describe_error(error)
         share.message = (failure,)
-        if share.state in ENDING:  # for ever: nothing that failed may keep access or data alive
+        if share.state in ENDING:  # without a deadline: a failure must not keep access or data alive
             self._back_off()
             return
         if error.transient:
@@ -105,9 +108,10 @@ class Step:
         share.due_at = None
 
     def _give_up_lifetime(self) -> None:
-        """Let a delivered share be what it is. Only a lifetime can be given up: what the host has stands.
+        """Keep a delivered share as it is on the FTP host, after a change of it has failed.
 
-        A block, its end and a new password go on: nobody could say on which side of them the host stopped.
+        Only a lifetime is given up: the one that the host has stays valid. A block, an unblock and a new password are
+        tried again, because nobody knows whether the host did them.
         """
         share = self.share
         if is_lifetime_pending(share) and share.lifetime_confirmed is not None:
@@ -126,7 +130,7 @@ class Step:
         if error.error_class != "ended" or self.share.state in ENDING:
             self.apply_error(error)
             return
-        # The host's own timer, or somebody at its terminal, was first. What is left of it is looked after from here.
+        # The host's timer, or an administrator there, ended it first. The service removes what is left.
         to = State.ELIMINANDO if result.reason == "deleted" else State.EXPIRANDO
         self.share.wanted = DesiredState.ABSENT
         change_desired_state(
@@ -188,7 +192,7 @@ class Step:
             share.due_at = None
 
     def _is_confirmed(self, result: ShareResult, user: UserResult | None, times: UserShare | None) -> bool:
-        """Whether the FTP host has this generation of the share and its account as they are wanted."""
+        """Whether the FTP host has the desired state of this generation of the share and of its account."""
         if user is None:
             return False
         if read_desired_state(self.share, self.account) is DesiredState.PRESENT:
@@ -198,7 +202,7 @@ class Step:
         return not self.account.blocked or user.state != "present" or user.origin == "adopted"
 
     def _keep_progress(self, result: ShareResult) -> bool:
-        """Copy the progress into the row; returns whether more is done than before."""
+        """Copy the progress into the row, and return whether more is done than before."""
         share = self.share
         if any(getattr(result, name) is not None for name in DELIVERY):
             for name in DELIVERY:
@@ -217,7 +221,11 @@ class Step:
         return grew
 
     def _settle(self, *, grew: bool) -> None:
-        """No error now. The deadline of earlier ones is lifted only by progress, else a flapping one never ends."""
+        """Clear the error.
+
+        The deadline of earlier errors is cleared only after progress. Otherwise an error that comes and goes would
+        never end.
+        """
         self.share.message = ()
         self.share.error_class = None
         if grew:
@@ -225,7 +233,7 @@ class Step:
             self.share.retry_until = None
 
     def _advance(self, to: State) -> None:
-        """Move forward to a state; a share that was further already (its host rebooted) stays where it is."""
+        """Move forward to a state. A share that was further already stays, for example after a reboot of its host."""
         state = State(self.share.state)
         if state in ON_ITS_WAY:
             if _ORDER.index(to) > _ORDER.index(state):
@@ -245,7 +253,7 @@ class Step:
 
 
 def _find_times(share: Share, user: UserResult | None) -> UserShare | None:
-    """Return the times that the FTP host fixed for this generation of a share; it does once its account can log in."""
+    """Return the times that the FTP host set for this generation of a share; None while the account cannot log in."""
     for entry in user.shares if user is not None else ():
         if (entry.id, entry.generation) == (share.id, share.generation) and entry.ready_at is not None:
             return entry
@@ -253,21 +261,21 @@ def _find_times(share: Share, user: UserResult | None) -> UserShare | None:
 
 
 def _count_days(times: UserShare, wanted: int) -> int:
-    """Return the lifetime that the times stand for, in days."""
+    """Return the days between the two times."""
     if times.ready_at is None or times.expires is None:
         return wanted
     return round((times.expires - times.ready_at) / DAY)
 
 
 def plan_delay(eta: float | None, age: float) -> float:
-    """Return the seconds until a share is looked at again: its eta, but at most a tenth of its age (2 to 30).
+    """Return the seconds until the next look at a share: its eta, but at most a tenth of its age (2 to 30 s).
 
-    A look costs a run, that is about a second of CPU on the machine of the service.
+    Each look is a run, which costs about a second of CPU on the service's machine.
     """
     latest = min(max(age / 10, LOOK_AGAIN), LOOK_AGAIN_MAX)
     return latest if eta is None else min(max(eta, LOOK_AGAIN_MIN), latest)
 
 
 def plan_backoff(attempt: int, *, least: float = BACKOFF_MIN, most: float = LOOK_AGAIN_MAX) -> float:
-    """Return the seconds until the next try after so many transient failures in a row: 2, 4, 8, 16, 30, 30 …"""
+    """Return the seconds until the next try, by the number of transient failures in a row: 2, 4, 8, 16, 30, 30 …"""
     return min(least * 2.0 ** min(attempt - 1, 10), most)

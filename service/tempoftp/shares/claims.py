@@ -32,7 +32,7 @@ def _ends_access() -> ColumnElement[bool]:
 
 
 def find_due_hosts(session: Session) -> set[str]:
-    """Return the FTP hosts, paused ones left out, that have a share to be claimed now."""
+    """Return the FTP hosts that have a share to be claimed now, without paused ones."""
     now = database_now(session)
     query = (
         select(Share.ftp_host)
@@ -51,7 +51,7 @@ def find_due_hosts(session: Session) -> set[str]:
 
 
 def find_next_due(session: Session, ftp_host: str) -> float | None:
-    """Return the seconds until the next share of a host is due (0 when one is); None without any."""
+    """Return the seconds until the next share of a host is due: 0 when one is due now, None without any."""
     soonest = session.scalar(
         select(func.min(Share.due_at)).where(
             Share.ftp_host == ftp_host, Share.state.in_(CLAIMABLE), is_free_to_act(Share.ftp_host)
@@ -61,7 +61,7 @@ def find_next_due(session: Session, ftp_host: str) -> float | None:
 
 
 def find_stale_hosts(session: Session, settings: Settings) -> set[str]:
-    """Return the configured FTP hosts of which nothing was heard for `facts_max_age_seconds`."""
+    """Return the configured FTP hosts that no run has reached for `facts_max_age_seconds`."""
     limit = database_now(session) - timedelta(seconds=settings.facts_max_age_seconds)
     heard = {
         row.name
@@ -121,7 +121,7 @@ def claim_shares(
 
 
 def extend_claim(session: Session, run_id: str, lease_seconds: float) -> int:
-    """Extend what a run still holds; returns how many shares that is. An expired lease is not revived."""
+    """Extend the leases that a run still holds, and return the number of shares. An expired lease stays expired."""
     now = database_now(session)
     shares = extend_leases(session, Share, holder=run_id, now=now, seconds=lease_seconds)
     extend_leases(session, Account, holder=run_id, now=now, seconds=lease_seconds)
@@ -129,17 +129,17 @@ def extend_claim(session: Session, run_id: str, lease_seconds: float) -> int:
 
 
 def release_claim(session: Session, run_id: str) -> None:
-    """Give back everything that a run holds; the shares stay due."""
+    """Release all leases of a run; its shares stay due."""
     release_leases(session, Share, run_id)
     release_leases(session, Account, run_id)
 
 
 def lock_claimed(session: Session, run_id: str, generations: dict[str, int]) -> dict[str, Share]:
-    """Return, locked, those shares of a run that are still its own: lease alive and generation unchanged."""
+    """Lock and return the shares that a run still holds: the lease is valid and the generation is the same."""
     held = lock_held(session, Share, run_id)
     return {share.id: share for share in held if generations.get(share.id) == share.generation}
 
 
 def lock_accounts(session: Session, run_id: str) -> dict[str, Account]:
-    """Return, locked, the accounts whose lease a run still holds."""
+    """Lock and return the accounts whose lease a run still holds."""
     return {account.name: account for account in lock_held(session, Account, run_id)}

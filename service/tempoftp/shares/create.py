@@ -29,7 +29,7 @@ RACE_ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """`created` is False when the same body had been accepted before: nothing was written then."""
+    """`created` is False when the same body was accepted before; then nothing was written."""
 
     share: Share
     created: bool
@@ -54,7 +54,7 @@ def create_share(
             with session.begin_nested():
                 return _accept(session, settings, request, source, requested, author, request_id)
         except IntegrityError:
-            # Two requests at once on a database that lets both look first: the second look sees the winner.
+            # Two equal requests at once may both find no row. The second try finds the row of the first request.
             if attempt == RACE_ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable")
@@ -142,7 +142,7 @@ def _begin_generation(share: Share, wanted: dict[str, object]) -> None:
 
 
 def choose_ftp_host(session: Session, settings: Settings) -> str:
-    """Return the FTP host for a new account: of those not paused the one with most free space, as the last runs saw."""
+    """Return the FTP host for a new account: the one with most free space at its last run, without paused ones."""
     names = settings.ftp_host_names
     rows = {row.name: row for row in session.scalars(select(FtpHost).where(FtpHost.name.in_(names)))}
 

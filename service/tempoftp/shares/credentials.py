@@ -26,7 +26,7 @@ from tempoftp.states import DELIVERED, ON_ITS_WAY, State
 
 
 class PasswordShown(enum.StrEnum):
-    """Whether a page can show the password, and if not why."""
+    """Whether a page can show the password, or why it cannot."""
 
     VISIBLE = "visible"
     EARLIER = "anterior"
@@ -49,8 +49,9 @@ class Credentials:
 def reveal_credentials(
     session: Session, settings: Settings, share_id: str, *, emails: frozenset[str] | None, author: str
 ) -> Credentials:
-    """Return the password of a share that is `listo`, and write to its history who saw it. Raises ShareNotFound and
-    IllegalTransition.
+    """Return the password of a share that is `listo`, and write to its history who saw it.
+
+    Raises ShareNotFound, IllegalTransition.
     """
     share = lock_share(session, share_id, emails)
     if share.state != State.LISTO:

@@ -1,8 +1,7 @@
-"""What is wanted of a share beside what is known of it, and the one way to want something else.
+"""The desired state of a share, beside what is known of it, and the one function that changes it.
 
-Every change of mind is a new generation: a run that still carries the earlier one comes late, its outcome is thrown
-away here and the FTP host refuses it. A wish is done when an outcome of its own generation says so; until then it is
-shown as pending.
+Each change starts a new generation. A run with an earlier generation is late: its outcome is ignored here, and the
+FTP host refuses it. A change is done when an outcome of its own generation confirms it; until then it is pending.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, State
 
 
 class DesiredState(enum.StrEnum):
-    """What a share is wanted to be, in the word of the request file."""
+    """The desired state of a share, in the word of the request file."""
 
     PRESENT = "present"
     BLOCKED = "blocked"
@@ -28,7 +27,7 @@ class DesiredState(enum.StrEnum):
 
 
 class Pending(enum.StrEnum):
-    """A wish that waits for its FTP host, as it goes over the wire (`pendiente`)."""
+    """A change that waits for the FTP host, as it goes over the wire (`pendiente`)."""
 
     BLOCK = "bloquear"
     UNBLOCK = "desbloquear"
@@ -38,14 +37,14 @@ class Pending(enum.StrEnum):
 
 
 def read_desired_state(share: Share, account: Account) -> DesiredState:
-    """Return what is wanted of a share: a block of its account covers every share of it."""
+    """Return the desired state of a share. A block of its account applies to each of its shares."""
     if share.state in ENDING:
         return DesiredState.ABSENT
     return DesiredState.BLOCKED if account.blocked else DesiredState(share.wanted)
 
 
 def list_pending(share: Share, account: Account) -> list[Pending]:
-    """Return the wishes about a share that its FTP host has not confirmed yet."""
+    """Return the changes of a share that its FTP host has not confirmed yet."""
     if share.state not in ON_ITS_WAY | DELIVERED:
         return []
     pending = []
@@ -59,13 +58,13 @@ def list_pending(share: Share, account: Account) -> list[Pending]:
     if is_rotating(account):
         pending.append(Pending.PASSWORD)
     if not pending and share.state in DELIVERED and share.confirmed_generation < share.generation:
-        # Wanted and unwanted again before the host was asked: it may have seen either.
+        # It was changed and changed back. A run in between may have brought either to the host.
         pending.append(Pending.OTHER)
     return pending
 
 
 def is_lifetime_pending(share: Share) -> bool:
-    """Whether the FTP host still counts with another lifetime than the one that is wanted."""
+    """Whether the FTP host still has another lifetime than the desired one."""
     return share.lifetime_confirmed is not None and share.lifetime_confirmed != share.lifetime_days
 
 
@@ -79,9 +78,10 @@ def change_desired_state(
     request_id: str | None = None,
     run_id: str | None = None,
 ) -> None:
-    """Begin a new generation of a share, due now and nobody's; the caller has set what it wants. Commit, then wake.
+    """Start a new generation of a share, due now and without a lease. The caller sets the desired state before.
 
-    `to` is the state that goes with it, None when only the FTP host can confirm it. Raises IllegalTransition.
+    `to` is the new state of the share; None when only the FTP host can confirm the change. The caller commits, then
+    wakes the host. Raises IllegalTransition.
     """
     share.generation += 1
     if request_id is not None:

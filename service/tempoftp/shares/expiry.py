@@ -1,7 +1,7 @@
-"""What has lived its days goes: from `listo` or `bloqueado` to `expirando`, by the database's clock.
+"""Ends shares whose lifetime is over: from `listo` or `bloqueado` to `expirando`, by the clock of the database.
 
-The FTP host ends access by itself, to the second; this takes account and data away and tells when all is gone. Once
-`expirando` a share stays so, whatever a clock says later.
+The FTP host ends access by itself, to the second. This part removes account and data, and reports when all is gone. A
+share that is `expirando` never goes back, whatever a clock says later.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ SWEEPER = "expiry"
 
 
 def find_expired(session: Session) -> list[Share]:
-    """Return, locked, the delivered shares whose end has come, first those that are longest over it.
+    """Lock and return the delivered shares whose end has passed, oldest end first.
 
-    One whose extension waits for its FTP host is left alone: only the host knows whether it came in time, and its
-    answer settles it, one way or the other.
+    A share whose extension waits for its FTP host is left out: only the host knows whether the extension came in
+    time.
     """
     now = database_now(session)
     query = (
@@ -40,7 +40,7 @@ def find_expired(session: Session) -> list[Share]:
 
 
 def sweep_expired(session: Session, *, author: str = SWEEPER, request_id: str | None = None) -> list[Share]:
-    """Have every expired share taken away, inside a write transaction. Commit, then wake the hosts."""
+    """End every share whose lifetime is over, in a write transaction. The caller commits, then wakes the hosts."""
     expired = find_expired(session)
     for share in expired:
         share.wanted = DesiredState.ABSENT
@@ -56,10 +56,10 @@ def sweep_expired(session: Session, *, author: str = SWEEPER, request_id: str | 
 
 
 def sweep_fetched(session: Session, settings: Settings, ftp_host: str) -> list[Share]:
-    """Have every share taken away of which each file was fetched completely, and nothing more for some hours.
+    """End every share of which all files were fetched, some hours after the last download.
 
-    Off unless `expire_after_download_hours` says how many. Called in the transaction that wrote fresh counts of this
-    host: older ones may lack a download of just now.
+    This is off unless `expire_after_download_hours` is set. The caller counts the downloads of this host in the same
+    transaction; older counts may lack a recent download.
     """
     hours = settings.expire_after_download_hours
     if not hours:
@@ -74,7 +74,7 @@ def sweep_fetched(session: Session, settings: Settings, ftp_host: str) -> list[S
         .order_by(Share.id)
         .with_for_update(of=Share)
     )
-    # Who asks for more days has not had enough of it, and who blocks it wants it kept.
+    # A share that is being changed (more days, a block) is still needed, so only confirmed ones end.
     fetched = [share for share in session.scalars(query) if share.confirmed_generation == share.generation]
     for share in fetched:
         share.wanted = DesiredState.ABSENT
@@ -89,7 +89,7 @@ def sweep_fetched(session: Session, settings: Settings, ftp_host: str) -> list[S
 
 
 def _is_being_extended(share: Share, now: datetime) -> bool:
-    """An extension is given up with its deadline, so this does not hold for ever."""
+    """Whether an extension waits for the FTP host. It is given up at its deadline, so this ends."""
     if share.due_at is None or not is_lifetime_pending(share) or share.ready_at is None:
         return False
     return share.ready_at + timedelta(days=share.lifetime_days) > now

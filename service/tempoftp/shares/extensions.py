@@ -1,6 +1,6 @@
-"""More days: a recipient asks for them, an operator grants or refuses.
+"""Requests for more days: a recipient asks, an operator grants or refuses.
 
-A share has at most one request that waits; asking again changes it. It falls with the share it is about.
+A share has at most one request that waits. Asking again changes that request. It ends with the share.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LIST_LIMIT = 1000
 
 
 class Decision(enum.StrEnum):
-    """What became of a request, as it goes over the wire."""
+    """The state of a request, as it goes over the wire."""
 
     PENDING = "pendiente"
     GRANTED = "aceptada"
@@ -44,9 +44,9 @@ def ask_extension(
     author: str,
     request_id: str,
 ) -> ExtensionRequest:
-    """Write down that a share's recipient wants so many days more, inside a write transaction; operators are told.
+    """Write the request of a share's recipient for more days, in a write transaction; operators are notified.
 
-    Raises IllegalTransition for a share that is over or has failed, InvalidRequest for more than it may have.
+    Raises IllegalTransition for a share that has ended or failed, InvalidRequest for more days than are possible.
     """
     _lock(session, share)
     if share.state not in EXTENSIBLE:
@@ -70,7 +70,7 @@ def ask_extension(
 
 
 def list_extensions(session: Session, decision: Decision = Decision.PENDING) -> list[dict[str, Any]]:
-    """Return the requests about shares that live, those asked for first come first."""
+    """Return the waiting requests of living shares, oldest first."""
     query = (
         select(ExtensionRequest, Share)
         .join(Share, _is_about(Share))
@@ -105,7 +105,7 @@ def count_extensions(session: Session) -> int:
 def grant_extension(
     session: Session, settings: Settings, share_id: str, days: int | None, *, author: str, request_id: str
 ) -> Share:
-    """Give a share the days that were asked for, or others. Commit, then wake its host.
+    """Give a share the days that were asked for, or `days`. The caller commits, then wakes its host.
 
     Raises ShareNotFound, ExtensionNotFound, and what `request_lifetime` raises.
     """
@@ -123,7 +123,7 @@ def grant_extension(
 def refuse_extension(
     session: Session, share_id: str, answer: str | None, *, author: str, request_id: str
 ) -> Share:
-    """Leave a share its days; `answer` is told to who asked. Raises ShareNotFound, ExtensionNotFound."""
+    """Refuse the waiting request. The recipient sees `answer`. Raises ShareNotFound, ExtensionNotFound."""
     share = lock_share(session, share_id, None)
     request = _get_pending(session, share)
     _decide(session, request, Decision.REFUSED, author, answer)
@@ -133,7 +133,7 @@ def refuse_extension(
 
 
 def find_last_extension(session: Session, share: Share) -> ExtensionRequest | None:
-    """Return what was asked for last, decided or not."""
+    """Return the last request for a share, decided or not."""
     query = select(ExtensionRequest).where(
         ExtensionRequest.share_id == share.id, ExtensionRequest.generation == share.asked_generation
     )
@@ -153,7 +153,7 @@ def describe_extension(request: ExtensionRequest) -> dict[str, Any]:
 
 
 def _lock(session: Session, share: Share) -> None:
-    """Have the share's present row to ourselves: what two ask or decide at once they do one after the other."""
+    """Lock the row of a share and read it again, so that simultaneous requests and decisions follow each other."""
     session.refresh(share, with_for_update=True)
 
 

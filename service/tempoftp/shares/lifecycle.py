@@ -1,4 +1,4 @@
-"""The one function that moves a share to another state, and the history that it writes."""
+"""The one function that changes the state of a share, and the history that it writes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def transition(
     request_id: str | None = None,
     notify: bool = True,
 ) -> None:
-    """Move a share to another state and write who, why and when to its history, in the caller's transaction.
+    """Move a share to another state, and write to its history who did it, why and when.
 
-    What people are told of it is written beside it, unless `notify` is False because it is only a step on the way.
-    Nothing else writes `share.state`. Raises IllegalTransition when the table does not have it.
+    It also writes the notice of the new state, unless `notify` is False because the state is only a step on the way.
+    Nothing else writes `share.state`. The caller commits. Raises IllegalTransition for a transition that is not
+    allowed.
     """
 
     origin = State(share.state)
@@ -55,7 +56,7 @@ def transition(
 def record_change(
     session: Session, share: Share, *, reason: Phrase, author: str, run_id: str | None = None
 ) -> None:
-    """Write a change of mind that leaves the state as it is to the share's history, in the caller's transaction."""
+    """Write a change to the history of a share that leaves its state as it is. The caller commits."""
 
     session.add(
         HistoryEntry(
@@ -73,7 +74,7 @@ def record_change(
 
 
 def record_birth(session: Session, share: Share, *, reason: Phrase, author: str) -> None:
-    """Write the first history row of a share that was just made in `recibido`."""
+    """Write the first event of a new share in `recibido`."""
 
     session.add(
         HistoryEntry(

@@ -1,6 +1,6 @@
-"""One log per share: which runs worked on it, what they saw, what failed. Never a secret.
+"""One log for each share: which runs worked on it, what they found, what failed. It has no secrets.
 
-It is written from named fields only, so there is nothing to redact.
+Only named fields are written, so nothing has to be redacted.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ShareLog:
         self._append(share.id, " ".join(parts))
 
     def write_late(self, share_id: str, run_id: str) -> None:
-        """Note that a run came back after the share had moved on without it."""
+        """Write that a run ended after the share had changed, so that its outcome was ignored."""
         self._append(share_id, f"run={run_id} came late; its outcome was thrown away")
 
     def _append(self, share_id: str, line: str) -> None:
@@ -69,9 +69,9 @@ class ShareLog:
 
 
 def read_log(state_dir: Path, share_id: str, since: int | None = None) -> LogPiece:
-    """Return a share's log from byte `since` on, else its end: at most `PIECE_BYTES`, in whole lines.
+    """Return the log of a share from byte `since`, by default its end: whole lines, at most `PIECE_BYTES`.
 
-    A log that no run has begun yet is empty.
+    The log of a share without a run is empty.
     """
     try:
         with (state_dir / FOLDER / f"{share_id}.log").open("rb") as file:

@@ -1,7 +1,7 @@
-"""Notices of what happened to a share: one row each, written in the transaction in which it happens.
+"""Notices about a share: one row each, written in the transaction of the event.
 
-So no notice is lost, and none reports something that did not happen. Recipients and channels are chosen later, by the
-worker that delivers them (`tempoftp.notices`).
+So no notice is lost, and none reports something that did not happen. The worker that delivers them
+(`tempoftp.notices`) chooses recipients and channels later.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ KINDS = {State.LISTO: Kind.LISTO, State.EXPIRADO: Kind.EXPIRADO, State.ERROR: Ki
 
 
 def note_state(session: Session, share: Share) -> None:
-    """Write the notice of the state that a share has just come to, if it is one that people are told of.
+    """Write the notice of the new state of a share, if people are notified of this state.
 
-    Each is told once after the share was asked for or tried again: not once more when a block ends.
+    Each state is notified once after a request or a retry, so not again when a block ends.
     """
     kind = KINDS.get(State(share.state))
     if kind is None:
@@ -56,9 +56,9 @@ def note_state(session: Session, share: Share) -> None:
 
 
 def note_extension(session: Session, share: Share, number: int, asked: dict[str, Any]) -> None:
-    """Write the notice for operators that a recipient wants more days; `number` and `asked` are the request's.
+    """Write the notice for operators that a recipient wants more days; `number` and `asked` describe the request.
 
-    Once for each request: who changes what waits tells nobody anew.
+    It is written once for each request, not again when the waiting request is changed.
     """
     notice = build_notice(session, share, Kind.PRORROGA, str(number))
     notice.data |= {"prorroga": asked}
@@ -90,7 +90,7 @@ def build_notice(session: Session, share: Share, kind: Kind, occasion: str) -> N
 
 
 def describe_public(session: Session, share: Share) -> dict[str, Any]:
-    """Return a share as notices tell it, in the names of the wire: nothing that opens anything."""
+    """Return a share as notices describe it, in the names of the wire. It has no password and no link."""
     downloads = find_downloads(session, [share]).get(share.id)
     return {
         "id": share.id,

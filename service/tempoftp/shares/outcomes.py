@@ -1,7 +1,7 @@
-"""Step 8 of the flow: what a run reports becomes states, progress or classified errors.
+"""Step 8 of the flow: the report of a run becomes states, progress or classified errors.
 
-Written only for shares whose lease and generation are still those the run started with; anything else came late
-and is thrown away.
+It is written only for shares that still have the lease and the generation of the run. Other results are late and are
+ignored.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from tempoftp.shares.results import Outcome, UserResult
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of an outcome: the shares it was written to, and those for which it came too late."""
+    """The shares to which an outcome was written, and those for which it was late."""
 
     written: tuple[Share, ...]
     late: tuple[str, ...]
 
 
 def apply_outcome(session: Session, settings: Settings, claim: Claim, outcome: Outcome) -> Applied:
-    """Write a run's outcome inside a write transaction and give its leases back."""
+    """Write the outcome of a run and release its leases, in a write transaction."""
     now = database_now(session)
     record_facts(session, claim.ftp_host, outcome, now)
     transfers = outcome.transfers
@@ -51,9 +51,9 @@ def apply_outcome(session: Session, settings: Settings, claim: Claim, outcome: O
 
 
 def _select_current(claim: Claim, accounts: dict[str, Account], outcome: Outcome) -> dict[str, UserResult]:
-    """Return what is reported of accounts that are still this run's, and that nobody gave a new password since.
+    """Return the reports on accounts that the run still holds and whose password has not changed since it started.
 
-    What a run says that carried an older password is about an account nobody wants any more; the next one tells.
+    A report about an older password is ignored; the next run reports again.
     """
     return {
         user.name: user
@@ -64,7 +64,7 @@ def _select_current(claim: Claim, accounts: dict[str, Account], outcome: Outcome
 
 
 def apply_failure(session: Session, settings: Settings, claim: Claim, error: ShareError) -> Applied:
-    """Write down that a run ended without an outcome, for every share it still holds."""
+    """Write to every share that a run still holds that the run ended without an outcome."""
     now = database_now(session)
     host = _find_host(session, claim.ftp_host)
     host.error_class, host.error_message, host.error_at = error.error_class, error.message, now
@@ -76,7 +76,7 @@ def apply_failure(session: Session, settings: Settings, claim: Claim, error: Sha
 
 
 def record_facts(session: Session, ftp_host: str, outcome: Outcome, now: datetime) -> None:
-    """Keep what the FTP host told of itself."""
+    """Store what the FTP host reported about itself."""
     host = _find_host(session, ftp_host)
     host.error_class = host.error_message = host.error_at = None
     host.facts_at = now
@@ -117,7 +117,7 @@ def _apply_user(account: Account, user: UserResult, now: datetime) -> None:
     if user.password_matches:
         account.password_confirmed = account.password_generation
     elif user.password_hash is not None and user.password_hash != account.password_hash:
-        # It was there before with a password that is not ours: the token would open nothing.
+        # The account existed before, with a password that the service does not know: its token is useless.
         account.password_hash = user.password_hash
         account.token = None
         account.password_confirmed = account.password_generation

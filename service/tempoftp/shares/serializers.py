@@ -1,4 +1,4 @@
-"""Step 9 of the flow: rows as they go over the wire (the seed's field names), and nothing that is secret in lists."""
+"""Step 9 of the flow: rows as they go over the wire. Lists have no secrets."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def describe_share(
 
 
 def explain_share(session: Session, share: Share) -> str:
-    """Return a share's state, and what waits for its FTP host, in words."""
+    """Return the state of a share in words, and what waits for its FTP host."""
     account = session.get_one(Account, share.ftpuser)
     host = session.get(FtpHost, share.ftp_host)
     paused = host is not None and host.paused and share.due_at is not None
@@ -64,7 +64,7 @@ def explain_share(session: Session, share: Share) -> str:
 
 
 def describe_block(share: Share, account: Account) -> dict[str, Any]:
-    """Return whose share is blocked and why, and whether its login is blocked in MySQL, as the last run saw it."""
+    """Return who is blocked and why, and whether MySQL refused the login at the last run."""
     return {
         "usuario": share.ftpuser,
         "razon": account.block_reason if account.blocked else share.block_reason,
@@ -103,10 +103,10 @@ def describe_access(
 
 
 def show_password(account: Account, share: Share, *, reuse_password: bool) -> tuple[str | None, str]:
-    """Return what a requester is shown as password, and its kind, `fernet` or `hash`.
+    """Return the password as a requester gets it, and its kind: `fernet` (encrypted) or `hash`.
 
-    The token is for every share that was asked for before the account existed, or before its present password was
-    made; a later one gets the stored hash.
+    The encrypted password is returned for shares that are older than the account, or than its present password. Later
+    shares get the stored hash.
     """
     since = account.exists_since
     if since is not None and account.password_since is not None:

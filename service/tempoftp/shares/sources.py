@@ -1,7 +1,7 @@
-"""The allow-list of sources: which hosts and roots may be asked for, and as which ssh user.
+"""The allow-list of sources: hosts, folders, and the ssh user of each.
 
-Everything a client writes in `ruta` is checked here, before any process starts: what is returned is a
-canonical spelling of an entry of the operator's file, with a plain absolute path below one of its roots.
+The `ruta` of a client is checked here before any process starts. The result is one canonical spelling, with an
+absolute path below a folder that the operator's file allows.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Source(BaseModel):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        """Refuse what the module on the FTP host would refuse for every share."""
+        """Refuse combinations that the module on the FTP host would refuse for every share."""
         allowed = LOCAL_METHODS if self.local else REMOTE_METHODS
         if self.method not in (None, *allowed):
             place = "on the FTP host itself (local)" if self.local else "read over ssh"
@@ -98,7 +98,7 @@ class SourcesFile(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSource:
-    """A `ruta` that passed: `canonical` (`user@name:/path`) is the only spelling that is stored."""
+    """A `ruta` that was accepted. `canonical` (`user@name:/path`) is the only spelling that is stored."""
 
     canonical: str
     name: str
@@ -116,7 +116,7 @@ class ResolvedSource:
 
 @dataclass(frozen=True, slots=True)
 class AllowedRoot:
-    """A folder that may be asked for, as a person chooses it."""
+    """A folder below which sources may be requested, for a person to choose from."""
 
     host: str
     path: str
@@ -125,7 +125,7 @@ class AllowedRoot:
 
 @dataclass(frozen=True, slots=True)
 class SourceDefaults:
-    """What holds for sources of the file that do not say it themselves."""
+    """The settings for sources that the file does not configure."""
 
     ssh_user: str
     local_method: str = "auto"
@@ -134,7 +134,7 @@ class SourceDefaults:
 
 
 class SourceCatalogue:
-    """The sources file, ready to be asked."""
+    """The contents of the sources file, for look-ups."""
 
     def __init__(self, content: SourcesFile, defaults: SourceDefaults) -> None:
         self._defaults = defaults
@@ -161,7 +161,7 @@ class SourceCatalogue:
         """
         user, host, path = parse_ruta(ruta)
         if host.lower() not in self._by_host:
-            raise SourceNotAllowed("source_host_not_allowed", host=host)
+            raise SourceNotAllowed("source_not_allowed", host=host)
         name, source = self._by_host[host.lower()]
         ssh_user = source.ssh_user or self._defaults.ssh_user
         if user is not None and user != ssh_user:
@@ -245,6 +245,6 @@ def _normalise_path(path: str) -> str:
 
 
 def _find_root(source: Source, path: str) -> SourceRoot | None:
-    """Return the deepest root that the path is, or lies below."""
+    """Return the deepest root that is the path or contains it."""
     fitting = [root for root in source.roots if path == root.path or path.startswith(root.path + "/")]
     return max(fitting, key=lambda root: len(root.path), default=None)
