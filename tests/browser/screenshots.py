@@ -206,7 +206,7 @@ def dress_rows(database: Database) -> None:
             {
                 "kind": "row_not_due",
                 "subject": "goes18_huracan",
-                "detail": "it is traslado and no worker will look at it",
+                "detail": "it is traslado, but it is not due, so no worker works on it",
                 "repair": "safe",
                 "repaired": False,
             },

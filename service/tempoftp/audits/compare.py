@@ -59,14 +59,14 @@ def compare_rows(
     for share in rows.values():
         findings += _check_lease(share, now, settings)
         if share.id in stale:
-            detail = f"the row has generation {share.generation} ({share.state}), the FTP host knows more"
+            detail = f"the row has generation {share.generation} ({share.state}), the FTP host knows a newer one"
             findings.append(Finding(kind="row_older_than_host", subject=share.id, detail=detail))
         elif _is_quiet(share, started):
             findings += _compare_share(share, live.get(share.id), facts, now)
     for entry in live.values():
         if entry.id not in rows:
             detail = (
-                f"of {entry.ftpuser}, generation {entry.generation}, until {entry.expires}: no row knows it"
+                f"of {entry.ftpuser}, generation {entry.generation}, until {entry.expires}: it has no row"
             )
             findings.append(Finding(kind="share_without_row", subject=entry.id, detail=detail))
     for account in session.scalars(select(Account).where(Account.ftp_host == ftp_host)):
@@ -96,7 +96,7 @@ def _compare_share(
         yield Finding(
             kind="row_not_due",
             subject=share.id,
-            detail=f"it is {state} and no worker will look at it",
+            detail=f"it is {state}, but it is not due, so no worker works on it",
             repair="safe",
         )
     if state in DELIVERED:
@@ -129,7 +129,7 @@ def _compare_delivered(
         yield Finding(
             kind="share_past_expiry",
             subject=share.id,
-            detail=f"the row says {share.state}, but its time was up at {share.expires}",
+            detail=f"the row says {share.state}, but it expired at {share.expires}",
             repair="safe",
         )
     if entry.generation == share.generation and entry.expires != share.expires:

@@ -138,7 +138,7 @@ class Notifier:
                 values = {"channel": name, "reason": type(error).__name__}
                 logger.warning("notices wait for the database", extra=values)
             except Exception:
-                logger.exception("notices stumbled; the next look goes on", extra={"channel": name})
+                logger.exception("sending broke; the next look tries again", extra={"channel": name})
 
     def deliver_next(self, name: str) -> bool:
         """Send the delivery of a channel that has been due longest; False when there is none."""
