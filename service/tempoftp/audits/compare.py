@@ -59,7 +59,9 @@ def compare_rows(
     for share in rows.values():
         findings += _check_lease(share, now, settings)
         if share.id in stale:
-            detail = f"the row has generation {share.generation} ({share.state}), the FTP host knows a newer one"
+            detail = (
+                f"the row has generation {share.generation} ({share.state}), the FTP host knows a newer one"
+            )
             findings.append(Finding(kind="row_older_than_host", subject=share.id, detail=detail))
         elif _is_quiet(share, started):
             findings += _compare_share(share, live.get(share.id), facts, now)

@@ -100,16 +100,14 @@ class _Restore:
             record_change(
                 self._session, share, reason=_give_reason("wished for after the restore"), author=AUTHOR
             )
-            return [
-                _report_corrected(share.id, f"what was wished for after the restore goes on: {share.state}")
-            ]
+            return [_report_corrected(share.id, f"a change after the restore is carried out: {share.state}")]
         target = _choose_state(entry)
         same = entry.generation == share.generation
         if same and share.state not in ENDING | TERMINAL and share.state != State.ERROR:
             return []
         owner = self._session.get(Account, entry.ftpuser)
         if entry.ftpuser != share.ftpuser and owner is None:
-            return [_report_ownerless(entry, "its id is another account's row here")]
+            return [_report_ownerless(entry, "its id has a row of another account")]
         share.generation = entry.generation
         self._fill(share, entry)
         if owner is not None:
@@ -117,7 +115,7 @@ class _Restore:
         self._move(share, target)
         return [
             _report_corrected(
-                share.id, f"lives on the FTP host with generation {entry.generation}: {share.state}"
+                share.id, f"it is on the FTP host with generation {entry.generation}: {share.state}"
             )
         ]
 
@@ -137,7 +135,7 @@ class _Restore:
         """Create the row of a share that has none, if its account has a row."""
         owner = self._session.get(Account, entry.ftpuser)
         if owner is None or owner.ftp_host != self._ftp_host:
-            return _report_ownerless(entry, f"account {entry.ftpuser} is nobody's here")
+            return _report_ownerless(entry, f"account {entry.ftpuser} has no row")
         share = Share(
             id=entry.id,
             generation=entry.generation,
@@ -163,7 +161,7 @@ class _Restore:
         self._session.flush()
         record_birth(self._session, share, reason=_give_reason("the FTP host has it"), author=AUTHOR)
         self._move(share, _choose_state(entry))
-        return _report_corrected(entry.id, f"no row knew it; it is {owner.email}'s: {share.state}")
+        return _report_corrected(entry.id, f"it had no row; its owner is {owner.email}: {share.state}")
 
     def correct_account(self, account: Account) -> list[Finding]:
         """Correct an account from the host. A password that is newer on the host stays."""

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 from sqlalchemy import select
 
-from tempoftp.accounts.accounts import scheme_of
 from tempoftp.accounts.map import map_account
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
@@ -27,48 +24,10 @@ from tempoftp.worker.provisioner import RunAbandoned, RunFailed
 from tempoftp.worker.request import RunRequest
 from tempoftp.worker.run_host import HostRunner, plan_wait
 from tempoftp.worker.simulated.provisioner import SimulatedProvisioner
+from tests.support.runs import Recording, work_until
 
 AcceptShare = Callable[..., Share]
 ReadShare = Callable[[str], Share]
-
-
-def work_until(runner: HostRunner, database: Database, ftp_host: str, share_id: str, *states: State) -> Share:
-    """Make runs until the share is in one of the states; what is due later is made due now."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        runner.run_host(ftp_host)
-        with database.write() as session:
-            share = session.get_one(Share, share_id)
-            if share.state in states:
-                return share
-            share.due_at = utc_now()
-    raise AssertionError(f"{share_id} is still in {share.state}: {say_message(share)}")
-
-
-class Recording:
-    """A provisioner that notes what it is asked, and may do something in the middle of a run."""
-
-    def __init__(
-        self, inner: SimulatedProvisioner, meanwhile: Callable[[RunRequest], None] | None = None
-    ) -> None:
-        self.inner = inner
-        self.requests: list[RunRequest] = []
-        self.meanwhile = meanwhile or (lambda request: None)
-
-    def run(self, request: RunRequest, should_stop: Callable[[], bool]) -> Outcome:
-        self.requests.append(request)
-        self.meanwhile(request)
-        return self.inner.run(request, should_stop)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-
-@pytest.fixture
-def recording(settings: Settings, runner: HostRunner) -> Recording:
-    recording = Recording(SimulatedProvisioner(settings.state_dir))
-    runner.provisioner = recording
-    return recording
 
 
 def test_a_share_becomes_ready(
@@ -91,72 +50,6 @@ def test_a_share_becomes_ready(
     assert len(settings.build_fernet().decrypt(answer["password"])) == 20
     assert answer["directorio"] == "/data/ftp_alguien_dominio/p1"
     assert runs and all(run.ended_at is not None and run.error_class is None for run in runs)
-
-
-def test_password_is_hashed_by_what_the_host_verifies_and_sent_unchanged(
-    database: Database, runner: HostRunner, recording: Recording, accept_share: AcceptShare, ftp_host: str
-) -> None:
-    runner.run_host(ftp_host)  # its facts
-    accept_share("p1", ruta="source1:/srv/datos/tarda-1")
-    runner.settings = runner.settings.model_copy(update={"run_wait_seconds": 0})
-    work_until(runner, database, ftp_host, "p1", State.LISTO)
-    hashes = {user.password_hash for request in recording.requests for user in request.users}
-    assert len(hashes) == 1
-    (sent,) = hashes
-    assert sent is not None
-    assert scheme_of(sent) == "argon2id"
-    with database.read() as session:
-        assert session.get_one(Account, "ftp_alguien_dominio").password_hash == sent
-
-
-def test_hash_made_ahead_is_the_one_that_is_sent(
-    database: Database, runner: HostRunner, recording: Recording, accept_share: AcceptShare, ftp_host: str
-) -> None:
-    runner.run_host(ftp_host)  # its facts
-    accept_share("p1")
-    assert runner.passwords.hash_ahead(ftp_host) == 1
-    assert runner.passwords.hash_ahead(ftp_host) == 0, "once"
-    with database.read() as session:
-        ahead = session.get_one(Account, "ftp_alguien_dominio").password_hash
-    assert ahead is not None
-    assert scheme_of(ahead) == "argon2id"
-    runner.run_host(ftp_host)
-    assert [user.password_hash for user in recording.requests[-1].users] == [ahead]
-
-
-def test_hash_ahead_leaves_a_host_of_others_alone(
-    database: Database, runner: HostRunner, accept_share: AcceptShare
-) -> None:
-    accept_share("p1")
-    assert runner.passwords.hash_ahead("otro") == 0
-    with database.read() as session:
-        assert session.get_one(Account, "ftp_alguien_dominio").password_hash is None
-
-
-def test_hash_is_committed_before_the_run(
-    database: Database, runner: HostRunner, recording: Recording, accept_share: AcceptShare, ftp_host: str
-) -> None:
-    stored: list[str | None] = []
-
-    def look(request: RunRequest) -> None:
-        with database.read() as session:
-            stored.append(session.get_one(Account, "ftp_alguien_dominio").password_hash)
-
-    recording.meanwhile = look
-    accept_share("p1")
-    runner.run_host(ftp_host)
-    assert stored == [recording.requests[0].users[0].password_hash]
-    assert stored[0] is not None
-
-
-def test_unknown_host_gets_the_hash_that_fits_everywhere(
-    runner: HostRunner, recording: Recording, accept_share: AcceptShare, ftp_host: str
-) -> None:
-    accept_share("p1")
-    runner.run_host(ftp_host)
-    (user,) = recording.requests[0].users
-    assert user.password_hash is not None
-    assert user.password_hash.startswith("$2b$12$")
 
 
 def test_later_share_of_the_account_answers_with_the_hash(
@@ -417,19 +310,6 @@ def test_a_bug_does_not_keep_the_lease(
     with pytest.raises(ZeroDivisionError):
         runner.run_host(ftp_host)
     assert read_share("p1").lease_run_id is None
-
-
-def test_lost_key_says_so(
-    database: Database, accept_share: AcceptShare, read_share: ReadShare, settings: Settings, ftp_host: str
-) -> None:
-    accept_share("p1")
-    data = settings.model_dump() | {"encryption_key": Fernet.generate_key().decode()}
-    runner = HostRunner(Settings(**data), database, SimulatedProvisioner(settings.state_dir))
-    runner.run_host(ftp_host)
-    runner.close()
-    share = read_share("p1")
-    assert share.error_class == "run_failed"
-    assert "TEMPOFTP_ENCRYPTION_KEY" in say_message(share)
 
 
 def test_empty_run_fetches_facts_once(
