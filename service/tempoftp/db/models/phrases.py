@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
-from tempoftp.phrases import Phrase
+from tempoftp.phrases import VERBATIM, Phrase
 
 
 class OnePhrase(TypeDecorator[Phrase]):
@@ -23,7 +23,7 @@ class OnePhrase(TypeDecorator[Phrase]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Phrase | None:
         """Return the phrase that a JSON text stands for."""
-        return None if value is None else _unpack(json.loads(value))
+        return None if value is None else _unpack(_parse(value))
 
 
 class Phrases(TypeDecorator[tuple[Phrase, ...]]):
@@ -38,7 +38,19 @@ class Phrases(TypeDecorator[tuple[Phrase, ...]]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Phrase, ...]:
         """Return the phrases that a JSON text stands for."""
-        return tuple(_unpack(packed) for packed in json.loads(value)) if value else ()
+        if not value:
+            return ()
+        packed = _parse(value)
+        return (_unpack(packed),) if isinstance(packed[0], str) else tuple(map(_unpack, packed))
+
+
+def _parse(text: str) -> list[Any]:
+    """Return what a JSON text holds. A text that is none came past this code, and is shown as it is."""
+    try:
+        packed = json.loads(text)
+    except ValueError:
+        packed = None
+    return packed if isinstance(packed, list) and packed else [VERBATIM, {"text": text}]
 
 
 def _write(packed: list[Any]) -> str:
