@@ -34,7 +34,7 @@ _TABLE = (
     ErrorClass("account_conflict", False, "the FTP account exists and is not ours to use"),
     ErrorClass("destination_occupied", False, "something that is not ours stands where the share should go"),
     ErrorClass("invalid", False, "the FTP host refused the request as invalid"),
-    ErrorClass("stale", False, "the FTP host knows a newer wish for this share"),
+    ErrorClass("stale", False, "the FTP host knows a newer generation of this share"),
     ErrorClass("ended", False, "the share is over, and what was asked for needs one that lives"),
     ErrorClass("not_delivered", False, "the FTP host does not have the share that should be changed"),
 )

@@ -38,7 +38,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.TRASLADO: frozenset({State.LISTO, State.BLOQUEADO, State.ERROR, State.EXPIRANDO, State.ELIMINANDO}),
     State.LISTO: frozenset({State.BLOQUEADO, State.EXPIRANDO, State.ERROR, State.ELIMINANDO}),
     State.BLOQUEADO: frozenset({State.LISTO, State.EXPIRANDO, State.ERROR, State.ELIMINANDO}),
-    # Once expiring, always: no clock and no wish leads back.
+    # Once expiring, always: no clock and no request leads back.
     State.EXPIRANDO: frozenset({State.EXPIRADO, State.ELIMINANDO}),
     State.ERROR: frozenset({State.RECIBIDO, State.ELIMINANDO}),
     State.ELIMINANDO: frozenset({State.ELIMINADO}),
@@ -57,10 +57,10 @@ TERMINAL = frozenset({State.EXPIRADO, State.ELIMINADO})
 """Account, sessions and data are verified gone."""
 
 DELIVERED = frozenset({State.LISTO, State.BLOQUEADO})
-"""The data are on the FTP host; worked on only while a wish waits to be carried out (`due_at`)."""
+"""The data are on the FTP host; worked on only while a change waits to be carried out (`due_at`)."""
 
 UNFINISHED = ON_ITS_WAY | ENDING
-"""What a worker has to work on whatever anybody wishes."""
+"""A worker has to work on these, whatever is requested."""
 
 CLAIMABLE = UNFINISHED | DELIVERED
 """What a run may carry once it is due."""

@@ -138,7 +138,7 @@ def _note_staleness(session: Session, audit: HostAudit, facts: HostFacts, now: d
     names = ", ".join(sorted(stale)[:5]) + (f" and {len(stale) - 5} more" if len(stale) > 5 else "")
     audit.stale_since = audit.stale_since or now
     audit.stale_reason = (
-        f"the FTP host knows newer wishes than the database for {names}: was it restored from a backup? "
+        f"the FTP host knows newer requests than the database for {names}: was it restored from a backup? "
         "Nothing is done there until `tempoftp audit --after-restore`"
     )
 

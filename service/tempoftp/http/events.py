@@ -32,13 +32,13 @@ RECONNECT_MILLISECONDS = 1000
 
 
 class Event(BaseModel):
-    """One event; `de` and `a` are the same when a wish changed and the state stayed."""
+    """One event; `de` and `a` are the same when the desired state changed and the state stayed."""
 
     numero: int
     fecha: str
     de: State | None
     a: State
-    generacion: int = Field(description="Counts the wishes about the share.")
+    generacion: int = Field(description="Counts the requested changes of the share.")
     razon: str
     autor: str
     corrida: str | None = Field(description="The run that reported it.")

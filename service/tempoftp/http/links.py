@@ -38,7 +38,7 @@ class LinkRequest(OptionalBody):
 
 
 class NewLinkAnswer(BaseModel):
-    """The link: whoever has it can log in to the share."""
+    """The link: it lets its holder log in to the share."""
 
     id: str
     enlace: str = Field(description="Its address; without TEMPOFTP_PUBLIC_URL only the path.")

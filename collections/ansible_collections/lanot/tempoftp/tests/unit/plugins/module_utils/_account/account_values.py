@@ -33,7 +33,7 @@ SHARED = ALONE._replace(shares_root="/data")
 ROW = UserRow(NAME, HASH, 2001, 2001, f"/data/{NAME}", "1")
 OURS = Account(NAME, CREATED, "2030-01-01T00:00:00Z")
 THEIRS = Account(NAME, ADOPTED, "2030-01-01T00:00:00Z")
-WISH = DesiredAccount(NAME, password_hash=HASH)
+DESIRED = DesiredAccount(NAME, password_hash=HASH)
 
 
 def build_share(share_id="s1", state="delivered", days=3, ready_at=None, expires=None):

@@ -21,13 +21,13 @@ from ansible_collections.lanot.tempoftp.tests.unit.plugins.module_utils._account
     ROW,
     SHARED,
     THEIRS,
-    WISH,
+    DESIRED,
     build_ready_share,
     build_share,
     refusal,
 )
 
-MAPPED = WISH._replace(adopt=True)
+MAPPED = DESIRED._replace(adopt=True)
 
 
 def test_an_account_that_fits_is_adopted_and_never_written():
@@ -43,7 +43,7 @@ def test_an_account_that_fits_is_adopted_and_never_written():
 @pytest.mark.parametrize("record", [None, THEIRS])
 @pytest.mark.parametrize("shares", [(), (build_share(),)])
 def test_an_account_that_fits_is_adopted_only_if_its_owner_is_known(record, shares):
-    error = refusal(WISH, SeenAccount(rows=(ROW,), record=record, shares=shares))
+    error = refusal(DESIRED, SeenAccount(rows=(ROW,), record=record, shares=shares))
     assert (error.error_class, error.transient) == ("account_conflict", False)
     assert f"tempoftp account map EMAIL {NAME}" in error.message
 
@@ -51,7 +51,7 @@ def test_an_account_that_fits_is_adopted_only_if_its_owner_is_known(record, shar
 def test_an_account_that_tempoftp_created_needs_no_known_owner():
     share = build_ready_share("s1", NOW, 3)
     row = ROW._replace(expires=share.expires)
-    for desired in (WISH, MAPPED):
+    for desired in (DESIRED, MAPPED):
         assert not plan_account(
             desired, SeenAccount(rows=(row,), record=OURS, shares=(share,)), SHARED
         ).changed
@@ -76,5 +76,5 @@ def test_an_adopted_account_that_is_gone_is_not_created():
 @pytest.mark.parametrize("state", ["absent", "blocked"])
 @pytest.mark.parametrize("record", [None, THEIRS])
 def test_an_account_that_tempoftp_did_not_create_is_neither_blocked_nor_removed(state, record):
-    plan = plan_account(WISH._replace(state=state), SeenAccount(rows=(ROW,), record=record), SHARED)
+    plan = plan_account(DESIRED._replace(state=state), SeenAccount(rows=(ROW,), record=record), SHARED)
     assert (plan.kept_reason, plan.changed, plan.end_sessions) == ("adopted", False, False)

@@ -25,7 +25,7 @@ from ansible_collections.lanot.tempoftp.tests.unit.plugins.module_utils._account
     ROW,
     SHARED,
     THEIRS,
-    WISH,
+    DESIRED,
     build_ready_share,
     build_share,
     refusal,
@@ -33,29 +33,29 @@ from ansible_collections.lanot.tempoftp.tests.unit.plugins.module_utils._account
 
 
 def test_blocking_keeps_the_row_and_its_password_and_ends_the_sessions():
-    plan = plan_account(WISH._replace(state="blocked"), SeenAccount(rows=(ROW,), record=OURS), SHARED)
+    plan = plan_account(DESIRED._replace(state="blocked"), SeenAccount(rows=(ROW,), record=OURS), SHARED)
     assert plan.row == ROW._replace(status="0")
     assert (plan.state, plan.end_sessions) == ("blocked", True)
 
 
 def test_blocking_a_missing_account_creates_nothing():
-    plan = plan_account(WISH._replace(state="blocked"), SeenAccount(), SHARED)
+    plan = plan_account(DESIRED._replace(state="blocked"), SeenAccount(), SHARED)
     assert (plan.state, plan.changed) == ("absent", False)
 
 
 def test_removing_an_account_removes_row_and_record_and_ends_sessions():
-    plan = plan_account(WISH._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS), SHARED)
+    plan = plan_account(DESIRED._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS), SHARED)
     assert (plan.row, plan.record, plan.state, plan.end_sessions) == (None, None, "absent", True)
 
 
 def test_sessions_are_not_ended_without_end_sessions():
     for state in ("blocked", "absent"):
-        desired = WISH._replace(state=state, end_sessions=False)
+        desired = DESIRED._replace(state=state, end_sessions=False)
         assert not plan_account(desired, SeenAccount(rows=(ROW,)), ALONE).end_sessions
 
 
 def test_a_kill_after_the_delete_leaves_a_record_that_the_next_run_removes():
-    plan = plan_account(WISH._replace(state="absent"), SeenAccount(record=OURS), SHARED)
+    plan = plan_account(DESIRED._replace(state="absent"), SeenAccount(record=OURS), SHARED)
     assert (plan.record, plan.changed, plan.writes_row) == (None, True, False)
 
 
@@ -64,7 +64,7 @@ def test_a_kill_after_the_delete_leaves_a_record_that_the_next_run_removes():
 )
 def test_an_account_with_a_live_share_is_not_removed(share):
     plan = plan_account(
-        WISH._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS, shares=(share,)), SHARED
+        DESIRED._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS, shares=(share,)), SHARED
     )
     assert (plan.kept_reason, plan.changed, plan.end_sessions) == ("live_shares", False, False)
 
@@ -72,14 +72,14 @@ def test_an_account_with_a_live_share_is_not_removed(share):
 def test_an_account_whose_shares_are_over_is_removed():
     share = build_ready_share("s1", NOW - DAY, 1)
     plan = plan_account(
-        WISH._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS, shares=(share,)), SHARED
+        DESIRED._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS, shares=(share,)), SHARED
     )
     assert plan.state == "absent"
 
 
 def test_an_account_is_not_removed_while_a_manifest_cannot_be_read():
     error = refusal(
-        WISH._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS, damaged=("s9.json",))
+        DESIRED._replace(state="absent"), SeenAccount(rows=(ROW,), record=OURS, damaged=("s9.json",))
     )
     assert (error.error_class, "s9.json" in error.message) == ("run_failed", True)
 

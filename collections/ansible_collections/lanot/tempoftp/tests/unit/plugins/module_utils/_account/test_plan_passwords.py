@@ -22,7 +22,7 @@ from ansible_collections.lanot.tempoftp.tests.unit.plugins.module_utils._account
     OURS,
     ROW,
     SHARED,
-    WISH,
+    DESIRED,
     build_ready_share,
     refusal,
 )
@@ -33,7 +33,7 @@ def test_a_late_password_is_refused(number, error_class):
     share = build_ready_share("s1", NOW, 3)
     record = OURS._replace(password_generation=1)
     seen = SeenAccount(rows=(ROW._replace(expires=share.expires),), record=record, shares=(share,))
-    desired = WISH._replace(password_hash=OTHER_HASH, update_password="always", password_generation=number)
+    desired = DESIRED._replace(password_hash=OTHER_HASH, update_password="always", password_generation=number)
     if error_class:
         assert refusal(desired, seen).error_class == error_class
         assert not plan_account(desired._replace(update_password="on_create"), seen, SHARED).changed
@@ -47,7 +47,7 @@ def test_a_late_password_is_refused(number, error_class):
 def test_a_late_password_is_refused_while_the_account_is_blocked():
     record = OURS._replace(password_generation=2)
     seen = SeenAccount(rows=(ROW,), record=record, shares=(build_ready_share("s1", NOW, 3),))
-    desired = WISH._replace(state="blocked", password_hash=OTHER_HASH, update_password="always")
+    desired = DESIRED._replace(state="blocked", password_hash=OTHER_HASH, update_password="always")
     assert refusal(desired._replace(password_generation=1), seen).error_class == "stale"
     plan = plan_account(desired._replace(password_generation=3), seen, SHARED)
     assert (plan.row.password, plan.state, plan.record.password_generation) == (OTHER_HASH, "blocked", 3)
@@ -73,5 +73,5 @@ def test_the_number_of_the_password_that_the_account_has_is_stored(change, verif
 def test_the_number_of_a_password_that_is_not_set_is_not_stored():
     share = build_ready_share("s1", NOW, 3)
     seen = SeenAccount(rows=(ROW._replace(expires=share.expires),), record=OURS, shares=(share,))
-    plan = plan_account(WISH._replace(password_hash=OTHER_HASH, password_generation=5), seen, SHARED)
+    plan = plan_account(DESIRED._replace(password_hash=OTHER_HASH, password_generation=5), seen, SHARED)
     assert (plan.changed, plan.record.password_generation) == (False, 0)

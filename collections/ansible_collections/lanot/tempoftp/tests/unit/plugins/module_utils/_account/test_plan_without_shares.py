@@ -21,14 +21,14 @@ from ansible_collections.lanot.tempoftp.tests.unit.plugins.module_utils._account
     OTHER_HASH,
     ROW,
     SHARED,
-    WISH,
+    DESIRED,
     build_share,
     refusal,
 )
 
 
 def test_a_missing_account_is_created_with_the_defaults():
-    plan = plan_account(WISH, SeenAccount(), ALONE)
+    plan = plan_account(DESIRED, SeenAccount(), ALONE)
     assert plan.row == ROW
     assert (plan.changed, plan.state, plan.origin) == (True, "present", None)
 
@@ -39,16 +39,16 @@ def test_a_plain_password_will_be_hashed_with_the_best_scheme():
 
 
 def test_an_account_in_its_requested_state_is_not_changed():
-    assert not plan_account(WISH, SeenAccount(rows=(ROW,)), ALONE).changed
+    assert not plan_account(DESIRED, SeenAccount(rows=(ROW,)), ALONE).changed
 
 
 def test_an_existing_password_is_not_touched():
-    plan = plan_account(WISH._replace(password_hash=OTHER_HASH), SeenAccount(rows=(ROW,)), ALONE)
+    plan = plan_account(DESIRED._replace(password_hash=OTHER_HASH), SeenAccount(rows=(ROW,)), ALONE)
     assert (plan.row.password, plan.changed) == (HASH, False)
 
 
 def test_an_existing_password_is_changed_with_update_password_always():
-    desired = WISH._replace(password_hash=OTHER_HASH, update_password="always")
+    desired = DESIRED._replace(password_hash=OTHER_HASH, update_password="always")
     plan = plan_account(desired, SeenAccount(rows=(ROW,)), ALONE)
     assert (plan.row.password, plan.changed) == (OTHER_HASH, True)
 
@@ -62,16 +62,16 @@ def test_a_plain_password_is_hashed_again_only_when_it_differs(verified, hash_wi
 
 def test_values_of_an_existing_account_that_are_not_given_do_not_change():
     row = ROW._replace(uid=3000, gid=3000, home=f"/srv/{NAME}", expires="2031-01-01T00:00:00Z")
-    assert plan_account(WISH, SeenAccount(rows=(row,)), ALONE).row == row
+    assert plan_account(DESIRED, SeenAccount(rows=(row,)), ALONE).row == row
 
 
 def test_a_blocked_account_may_log_in_again():
-    plan = plan_account(WISH, SeenAccount(rows=(ROW._replace(status="0"),)), ALONE)
+    plan = plan_account(DESIRED, SeenAccount(rows=(ROW._replace(status="0"),)), ALONE)
     assert plan.row == ROW
 
 
 def test_an_end_is_written_when_given():
-    plan = plan_account(WISH._replace(expires="2031-01-01T00:00:00Z"), SeenAccount(rows=(ROW,)), ALONE)
+    plan = plan_account(DESIRED._replace(expires="2031-01-01T00:00:00Z"), SeenAccount(rows=(ROW,)), ALONE)
     assert plan.row.expires == "2031-01-01T00:00:00Z"
 
 
@@ -103,7 +103,7 @@ def test_an_end_is_written_when_given():
     ],
 )
 def test_values_that_no_account_may_have_are_invalid(change, site, message):
-    error = refusal(WISH._replace(**change), SeenAccount(shares=(build_share(),)), site)
+    error = refusal(DESIRED._replace(**change), SeenAccount(shares=(build_share(),)), site)
     assert error.error_class == "invalid"
     assert message in error.message
 
@@ -112,26 +112,26 @@ def test_values_that_no_account_may_have_are_invalid(change, site, message):
     "change", [{"uid": 0}, {"gid": 0}, {"home": "/"}, {"home": "/data"}, {"home": "/data/otra"}]
 )
 def test_a_dangerous_row_is_never_confirmed(change):
-    error = refusal(WISH, SeenAccount(rows=(ROW._replace(**change),)), ALONE)
+    error = refusal(DESIRED, SeenAccount(rows=(ROW._replace(**change),)), ALONE)
     assert error.error_class == "account_conflict"
 
 
 def test_a_dangerous_row_may_be_blocked_and_removed():
     seen = SeenAccount(rows=(ROW._replace(uid=0, home="/"),))
-    assert plan_account(WISH._replace(state="blocked"), seen, ALONE).state == "blocked"
-    assert plan_account(WISH._replace(state="absent"), seen, ALONE).state == "absent"
+    assert plan_account(DESIRED._replace(state="blocked"), seen, ALONE).state == "blocked"
+    assert plan_account(DESIRED._replace(state="absent"), seen, ALONE).state == "absent"
 
 
 @pytest.mark.parametrize("site", [ALONE, SHARED])
 @pytest.mark.parametrize("lookalike", ["FTP_ALGUIEN", "ftp_alguien "])
 def test_a_name_that_the_collation_confuses_is_a_conflict(site, lookalike):
-    error = refusal(WISH, SeenAccount(lookalikes=(lookalike,), shares=(build_share(),)), site)
+    error = refusal(DESIRED, SeenAccount(lookalikes=(lookalike,), shares=(build_share(),)), site)
     assert error.error_class == "account_conflict"
 
 
 @pytest.mark.parametrize("state", ["present", "blocked", "absent"])
 def test_an_account_that_stands_twice_is_a_conflict(state):
-    error = refusal(WISH._replace(state=state), SeenAccount(rows=(ROW, ROW)), ALONE)
+    error = refusal(DESIRED._replace(state=state), SeenAccount(rows=(ROW, ROW)), ALONE)
     assert error.error_class == "account_conflict"
 
 
@@ -148,4 +148,4 @@ def test_an_account_that_stands_twice_is_a_conflict(state):
     ],
 )
 def test_a_password_that_cannot_be_stored_safely_is_refused(change, site):
-    assert refusal(WISH._replace(**change), site=site).error_class == "password_scheme"
+    assert refusal(DESIRED._replace(**change), site=site).error_class == "password_scheme"

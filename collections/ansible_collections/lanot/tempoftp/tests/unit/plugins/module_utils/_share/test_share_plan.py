@@ -39,8 +39,8 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._share.result impor
 from hypothesis import given
 from hypothesis import strategies as st
 
-WISH = DesiredShare("p1", "present", 2, ftpuser="ftp_x", source="h:/x")
-BLOCK = WISH._replace(state="blocked")
+DESIRED = DesiredShare("p1", "present", 2, ftpuser="ftp_x", source="h:/x")
+BLOCK = DESIRED._replace(state="blocked")
 SWEEP = DesiredShare("p1", ABSENT_IF_EXPIRED)
 GONE = DesiredShare("p1", "absent", 2)
 HERE = Seen("boot")
@@ -160,7 +160,7 @@ desired_shares = build(
     ],
 )
 def test_steps_towards_present(seen: Seen, kind: str) -> None:
-    assert plan_step(WISH, seen).kind == kind
+    assert plan_step(DESIRED, seen).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_steps_of_the_sweep(seen: Seen, kind: str) -> None:
     ],
 )
 def test_what_must_exist_is_never_begun(seen: Seen, state: str, error_class: str) -> None:
-    step = plan_step(WISH._replace(state=state, require_existing=True), seen)
+    step = plan_step(DESIRED._replace(state=state, require_existing=True), seen)
     assert step.error is not None and step.error.error_class == error_class
     assert step.error.transient is False
 
@@ -246,8 +246,8 @@ def test_a_blocked_share_stays_out_of_the_home() -> None:
 
 def test_a_share_in_the_home_is_mounted_and_its_recipient_stays() -> None:
     seen = HERE._replace(manifest=DELIVERED, destination=7)
-    assert plan_step(WISH, seen._replace(unmounted=True)).kind == "bind"
-    assert plan_step(WISH, seen._replace(evicting=True)).kind == "nothing"
+    assert plan_step(DESIRED, seen._replace(unmounted=True)).kind == "bind"
+    assert plan_step(DESIRED, seen._replace(evicting=True)).kind == "nothing"
 
 
 @pytest.mark.parametrize(
@@ -255,9 +255,9 @@ def test_a_share_in_the_home_is_mounted_and_its_recipient_stays() -> None:
 )
 def test_a_copy_that_runs_is_waited_for_until_it_has_said_its_last_word(phase: str, kind: str) -> None:
     seen = HERE._replace(manifest=MANIFEST, copying=True, status=Status(2, "boot", phase))
-    assert plan_step(WISH, seen).kind == kind
+    assert plan_step(DESIRED, seen).kind == kind
     # A status of an earlier generation beside it stops nothing.
-    assert plan_step(WISH, seen._replace(stale_status=True)).kind == kind
+    assert plan_step(DESIRED, seen._replace(stale_status=True)).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -278,9 +278,9 @@ def test_a_wish_without_a_generation_means_the_share_that_lives_or_a_new_one(
     manifest: Optional[Manifest], ended: int, present: int, absent: int
 ) -> None:
     seen = HERE._replace(manifest=manifest, tombstone=Tombstone("p1", ended, "then") if ended else None)
-    assert resolve_generation(WISH._replace(generation=None), seen) == present
+    assert resolve_generation(DESIRED._replace(generation=None), seen) == present
     assert resolve_generation(GONE._replace(generation=None), seen) == absent
-    assert resolve_generation(WISH._replace(generation=9), seen) == 9
+    assert resolve_generation(DESIRED._replace(generation=9), seen) == 9
 
 
 @given(desired_shares, hosts)
@@ -308,7 +308,7 @@ def test_an_older_generation_changes_nothing(desired: DesiredShare, seen: Seen) 
     st.booleans(),
 )
 def test_only_the_finished_copy_is_delivered_and_nothing_is_renamed_over(seen: Seen, hidden: bool) -> None:
-    desired = BLOCK if hidden else WISH
+    desired = BLOCK if hidden else DESIRED
     kind = plan_step(desired, seen._replace(manifest=MANIFEST._replace(hidden=hidden))).kind
     finished = seen.status is not None and seen.status.phase == "done" and seen.staged == seen.status.inode
     free = seen.destination is None and seen.held is None
