@@ -69,7 +69,7 @@ class AccessSettings(BaseModel):
     oidc_name: str | None = Field(
         default=None,
         max_length=60,
-        description="Name of the provider on the portal's button. Default: “the account of your institution”.",
+        description="Name of the provider on the portal's button. Default: the account of your institution.",
     )
     oidc_ca: Path | None = Field(
         default=None,

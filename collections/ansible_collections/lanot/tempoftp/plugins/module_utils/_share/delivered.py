@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Optional
 
 from .._host.names import decode_name
@@ -45,10 +45,11 @@ class DeliveredTree:
             with self._open_folder(place) as folder:
                 found = folder is not None
             if found:
-                return dict(self._walk(place))
+                return self._measure_files(place)
         return None
 
-    def _walk(self, place: Sequence[bytes]) -> Iterator[tuple[str, int]]:
+    def _measure_files(self, place: Sequence[bytes]) -> dict[str, int]:
+        sizes: dict[str, int] = {}
         waiting: list[list[bytes]] = [[]]
         while waiting:
             parts = waiting.pop()
@@ -61,19 +62,20 @@ class DeliveredTree:
                         if entry.is_dir(follow_symlinks=False):
                             waiting.append(path)
                         elif entry.is_file(follow_symlinks=False):
-                            yield decode_name(b"/".join(path)), entry.stat(follow_symlinks=False).st_size
+                            sizes[decode_name(b"/".join(path))] = entry.stat(follow_symlinks=False).st_size
+        return sizes
 
     @contextmanager
     def _open_folder(self, parts: Sequence[bytes]) -> Iterator[Optional[int]]:
         """Give a descriptor of a folder below the root, None when a part of its path cannot be entered."""
-        with closing_descriptor(open_directory(self._root)) as root:
-            try:
-                folder = open_directory_below(root, parts)
-            except OSError:
-                yield None
-                return
-        with closing_descriptor(folder):
+        folder: Optional[int] = None
+        with closing_descriptor(open_directory(self._root)) as root, suppress(OSError):
+            folder = open_directory_below(root, parts)
+        try:
             yield folder
+        finally:
+            if folder is not None:
+                os.close(folder)
 
 
 def _read_file_size(folder: int, name: bytes) -> Optional[int]:

@@ -62,17 +62,20 @@ def read_inode(tree: Tree, ftpuser: str, name: str) -> Optional[int]:
 
 @contextmanager
 def _open_home_directory(tree: Tree, ftpuser: str) -> Iterator[Optional[int]]:
+    descriptor: Optional[int] = None
     try:
         descriptor = open_directory(tree.home(ftpuser))
     except FileNotFoundError:
-        yield None
-        return
+        pass
     except OSError:
         raise AccountConflictError(
             f"{tree.home(ftpuser)} is not a directory (or is a symlink): move it away or choose another account"
         ) from None
-    with closing_descriptor(descriptor):
+    try:
         yield descriptor
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _check_home(tree: Tree, ftpuser: str, facts: os.stat_result) -> None:

@@ -14,6 +14,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._account.plan impor
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_time
 from ansible_collections.lanot.tempoftp.tests.unit.plugins.module_utils._account.account_values import (
+    DESIRED,
     NAME,
     NOW,
     OTHER_HASH,
@@ -21,7 +22,6 @@ from ansible_collections.lanot.tempoftp.tests.unit.plugins.module_utils._account
     ROW,
     SHARED,
     THEIRS,
-    DESIRED,
     build_ready_share,
     build_share,
     refusal,

@@ -15,6 +15,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._account.plan impor
     plan_account,
 )
 from ansible_collections.lanot.tempoftp.tests.unit.plugins.module_utils._account.account_values import (
+    DESIRED,
     HASH,
     NAME,
     NOW,
@@ -22,7 +23,6 @@ from ansible_collections.lanot.tempoftp.tests.unit.plugins.module_utils._account
     OURS,
     ROW,
     SHARED,
-    DESIRED,
     build_ready_share,
     refusal,
 )

@@ -16,12 +16,12 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import 
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account
 from ansible_collections.lanot.tempoftp.tests.unit.plugins.module_utils._account.account_values import (
     DAY,
+    DESIRED,
     NAME,
     NOW,
     OURS,
     ROW,
     SHARED,
-    DESIRED,
     build_ready_share,
     build_share,
     refusal,

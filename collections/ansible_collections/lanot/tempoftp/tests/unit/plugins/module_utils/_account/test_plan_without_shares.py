@@ -16,12 +16,12 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._account.plan impor
 )
 from ansible_collections.lanot.tempoftp.tests.unit.plugins.module_utils._account.account_values import (
     ALONE,
+    DESIRED,
     HASH,
     NAME,
     OTHER_HASH,
     ROW,
     SHARED,
-    DESIRED,
     build_share,
     refusal,
 )
