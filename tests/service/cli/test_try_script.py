@@ -60,7 +60,7 @@ def test_without_ensurepip_the_systems_pip_installs(script: ModuleType) -> None:
 
 
 def test_make_passes_python_and_port() -> None:
-    command = ["make", "-n", "try", "PYTHON=python3.12", "PORT=9100"]
+    command = ["make", "--no-print-directory", "-n", "try", "PYTHON=python3.12", "PORT=9100"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "exec python3.12 try.py --port 9100\n"
 
