@@ -1,9 +1,9 @@
-"""What every process needs: the key, the database, the FTP hosts, the bounds of a share."""
+"""What every process needs: the key, the database, the FTP hosts, the bounds of a share, the journal."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from cryptography.fernet import Fernet, MultiFernet
 from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
@@ -110,3 +110,19 @@ class CoreSettings(BaseModel):
     def build_fernet(self) -> MultiFernet:
         """Return what encrypts with the first key and decrypts with all of them."""
         return MultiFernet(self.build_fernets())
+
+
+class JournalSettings(BaseModel):
+    """Level and format of the log."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO",
+        description="Lowest level that is written to the journal: DEBUG, INFO, WARNING or ERROR.",
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description=(
+            "`json`: one JSON object on each line, for programs that collect logs; `text`: the same for "
+            "people."
+        ),
+    )

@@ -11,10 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tempoftp.settings.access import AccessSettings
 from tempoftp.settings.addresses import is_loopback, is_safe_url
-from tempoftp.settings.core import CoreSettings
+from tempoftp.settings.core import CoreSettings, JournalSettings
 from tempoftp.settings.delivery import DeliverySettings
 from tempoftp.settings.http import HttpSettings
-from tempoftp.settings.journal import JournalSettings
 from tempoftp.settings.limits import LimitSettings
 from tempoftp.settings.notices import NoticeSettings
 from tempoftp.settings.worker import WorkerSettings

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
-from tempoftp.db.models.phrases import OnePhrase, Phrases
+from tempoftp.db.models.base import OnePhrase, Phrases
 from tempoftp.phrases import VERBATIM, Phrase
 
 DIALECT: Any = sqlite.dialect()

@@ -15,10 +15,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
-from tempoftp.notices.mail import Mailer, build_mail
+from tempoftp.notices.mail import Mailer, build_mail, write_mail
 from tempoftp.notices.notifier import build_senders
 from tempoftp.notices.sending import RecipientRefused, SendFailed
-from tempoftp.notices.texts import write_mail
 from tempoftp.settings import Settings, SettingsError, load_settings
 from tempoftp.shares.notices import Kind
 

@@ -1,11 +1,9 @@
 """The tables, one file for each group. Times are UTC; identifiers compare byte by byte in every database."""
 
 from tempoftp.db.models.accounts import Account
-from tempoftp.db.models.audits import HostAudit
 from tempoftp.db.models.base import Base, Leased, UtcDateTime, identifier
-from tempoftp.db.models.hosts import FtpHost, Run, RunTotal
+from tempoftp.db.models.hosts import FtpHost, HostAudit, Preview, Run, RunTotal
 from tempoftp.db.models.notices import Notice, NoticeDelivery
-from tempoftp.db.models.previews import Preview
 from tempoftp.db.models.shares import Downloads, ExtensionRequest, HistoryEntry, Share
 from tempoftp.db.models.tokens import Token
 

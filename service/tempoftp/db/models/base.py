@@ -1,7 +1,8 @@
-"""What all tables share: the types of their columns, and the lease."""
+"""What all tables share: the types of their columns (times, identifiers, phrases), and the lease."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +12,13 @@ from sqlalchemy import (
     Dialect,
     Integer,
     String,
+    Text,
 )
 from sqlalchemy.dialects.mysql import DATETIME as MYSQL_DATETIME
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, mapped_column
 from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from tempoftp.phrases import VERBATIM, Phrase
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -76,3 +80,58 @@ class Leased:
     def clear_lease(self) -> None:
         """Let any run take the row."""
         self.lease_run_id = self.lease_until = None
+
+
+class OnePhrase(TypeDecorator[Phrase]):
+    """A phrase."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Phrase | None, dialect: Dialect) -> str | None:
+        """Return the JSON text of a phrase."""
+        return None if value is None else _write(_pack(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Phrase | None:
+        """Return the phrase that a JSON text stands for."""
+        return None if value is None else _unpack(_parse(value))
+
+
+class Phrases(TypeDecorator[tuple[Phrase, ...]]):
+    """Several phrases in a row; none at all are an empty text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[Phrase, ...] | None, dialect: Dialect) -> str | None:
+        """Return the JSON text of the phrases."""
+        return _write([_pack(phrase) for phrase in value]) if value else ""
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Phrase, ...]:
+        """Return the phrases that a JSON text stands for."""
+        if not value:
+            return ()
+        packed = _parse(value)
+        return (_unpack(packed),) if isinstance(packed[0], str) else tuple(map(_unpack, packed))
+
+
+def _parse(text: str) -> list[Any]:
+    """Return what a JSON text holds. A text that is none came past this code, and is shown as it is."""
+    try:
+        packed = json.loads(text)
+    except ValueError:
+        packed = None
+    return packed if isinstance(packed, list) and packed else [VERBATIM, {"text": text}]
+
+
+def _write(packed: list[Any]) -> str:
+    return json.dumps(packed, ensure_ascii=False)
+
+
+def _pack(phrase: Phrase) -> list[Any]:
+    return [phrase.code, dict(phrase.params)]
+
+
+def _unpack(packed: list[Any]) -> Phrase:
+    code, params = packed
+    return Phrase(code, **params)

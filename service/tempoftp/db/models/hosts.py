@@ -1,4 +1,4 @@
-"""The FTP hosts and the runs on them."""
+"""The FTP hosts, the runs on them, and what is asked of them: audits and previews."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Double,
+    Index,
     Integer,
     String,
     Text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tempoftp.db.models.base import Base, UtcDateTime, identifier
+from tempoftp.db.models.base import Base, Leased, UtcDateTime, identifier
 
 
 class FtpHost(Base):
@@ -78,3 +79,63 @@ class RunTotal(Base):
     """Duration of all of them together."""
     shares: Mapped[int] = mapped_column(BigInteger)
     """Number of shares in all of them together."""
+
+
+class HostAudit(Base):
+    """The last audit of an FTP host, the request for the next one, and whether runs may change the host."""
+
+    __tablename__ = "audits"
+
+    ftp_host: Mapped[str] = mapped_column(identifier(64), primary_key=True)
+    requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """When somebody requested the next audit; None: nobody did."""
+    requested_by: Mapped[str | None] = mapped_column(String(254))
+    repair: Mapped[bool] = mapped_column(default=False)
+    restore: Mapped[bool] = mapped_column(default=False)
+    """The next audit corrects rows from the host, because the database came from a backup."""
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime(), index=True)
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    check_wanted: Mapped[bool] = mapped_column(default=False)
+    """A worker has started. Until it has compared the host with the rows, it changes nothing on the host."""
+    stale_since: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """When an audit found that the host knows more than the rows. Until they are corrected, runs leave it alone."""
+    stale_reason: Mapped[str | None] = mapped_column(Text)
+    audited_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    restored_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    run_id: Mapped[str | None] = mapped_column(identifier(40))
+    findings: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    failures: Mapped[list[str] | None] = mapped_column(JSON)
+    counts: Mapped[dict[str, int] | None] = mapped_column(JSON)
+    unknown_accounts: Mapped[list[str] | None] = mapped_column(JSON)
+    """Accounts that tempoftp created on the host and that have no row: no other person gets their names."""
+    ended_generations: Mapped[dict[str, int] | None] = mapped_column(JSON)
+    """Shares that ended on the host and that have no row: a new share with such an id starts after that generation."""
+    error_class: Mapped[str | None] = mapped_column(String(32))
+    error_message: Mapped[str | None] = mapped_column(Text)
+
+
+class Preview(Leased, Base):
+    """A question how large a source is and whether it fits; kept for a day."""
+
+    __tablename__ = "previews"
+    __table_args__ = (
+        Index("previews_source", "ftp_host", "source_key"),
+        Index("previews_waiting", "answered_at", "asked_at"),
+    )
+
+    id: Mapped[str] = mapped_column(identifier(32), primary_key=True)
+    """Random, so that nobody can guess the id of another person's preview."""
+    asker: Mapped[str] = mapped_column(identifier(128))
+    """Name of the principal that asked; no other principal sees the preview."""
+    ftp_host: Mapped[str] = mapped_column(identifier(64))
+    source_key: Mapped[str] = mapped_column(identifier(64))
+    """Digest of `item`: two previews with the same digest are measured once."""
+    item: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """The source as the request file names it."""
+    request_id: Mapped[str] = mapped_column(identifier(64))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """The FTP host's answer: `source` and `host`."""
+    error_class: Mapped[str | None] = mapped_column(String(32))
+    error_message: Mapped[str | None] = mapped_column(Text)

@@ -17,8 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tempoftp.db.models.base import Base, Leased, UtcDateTime, build_number, identifier
-from tempoftp.db.models.phrases import OnePhrase, Phrases
+from tempoftp.db.models.base import Base, Leased, OnePhrase, Phrases, UtcDateTime, build_number, identifier
 from tempoftp.phrases import Phrase
 
 

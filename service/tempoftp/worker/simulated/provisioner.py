@@ -14,28 +14,32 @@ time by a size that is derived from the path. The last component of `ruta` can a
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tempoftp.audits.results import AuditOutcome, AuditRequest
+from tempoftp.db.clock import write_time
+from tempoftp.errors import ERROR_CLASSES
 from tempoftp.previews.results import PreviewOutcome, PreviewRequest
 from tempoftp.shares.results import Outcome
 from tempoftp.worker.provisioner import RunAbandoned, new_run_id
 from tempoftp.worker.request import RunRequest
-from tempoftp.worker.simulated.audit import audit_world
 from tempoftp.worker.simulated.host import (
     World,
     apply_share,
     apply_user,
     count_transfers,
     expire_shares,
+    find_failure,
     make_world,
+    plan_copy,
 )
-from tempoftp.worker.simulated.preview import measure_sources
 
 SPACE_TOTAL = 1_000_000_000_000
 RUN_SECONDS = 0.1
@@ -134,3 +138,107 @@ def _report(
             "transfers": count_transfers(world, request.transfers, now) if request.transfers else None,
         }
     )
+
+
+def audit_world(request: AuditRequest, world: World, now: float) -> AuditOutcome:
+    """Return what `tempoftp_audit` would return for this host."""
+    expire_shares(world, now)
+    names = sorted({*world["users"], *world.get("passwords", {})})
+    facts = {
+        "time": _write_time(now),
+        "shares": [_describe_share(key, share, now) for key, share in world["shares"].items()],
+        "tombstones": [
+            {
+                "id": key,
+                "generation": end["generation"],
+                "ftpuser": end.get("ftpuser"),
+                "reason": end["reason"],
+            }
+            for key, end in world["tombstones"].items()
+            if key not in world["shares"] or end["generation"] >= world["shares"][key]["generation"]
+        ],
+        "accounts": [_describe_account(name, world) for name in names],
+    }
+    return AuditOutcome.model_validate({"schema": 1, "run_id": request.run_id, "facts": facts})
+
+
+def _describe_share(share_id: str, share: dict[str, Any], now: float) -> dict[str, Any]:
+    arrived = now >= share["begun"] + share["seconds"]
+    return {
+        "id": share_id,
+        "generation": share["generation"],
+        "state": ("blocked" if share["blocked"] else "delivered") if arrived else "copying",
+        "ftpuser": share["ftpuser"],
+        "path": f"/data/{share['ftpuser']}/{share_id}",
+        "source": share["source"],
+        "source_root": share.get("source_root"),
+        "ssh_key_file": share.get("ssh_key_file"),
+        "size_probe": share.get("size_probe", "rsync"),
+        "lifetime_days": share["lifetime_days"],
+        "created_at": _write_time(share["begun"]),
+        "ready_at": _write_time(share["ready_at"]),
+        "expires": _write_time(share["expires"]),
+        "bytes_total": share["bytes_total"],
+        "files_total": share["files_total"],
+    }
+
+
+def _describe_account(name: str, world: World) -> dict[str, Any]:
+    user = world["users"].get(name)
+    stored = (user or {}).get("password_hash")
+    return {
+        "name": name,
+        "origin": user["origin"] if user is not None else None,
+        "state": user.get("status", "present") if user is not None else "absent",
+        "password_generation": world.get("passwords", {}).get(name, 0),
+        "password_digest": "sha256:" + hashlib.sha256(stored.encode()).hexdigest() if stored else None,
+    }
+
+
+def _write_time(seconds: float | None) -> str | None:
+    return None if seconds is None else write_time(datetime.fromtimestamp(seconds, UTC))
+
+
+INODES_AVAILABLE = 10_000_000
+
+
+def measure_sources(request: PreviewRequest, space_total: int, space_free: int) -> PreviewOutcome:
+    """Return what `tempoftp_source_info` would return for these sources."""
+    return PreviewOutcome.model_validate(
+        {
+            "schema": 1,
+            "run_id": request.run_id,
+            "sources": [_measure(item.source, space_total) for item in request.sources],
+            "host": {
+                "space_total": space_total,
+                "space_free": space_free,
+                "space_available": space_free,
+                "inodes_available": INODES_AVAILABLE,
+            },
+        }
+    )
+
+
+def _measure(source: str, space_total: int) -> dict[str, Any]:
+    failure = find_failure(source, 0.0)
+    if failure is not None:
+        return {"source": source, "error": _build_error(failure, f"simulated {failure} for {source}")}
+    plan = plan_copy(source)
+    name = source.rsplit("/", 1)[-1]
+    huge, slow = name == "enorme", name == "lento"
+    size = space_total + plan["bytes_total"] if huge else plan["bytes_total"]
+    return {
+        "source": source,
+        "timed_out": slow,
+        "bytes": size,
+        "files": plan["files_total"],
+        "skipped": [],
+        "skipped_total": 0,
+        "need_bytes": size,
+        "fits": None if slow else not huge,
+        "shortage": _build_error("too_large", f"it needs {size} bytes") if huge else None,
+    }
+
+
+def _build_error(error_class: str, message: str) -> dict[str, Any]:
+    return {"class": error_class, "message": message, "transient": ERROR_CLASSES[error_class].transient}
