@@ -216,6 +216,9 @@ class _Restore:
         for name in (*copied, "writable"):
             setattr(share, name, getattr(entry, name))
         share.asked_generation = entry.generation  # it is not known to whom older links were sent
+        share.body_digests = (
+            None  # the host does not know the body; this may be another request than the row's
+        )
         share.source_root = entry.source_root or ""
         share.lifetime_days = share.lifetime_confirmed = entry.lifetime_days
         share.ready_at, share.expires, share.path = entry.ready_at, entry.expires, entry.path

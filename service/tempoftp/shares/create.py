@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +23,7 @@ from tempoftp.shares.desired_state import DesiredState
 from tempoftp.shares.fields import WIRES, Requested
 from tempoftp.shares.lifecycle import record_birth, transition
 from tempoftp.shares.schemas import ShareRequest
-from tempoftp.shares.sources import ResolvedSource, read_sources
+from tempoftp.shares.sources import ResolvedSource, parse_ruta, read_sources
 from tempoftp.states import TERMINAL, State
 
 RACE_ATTEMPTS = 3
@@ -40,15 +42,22 @@ def create_share(
 ) -> Accepted:
     """Write down what is wanted, inside the caller's `Database.write()` transaction.
 
-    The same body again gives the same share in its present state. Commit, then wake `share.ftp_host`.
+    The same body again gives the same share in its present state, whatever has changed since: the share's lifetime, a
+    default, a bound or the sources. Commit, then wake `share.ftp_host`.
 
     Raises InvalidRequest, InvalidSource, SourceNotAllowed, IdInUse.
     """
+    _user, host, path = parse_ruta(request.ruta)
+    written = _digest_body(request, host, path)
+    earlier = session.get(Share, request.id)
+    if earlier is not None and earlier.state not in TERMINAL and written in (earlier.body_digests or ()):
+        return Accepted(earlier, created=False)
     source = read_sources(settings).resolve_source(request.ruta)
     requested = request.model_dump(include=set(Requested.model_fields))
     if request.lifetime_days is None:
         requested["lifetime_days"] = settings.lifetime_default
     check_lifetime(settings, requested["lifetime_days"])
+    requested["body_digests"] = sorted({written, _digest_body(request, source.name, source.path)})
     for attempt in range(RACE_ATTEMPTS):
         try:
             with session.begin_nested():
@@ -71,8 +80,7 @@ def _accept(
 ) -> Accepted:
     share = session.get(Share, request.id, with_for_update=True)
     if share is not None and share.state not in TERMINAL:
-        is_same = (share.email, share.source) == (request.usuario, source.canonical)
-        if is_same and all(getattr(share, name) == value for name, value in requested.items()):
+        if _is_same(share, request, source, requested["body_digests"]):
             return Accepted(share, created=False)
         raise IdInUse("id_in_use", id=request.id)
     account = take_account(session, request.usuario, lambda: choose_ftp_host(session, settings))
@@ -123,6 +131,25 @@ def _accept(
         transition(session, share, State.RECIBIDO, reason=Phrase("requested_again"), author=author)
     session.flush()
     return Accepted(share, created=True)
+
+
+def _digest_body(request: ShareRequest, host: str, path: str) -> str:
+    """Return a digest of a body as it was sent: what it left out is no part of it, so a default may change.
+
+    The ssh user is no part either: the sources file gives each source exactly one.
+    """
+    said = request.model_dump(include=set(Requested.model_fields), exclude_none=True)
+    text = json.dumps([request.usuario, host.lower(), path, said], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_same(share: Share, request: ShareRequest, source: ResolvedSource, digests: list[str]) -> bool:
+    """Whether a share was requested with this body. One that came from its FTP host has no digest of a body."""
+    if share.body_digests is not None:
+        return not set(digests).isdisjoint(share.body_digests)
+    said = request.model_dump(include=set(Requested.model_fields), exclude_none=True)
+    is_same = (share.email, share.source) == (request.usuario, source.canonical)
+    return is_same and all(getattr(share, name) == value for name, value in said.items())
 
 
 def _begin_generation(share: Share, wanted: dict[str, object]) -> None:

@@ -14,6 +14,7 @@ from tempoftp.db.models import Account, FtpHost, HistoryEntry, Share
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import IdInUse, InvalidRequest, SourceNotAllowed
 from tempoftp.settings import Settings, load_settings
+from tempoftp.shares.changes import request_lifetime
 from tempoftp.shares.create import choose_ftp_host, create_share
 from tempoftp.shares.lifecycle import transition
 from tempoftp.shares.schemas import ShareRequest
@@ -99,6 +100,77 @@ def test_same_id_with_another_body_is_refused(
     with pytest.raises(IdInUse, match="p1"), database.write() as session:
         create_share(session, settings, build(**other), "tester", "req2")
     assert (count(database, Share), count(database, HistoryEntry), count(database, Account)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("vigencia", [3, None], ids=["said", "left_out"])
+@pytest.mark.parametrize("days", [9, 1], ids=["extended", "shortened"])
+def test_the_same_body_after_another_lifetime_answers_the_present_state(
+    settings: Settings, database: Database, accept_share: AcceptShare, vigencia: int | None, days: int
+) -> None:
+    accept_share("p1", vigencia=vigencia)
+    with database.write() as session:
+        request_lifetime(session, settings, "p1", days, author="tester", request_id="r")
+    with database.write() as session:
+        accepted = create_share(session, settings, build(vigencia=vigencia), "tester", "req2")
+    assert (accepted.created, accepted.share.lifetime_days) == (False, days)
+
+
+@pytest.mark.parametrize(
+    ("vigencia", "changes"),
+    [
+        (None, {"lifetime_default": 21}),
+        (60, {"lifetime_max": 30}),
+        (2, {"lifetime_min": 5}),
+        (None, {"rsync_ssh_user": "datos"}),
+    ],
+    ids=["default", "most", "least", "ssh_user"],
+)
+def test_the_same_body_after_changed_settings_answers_the_present_state(
+    settings: Settings,
+    database: Database,
+    accept_share: AcceptShare,
+    vigencia: int | None,
+    changes: dict[str, object],
+) -> None:
+    settings.sources_file.write_text(settings.sources_file.read_text().replace("ssh_user: lanotadm", ""))
+    accept_share("p1", vigencia=vigencia)
+    changed = settings.model_copy(update=changes)
+    with database.write() as session:
+        accepted = create_share(session, changed, build(vigencia=vigencia), "tester", "req2")
+    assert (accepted.created, accepted.share.state) == (False, State.RECIBIDO)
+    assert count(database, HistoryEntry) == 1
+
+
+@pytest.mark.parametrize("content", ["sources: {}\n", "sources: [\n"], ids=["source_gone", "file_broken"])
+def test_the_same_body_after_the_sources_changed_answers_the_present_state(
+    settings: Settings, database: Database, accept_share: AcceptShare, content: str
+) -> None:
+    accept_share("p1")
+    settings.sources_file.write_text(content)
+    with database.write() as session:
+        assert not create_share(session, settings, build(), "tester", "req2").created
+
+
+@pytest.mark.parametrize("other", [{"vigencia": 9}, {"vigencia": None}, {"ruta": "source1:/srv/datos/b"}])
+def test_another_body_is_refused_also_when_it_is_what_the_share_has_become(
+    settings: Settings, database: Database, accept_share: AcceptShare, other: dict[str, object]
+) -> None:
+    accept_share("p1")
+    with database.write() as session:
+        request_lifetime(session, settings, "p1", 9, author="tester", request_id="r")
+    with pytest.raises(IdInUse), database.write() as session:
+        create_share(session, settings, build(**other), "tester", "req2")
+
+
+def test_the_body_of_an_ended_share_is_not_that_of_the_next_one(
+    settings: Settings, database: Database, accept_share: AcceptShare
+) -> None:
+    accept_share("p1", vigencia=3)
+    with database.write() as session:
+        session.get_one(Share, "p1").state = State.EXPIRADO
+    accept_share("p1", vigencia=5)
+    with pytest.raises(IdInUse), database.write() as session:
+        create_share(session, settings, build(vigencia=3), "tester", "req2")
 
 
 @pytest.mark.parametrize("terminal", [State.ELIMINADO, State.EXPIRADO])

@@ -48,6 +48,8 @@ class Share(Leased, Base):
     reuse: Mapped[bool] = mapped_column(default=False)
     checksums: Mapped[bool] = mapped_column(default=False)
     lifetime_days: Mapped[int] = mapped_column(Integer)
+    body_digests: Mapped[list[str] | None] = mapped_column(JSON)
+    """Digests of the body that was accepted, with its source as written and as resolved. None: there was no body."""
     writable: Mapped[bool] = mapped_column(default=False)
     wanted: Mapped[str] = mapped_column(String(8), default="present")
     """`present`, `blocked` or `absent`; see `tempoftp.shares.desired_state`."""
