@@ -114,7 +114,7 @@ def render(template: str, values: dict[str, Any]) -> str:
 def render_ftp(template: str) -> str:
     """Render a template of the role ftp_server for the default delivery root."""
     origin = ORIGIN.replace(".service.", ".ftp_server.")
-    variables = {"ftp_server_origin": origin, "ftp_server_root": "/data"}
+    variables = {"ftp_server_origin": origin, "tempoftp_root": "/data"}
     templar = Templar(
         loader=DataLoader(), variables={name: _trust(value) for name, value in variables.items()}
     )

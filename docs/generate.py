@@ -32,22 +32,23 @@ HEADINGS = {
 GALLERY = "docs/screenshots.md"
 RENDERED = ("docs/ftp-host.md", "docs/ftp-host.es.md")
 DOCUMENTS = (*HEADINGS, GALLERY, *RENDERED)
+COLUMN_NAMES = {
+    "name": "User",
+    "password": "Password",
+    "uid": "Uid",
+    "gid": "Gid",
+    "home": "Dir",
+    "status": "Status",
+    "expires": "Expires",
+}
 # The values of a host that keeps the roles' defaults; a password is never shown.
 RENDER_VALUES = {
-    "ftp_database_table": "users",
     "ftp_server_columns": {"query_result": [[{"name": "Expires"}]]},
-    "ftp_server_column_names": {
-        "name": "User",
-        "password": "Password",
-        "uid": "Uid",
-        "gid": "Gid",
-        "home": "Dir",
-        "status": "Status",
-        "expires": "Expires",
-    },
-    "ftp_server_db_host": "127.0.0.1",
-    "ftp_server_db_name": "pureftpd",
-    "ftp_server_db_table": "users",
+    "ftp_server_column_names": COLUMN_NAMES,
+    "ftp_database_column_names": COLUMN_NAMES,
+    "tempoftp_db_host": "127.0.0.1",
+    "tempoftp_db_name": "pureftpd",
+    "tempoftp_table": "users",
     "ftp_server_logins": [{}, {"user": "pureftpd", "password": "…"}],
 }
 _RENDERED = re.compile(r"(<!-- render: (?P<template>\S+) -->\n```\w*\n)(?P<body>.*?)(```\n)", re.DOTALL)

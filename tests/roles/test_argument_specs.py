@@ -31,7 +31,7 @@ def test_every_default_is_an_option_and_every_option_has_a_default(role: str) ->
 def test_documented_defaults_are_the_real_ones(role: str) -> None:
     for name, option in _read_options(role).items():
         if "default" in option:
-            value = evaluate(role, "Debian", name, role_path=str(ROLES / role))
+            value = evaluate(role, "Debian", name, role_path=str(ROLES / role), tempoftp_sources=[])
             assert value == option["default"], name
 
 
@@ -45,6 +45,6 @@ def test_defaults_pass_validation(role: str, family: str) -> None:
 
 
 def test_a_source_without_roots_is_refused() -> None:
-    given = {"ftp_server_sources": [{"name": "source1"}]}
+    given = {"tempoftp_sources": [{"name": "source1"}]}
     result = ArgumentSpecValidator(_read_options("ftp_server")).validate(given)
     assert any("roots" in message for message in result.error_messages)

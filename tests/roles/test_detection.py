@@ -116,7 +116,7 @@ def test_the_login_of_pure_ftpd_is_made_only_where_pure_ftpd_is_ours() -> None:
 
 
 def test_a_remote_database_server_is_not_installed_here() -> None:
-    assert answer_database(ftp_db_host="db.example.org")[1] is False
+    assert answer_database(tempoftp_db_host="db.example.org")[1] is False
 
 
 def answer_server(

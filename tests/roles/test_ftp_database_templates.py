@@ -41,6 +41,6 @@ def test_table_has_the_seeds_columns_and_expires() -> None:
 def test_only_a_database_on_this_host_is_managed() -> None:
     assert evaluate("ftp_database", "Debian", "ftp_database_manage_server") is True
     assert (
-        evaluate("ftp_database", "Debian", "ftp_database_manage_server", ftp_db_host="db.example.org")
+        evaluate("ftp_database", "Debian", "ftp_database_manage_server", tempoftp_db_host="db.example.org")
         is False
     )

@@ -76,7 +76,9 @@ def test_local_database_is_reached_by_its_socket(family: str, socket: str) -> No
 
 
 def test_remote_database_is_reached_by_its_address() -> None:
-    text = _render_mysql_conf("Debian", SEED_COLUMNS, ftp_db_host="db.example.org", ftp_db_port=3307)
+    text = _render_mysql_conf(
+        "Debian", SEED_COLUMNS, tempoftp_db_host="db.example.org", tempoftp_db_port=3307
+    )
     assert "MYSQLServer     db.example.org\nMYSQLPort       3307\n" in text
     assert "MYSQLSocket" not in text
 
@@ -136,6 +138,6 @@ def test_ssh_trusts_only_the_inventorys_host_keys() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_rotation_needs_no_restart(family: str) -> None:
     text = render("ftp_server", "logrotate.j2", family)
-    assert text.splitlines()[1] == read_variables("ftp_server", family)["ftp_server_log"] + " {"
+    assert text.splitlines()[1] == evaluate("ftp_server", family, "ftp_server_log") + " {"
     assert "copytruncate" in text
     assert "postrotate" not in text

@@ -116,7 +116,7 @@ def test_sources_file_is_accepted_by_the_service() -> None:
 
 
 def test_sources_file_may_be_empty() -> None:
-    content = yaml.safe_load(render("service", "sources.yml.j2", "Debian", service_sources=[]))
+    content = yaml.safe_load(render("service", "sources.yml.j2", "Debian", tempoftp_sources=[]))
     assert SourcesFile.model_validate(content).sources == {}
 
 

@@ -194,7 +194,7 @@ def check_login_query(
                 "login_query",
                 FAIL,
                 f"pure-ftpd asks database {asked}: {query}",
-                f"tempoftp would write {database}.{facts.table}: set ftp_db_name and tempoftp_table",
+                f"tempoftp would write {database}.{facts.table}: set tempoftp_db_name and tempoftp_table",
             )
         ]
     checks = [Check("login_query", OK, f"asks {asked}.{facts.table}")]

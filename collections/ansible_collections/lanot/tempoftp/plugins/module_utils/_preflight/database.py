@@ -66,7 +66,12 @@ def look_at_database(
         connection = open_connection(login)
     except TempoftpError as error:
         return [
-            Check("database", FAIL, error.message, "set ftp_db_host and ftp_db_name, or start the server")
+            Check(
+                "database",
+                FAIL,
+                error.message,
+                "set tempoftp_db_host and tempoftp_db_name, or start the server",
+            )
         ]
     with contextlib.closing(connection), connection.cursor() as cursor:
         try:
@@ -76,7 +81,7 @@ def look_at_database(
             todo = (
                 f"{SITE}, which makes it"
                 if managed
-                else "set ftp_db_name, tempoftp_table and tempoftp_columns"
+                else "set tempoftp_db_name, tempoftp_table and tempoftp_columns"
             )
             return [Check("table", WARN if managed else FAIL, error.message, todo)]
         except MYSQL_ERRORS as error:
