@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 
 from tempoftp.settings import Settings, SettingsError, load_settings, variable_of
 from tempoftp.shares.sources import SourcesFile
-from tests.roles.rendering import FAMILIES, evaluate, read_variables, render
+from tests.roles.rendering import FAMILIES, ROLES, evaluate, read_variables, render
 
 HOSTVARS = {"ftp1": {"tempoftp_root": "/data2"}, "ftp2": {"ansible_host": "192.0.2.12"}}
 ORIGIN = {"service_origin": "test"}
@@ -179,3 +179,25 @@ def test_units_read_the_env_files_of_both_families(family: str) -> None:
     path = read_variables("service", family)["service_env_file"]
     for unit in ("tempoftp.service.j2", "tempoftp-worker.service.j2"):
         assert f"EnvironmentFile=-{path}\n" in render("service", unit, family, **ORIGIN)
+
+
+def test_a_wrong_file_never_replaces_the_one_that_works() -> None:
+    """Settings and sources are checked before they are written; the settings last, since their check reads the rest."""
+    tasks = yaml.safe_load((ROLES / "service" / "tasks" / "configure.yml").read_text())
+    names = [task["name"] for task in tasks]
+    checks = {
+        task["ansible.builtin.template"]["src"]: task["ansible.builtin.template"].get("validate", "")
+        for task in tasks
+        if "ansible.builtin.template" in task
+    }
+    assert checks["tempoftp.env.j2"].endswith("/venv/bin/tempoftp settings check %s")
+    assert checks["sources.yml.j2"].endswith("/venv/bin/tempoftp settings check --sources %s")
+    settings, sources, certificate = (
+        names.index(name)
+        for name in (
+            "Write the settings",
+            "Write the sources that may be requested",
+            "Give the API its certificate",
+        )
+    )
+    assert certificate < sources < settings

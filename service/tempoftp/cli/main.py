@@ -60,6 +60,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": ("tempoftp.cli.server", "serve", "Run the HTTP API."),
     "worker": ("tempoftp.cli.server", "worker", "Run the worker that carries out what was asked."),
     "account": ("tempoftp.cli.accounts", "account", "Map people to accounts that existed before tempoftp."),
+    "settings": ("tempoftp.cli.settings", "settings", "Check the service's settings before it reads them."),
     "token": ("tempoftp.cli.tokens", "token", "Make, list and revoke tokens of the API."),
     "key": ("tempoftp.cli.database", "key", "Make keys that encrypt the stored passwords."),
     "db": ("tempoftp.cli.database", "db", "Upgrade, back up or move the service's database."),

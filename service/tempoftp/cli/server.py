@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tempoftp.cli.command import Command
-from tempoftp.cli.exits import SERVICE_FAILED, USAGE, BadSetting
+from tempoftp.cli.exits import SERVICE_FAILED, USAGE
 
 if TYPE_CHECKING:
     from tempoftp.settings import Settings
@@ -45,12 +45,12 @@ def serve(
     if workers > 1:
         # Set before anything imports prometheus_client, which reads it once; the processes then share their counters.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = make_shared_folder()
-    from tempoftp.cli.service import read_settings, upgrade
+    from tempoftp.cli.service import check_certificate, read_service_settings, upgrade
     from tempoftp.server import run_server
 
     given = {"bind": bind, "port": port, "api_threads": threads}
-    settings: Settings = read_settings(**{name: value for name, value in given.items() if value is not None})
-    check_certificate(settings)
+    said = {name: value for name, value in given.items() if value is not None}
+    settings: Settings = read_service_settings(check_certificate, **said)
     upgrade(settings)
     run_server(settings, workers=workers, pidfile=pidfile)
 
@@ -67,22 +67,6 @@ def make_shared_folder() -> str:
     return folder
 
 
-def check_certificate(settings: Settings) -> None:
-    """Raise BadSetting for a certificate that cannot be used. Gunicorn would start, and every connection would fail."""
-    if settings.tls_certificate is None:
-        return
-    import ssl
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    except OSError as error:  # ssl.SSLError is one
-        raise BadSetting(
-            f"TEMPOFTP_TLS_CERTIFICATE and TEMPOFTP_TLS_KEY cannot be used ({error.strerror or error}): give two "
-            "PEM files that belong together and that the API's user may read"
-        ) from error
-
-
 @click.command(
     cls=Command,
     examples=["tempoftp worker", "TEMPOFTP_SIMULACRO=1 tempoftp worker"],
@@ -96,12 +80,13 @@ def worker() -> None:
     import logging.config
 
     from tempoftp.cli.exits import BadSetting
-    from tempoftp.cli.service import read_settings, report_missing_keys, upgrade
+    from tempoftp.cli.service import read_service_settings, report_missing_keys, upgrade
     from tempoftp.logs import build_log_config
+    from tempoftp.notices.webhooks import read_webhooks
     from tempoftp.settings import SettingsError
     from tempoftp.worker.process import run_worker
 
-    settings = read_settings()
+    settings = read_service_settings(read_webhooks)
     logging.config.dictConfig(build_log_config(settings.log_level, settings.log_format))
     upgrade(settings)
     report_missing_keys(settings)

@@ -17,8 +17,9 @@ from tempoftp.errors import ERROR_CLASSES
 from tempoftp.hosts.holds import find_holds
 from tempoftp.hosts.pauses import count_runs, describe_pause
 from tempoftp.notices.backlog import describe_backlog
-from tempoftp.settings import Settings
+from tempoftp.settings import Settings, SettingsError
 from tempoftp.shares.serializers import describe_progress
+from tempoftp.shares.sources import read_sources
 from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, State
 
 GIGABYTE = 10**9
@@ -52,6 +53,7 @@ def read_health(session: Session, settings: Settings, *, unreadable: Sequence[st
     if age > QUEUE_AGE_LIMIT:
         problems.append(f"a share has waited {age:.0f} s for a worker; is tempoftp-worker.service running?")
     problems += _find_overdue(session, now)
+    problems += _find_source_mistakes(settings)
     notices, untold = describe_backlog(session)
     problems += untold
     if unreadable:
@@ -119,6 +121,15 @@ def _word(ok: object) -> str:
 def _worst(words: Any) -> str:
     found = set(words)
     return next((word for word in ("error", "unknown") if word in found), "ok")
+
+
+def _find_source_mistakes(settings: Settings) -> list[str]:
+    """Return what is wrong with a sources file that was changed since the start: every request is refused then."""
+    try:
+        read_sources(settings)
+    except SettingsError as error:
+        return list(error.mistakes)
+    return []
 
 
 def _find_overdue(session: Session, now: datetime) -> list[str]:

@@ -112,7 +112,7 @@ def read_webhooks(settings: Settings) -> tuple[WebhookEntry, ...]:
             f"{'.'.join(map(str, part['loc']))}: {part['msg']}"
             for part in error.errors(include_input=False, include_url=False)
         ]
-        raise SettingsError(f"{path}: {'; '.join(parts)}") from None
+        raise SettingsError(*(f"{path}: {part}" for part in parts)) from None
 
 
 class Webhook:

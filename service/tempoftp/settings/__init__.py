@@ -16,6 +16,7 @@ from tempoftp.settings.load import (
     Settings,
     SettingsError,
     load_settings,
+    parse_settings,
     variable_of,
 )
 from tempoftp.settings.notices import parse_sender
@@ -32,5 +33,6 @@ __all__ = [
     "is_safe_url",
     "load_settings",
     "parse_sender",
+    "parse_settings",
     "variable_of",
 ]

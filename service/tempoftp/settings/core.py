@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from cryptography.fernet import Fernet, MultiFernet
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
+
+from tempoftp.settings.cross_checks import cross_check
 
 SIMULATED_FTP_HOST = "simulado"
 
@@ -76,17 +78,15 @@ class CoreSettings(BaseModel):
                 raise ValueError("is not a Fernet key; make one with `tempoftp key new`") from None
         return value
 
-    @model_validator(mode="after")
-    def _check_lifetime(self) -> Self:
+    @cross_check("lifetime_min", "lifetime_default", "lifetime_max")
+    def _check_lifetime(self) -> None:
         if not self.lifetime_min <= self.lifetime_default <= self.lifetime_max:
             raise ValueError("TEMPOFTP_LIFETIME_MIN <= LIFETIME_DEFAULT <= LIFETIME_MAX does not hold")
-        return self
 
-    @model_validator(mode="after")
-    def _check_hosts(self) -> Self:
+    @cross_check("simulacro", "ftp_hosts")
+    def _check_hosts(self) -> None:
         if not self.simulacro and not self.ftp_hosts:
             raise ValueError("TEMPOFTP_FTP_HOSTS is required (or TEMPOFTP_SIMULACRO=1)")
-        return self
 
     @property
     def ftp_host_names(self) -> tuple[str, ...]:

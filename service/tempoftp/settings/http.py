@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator
 from pydantic_settings import NoDecode
 
 from tempoftp.settings.addresses import is_loopback
+from tempoftp.settings.cross_checks import cross_check
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -84,12 +85,15 @@ class HttpSettings(BaseModel):
             ipaddress.ip_address(value)
         return value
 
-    @model_validator(mode="after")
-    def _check_exposure(self) -> Self:
+    @cross_check("tls_certificate", "tls_key")
+    def _check_certificate(self) -> None:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("TEMPOFTP_TLS_CERTIFICATE and TEMPOFTP_TLS_KEY go together")
+
+    @cross_check("bind", "auth", "tls_certificate", "trusted_proxies", "plain_http")
+    def _check_exposure(self) -> None:
         if self.is_loopback_only:
-            return self
+            return
         if self.auth == "none":
             raise ValueError("TEMPOFTP_AUTH=none needs a loopback TEMPOFTP_BIND: others could do everything")
         if self.tls_certificate is None and not self.trusted_proxies and not self.plain_http:
@@ -97,7 +101,6 @@ class HttpSettings(BaseModel):
                 f"TEMPOFTP_BIND={self.bind} is no loopback address: give TEMPOFTP_TLS_CERTIFICATE and "
                 "TEMPOFTP_TLS_KEY; or TEMPOFTP_TRUSTED_PROXIES=1 for a proxy that speaks TLS; or TEMPOFTP_PLAIN_HTTP=1"
             )
-        return self
 
     @property
     def is_loopback_only(self) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, ValidationError, create_model, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tempoftp.settings.access import AccessSettings
 from tempoftp.settings.addresses import is_loopback, is_safe_url
 from tempoftp.settings.core import CoreSettings, JournalSettings
+from tempoftp.settings.cross_checks import cross_check, find_conflicts
 from tempoftp.settings.delivery import DeliverySettings
 from tempoftp.settings.http import HttpSettings
 from tempoftp.settings.limits import LimitSettings
@@ -26,8 +28,19 @@ INVENTORY_VARIABLES = frozenset({"TEMPOFTP_LAB_NET", "TEMPOFTP_LAB_DIR"})
 """Read by the lab's inventory; the worker passes them to its runs."""
 
 
+_SEPARATOR = "\n"
+
+
 class SettingsError(Exception):
-    """The environment does not make a valid configuration; the message names every variable to correct."""
+    """The environment or a file does not make a valid configuration. `mistakes`: one text for each thing to correct."""
+
+    def __init__(self, *mistakes: str) -> None:
+        super().__init__(*mistakes)
+        self.mistakes = mistakes
+
+    def __str__(self) -> str:
+        """Return all mistakes on one line, for logs."""
+        return "; ".join(self.mistakes)
 
 
 class Settings(  # the fields of the last base come first: docs and env file list them in this order, core first
@@ -52,17 +65,23 @@ class Settings(  # the fields of the last base come first: docs and env file lis
     )
 
     @model_validator(mode="after")
-    def _check_links(self) -> Self:
+    def _check_together(self) -> Self:
+        conflicts = find_conflicts(self)
+        if conflicts:
+            raise ValueError(_SEPARATOR.join(conflicts))
+        return self
+
+    @cross_check("public_url", "plain_http")
+    def _check_links(self) -> None:
         parts = urlsplit(self.public_url or "https:")
         if parts.scheme == "http" and not self.plain_http and not is_loopback(parts.hostname or ""):
             raise ValueError(
                 "TEMPOFTP_PUBLIC_URL must begin with https://: who reads a link on its way can log in with it; or "
                 "TEMPOFTP_PLAIN_HTTP=1 says that the network may read along"
             )
-        return self
 
-    @model_validator(mode="after")
-    def _check_provider(self) -> Self:
+    @cross_check("oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_roles", "public_url")
+    def _check_provider(self) -> None:
         parts = {
             "TEMPOFTP_OIDC_ISSUER": self.oidc_issuer,
             "TEMPOFTP_OIDC_CLIENT_ID": self.oidc_client_id,
@@ -71,7 +90,7 @@ class Settings(  # the fields of the last base come first: docs and env file lis
         }
         missing = [name for name, value in parts.items() if value is None]
         if len(missing) == len(parts):
-            return self
+            return
         if missing:
             raise ValueError(f"{', '.join(parts)} go together; {', '.join(missing)} missing")
         if self.public_url is None:
@@ -80,7 +99,6 @@ class Settings(  # the fields of the last base come first: docs and env file lis
             )
         if not is_safe_url(self.public_url):
             raise ValueError("TEMPOFTP_OIDC_ISSUER needs a TEMPOFTP_PUBLIC_URL that begins with https://")
-        return self
 
 
 def variable_of(field_name: str) -> str:
@@ -96,23 +114,66 @@ def load_settings(**overrides: Any) -> Settings:
 
     `overrides` (by field name) win over the environment; the command line uses them for its options.
 
-    Raises SettingsError, whose message names every variable that is wrong or unknown.
+    Raises SettingsError, which names every variable that is wrong or unknown.
     """
-    known = {variable_of(name) for name in Settings.model_fields} | CLIENT_VARIABLES | INVENTORY_VARIABLES
-    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
-    if unknown:
-        raise SettingsError(f"unknown setting(s) {', '.join(unknown)}: correct the name or remove it")
+    return parse_settings(os.environ, **overrides)
+
+
+def parse_settings(variables: Mapping[str, str], **overrides: Any) -> Settings:
+    """Read the settings from these variables; others than the service's are ignored. Raises SettingsError."""
+    fields = {variable_of(name): name for name in Settings.model_fields}
+    known = fields.keys() | CLIENT_VARIABLES | INVENTORY_VARIABLES
+    unknown = sorted(name for name in variables if name.startswith(PREFIX) and name not in known)
+    mistakes = [f"unknown setting(s) {', '.join(unknown)}: correct the name or remove it"] if unknown else []
+    given = {fields[name]: value for name, value in variables.items() if name in fields and value} | overrides
     try:
-        return Settings(**overrides)
+        settings = _Given(**given)
     except ValidationError as error:
-        raise SettingsError("; ".join(_explain(part) for part in error.errors(include_input=False))) from None
+        raise SettingsError(*mistakes, *_explain_all(error, given)) from None
+    if mistakes:
+        raise SettingsError(*mistakes)
+    return settings
 
 
-def _explain(part: Any) -> str:
+class _Given(Settings):
+    """Settings of the values that are passed, and of no environment: a file is checked as the service will read it."""
+
+    @classmethod
+    def settings_customise_sources(  # type: ignore[override]  # the others are not used
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_others: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+class _Unchecked(_Given):
+    """The same, without comparing the fields."""
+
+    def _check_together(self) -> Self:  # type: ignore[override]  # it takes the place of the validator
+        return self
+
+
+def _explain_all(error: ValidationError, given: Mapping[str, Any]) -> list[str]:
+    """Return every mistake: single values, then what does not fit together among the right values."""
+    parts = error.errors(include_input=False)
+    names = {str(part["loc"][0]): part for part in parts if part["loc"]}
+    wrong = frozenset(field for field in Settings.model_fields if {field, variable_of(field)} & names.keys())
+    mistakes = [text for part in parts for text in _explain(part)]
+    if not wrong:
+        return mistakes
+    # A class in which the wrong fields may be anything, so that the others can be compared.
+    anything = {name: (Any, Field(default=None, validate_default=False)) for name in wrong}
+    rest: Any = create_model("_Rest", __base__=_Unchecked, **anything)  # type: ignore[call-overload]
+    right = rest(**{name: value for name, value in given.items() if name not in wrong})
+    return mistakes + find_conflicts(right, wrong)
+
+
+def _explain(part: Any) -> list[str]:
     name = str(part["loc"][0]) if part["loc"] else ""
     message = str(part["msg"]).removeprefix("Value error, ")
     if part["type"] == "missing":
         message = "is required"
     by_variable = {variable_of(field): field for field in Settings.model_fields}
     field = by_variable.get(name, name)
-    return f"{variable_of(field)} {message}" if field in Settings.model_fields else message
+    if field in Settings.model_fields:
+        return [f"{variable_of(field)} {message}"]
+    return message.split(_SEPARATOR)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from tempoftp.settings.addresses import is_loopback
+from tempoftp.settings.cross_checks import cross_check
 
 
 class NoticeSettings(BaseModel):
@@ -103,17 +104,22 @@ class NoticeSettings(BaseModel):
             raise ValueError("must look like datos@example.org")
         return value
 
-    @model_validator(mode="after")
-    def _check_mail(self) -> Self:
+    @cross_check("smtp_host", "smtp_from")
+    def _check_from(self) -> None:
         if self.smtp_host is not None and self.smtp_from is None:
             raise ValueError("TEMPOFTP_SMTP_HOST needs TEMPOFTP_SMTP_FROM")
+
+    @cross_check("operator_email", "smtp_host")
+    def _check_operator_mail(self) -> None:
         if self.operator_email is not None and self.smtp_host is None:
             raise ValueError("TEMPOFTP_OPERATOR_EMAIL needs TEMPOFTP_SMTP_HOST")
+
+    @cross_check("smtp_user", "smtp_password", "smtp_tls", "smtp_host")
+    def _check_login(self) -> None:
         if (self.smtp_user is None) != (self.smtp_password is None):
             raise ValueError("TEMPOFTP_SMTP_USER and TEMPOFTP_SMTP_PASSWORD go together")
         if self.smtp_user is not None and self.smtp_tls == "none" and not is_loopback(self.smtp_host or ""):
             raise ValueError("TEMPOFTP_SMTP_TLS=none would send the password in clear: use starttls or tls")
-        return self
 
 
 def parse_sender(value: str) -> tuple[str, str]:

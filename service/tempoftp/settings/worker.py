@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
+from pydantic import BaseModel, Field
 
-from pydantic import BaseModel, Field, model_validator
+from tempoftp.settings.cross_checks import cross_check
 
 
 class WorkerSettings(BaseModel):
@@ -103,8 +103,7 @@ class WorkerSettings(BaseModel):
         description="Seconds that DELETE waits for the end of access and data before it answers 202.",
     )
 
-    @model_validator(mode="after")
-    def _check_heartbeat(self) -> Self:
+    @cross_check("heartbeat_seconds", "lease_seconds")
+    def _check_heartbeat(self) -> None:
         if self.heartbeat_seconds >= self.lease_seconds:
             raise ValueError("TEMPOFTP_HEARTBEAT_SECONDS must be less than TEMPOFTP_LEASE_SECONDS")
-        return self

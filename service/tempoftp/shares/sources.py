@@ -78,13 +78,16 @@ class Source(BaseModel):
     def _check_together(self) -> Self:
         """Refuse combinations that the module on the FTP host would refuse for every share."""
         allowed = LOCAL_METHODS if self.local else REMOTE_METHODS
+        wrong = []
         if self.method not in (None, *allowed):
             place = "on the FTP host itself (local)" if self.local else "read over ssh"
-            raise ValueError(f"method {self.method} is none for a source {place}: {', '.join(allowed)}")
+            wrong.append(f"method {self.method} is none for a source {place}: {', '.join(allowed)}")
         if self.local and self.size_probe != "rsync":
-            raise ValueError("size_probe of a local source is rsync")
+            wrong.append("size_probe of a local source is rsync")
         if self.method == "bind" and self.checksums:
-            raise ValueError("a bind is the source itself: checksums would change with it")
+            wrong.append("a bind is the source itself: checksums would change with it")
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
 
@@ -138,12 +141,11 @@ class SourceCatalogue:
 
     def __init__(self, content: SourcesFile, defaults: SourceDefaults) -> None:
         self._defaults = defaults
-        self._by_host: dict[str, tuple[str, Source]] = {}
-        for name, source in content.sources.items():
-            for host in (name, *source.aliases):
-                taken = self._by_host.setdefault(host.lower(), (name, source))
-                if taken[0] != name:
-                    raise SettingsError(f"sources file: {host} names both {taken[0]} and {name}")
+        self._by_host: dict[str, tuple[str, Source]] = {
+            host.lower(): (name, source)
+            for name, source in content.sources.items()
+            for host in (name, *source.aliases)
+        }
 
     def list_roots(self) -> list[AllowedRoot]:
         """Return every folder below which shares may be asked for, in the order of the file."""
@@ -227,16 +229,44 @@ def read_sources(settings: Settings) -> SourceCatalogue:
 
 @lru_cache(maxsize=4)
 def _read_catalogue(path: Path, _mtime_ns: int, _size: int, defaults: SourceDefaults) -> SourceCatalogue:
+    return SourceCatalogue(read_sources_file(path), defaults)
+
+
+def read_sources_file(path: Path) -> SourcesFile:
+    """Read and check a sources file. Raises SettingsError with every mistake, each with its place."""
     try:
-        content = SourcesFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"sources file {path} cannot be read: {error}") from None
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"sources file {path}: {error.strerror or error}; set TEMPOFTP_SOURCES_FILE"
+        ) from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(f"sources file {path} cannot be read: {reason}") from None
+    mistakes = []
+    try:
+        content = SourcesFile.model_validate(raw)
     except ValidationError as error:
-        places = "; ".join(
-            f"{'.'.join(str(step) for step in part['loc'])}: {part['msg']}" for part in error.errors()
-        )
-        raise SettingsError(f"sources file {path}: {places}") from None
-    return SourceCatalogue(content, defaults)
+        for part in error.errors(include_input=False, include_url=False):
+            place = ".".join(str(step) for step in part["loc"])
+            mistakes.append(f"{place}: {str(part['msg']).removeprefix('Value error, ')}")
+    mistakes += _find_twins(raw)
+    if mistakes:
+        raise SettingsError(*(f"sources file {path}: {mistake}" for mistake in mistakes))
+    return content
+
+
+def _find_twins(raw: object) -> list[str]:
+    """Return the names that stand for two sources, also of a file that has other mistakes."""
+    sources = raw.get("sources") if isinstance(raw, dict) else None
+    found, taken = [], dict[str, str]()
+    for name, source in sources.items() if isinstance(sources, dict) else ():
+        aliases = source.get("aliases") if isinstance(source, dict) else None
+        for host in (name, *(aliases if isinstance(aliases, list) else ())):
+            first = taken.setdefault(str(host).lower(), str(name))
+            if first != str(name):
+                found.append(f"{host} names both {first} and {name}")
+    return found
 
 
 def _normalise_path(path: str) -> str:

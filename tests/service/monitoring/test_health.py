@@ -149,3 +149,13 @@ def test_a_paused_host_is_no_problem_and_says_so(
         *(True, "disco nuevo", "ana"),
         0,
     )
+
+
+def test_a_sources_file_that_went_wrong_after_the_start_is_told(
+    settings: Settings, database: Database, ftp_host: str
+) -> None:
+    put_host(database, ftp_host)
+    settings.sources_file.write_text("sources: {nodo: {roots: [{name: x, path: relativa}], tipo: a}}")
+    health = read(settings, database)
+    assert health["status"] == "degraded"
+    assert [part in " ".join(health["problemas"]) for part in ("roots.0.path", "tipo")] == [True, True]
