@@ -60,11 +60,14 @@ $(PURE_FTPD)/.complete:
 	@touch $@
 
 .PHONY: lock
-lock: ## Resolve pyproject.toml into requirements.lock and requirements-dev.lock (needs uv)
+lock: ## Resolve pyproject.toml into requirements.lock, requirements-dev.lock and requirements-build.lock (needs uv)
 	uv pip compile -q --python-version 3.11 --universal --no-emit-index-url --no-header --no-annotate --generate-hashes \
 	  --upgrade pyproject.toml -o requirements.lock
 	uv pip compile -q --python-version 3.11 --universal --no-emit-index-url --no-header --no-annotate --generate-hashes \
 	  --upgrade --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' | \
+	  uv pip compile -q --python-version 3.11 --universal --no-emit-index-url --no-header --no-annotate --generate-hashes \
+	  -c requirements-dev.lock - -o requirements-build.lock
 
 ## ---- without hosts ----
 
@@ -161,6 +164,26 @@ test: system venv check unit processes molecule e2e ## Everything CI runs: check
 .PHONY: bench
 bench: system venv ## Ratios against bare commands, measured alternately on the lab
 	PYTHONPATH=molecule/shared $(BIN)/python -m tests.bench
+
+# The list of what a release contains (SBOM) is read from an environment into which the release was installed: it has
+# the licences and who needs whom, which the lock file does not say.
+RELEASE ?= build/release
+
+.PHONY: release
+release: venv ## What is published of a version: wheel, collection, sources, list of contents (SBOM) and checksums, in build/release
+	@$(call install,git)
+	@rm -rf $(RELEASE) $(RELEASE).venv && mkdir -p $(RELEASE)
+	@git archive --prefix tempoftp/ -o $(RELEASE)/tempoftp-sources.tar.gz HEAD
+	@mkdir -p $(RELEASE).venv/sources && tar -xzf $(RELEASE)/tempoftp-sources.tar.gz -C $(RELEASE).venv/sources
+	@$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps --no-build-isolation -w $(RELEASE) $(RELEASE).venv/sources/tempoftp
+	@$(BIN)/ansible-galaxy collection build $(RELEASE).venv/sources/tempoftp/$(COLLECTION) --output-path $(RELEASE) >/dev/null
+	@$(BIN)/python -m venv $(RELEASE).venv/installed
+	@$(RELEASE).venv/installed/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(RELEASE).venv/installed/bin/pip install -q --disable-pip-version-check --no-deps --no-index $(RELEASE)/tempoftp-*.whl
+	@$(RELEASE).venv/installed/bin/pip uninstall -q -y pip setuptools
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o $(RELEASE)/tempoftp.cdx.json $(RELEASE).venv/installed
+	@rm -rf $(RELEASE).venv && cd $(RELEASE) && sha256sum -- * > SHA256SUMS
+	@ls -1 $(RELEASE)
 
 .PHONY: clean
 clean: lab-down ## Remove what was built here (keeps nothing of var/)

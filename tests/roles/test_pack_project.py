@@ -35,6 +35,7 @@ def test_a_release_has_everything_that_an_install_needs(tmp_path: Path) -> None:
     assert {
         "pyproject.toml",
         "requirements.lock",
+        "requirements-build.lock",
         "README.md",
         "playbooks/expire.yml",
         "docs/man_pages.py",

@@ -20,6 +20,7 @@ PARTS = (
     "docs/man_pages.py",
     "pyproject.toml",
     "requirements.lock",
+    "requirements-build.lock",
     "README.md",
     "LICENSE",
 )
