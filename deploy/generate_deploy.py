@@ -47,10 +47,14 @@ EXAMPLE = {
     "service_state_dir": "/var/lib/tempoftp",
     "service_ftp_hosts": ["localhost"],
     "service_local_ftp_hosts": ["localhost"],
+    "service_api_memory": "1G",
+    "service_worker_memory": "2G",
 }
 EXAMPLE_SETTINGS = {
     "TEMPOFTP_ENCRYPTION_KEY": "",
     "TEMPOFTP_SIMULACRO": "0",
+    "TEMPOFTP_WORKER_DIR": "/var/lib/tempoftp-worker",
+    "TEMPOFTP_LOG_DIR": "/var/log/tempoftp",
     "TEMPOFTP_INVENTORY": "/opt/tempoftp/inventories/local/hosts.yml",
     "TEMPOFTP_FTP_HOSTS": "localhost",
 }

@@ -131,7 +131,7 @@ class SocketReceiver:
                 # Before the socket has a name, so that only owner and group can send at any moment.
                 os.fchmod(receiver.fileno(), SOCKET_MODE)
                 receiver.bind(_build_address(folder, self._name))
-                os.chmod(self._name, SOCKET_MODE, dir_fd=folder)  # the umask may have removed permissions
+                _let_group_send(folder, self._name)
             except OSError:
                 receiver.close()
                 raise
@@ -221,6 +221,17 @@ def _open_folder(path: Path) -> Iterator[int]:
 def _build_address(folder: int, name: str) -> str:
     """Return an address that is short even if the folder's path is long: a Unix socket allows 107 bytes."""
     return f"/proc/self/fd/{folder}/{name}"
+
+
+def _let_group_send(folder: int, name: str) -> None:
+    """Give a socket its mode, whatever the umask is. Others may write in this folder, so no link is followed."""
+    descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            raise OSError(f"{name} was replaced by something that is no socket")
+        Path(f"/proc/self/fd/{descriptor}").chmod(SOCKET_MODE)
+    finally:
+        os.close(descriptor)
 
 
 def _list_sockets(folder: int) -> list[str]:

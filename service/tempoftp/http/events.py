@@ -204,7 +204,7 @@ def get_log(path: SharePath, query: LogQuery) -> Response:
     share_id = path.read_id()
     with context.database.read() as session:
         find_share(session, share_id, get_principal().emails, deleted=True)
-    piece = read_log(context.settings.state_dir, share_id, query.desde)
+    piece = read_log(context.settings.log_folder, share_id, query.desde)
     response = Response(piece.text, content_type="text/plain; charset=utf-8")
     response.headers[FOLLOWING] = str(piece.following)
     return response

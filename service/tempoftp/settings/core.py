@@ -27,7 +27,17 @@ class CoreSettings(BaseModel):
     )
     state_dir: Path = Field(
         default=Path("/var/lib/tempoftp"),
-        description="Folder for the database, the workers' sockets, run directories and per-share logs.",
+        description="Folder of the database and of the workers' sockets; API and worker both write there.",
+    )
+    worker_dir: Path | None = Field(
+        default=None,
+        description="Folder of the worker alone, for its runs, Ansible's home and the ssh connections. The API's user "
+        "must not be able to write there or to rename it. Default: `worker` in the state folder.",
+    )
+    log_dir: Path | None = Field(
+        default=None,
+        description="Folder of the shares' logs, which the worker writes and the API reads. "
+        "Default: `logs` in the state folder.",
     )
     database_url: str | None = Field(
         default=None,
@@ -92,6 +102,16 @@ class CoreSettings(BaseModel):
     def ftp_host_names(self) -> tuple[str, ...]:
         """The FTP hosts to deliver to; in a simulation without names, one simulated host."""
         return self.ftp_hosts or (SIMULATED_FTP_HOST,)
+
+    @property
+    def worker_folder(self) -> Path:
+        """The folder that only the worker may use."""
+        return self.worker_dir or self.state_dir / "worker"
+
+    @property
+    def log_folder(self) -> Path:
+        """The folder of the shares' logs."""
+        return self.log_dir or self.state_dir / "logs"
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -5,7 +5,9 @@ Only named fields are written, so nothing has to be redacted.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +15,11 @@ from tempoftp.db.clock import utc_now, write_time
 from tempoftp.db.models import Share
 from tempoftp.shares.messages import say_phrases
 from tempoftp.shares.results import ShareResult
+from tempoftp.shares.schemas import ID_PATTERN
 
-FOLDER = "logs"
+logger = logging.getLogger(__name__)
+
+LOG_MODE = 0o640
 PIECE_BYTES = 65536
 """So much of a log is read at once."""
 
@@ -28,15 +33,11 @@ class LogPiece:
 
 
 class ShareLog:
-    """Appends to `<state>/logs/<id>.log`. An id passed the request's schema, so it is a plain file name."""
+    """Appends to `<id>.log` in the folder of the logs. Only the worker writes there; the API reads."""
 
-    def __init__(self, state_dir: Path) -> None:
-        self._folder = state_dir / FOLDER
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-
-    def path_of(self, share_id: str) -> Path:
-        """Return the log file of a share."""
-        return self._folder / f"{share_id}.log"
 
     def write(self, share: Share, run_id: str, result: ShareResult | None) -> None:
         """Add what a run did for a share."""
@@ -63,18 +64,39 @@ class ShareLog:
         self._append(share_id, f"run={run_id} came late; its outcome was thrown away")
 
     def _append(self, share_id: str, line: str) -> None:
-        descriptor = os.open(self.path_of(share_id), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        try:
+            path = find_log(self._folder, share_id)
+        except ValueError as error:
+            logger.warning("nothing is logged: %s", error)
+            return
+        descriptor = os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640
+        )
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+            if not os.fstat(descriptor).st_size:
+                os.fchmod(
+                    descriptor, LOG_MODE
+                )  # the API is another user of the group, and the umask may be 077
             file.write(f"{write_time(utc_now())} {line}\n")
 
 
-def read_log(state_dir: Path, share_id: str, since: int | None = None) -> LogPiece:
+def find_log(folder: Path, share_id: str) -> Path:
+    """Return the log file of a share. Raises ValueError for an id that is no plain name.
+
+    Ids pass a schema when a share is requested. The worker reads them from rows, which the API's user can write.
+    """
+    if not re.fullmatch(ID_PATTERN, share_id):
+        raise ValueError(f"{share_id!r} is no id of a share")
+    return folder / f"{share_id}.log"
+
+
+def read_log(folder: Path, share_id: str, since: int | None = None) -> LogPiece:
     """Return the log of a share from byte `since`, by default its end: whole lines, at most `PIECE_BYTES`.
 
     The log of a share without a run is empty.
     """
     try:
-        with (state_dir / FOLDER / f"{share_id}.log").open("rb") as file:
+        with find_log(folder, share_id).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             start = max(size - PIECE_BYTES, 0) if since is None else min(since, size)
             file.seek(start)

@@ -19,6 +19,7 @@ from tempoftp.errors import ShareError
 from tempoftp.previews.results import PreviewOutcome, PreviewRequest
 from tempoftp.settings import INVENTORY_VARIABLES, Settings, variable_of
 from tempoftp.shares.results import Outcome
+from tempoftp.worker.folders import prepare_worker_folder
 from tempoftp.worker.playbook import (
     AUDIT_PLAYBOOK,
     CANCEL_POLL_SECONDS,
@@ -34,6 +35,7 @@ from tempoftp.worker.request import RunRequest
 logger = logging.getLogger(__name__)
 
 Parsed = TypeVar("Parsed", Outcome, AuditOutcome, PreviewOutcome)
+LOCALE = "C.UTF-8"
 DATABASE_FIELDS = ("ftp_db_host", "ftp_db_port", "ftp_db_user", "ftp_db_pass", "ftp_db_name")
 
 
@@ -42,7 +44,7 @@ class AnsibleProvisioner:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._folder = settings.state_dir / "runs"
+        self._folder = settings.worker_folder / "runs"
         self._environment = build_environment(settings)
         self._ready: dict[str, PlaybookRun] = {}
         self._guard = threading.Lock()
@@ -50,8 +52,7 @@ class AnsibleProvisioner:
 
     def sweep(self) -> None:
         """Remove the folders of runs whose worker has died; a living worker holds the lock in the folder."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        Path(self._environment["ANSIBLE_SSH_CONTROL_PATH_DIR"]).mkdir(parents=True, exist_ok=True, mode=0o700)
+        prepare_worker_folder(self._settings)
         for folder in self._folder.iterdir():
             with (folder / LOCK).open("a") as lock:
                 try:
@@ -139,13 +140,16 @@ def build_environment(settings: Settings) -> dict[str, str]:
     """Return the variables that the processes of a run get in addition to the worker's environment."""
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/sbin:/usr/bin:/sbin:/bin')}",
-        "ANSIBLE_HOME": str(settings.state_dir / "ansible"),
+        # Ansible ends at once with a locale that this host has not generated.
+        "LANG": LOCALE,
+        "LC_ALL": LOCALE,
+        "ANSIBLE_HOME": str(settings.worker_folder / "ansible"),
         "ANSIBLE_COLLECTIONS_PATH": str(settings.project_dir / "collections"),
         # Without this, ansible-runner switches host key checking off.
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
-        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(settings.state_dir / "cp"),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(settings.worker_folder / "cp"),
         "ANSIBLE_GATHERING": "explicit",
         "ANSIBLE_NOCOLOR": "True",
         "ANSIBLE_LOCALHOST_WARNING": "False",

@@ -1,8 +1,8 @@
 """Step 5 of the flow: one playbook execution. This is the only file that imports ansible_runner.
 
-A run has a private folder `<state>/runs/<run_id>` with `request.json` and `outcome.json`. The playbook gets these two
-paths and nothing else: no value of a client is ever an extra var, a host name or an argument. The folder is removed at
-the end of the run; the next start of a worker removes what a killed worker left.
+A run has a private folder, `runs/<run_id>` in the worker's folder, with `request.json` and `outcome.json`. The playbook
+gets these two paths and nothing else: no value of a client is ever an extra var, a host name or an argument. The
+folder is removed at the end of the run; the next start of a worker removes what a killed worker left.
 
 `request.json` is a named pipe, and the playbook waits for it. So a run can be started ahead of its request: Python's
 imports and the inventory are done when the request comes. And no password hash is ever written to the disk here.
@@ -60,7 +60,7 @@ class PlaybookRun:
         self.failures: list[ShareError] = []
         self._settings = settings
         self._environment = environment
-        self._folder = settings.state_dir / "runs" / run_id
+        self._folder = settings.worker_folder / "runs" / run_id
         self._stop = threading.Event()
         self._requests: tuple[str, ...] = ()
         self._folder.mkdir(parents=True, mode=0o700)

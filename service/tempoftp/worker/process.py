@@ -13,6 +13,7 @@ from tempoftp.notices.notifier import Notifier, build_senders
 from tempoftp.settings import INVENTORY_VARIABLES, Settings
 from tempoftp.worker.ansible import AnsibleProvisioner
 from tempoftp.worker.auditor import Auditor
+from tempoftp.worker.folders import check_places
 from tempoftp.worker.previewer import Previewer
 from tempoftp.worker.provisioner import Provisioner
 from tempoftp.worker.run_host import HostRunner
@@ -21,13 +22,15 @@ from tempoftp.worker.worker import Worker
 
 logger = logging.getLogger(__name__)
 
-KEPT_VARIABLES = INVENTORY_VARIABLES | {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"}
+KEPT_VARIABLES = INVENTORY_VARIABLES | {"PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDIR"}
 """The only variables that the processes of a run inherit: ansible-runner writes the whole environment to disk."""
 
 
 def run_worker(settings: Settings) -> None:
     """Run the worker until SIGTERM or SIGINT. The database must have been brought up to date before."""
     scrub_environment()
+    if not settings.simulacro:
+        check_places(settings)
     stop, abandoned = threading.Event(), threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())

@@ -63,7 +63,7 @@ class HostRunner:
 
     def __post_init__(self) -> None:
         self.passwords = PasswordHasher(self.settings, self.database)
-        self.log = ShareLog(self.settings.state_dir)
+        self.log = ShareLog(self.settings.log_folder)
 
     def close(self) -> None:
         """Stop what still runs and end the threads."""

@@ -7,6 +7,7 @@ Each FTP host has a thread of its own, so that a busy host never delays another.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from tempoftp.worker.threads import RunSlots, WakeableThread
 logger = logging.getLogger(__name__)
 
 ABANDON_SECONDS = 10.0
+HOST_NAME = r"(?!all$)[A-Za-z0-9][A-Za-z0-9._-]{0,254}"
+"""A name of an inventory, and no pattern of Ansible."""
 
 
 class Worker:
@@ -78,7 +81,13 @@ class Worker:
             logger.debug("a message that names no FTP host was ignored")
 
     def _find_thread(self, ftp_host: str) -> WakeableThread | None:
-        """Return the thread of a host, and start it at its first use; None when the worker stops."""
+        """Return the thread of a host, and start it at its first use; None when the worker stops.
+
+        Names come from rows, which the API's user can write. To Ansible `all`, `@file` or `a:b` would be patterns.
+        """
+        if not re.fullmatch(HOST_NAME, ftp_host):
+            logger.warning("a row names %r, which is no name of an FTP host", ftp_host)
+            return None
         with self._lock:
             if self._stopping.is_set():
                 return None

@@ -77,7 +77,7 @@ def read_parent(pid: int) -> int:
 
 def wait_until_swept(settings: Settings) -> None:
     deadline = time.monotonic() + 20
-    while list((settings.state_dir / "runs").iterdir()):
+    while list((settings.worker_folder / "runs").iterdir()):
         assert time.monotonic() < deadline, "the run's folder stays"
         time.sleep(0.05)
 
@@ -146,7 +146,7 @@ def test_ready_is_used_next_and_stopped_at_the_end(
 ) -> None:
     provisioner._prepare("nobody")
     run_id = provisioner.reserve_run_id("nobody")
-    folder = ansible_settings.state_dir / "runs" / run_id
+    folder = ansible_settings.worker_folder / "runs" / run_id
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_ISFIFO((folder / "request.json").stat().st_mode)
     assert stat.S_IMODE((folder / "request.json").stat().st_mode) == 0o600
@@ -157,18 +157,18 @@ def test_ready_is_used_next_and_stopped_at_the_end(
     provisioner.close()
     wait_until_swept(ansible_settings)
     provisioner._prepare("nobody")
-    assert not list((ansible_settings.state_dir / "runs").iterdir())
+    assert not list((ansible_settings.worker_folder / "runs").iterdir())
 
 
 def test_sweep_takes_what_the_dead_left_and_nothing_else(
     ansible_settings: Settings, provisioner: AnsibleProvisioner
 ) -> None:
-    dead = ansible_settings.state_dir / "runs" / "dead"
+    dead = ansible_settings.worker_folder / "runs" / "dead"
     dead.mkdir(parents=True)
     provisioner._prepare("nobody")
     living = provisioner.reserve_run_id("nobody")
     AnsibleProvisioner(ansible_settings).sweep()
-    assert (ansible_settings.state_dir / "runs" / living).exists()
+    assert (ansible_settings.worker_folder / "runs" / living).exists()
     assert not dead.exists()
     provisioner.close()
 
@@ -194,6 +194,29 @@ def test_environment_has_no_key_and_checks_host_keys(settings: Settings) -> None
     assert not [name for name, value in environment.items() if key in value]
     assert environment["ANSIBLE_HOST_KEY_CHECKING"] == "True"
     assert not [name for name in environment if name.startswith("FTP_DB_")]
+
+
+@pytest.mark.parametrize(
+    "locale",
+    [
+        {"LANG": "es_MX.UTF-8"},
+        {"LANG": "C.UTF-8", "LC_ALL": "eo_XX.ISO-8859-3"},
+        {"LC_CTYPE": "fr_CA.UTF-8", "LANGUAGE": "fr"},
+    ],
+)
+def test_a_locale_that_this_host_lacks_stops_no_run(
+    locale: dict[str, str], ansible_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LANG", "LC_ALL", "LC_CTYPE", "LANGUAGE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in locale.items():
+        monkeypatch.setenv(name, value)
+    provisioner = AnsibleProvisioner(ansible_settings)
+    provisioner.sweep()
+    with pytest.raises(RunFailed) as caught:
+        provisioner.run(build_request(), lambda: False)
+    assert caught.value.error.error_class == "ftp_host_unreachable", caught.value.error.message
+    wait_until_swept(ansible_settings)
 
 
 def test_the_seeds_database_variables_reach_the_playbook(settings: Settings) -> None:

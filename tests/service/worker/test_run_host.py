@@ -16,6 +16,7 @@ from tempoftp.errors import ShareError
 from tempoftp.monitoring.health import read_health
 from tempoftp.settings import Settings
 from tempoftp.shares.changes import request_deletion
+from tempoftp.shares.log import find_log
 from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, say_message
 from tempoftp.shares.results import Outcome
 from tempoftp.shares.serializers import describe_share
@@ -243,7 +244,7 @@ class TestDeletion:
         assert late.shares[0].error is not None
         assert late.shares[0].error.error_class == "stale"
         assert late.users[0].skipped_reason == "no_delivered_share"
-        assert "came late" in runner.log.path_of("p1").read_text()
+        assert "came late" in find_log(runner.settings.log_folder, "p1").read_text()
 
 
 class Broken:
@@ -358,7 +359,7 @@ def test_log_has_no_secret(
         account = session.get_one(Account, "ftp_alguien_dominio")
     assert account.token is not None
     assert account.password_hash is not None
-    text = runner.log.path_of("p1").read_text()
+    text = find_log(runner.settings.log_folder, "p1").read_text()
     assert "state=listo" in text
     assert "request=request-p1" in text
     clear = settings.build_fernet().decrypt(account.token).decode()

@@ -85,6 +85,28 @@ def test_owner_and_group_may_send_and_nobody_else(tmp_path: Path, umask: int) ->
     assert stat.S_IMODE(mode) == 0o660
 
 
+def test_no_link_in_place_of_the_socket_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API's user may write in the state folder, also between two steps of the worker."""
+    key = tmp_path / "key"
+    key.touch(mode=0o600)
+    state = tmp_path / "state"
+    state.mkdir()
+    bind = socket.socket.bind
+
+    def bind_and_replace(made: socket.socket, address: str) -> None:
+        bind(made, address)
+        (path,) = list_sockets(state)
+        path.unlink()
+        path.symlink_to(key)
+
+    class Replaced(socket.socket):
+        bind = bind_and_replace  # type: ignore[assignment]
+
+    monkeypatch.setattr(socket, "socket", Replaced)
+    with receiving(state):
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
 @contextmanager
 def acting_as(group: int) -> Iterator[None]:
     """Be another user for a moment, with one group. (No child: another user may not read this Python.)"""
