@@ -16,7 +16,6 @@ from typing import Any, TypeVar, cast
 from flask import Flask, Response, after_this_request, current_app, g, request
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from tempoftp.access.tokens import (
     Principal,
@@ -30,6 +29,7 @@ from tempoftp.db.clock import database_now
 from tempoftp.db.models import Token
 from tempoftp.http.context import ApiContext, get_context
 from tempoftp.http.problems import Problem
+from tempoftp.http.proxies import init_proxies, is_address_known
 from tempoftp.settings import AddressRole, Settings
 
 __all__ = [
@@ -122,14 +122,8 @@ def _identify(by_blueprint: Mapping[str, Identify]) -> None:
         g.principal = identify(context)
     elif "Authorization" in request.headers:
         g.principal = _find_by_token(context)
-    elif _is_address_known(context.settings):
+    elif is_address_known():
         g.principal = find_by_address(context.settings, request.remote_addr)
-
-
-def _is_address_known(settings: Settings) -> bool:
-    # When the header has fewer entries than there are proxies, the address is a proxy's, not the caller's.
-    entries = request.headers.get("X-Forwarded-For", "").split(",")
-    return settings.trusted_proxies == 0 or len(list(filter(None, entries))) >= settings.trusted_proxies
 
 
 def _find_by_token(context: ApiContext) -> Principal | None:
@@ -195,8 +189,7 @@ def init_identity(app: Flask, settings: Settings, by_blueprint: Mapping[str, Ide
 
     A blueprint in `by_blueprint` identifies its callers only by the function given there, not by token or address.
     """
-    if settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
+    init_proxies(app, settings)
     app.before_request(partial(_identify, by_blueprint))
 
 

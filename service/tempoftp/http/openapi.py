@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from tempoftp.http.access import PUBLIC, Role, read_allowed
 from tempoftp.http.body import is_body_optional
+from tempoftp.http.context import get_context
 from tempoftp.http.events import EventsAnswer
 from tempoftp.http.problems import PROBLEM_JSON, ProblemDocument
 from tempoftp.http.request_id import HEADER, PATTERN
@@ -76,12 +77,12 @@ _HEADERS_OF_OPERATION = dict.fromkeys(
 def get_document(app: Flask) -> Document:
     """Return the document of `app`, which is built at the first call."""
     if _EXTENSION not in app.extensions:
-        app.extensions[_EXTENSION] = build_document(cast(OpenAPI, app))
+        app.extensions[_EXTENSION] = build_document(cast(OpenAPI, app), get_context().settings.path_prefix)
     return cast(Document, app.extensions[_EXTENSION])
 
 
-def build_document(app: OpenAPI) -> Document:
-    """Return the library's document, completed."""
+def build_document(app: OpenAPI, prefix: str = "") -> Document:
+    """Return the library's document, completed. The paths are below `prefix`."""
     document: Document = copy.deepcopy(app.api_doc)
     schemas = document["components"]["schemas"]
     schemas.pop(_LIBRARY_ERROR, None)
@@ -89,6 +90,8 @@ def build_document(app: OpenAPI) -> Document:
         schema = model.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
     document["components"]["headers"] = dict(_HEADERS)
+    if prefix:
+        document["servers"] = [{"url": prefix}]
     document["components"]["parameters"] = {HEADER: _build_request_id()}
     views = dict(_iterate_views(app))
     for path, item in document["paths"].items():

@@ -17,6 +17,7 @@ from flask_limiter import ApplicationLimit, Limiter, RequestLimit
 
 from tempoftp.http.access import find_principal
 from tempoftp.http.problems import Problem, build_problem
+from tempoftp.http.proxies import read_unreadable
 from tempoftp.http.routes import LINK_ROUTE
 from tempoftp.settings import Settings
 
@@ -29,7 +30,11 @@ IPV6_PREFIX = 64
 def name_caller() -> str:
     """Return the key by which the present request is counted."""
     principal = find_principal()
-    return name_network(request.remote_addr) if principal is None else principal.name
+    if principal is not None:
+        return principal.name
+    unreadable = read_unreadable()
+    # One bucket for each text that a proxy writes in place of an address: strangers do not use up each other's limit.
+    return name_network(request.remote_addr) if unreadable is None else f"unreadable {unreadable}"
 
 
 def name_network(address: str | None) -> str:

@@ -36,7 +36,7 @@ def init_sessions(app: Flask, settings: Settings) -> None:
     app.config.update(
         SECRET_KEY_FALLBACKS=older,
         SESSION_COOKIE_NAME=COOKIE,
-        SESSION_COOKIE_PATH=PREFIX,
+        SESSION_COOKIE_PATH=settings.path_prefix + PREFIX,
         SESSION_COOKIE_HTTPONLY=True,
         # Lax, not Strict: a link in a notice must open the page with the session. Every change is a POST.
         SESSION_COOKIE_SAMESITE="Lax",

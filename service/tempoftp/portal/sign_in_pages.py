@@ -88,9 +88,15 @@ def choose_language() -> Response:
     response = redirect(choose_next(request.form.get("sigue")), 303)
     chosen = request.form.get("idioma", "")
     if chosen in LANGUAGES:
-        secure = is_behind_tls(get_context().settings)
+        settings = get_context().settings
         response.set_cookie(
-            COOKIE, chosen, LANGUAGE_SECONDS, path=PREFIX, secure=secure, httponly=True, samesite="Lax"
+            COOKIE,
+            chosen,
+            LANGUAGE_SECONDS,
+            path=settings.path_prefix + PREFIX,
+            secure=is_behind_tls(settings),
+            httponly=True,
+            samesite="Lax",
         )
     return response
 
@@ -99,12 +105,13 @@ def choose_next(wanted: object) -> str:
     """Return `wanted` if it is a page of the portal, else the start page: a forged link cannot lead to another site."""
     if not isinstance(wanted, str):
         return url_for("portal.get_start")
-    parts = wanted.partition("?")[0].split("/")
+    start = get_context().settings.path_prefix + PREFIX
+    parts = wanted.removeprefix(start).partition("?")[0].split("/")
     is_ours = (
-        wanted.startswith(f"{PREFIX}/")
+        wanted.startswith(f"{start}/")
         and wanted.isprintable()
         and "\\" not in wanted
-        and "" not in parts[2:-1]
+        and "" not in parts[1:-1]
         and not {".", ".."} & set(parts)
     )
     return wanted if is_ours else url_for("portal.get_start")

@@ -96,9 +96,14 @@ def _describe_caller() -> dict[str, Any]:
         "is_operator": principal is not None and principal.role is Role.OPERADOR,
         "language": str(get_locale()),
         # The page to return to after a change of language; pages that only a form opens set another one.
-        "here": request.full_path.rstrip("?") if request.method == "GET" else request.path,
+        "here": _find_here(),
         "waiting_extensions": _count_waiting(principal),
     }
+
+
+def _find_here() -> str:
+    path = request.full_path.rstrip("?") if request.method == "GET" else request.path
+    return request.script_root + path
 
 
 def _count_waiting(principal: Principal | None) -> int:
@@ -128,7 +133,7 @@ def _show_refusal(response: Response) -> Response:
 
 
 def _lead_to_sign_in() -> Response:
-    come_back = request.full_path.rstrip("?") if request.method == "GET" else None
+    come_back = _find_here() if request.method == "GET" else None
     found: Any = redirect(url_for("portal.sign_in_page", sigue=come_back), 303)
     found.headers["Cache-Control"] = "no-store"
     return found  # type: ignore[no-any-return]

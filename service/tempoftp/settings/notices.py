@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,12 @@ from pydantic import BaseModel, Field, SecretStr, field_validator
 from tempoftp.settings.addresses import is_loopback
 from tempoftp.settings.cross_checks import cross_check
 
+OWN_PATHS = frozenset(
+    {"docs", "enlace", "health", "metrics", "openapi.json", "pausar", "portal", "reanudar", "tmpftp"}
+)
+"""First parts of the paths of API and portal."""
+_SEGMENT = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]+")
+
 
 class NoticeSettings(BaseModel):
     """Notices by mail and webhook, and the links in them."""
@@ -20,7 +27,8 @@ class NoticeSettings(BaseModel):
         default=None,
         description="Address of the service as recipients reach it (`https://datos.example.org`): what links in mails "
         "begin with, and where a provider of identities sends people back to; `http://` only with "
-        "`TEMPOFTP_PLAIN_HTTP`. Default: mails have no link.",
+        "`TEMPOFTP_PLAIN_HTTP`. It may have a path (`https://example.org/tempoftp`), for a proxy that serves other "
+        "programs too. Default: mails have no link.",
     )
     link_days: int = Field(
         default=90,
@@ -88,7 +96,13 @@ class NoticeSettings(BaseModel):
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise ValueError("must look like https://datos.example.org, without query or fragment")
+        _check_path(parts.path.rstrip("/"))
         return value.rstrip("/")
+
+    @property
+    def path_prefix(self) -> str:
+        """The path of `public_url`, below which browsers reach the service: `/tempoftp`, or an empty text."""
+        return urlsplit(self.public_url or "").path
 
     @field_validator("smtp_from")
     @classmethod
@@ -120,6 +134,19 @@ class NoticeSettings(BaseModel):
             raise ValueError("TEMPOFTP_SMTP_USER and TEMPOFTP_SMTP_PASSWORD go together")
         if self.smtp_user is not None and self.smtp_tls == "none" and not is_loopback(self.smtp_host or ""):
             raise ValueError("TEMPOFTP_SMTP_TLS=none would send the password in clear: use starttls or tls")
+
+
+def _check_path(path: str) -> None:
+    segments = path.split("/")[1:]
+    if not all(_SEGMENT.fullmatch(segment) for segment in segments):
+        raise ValueError(
+            "must have a path of letters, digits, `.`, `_`, `~` and `-`, like /tempoftp, or none"
+        )
+    if segments and segments[0] in OWN_PATHS:
+        raise ValueError(
+            f"must have another path than /{segments[0]}: the service has pages of that name, and a proxy that removes "
+            "the path would make the two alike"
+        )
 
 
 def parse_sender(value: str) -> tuple[str, str]:
