@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from cryptography.fernet import Fernet
 
 from tempoftp.settings import Settings, SettingsError, load_settings, variable_of
 from tempoftp.shares.sources import SourcesFile
-from tests.roles.rendering import FAMILIES, ROLES, evaluate, read_variables, render
+from tempoftp.worker.playbook import AUDIT_PLAYBOOK, PLAYBOOK, PREVIEW_PLAYBOOK
+from tests.roles.rendering import FAMILIES, PLAYBOOKS, ROLES, evaluate, read_variables, render
 
 HOSTVARS = {"ftp1": {"tempoftp_root": "/data2"}, "ftp2": {"ansible_host": "192.0.2.12"}}
 ORIGIN = {"service_origin": "test"}
@@ -135,6 +137,44 @@ def test_inventory_uses_a_local_connection_for_this_machine_and_ssh_for_others()
     assert other["ansible_host"] == "192.0.2.12"
     assert other["ansible_user"] == "tempoftp-run"
     assert "StrictHostKeyChecking=yes" in other["ansible_ssh_common_args"]
+
+
+def _find_variables(playbook: str) -> set[str]:
+    """Return the inventory variables in the expressions of a playbook."""
+    text = (PLAYBOOKS / playbook).read_text(encoding="utf-8")
+    return {
+        name for part in re.findall(r"{{(.*?)}}", text, re.S) for name in re.findall(r"\btempoftp_\w+", part)
+    }
+
+
+def test_inventory_has_every_variable_that_a_playbook_of_the_worker_reads() -> None:
+    playbooks = [name.rpartition(".")[2] + ".yml" for name in (PLAYBOOK, AUDIT_PLAYBOOK, PREVIEW_PLAYBOOK)]
+    read = set().union(*map(_find_variables, playbooks))
+    assert {"tempoftp_columns", "tempoftp_extra_columns", "tempoftp_transfer_log"} <= read
+    names = read_variables("service", "Debian")["service_host_variables"]
+    assert sorted(names) == sorted(read), "vars/main/main.yml and the playbooks differ"
+    values = {name: {"login": [name, 7, True]} for name in read}
+    text = render(
+        "service",
+        "inventory.yml.j2",
+        "Debian",
+        hostvars={"ftp1": {**values, "service_bind": "x"}},
+        service_ftp_hosts=["ftp1"],
+    )
+    assert yaml.safe_load(text)["ftp_hosts"]["hosts"]["ftp1"] == {"ansible_connection": "local", **values}
+
+
+def test_the_order_of_the_ftp_hosts_is_that_of_the_inventory() -> None:
+    """A set has no order: `site.yml` would change files at random."""
+    hosts = [f"ftp{number}" for number in (7, 1, 12, 3, 9, 2)]
+    remote = evaluate(
+        "service",
+        "Debian",
+        "service_remote_ftp_hosts",
+        service_ftp_hosts=hosts,
+        service_local_ftp_hosts=["ftp12"],
+    )
+    assert remote == ["ftp7", "ftp1", "ftp3", "ftp9", "ftp2"]
 
 
 def _read_unit(name: str, **variables: Any) -> configparser.RawConfigParser:
