@@ -48,6 +48,10 @@ class IdInUse(Refused):
     """The id belongs to a share with another body."""
 
 
+class QuotaReached(Refused):
+    """A person or a caller has as much as one may have."""
+
+
 class ShareNotFound(Refused):
     """No share has this id."""
 

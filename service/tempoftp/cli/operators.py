@@ -11,7 +11,7 @@ import click
 from tempoftp.cli.client import ServiceClient, connect
 from tempoftp.cli.command import Command, json_option
 from tempoftp.cli.exits import FindingsLeft, NotWell, ServiceFailed
-from tempoftp.cli.output import print_json, print_rows, show_bytes
+from tempoftp.cli.output import print_json, print_rows, show_bytes, show_text
 from tempoftp.cli.watch import wait_while_pending
 
 DRAIN_POLL_SECONDS = 1.0
@@ -117,8 +117,25 @@ def health(as_json: bool) -> None:
             f"the oldest for {queue.get('edad_segundos')} s",
             err=True,
         )
+        for use in answer.get("cuotas") or ():
+            click.echo(_describe_quota(use), err=True)
     if answer.get("status") != "ok":
         raise NotWell("; ".join(answer.get("problemas") or ["something does not work"]))
+
+
+def _describe_quota(use: Mapping[str, Any]) -> str:
+    """Return one line on somebody who is near a quota."""
+    parts = [
+        f"{show(use[key]['hay'])} of {show(use[key]['limite'])} {word}"
+        for key, word, show in (
+            ("solicitudes", "shares", str),
+            ("abiertas", "on their way", str),
+            ("bytes", "", show_bytes),
+        )
+        if use[key]["limite"]
+    ]
+    who = "person" if use["de"] == "persona" else "token"
+    return f"near its quota: {who} {show_text(use['nombre'])}: {', '.join(part.strip() for part in parts)}"
 
 
 def _describe_health(name: str, host: Mapping[str, Any]) -> tuple[object, ...]:

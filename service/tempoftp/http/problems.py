@@ -140,6 +140,11 @@ def build_not_found() -> Problem:
     return Problem("share_not_found")
 
 
+def find_http_status(error: Refused) -> int:
+    """Return the HTTP status of a refusal of the domains."""
+    return REFUSALS[error.code].http_status
+
+
 def word_refusal(error: Refused, translate: Translate = keep) -> str:
     """Return what was wrong and what to do, of a refusal of the domains."""
     return _translate_refusal(error).word_detail(translate)

@@ -54,9 +54,15 @@ def post_share(body: ShareRequest) -> Response:
 def accept_share(body: ShareRequest) -> Accepted:
     """Write a request down, unless the same one was accepted before. Raises what `create_share` raises."""
     settings = get_context().settings
+    limited = get_principal().role is not Role.OPERADOR
     return write_change(
         lambda session, caller: create_share(
-            session, settings, body, author=caller["author"], request_id=caller["request_id"]
+            session,
+            settings,
+            body,
+            author=caller["author"],
+            request_id=caller["request_id"],
+            limited=limited,
         ),
         lambda accepted: (accepted.share.ftp_host,) if accepted.created else (),
     )

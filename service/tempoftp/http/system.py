@@ -19,6 +19,7 @@ from tempoftp.http.problems import Problem, build_problem, document_refusals
 from tempoftp.http.routes import hosts, system
 from tempoftp.monitoring.health import read_health
 from tempoftp.monitoring.measures import read_measures
+from tempoftp.shares.quotas import list_near
 
 
 class RootAnswer(BaseModel):
@@ -80,6 +81,24 @@ class HostHealth(BaseModel):
     corridas: int = Field(description="Runs that are under way.")
 
 
+class QuotaPart(BaseModel):
+    """How much there is, and how much there may be."""
+
+    hay: int
+    limite: int | None = Field(description="null: no limit.")
+
+
+class QuotaUse(BaseModel):
+    """What a person or a token has of its quotas."""
+
+    de: Literal["persona", "token"]
+    nombre: str = Field(description="E-mail of the person, or name of the token or mapped address.")
+    porcentaje: float = Field(description="Of the quota that is nearest to its limit.")
+    solicitudes: QuotaPart = Field(description="Shares that have not ended.")
+    abiertas: QuotaPart = Field(description="Those that are on their way.")
+    bytes: QuotaPart
+
+
 class HealthAnswer(BaseModel):
     """The system's state; 503 with the same keys and `title`, `detail` when something is wrong."""
 
@@ -92,6 +111,9 @@ class HealthAnswer(BaseModel):
     cola: Queue
     avisos: NoticeQueue
     hosts: dict[str, HostHealth]
+    cuotas: list[QuotaUse] = Field(
+        description="Who uses at least 80 % of a quota, the nearest first; only operators see them."
+    )
     problemas: list[str]
     simulacro: bool
 
@@ -108,7 +130,9 @@ def get_health() -> Response:
         health: dict[str, Any] = read_health(
             session, context.settings, unreadable=context.key_check.read(session)
         )
-    principal = find_principal()
+        principal = find_principal()
+        is_operator = principal is not None and principal.role is Role.OPERADOR
+        health["cuotas"] = list_near(session, context.settings) if is_operator else []
     if principal is None or principal.emails is not None:
         health |= {"hosts": {}, "problemas": [UNTOLD] if health["problemas"] else []}
     if health["status"] == "ok":

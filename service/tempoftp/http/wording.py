@@ -20,6 +20,7 @@ class Wording:
 
 
 _DATA_TITLE = "Datos no válidos"
+_QUOTA_TITLE = "Cuota alcanzada"
 _STATE_TITLE = "El estado no lo permite"
 
 REFUSALS: dict[str, Wording] = {
@@ -178,6 +179,42 @@ REFUSALS: dict[str, Wording] = {
     ),
     "id_in_use": Wording(
         409, "Id en uso", "el id %(id)r es de otra solicitud; elimínela primero o elija otro id"
+    ),
+    "quota_person_shares": Wording(
+        403,
+        _QUOTA_TITLE,
+        "ese correo ya tiene %(count)s solicitudes que no han terminado, y puede tener %(most)s; elimine alguna o "
+        "pida a un operador que suba la cuota. Nada se guardó",
+    ),
+    "quota_person_open": Wording(
+        429,
+        _QUOTA_TITLE,
+        "ese correo ya tiene %(count)s solicitudes en camino, y puede tener %(most)s; espere a que alguna esté lista "
+        "y repita la petición. Nada se guardó",
+    ),
+    "quota_person_bytes": Wording(
+        403,
+        _QUOTA_TITLE,
+        "las solicitudes de ese correo ya ocupan %(used)s GB de los %(most)s que puede tener; elimine alguna o "
+        "pida a un operador que suba la cuota. Nada se guardó",
+    ),
+    "quota_token_shares": Wording(
+        403,
+        _QUOTA_TITLE,
+        "con esta credencial ya hay %(count)s solicitudes que no han terminado, y puede haber %(most)s; elimine alguna "
+        "o pida a un operador que suba la cuota. Nada se guardó",
+    ),
+    "quota_token_open": Wording(
+        429,
+        _QUOTA_TITLE,
+        "con esta credencial ya hay %(count)s solicitudes en camino, y puede haber %(most)s; espere a que alguna esté "
+        "lista y repita la petición. Nada se guardó",
+    ),
+    "quota_token_bytes": Wording(
+        403,
+        _QUOTA_TITLE,
+        "lo que se pidió con esta credencial ya ocupa %(used)s GB de los %(most)s que puede haber; elimine alguna "
+        "solicitud o pida a un operador que suba la cuota. Nada se guardó",
     ),
     "lifetime_in_past": Wording(
         409,

@@ -32,6 +32,7 @@ from tempoftp.portal.routes import SHARE, portal
 from tempoftp.refusals import AccountNotFound, HostNotFound, InvalidRequest, LifetimeInPast
 from tempoftp.shares.changes import list_living_shares
 from tempoftp.shares.extensions import list_extensions
+from tempoftp.shares.quotas import list_near
 
 FORECAST_DAYS = 14
 GRID_LINES = 4
@@ -53,9 +54,15 @@ def overview_page() -> str:
         health = read_health(session, context.settings, unreadable=context.key_check.read(session))
         overview = read_overview(session)
         forecast = forecast_space(session, context.settings, days=FORECAST_DAYS)
+        quotas = list_near(session, context.settings)
     plot = build_plot(forecast.points, forecast.total) if forecast is not None else None
     return render_template(
-        "portal/overview.html", health=health, overview=overview, forecast=forecast, plot=plot
+        "portal/overview.html",
+        health=health,
+        overview=overview,
+        forecast=forecast,
+        plot=plot,
+        quotas=quotas,
     )
 
 

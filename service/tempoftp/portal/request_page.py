@@ -16,12 +16,19 @@ from tempoftp.hosts.space import read_space
 from tempoftp.http.access import Role, allow, get_principal
 from tempoftp.http.context import get_context
 from tempoftp.http.previews import ask_and_wait
-from tempoftp.http.problems import WrongField, find_wrong_fields
+from tempoftp.http.problems import WrongField, find_http_status, find_wrong_fields
 from tempoftp.http.shares import accept_share
 from tempoftp.portal.forms import parse_days, read_field
 from tempoftp.portal.languages import say_refusal
 from tempoftp.portal.routes import portal
-from tempoftp.refusals import IdInUse, InvalidRequest, Refused, SourceNotAllowed, TooManyPreviews
+from tempoftp.refusals import (
+    IdInUse,
+    InvalidRequest,
+    QuotaReached,
+    Refused,
+    SourceNotAllowed,
+    TooManyPreviews,
+)
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.shares.sources import read_sources
 
@@ -89,6 +96,8 @@ def request_share() -> Response | str | tuple[str, int]:
         _accept(body)
     except InvalidRequest as error:
         return _show(form, {_name_field(error.field): say_refusal(error)}), 422
+    except QuotaReached as error:
+        return _show(form, {"usuario": say_refusal(error)}), find_http_status(error)
     except (IdInUse, SourceNotAllowed) as error:
         return _show(form, {_find_field(error): say_refusal(error)}), 409 if isinstance(
             error, IdInUse

@@ -28,6 +28,40 @@ class LimitSettings(BaseModel):
         default="10/minute,60/hour",
         description="How many POST may be sent through one recipient's link, by all callers together.",
     )
+    quota_person_shares: int = Field(
+        default=1000,
+        ge=0,
+        description="Most shares that one person (e-mail) may have that have not ended; more is 403. 0: no limit. "
+        "The quotas do not bind operators.",
+    )
+    quota_person_open: int = Field(
+        default=500,
+        ge=0,
+        description="Most of them that may be on their way at the same time; more is 429. 0: no limit.",
+    )
+    quota_person_gb: float = Field(
+        default=100_000,
+        ge=0,
+        description="With so many gigabytes (10⁹ bytes) in shares, a person gets no further one: 403. Bytes count once "
+        "they are measured. 0: no limit.",
+    )
+    quota_token_shares: int = Field(
+        default=20_000,
+        ge=0,
+        description="Most shares that were asked for with one token, or from one mapped address, and have not ended; "
+        "more is 403. 0: no limit.",
+    )
+    quota_token_open: int = Field(
+        default=5000,
+        ge=0,
+        description="Most of them that may be on their way at the same time; more is 429. 0: no limit.",
+    )
+    quota_token_gb: float = Field(
+        default=1_000_000,
+        ge=0,
+        description="With so many gigabytes in shares, a token or mapped address gets no further one: 403. 0: no "
+        "limit.",
+    )
     rate_storage: SecretStr | None = Field(
         default=None,
         description="Redis (`redis://…`) in which all API processes count this together. Default: each process counts "

@@ -22,6 +22,7 @@ from tempoftp.shares.changes import check_lifetime
 from tempoftp.shares.desired_state import DesiredState
 from tempoftp.shares.fields import WIRES, Requested
 from tempoftp.shares.lifecycle import record_birth, transition
+from tempoftp.shares.quotas import check_quotas, lock_callers
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.shares.sources import ResolvedSource, parse_ruta, read_sources
 from tempoftp.states import TERMINAL, State
@@ -38,14 +39,22 @@ class Accepted:
 
 
 def create_share(
-    session: Session, settings: Settings, request: ShareRequest, author: str, request_id: str
+    session: Session,
+    settings: Settings,
+    request: ShareRequest,
+    author: str,
+    request_id: str,
+    *,
+    limited: bool = True,
 ) -> Accepted:
     """Write down what is wanted, inside the caller's `Database.write()` transaction.
 
     The same body again gives the same share in its present state, whatever has changed since: the share's lifetime, a
     default, a bound or the sources. Commit, then wake `share.ftp_host`.
 
-    Raises InvalidRequest, InvalidSource, SourceNotAllowed, IdInUse.
+    With `limited` False the quotas do not bind the caller, who is an operator.
+
+    Raises InvalidRequest, InvalidSource, SourceNotAllowed, IdInUse, QuotaReached.
     """
     _user, host, path = parse_ruta(request.ruta)
     written = _digest_body(request, host, path)
@@ -58,10 +67,12 @@ def create_share(
         requested["lifetime_days"] = settings.lifetime_default
     check_lifetime(settings, requested["lifetime_days"])
     requested["body_digests"] = sorted({written, _digest_body(request, source.name, source.path)})
+    if limited:
+        lock_callers(session, request.usuario, author)
     for attempt in range(RACE_ATTEMPTS):
         try:
             with session.begin_nested():
-                return _accept(session, settings, request, source, requested, author, request_id)
+                return _accept(session, settings, request, source, requested, author, request_id, limited)
         except IntegrityError:
             # Two equal requests at once may both find no row. The second try finds the row of the first request.
             if attempt == RACE_ATTEMPTS - 1:
@@ -77,12 +88,15 @@ def _accept(
     requested: dict[str, Any],
     author: str,
     request_id: str,
+    limited: bool,
 ) -> Accepted:
     share = session.get(Share, request.id, with_for_update=True)
     if share is not None and share.state not in TERMINAL:
         if _is_same(share, request, source, requested["body_digests"]):
             return Accepted(share, created=False)
         raise IdInUse("id_in_use", id=request.id)
+    if limited:
+        check_quotas(session, settings, request.usuario, author)
     account = take_account(session, request.usuario, lambda: choose_ftp_host(session, settings))
     ensure_password(account, settings.build_fernet())
     session.flush()

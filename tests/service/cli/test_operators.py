@@ -124,3 +124,19 @@ def test_pause_drain_resume(tempoftp: Any) -> None:
         assert tempoftp("resume").out.startswith("simulado: running")
     assert tempoftp("status", "cli_pausa", "--watch").code == 0
     assert tempoftp("pause", "no_existe").code == 4
+
+
+def test_health_names_who_is_near_a_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+    use = {
+        "de": "persona",
+        "nombre": "ana@dominio\x1b[2J",
+        "porcentaje": 90.0,
+        "solicitudes": {"hay": 9, "limite": 10},
+        "abiertas": {"hay": 2, "limite": None},
+        "bytes": {"hay": 5_000_000_000, "limite": 100_000_000_000},
+    }
+    answer = {"status": "ok", "hosts": {}, "cuotas": [use]}
+    monkeypatch.setattr(ServiceClient, "get_health", lambda _self: answer)
+    ended = CliRunner().invoke(main, ["health"], env={"XDG_CONFIG_HOME": "/nonexistent"})
+    assert ended.exit_code == 0
+    assert "near its quota: person ana@dominio\\x1b[2J: 9 of 10 shares, 5.0 GB of 100 GB" in ended.stderr

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from tempoftp.access.tokens import Role
 from tempoftp.db.models import Preview, Share
 from tempoftp.http.context import ApiContext
 from tempoftp.worker.previewer import Previewer
@@ -216,3 +217,21 @@ def test_a_source_that_is_not_allowed_is_not_measured(
     assert text in page.text
     with context.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Preview)) == 0
+
+
+def test_a_reached_quota_is_said_at_the_form(client_browser, context: ApiContext) -> None:
+    object.__setattr__(context, "settings", context.settings.model_copy(update={"quota_person_shares": 1}))
+    assert send(client_browser).status_code == 303
+    answer = send(client_browser, id="otra", camino="otra")
+    assert answer.status_code == 403
+    assert "y puede tener 1" in answer.text
+
+
+def test_the_overview_shows_who_is_near_a_quota(client_browser, sign_in, context: ApiContext) -> None:
+    assert send(client_browser).status_code == 303
+    operator_browser = sign_in(role=Role.OPERADOR, name="jefa")
+    assert "Cerca de su cuota" not in operator_browser.open("/portal/resumen").text
+    object.__setattr__(context, "settings", context.settings.model_copy(update={"quota_person_shares": 1}))
+    page = operator_browser.open("/portal/resumen").text
+    assert "Cerca de su cuota" in page
+    assert "alguien@dominio.example" in page

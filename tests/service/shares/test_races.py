@@ -22,12 +22,14 @@ from tempoftp.db.schema import upgrade_database
 from tempoftp.errors import ShareError
 from tempoftp.notices.deliveries import Channel, ClaimedDelivery, claim_delivery, fan_out, mark_sent
 from tempoftp.previews.previews import ask_preview, claim_previews, fail_previews, release_previews
-from tempoftp.refusals import IllegalTransition
+from tempoftp.refusals import IllegalTransition, QuotaReached
 from tempoftp.settings import Settings, load_settings
 from tempoftp.shares.changes import request_account_deletion, request_deletion, request_lifetime
 from tempoftp.shares.claims import claim_shares, lock_accounts, lock_claimed, release_claim
+from tempoftp.shares.create import create_share
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.notices import Kind, build_notice
+from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import State
 from tests.support.mariadb_server import Server, run_mariadb
 
@@ -301,3 +303,26 @@ def test_a_preview_that_another_worker_has_answered_meanwhile_is_not_measured_ag
     race.run(answer, lambda session: claimed.extend(claim_previews(session, settings, host, "run2")))
     assert race.refusal is None
     assert claimed == []
+
+
+@pytest.mark.parametrize(
+    ("quota", "same", "code"),
+    [
+        ("quota_person_shares", {"usuario": "ana@dominio"}, "quota_person_shares"),
+        ("quota_token_open", {"author": "aplicacion"}, "quota_token_open"),
+    ],
+)
+def test_two_requests_at_the_limit_at_once_are_counted_one_after_the_other(
+    settings: Settings, race: Race, quota: str, same: dict[str, str], code: str
+) -> None:
+    limited = settings.model_copy(update={quota: 1})
+
+    def ask(name: str) -> Callable[[Session], object]:
+        usuario = same.get("usuario", f"{name}@dominio")
+        request = ShareRequest(usuario=usuario, id=name, ruta="source1:/srv/datos/a", vigencia=3)
+        author = same.get("author", f"token-{name}")
+        return lambda session: create_share(session, limited, request, author, "r")
+
+    race.run(ask("s1"), ask("s2"))
+    assert isinstance(race.refusal, QuotaReached)
+    assert race.refusal.code == code

@@ -5,11 +5,12 @@ from tempoftp.db.models.base import Base, Leased, UtcDateTime, identifier
 from tempoftp.db.models.hosts import FtpHost, HostAudit, Preview, Run, RunTotal
 from tempoftp.db.models.notices import Notice, NoticeDelivery
 from tempoftp.db.models.shares import Downloads, ExtensionRequest, HistoryEntry, Share
-from tempoftp.db.models.tokens import Token
+from tempoftp.db.models.tokens import Caller, Token
 
 __all__ = [
     "Account",
     "Base",
+    "Caller",
     "Downloads",
     "ExtensionRequest",
     "FtpHost",

@@ -25,7 +25,11 @@ class Share(Leased, Base):
     """One temporary share: what is desired (upper half) and what is known (lower half)."""
 
     __tablename__ = "shares"
-    __table_args__ = (Index("shares_due", "ftp_host", "due_at"), Index("shares_created", "created_at", "id"))
+    __table_args__ = (
+        Index("shares_due", "ftp_host", "due_at"),
+        Index("shares_created", "created_at", "id"),
+        Index("shares_author", "author", "state"),
+    )
 
     id: Mapped[str] = mapped_column(identifier(64), primary_key=True)
     generation: Mapped[int] = mapped_column(Integer)

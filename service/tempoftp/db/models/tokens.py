@@ -1,4 +1,4 @@
-"""The tokens of the API."""
+"""The tokens of the API, and who has asked for shares."""
 
 from __future__ import annotations
 
@@ -29,3 +29,12 @@ class Token(Base):
     """Exact to some minutes: it is not written at every request."""
     expires: Mapped[datetime | None] = mapped_column(UtcDateTime())
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+class Caller(Base):
+    """Somebody who asked for a share or for whom one was asked: a row to lock while their shares are counted."""
+
+    __tablename__ = "callers"
+
+    name: Mapped[str] = mapped_column(identifier(254), primary_key=True)
+    """An e-mail, or the name of a token or of a mapped address."""
