@@ -14,7 +14,7 @@ COLLECTION := collections/ansible_collections/lanot/tempoftp
 # What the lab's hosts, the demo and the tests need of the machine itself. mariadb-install-db of mariadb-server-core
 # calls my_print_defaults, which mariadb-client-core brings.
 APT_PACKAGES := mmdebstrap systemd systemd-container iptables iproute2 openssh-client rsync procps lftp curl wget \
-	openssl python3-venv mariadb-server-core mariadb-client-core redis-tools btrfs-progs e2fsprogs man-db \
+	openssl python3-venv mariadb-server-core mariadb-client-core redis-tools btrfs-progs e2fsprogs nftables man-db \
 	groff-base libsodium23
 
 # pure-ftpd for tests on this machine: unpacked, since its package starts a server where it is installed. What it links

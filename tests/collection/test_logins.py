@@ -188,6 +188,32 @@ def test_an_open_session_ends_with_the_account_and_nobody_else_s_does(start_ftpd
     assert (again["changed"], again["users"][0]["sessions_ended"]) == (False, 0)
 
 
+def test_a_stranger_who_does_not_log_in_gives_the_place_back(start_ftpd):
+    ftpd = start_ftpd()
+    ftpd.run(password=PASSWORD)
+    with (
+        socket.create_connection(("127.0.0.1", ftpd.port), 20) as silent,
+        socket.create_connection(("127.0.0.1", ftpd.port), 20) as busy,
+    ):
+        session = ftpd.login()
+        busy.sendall(b"USER nobody\r\n")
+        assert _sessions.end_strangers(0) == 0
+        assert _sessions.end_strangers(600) == 0
+        deadline = time.monotonic() + START_LIMIT
+        ended = 0
+        while ended < 2:
+            ended += _sessions.end_strangers(1)
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        for stranger in (silent, busy):
+            with contextlib.suppress(ConnectionResetError):
+                while stranger.recv(4096):
+                    pass
+        # Who has logged in may think as long as the idle time allows.
+        assert session.voidcmd("NOOP").startswith("200")
+        session.quit()
+
+
 def test_a_blocked_account_comes_back_with_its_password(start_ftpd):
     ftpd = start_ftpd()
     ftpd.run(password=PASSWORD)

@@ -96,7 +96,7 @@ def test_rhel_configuration_file() -> None:
     )
     assert options["MySQLConfigFile"] == "/etc/pure-ftpd/pureftpd-mysql.conf"
     assert options["CertFile"] == "/etc/pki/pure-ftpd/pure-ftpd.pem"
-    assert options["PassivePortRange"] == "30000 30199"
+    assert options["PassivePortRange"] == "30000 30399"
     assert options["Umask"] == "137:027"
     assert options["AltLog"] == "w3c:/var/log/pureftpd.log"
     # The unit of EPEL has the type forking.

@@ -51,6 +51,7 @@ PROGRAMS: dict[str, dict[str, str]] = {
         "mariadb-install-db": "mariadb-server-core",
         "my_print_defaults": "mariadb-client-core",
     },
+    "needs_nft": {"nft": "nftables", "ip": "iproute2"},
     "needs_procps": {"pkill": "procps", "pgrep": "procps"},
     "needs_pureftpd": {
         "pure-ftpd-mysql": "pure-ftpd-mysql",
@@ -68,6 +69,7 @@ IMPLIED = {
     "faults": ("needs_root", "needs_lab"),
     "lab": ("needs_root", "needs_lab"),
     "needs_mounts": ("needs_root",),
+    "needs_nft": ("needs_mounts",),
 }
 # Tests that use these fixtures need what the fixtures start.
 FIXTURES = {

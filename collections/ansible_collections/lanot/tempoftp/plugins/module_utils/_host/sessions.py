@@ -36,6 +36,8 @@ _SERVICE_PATH = os.environ.get(
 )
 _PROCESS_NAME = "pure-ftpd"
 _BUSY_TITLES = ("pure-ftpd (DOWNLOAD)", "pure-ftpd (UPLOAD)")
+# The account that pure-ftpwho shows for a session before its login.
+_STRANGER = "?"
 _SESSION_TITLES = ("pure-ftpd (IDLE)", "pure-ftpd (DOWNLOAD)", "pure-ftpd (UPLOAD)")
 
 
@@ -102,6 +104,19 @@ def end_chosen_sessions(
             break
         ended += sum(_end_session(pid, name, proc) for pid, name in ending)
     return ended, left
+
+
+def end_strangers(seconds: float, proc: Path = Path("/proc")) -> int:
+    """End the sessions that have not logged in for *seconds*; return how many. TempoftpError as `end_chosen_sessions`.
+
+    pure-ftpd has one idle time for all sessions, and commands such as NOOP prolong it: strangers would keep its places.
+    """
+    if seconds <= 0:
+        return 0
+    uptime = float((proc / "uptime").read_text(encoding="ascii").split()[0])
+    return end_chosen_sessions(
+        (_STRANGER,), lambda session: True if uptime - session.started > seconds else None, proc
+    )[0]
 
 
 def end_sessions(

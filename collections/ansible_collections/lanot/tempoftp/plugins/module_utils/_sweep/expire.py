@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .._host.errors import InvalidValueError, TempoftpError
 from .._host.grace import SETTINGS_FILE
+from .._host.sessions import end_strangers
 from .._host.tree import Tree, open_tree
 from .run import SweepResult, run_sweep
 from .settings import ExpireSettings, read_settings
@@ -32,6 +33,13 @@ def expire_shares(root: Path, arguments: Sequence[str]) -> int:
     except InvalidValueError as error:
         # Shares whose time is up are ended all the same, with the default settings.
         problems.append(error.message)
+    # First, because this must not wait for a disk or a database.
+    try:
+        ended = end_strangers(settings.login_seconds)
+        if ended:
+            sys.stdout.write(f"sessions without a login for {settings.login_seconds:g} s: {ended} ended\n")
+    except (TempoftpError, OSError) as error:
+        problems.append(f"sessions without a login: {error}")
     try:
         problems += _sweep_for_a_minute(open_tree(str(root)), settings)
     except TempoftpError as error:

@@ -22,10 +22,12 @@ _DAYS = range(1, 3651)
 
 class ExpireSettings(NamedTuple):
     """``grace_seconds``: how long a running transfer may continue after the end of its share. ``staging_days``: for how
-    many days the data of a failed copy is kept for another try."""
+    many days the data of a failed copy is kept for another try. ``login_seconds``: after how long a session without a
+    login is ended; 0 where pure-ftpd is not managed by tempoftp."""
 
     grace_seconds: float = 0.0
     staging_days: int = 7
+    login_seconds: float = 0.0
     login: LoginOptions = LoginOptions()
     table: TableDescription = TableDescription()
     mysql_conf: Optional[str] = None
@@ -41,10 +43,16 @@ def build_settings(values: Mapping[str, Any]) -> ExpireSettings:
     days = values.get("staging_days", defaults.staging_days)
     if not isinstance(days, int) or isinstance(days, bool) or days not in _DAYS:
         raise InvalidValueError(f"staging_days {days!r} is refused: from 1 to 3650")
+    login_seconds = values.get("login_seconds") or 0
+    if isinstance(login_seconds, bool) or not isinstance(login_seconds, (int, float)) or login_seconds < 0:
+        raise InvalidValueError(
+            f"login_seconds {login_seconds!r} is refused: a number of seconds, 0 for no limit"
+        )
     login = {key: values[key] for key in LoginOptions._fields if values.get(key) is not None}
     return ExpireSettings(
         grace_seconds=check_grace(grace),
         staging_days=days,
+        login_seconds=float(login_seconds),
         login=LoginOptions(**login),
         table=build_table(
             {
