@@ -10,16 +10,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ErrorClass:
-    """One class of failure. `transient`: it may pass, so the share keeps its state and is retried."""
+    """One class of failure. `transient`: it may pass, so the share keeps its state and is retried.
+
+    `endless`: it is retried without a deadline, because the share itself is not concerned.
+    """
 
     name: str
     transient: bool
     meaning: str
+    endless: bool = False
 
 
 _TABLE = (
     ErrorClass("source_unreachable", True, "the source host does not answer"),
     ErrorClass("ftp_host_unreachable", True, "the FTP host does not answer"),
+    ErrorClass("root_missing", True, "the disk of the FTP host is not mounted", endless=True),
     ErrorClass("database_unavailable", True, "the database of pure-ftpd does not answer"),
     ErrorClass("no_space", True, "other shares or copies hold the disk space of the FTP host"),
     ErrorClass("no_inodes", True, "other shares or copies hold the inodes of the FTP host"),
@@ -55,3 +60,8 @@ class ShareError:
         """Return an error of the table; an unknown class counts as the transient `run_failed`."""
         entry = ERROR_CLASSES.get(error_class, ERROR_CLASSES["run_failed"])
         return cls(error_class=entry.name, message=message, transient=entry.transient)
+
+    @property
+    def endless(self) -> bool:
+        """Whether it is retried without a deadline."""
+        return ERROR_CLASSES[self.error_class].endless

@@ -21,6 +21,8 @@ from ansible_collections.lanot.tempoftp.plugins.modules import (
     tempoftp_share_info,
 )
 
+from tests.support.delivery_root import record_root
+
 OUR_TABLE = """
 CREATE TABLE users (
    User VARCHAR(64) PRIMARY KEY,
@@ -50,7 +52,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / NAME / "p1").mkdir(parents=True)
     for path in (root, root / NAME, root / NAME / "p1"):
         path.chmod(0o750)
-    prepare_tree(Tree(root))
+    prepare_tree(record_root(root, monkeypatch))
     write_share(root, "p1")
     return root
 

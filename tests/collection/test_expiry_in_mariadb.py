@@ -26,6 +26,8 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest im
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import read_tombstone
 from ansible_collections.lanot.tempoftp.plugins.module_utils._sweep.library import install_expire
 
+from tests.support.delivery_root import record_root
+
 OUR_TABLE = """
 CREATE TABLE users (
    User VARCHAR(64) PRIMARY KEY,
@@ -64,8 +66,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("TEMPOFTP_SERVICE_PATH", str(programs))
-    made = Tree(tmp_path / "data")
-    made.root.mkdir(mode=0o755)
+    made = record_root(tmp_path / "data", monkeypatch)
     prepare_tree(made)
     install_expire(made)
     return made

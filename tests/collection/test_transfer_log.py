@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.delivery_root import record_root
 from tests.support.needs import find_program
 
 USER, PASSWORD, UID = "ftp_p1", "a good password", 2001
@@ -103,7 +104,7 @@ class Ftpd:
 
 
 @pytest.fixture
-def ftpd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ftpd]:
+def ftpd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ftpd]:
     from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_now
     from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
     from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
@@ -120,7 +121,7 @@ def ftpd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ftpd]:
     for folder in (made.share, *made.share.parents):
         if folder.is_relative_to(tmp_path.parents[1]):
             folder.chmod(0o755)
-    prepare_tree(Tree(made.root))
+    prepare_tree(record_root(made.root, monkeypatch))
     write_manifest(
         Tree(made.root), Manifest("p1", 1, USER, "s:/x", state="delivered", created_at=format_now())
     )

@@ -164,6 +164,15 @@ def use_up_inodes(ground: Ground, subject: Subject) -> Iterator[None]:
 
 
 @fault
+def take_data_away(ground: Ground, subject: Subject) -> Iterator[None]:
+    """An empty folder stands in the place of the FTP host's disk; a disk that was away comes back as it was."""
+    ground.stage.ftp("mount -t tmpfs -o size=1m,mode=0755 nothing /data")
+    yield
+    left = ground.stage.ftp("find /data -mindepth 1; umount /data")
+    assert left == "", f"written in the place of the disk: {left}"
+
+
+@fault
 def stop_mariadb(ground: Ground, subject: Subject) -> Iterator[None]:
     """pure-ftpd's database is down."""
     ground.stage.ftp("systemctl stop mariadb")

@@ -70,6 +70,19 @@ def told(error_class: str) -> Meanwhile:
     return wait
 
 
+def told_and_unhealthy(error_class: str) -> Meanwhile:
+    """The share says what is wrong, `/health` does too, and so does the unit of the timer."""
+
+    def wait(ground: Ground, subject: Subject) -> str:
+        seen = told(error_class)(ground, subject)
+        health = ground.api.http.get("/health")
+        assert health.status_code == 503 and error_class in health.text, health.text
+        ground.wait_on_ftp("systemctl is-failed --quiet tempoftp-expire.service")
+        return seen
+
+    return wait
+
+
 def fails(error_class: str) -> Meanwhile:
     """It ends in `error` and says why. A new request after the repair delivers it."""
 
@@ -225,6 +238,15 @@ FAULTS: dict[str, Fault] = {
             "bloqueado": Cell(told("no_inodes")),
             "expirando": Cell(expire),
             "eliminando": Cell(finish_deletion, bring=bring_eliminando_untouched),
+        },
+    ),
+    "/data away": Fault(
+        inflict.take_data_away,
+        {state: Cell(told_and_unhealthy("root_missing")) for state in STATES}
+        | {
+            "traslado": Cell(told_and_unhealthy("root_missing"), in_ci=True),
+            "listo": Cell(refuse_logins),
+            "eliminando": Cell(told_and_unhealthy("root_missing"), bring=bring_eliminando_untouched),
         },
     ),
     "MariaDB stopped": Fault(

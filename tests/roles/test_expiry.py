@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -116,3 +117,19 @@ def test_ended_shares_are_reported_line_by_line() -> None:
 )
 def test_the_playbook_says_when_no_share_ended(answer: dict[str, Any], line: str) -> None:
     assert describe_expiry(answer) == [line]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_timer_fails_loudly_when_the_disk_is_away(family: str, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    service = render("ftp_server", "tempoftp-expire.service.j2", family, tempoftp_root=str(root))
+    # A condition would skip the run without a word.
+    assert f"RequiresMountsFor={root}\n" in service and "Condition" not in service
+    (line,) = [line for line in service.splitlines() if line.startswith("ExecStartPre=")]
+    argv = [word.replace("$$", "$") for word in shlex.split(line.partition("=")[2])]
+    failed = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (
+        failed.returncode == 1 and failed.stderr.startswith("root_missing: ") and str(root) in failed.stderr
+    )
+    (root / ".tempoftp" / "lib" / "current" / "expire").mkdir(parents=True)
+    assert subprocess.run(argv, check=False).returncode == 0

@@ -13,7 +13,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from tempoftp.audits.compare import compare_rows, find_stale_rows, repair_rows, wake_rows
+from tempoftp.audits.compare import (
+    SHARES_LOST,
+    compare_rows,
+    find_lost_shares,
+    find_stale_rows,
+    repair_rows,
+    wake_rows,
+)
 from tempoftp.audits.restore import restore_rows
 from tempoftp.audits.results import AuditOutcome, HostFacts
 from tempoftp.db.clock import database_now
@@ -97,7 +104,12 @@ def apply_audit(
         _note_staleness(session, audit, outcome.facts, now)
     session.flush()
     rows = compare_rows(session, asked.ftp_host, outcome, started, settings)
-    if asked.repair and audit.stale_since is None:
+    lost = None if asked.restore else find_lost_shares(session, asked.ftp_host, outcome.facts, started)
+    if lost is not None:
+        findings.insert(0, lost)
+    # The module on the host finds the same when the data of its shares is gone.
+    may_repair = not any(finding.kind == SHARES_LOST for finding in findings)
+    if asked.repair and may_repair and audit.stale_since is None:
         rows = repair_rows(session, outcome.facts, rows)
         wake_rows(session, asked.ftp_host, findings)
     audit.findings = [finding.model_dump() for finding in (*findings, *rows)]

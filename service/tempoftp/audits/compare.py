@@ -26,6 +26,7 @@ EXPIRY_SLACK = timedelta(minutes=5)
 """The sweep may need this long until it has seen that a share has expired."""
 LEASE_FACTOR = 10
 """A lease that lasts longer than this many lease times was given by a clock that was ahead."""
+SHARES_LOST = "shares_lost"
 WANTS_ROW = frozenset({"share_without_account", "share_without_directory"})
 """Findings of the host that a run of the share repairs: only the run has the password and the source."""
 
@@ -74,6 +75,29 @@ def compare_rows(
     for account in session.scalars(select(Account).where(Account.ftp_host == ftp_host)):
         findings += _check_lease(account, now, settings)
     return findings
+
+
+def find_lost_shares(session: Session, ftp_host: str, facts: HostFacts, started: datetime) -> Finding | None:
+    """Return a finding when a host knows nothing of all or most of the shares that it should have; else None.
+
+    A share that ended leaves a tombstone. Without one the disk was emptied, is another one, or is of another time.
+    """
+    known, live = facts.find_generations(), facts.find_live()
+    damaged = set(facts.damaged)
+    query = select(Share).where(Share.ftp_host == ftp_host, Share.state.in_(DELIVERED))
+    expected = [
+        share.id
+        for share in session.scalars(query)
+        if _is_quiet(share, started) and f"shares/{share.id}.json" not in damaged
+    ]
+    lost = [share_id for share_id in expected if share_id not in known and share_id not in live]
+    if not lost or 2 * len(lost) <= len(expected):
+        return None
+    detail = (
+        f"the FTP host knows nothing of {len(lost)} of {len(expected)} delivered shares: is it the right disk, and of "
+        "today? Nothing is repaired here. If they are really lost: `tempoftp audit --after-restore`"
+    )
+    return Finding(kind=SHARES_LOST, subject=ftp_host, detail=detail)
 
 
 def _is_quiet(share: Share, started: datetime) -> bool:

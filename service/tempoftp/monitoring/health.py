@@ -90,6 +90,9 @@ def _describe_host(row: FtpHost | None, settings: Settings, now: datetime) -> di
         problems.append(f"last heard of {age:.0f} s ago")
         return _build_host(row.facts, None, row.facts_at, problems)
     facts, database = row.facts or {}, row.database_facts or {}
+    root = facts.get("root") or {}
+    if root.get("ok") is False:
+        problems.append(f"root_missing: {root.get('error')}")
     if not (facts.get("ftpd") or {}).get("ok"):
         problems.append("pure-ftpd does not greet on its port")
     if not database.get("ok"):

@@ -84,12 +84,17 @@ class Step:
     def apply_error(self, error: ShareError) -> None:
         """Write a failure.
 
-        A transient one is retried until a deadline, a share that is ending without any.
+        A transient one is retried until a deadline; without one when the share is ending, or when the class says so.
         """
         share = self.share
         share.error_class = error.error_class
         failure = describe_error(error)
         share.message = (failure,)
+        if error.endless:
+            # The deadline of earlier errors would be over when this one ends. It is no attempt of the share either.
+            share.retry_until = None
+            share.due_at = self.now + timedelta(seconds=LOOK_AGAIN_MAX)
+            return
         if share.state in ENDING:  # without a deadline: a failure must not keep access or data alive
             self._back_off()
             return

@@ -30,6 +30,7 @@ READY_WITH_EARLIER_PASSWORD = "Listo: la cuenta ya existía; su contraseña ante
 ERROR_MESSAGES: dict[str, str] = {
     "source_unreachable": "El servidor de origen no responde; se reintentará.",
     "ftp_host_unreachable": "El servidor FTP no responde; se reintentará.",
+    "root_missing": "El disco del servidor FTP no está montado y nada se toca; se reintentará.",
     "database_unavailable": "La base de datos de cuentas (MySQL/MariaDB) no responde; se reintentará.",
     "no_space": "No hay espacio libre en el servidor FTP por ahora; se reintentará.",
     "no_inodes": "No caben más archivos en el servidor FTP por ahora; se reintentará.",

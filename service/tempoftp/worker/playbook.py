@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import shutil
 import threading
 import time
@@ -23,7 +24,7 @@ from typing import Any
 import ansible_runner
 
 from tempoftp.audits.results import AuditRequest
-from tempoftp.errors import ShareError
+from tempoftp.errors import ERROR_CLASSES, ShareError
 from tempoftp.previews.results import PreviewRequest
 from tempoftp.settings import Settings
 from tempoftp.worker.provisioner import RunAbandoned, RunFailed
@@ -191,6 +192,10 @@ def remove_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+_CLASS = re.compile(r"\s*\[(?P<name>[a-z_]+)\]$")
+"""The playbooks append the class of a module's error to its message."""
+
+
 def classify_event(event: dict[str, Any], ftp_host: str) -> ShareError | None:
     """Return the failure that an event of ansible-runner reports; None when it reports none."""
     name = event.get("event")
@@ -199,13 +204,22 @@ def classify_event(event: dict[str, Any], ftp_host: str) -> ShareError | None:
     data = event.get("event_data") or {}
     if data.get("ignore_errors"):
         return None
-    said = str((data.get("res") or {}).get("msg") or "").strip()[:MESSAGE_LENGTH]
+    said, error_class = _split_class(str((data.get("res") or {}).get("msg") or "").strip())
+    said = said[:MESSAGE_LENGTH]
     if name == "runner_on_unreachable":
         text = f"FTP host {ftp_host} cannot be reached over ssh: {said or 'no reason given'}"
         return ShareError.of("ftp_host_unreachable", f"{text}; check the host and its network")
     # The last failing task of the playbook shows again, not hidden, why an earlier task failed.
+    if error_class in ERROR_CLASSES and ERROR_CLASSES[error_class].transient:
+        return ShareError.of(error_class, f"FTP host {ftp_host}: {said}")
     text = f"task {data.get('task')!r} failed on {ftp_host}: {said or 'its output is hidden'}"
     return ShareError.of("run_failed", f"{text}; see the worker's journal")
+
+
+def _split_class(said: str) -> tuple[str, str]:
+    """Return a message and the class that the playbook appended to it; empty without one."""
+    found = _CLASS.search(said)
+    return (said, "") if found is None else (said[: found.start()], found["name"])
 
 
 def _explain_output(runner: Any, ftp_host: str) -> ShareError:

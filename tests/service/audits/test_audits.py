@@ -103,10 +103,47 @@ def test_a_row_without_share_is_looked_at_by_a_run(
     make_share: Any, audit: Any, read_share: Callable[[str], Share]
 ) -> None:
     make_share()
-    assert audit(build()) == [("row_without_share", "p1", False)]
+    make_share("p2")
+    assert audit(build(entry("p2"))) == [("row_without_share", "p1", False)]
     assert read_share("p1").due_at is None
-    assert audit(build(), repair=True) == [("row_without_share", "p1", True)]
+    assert audit(build(entry("p2")), repair=True) == [("row_without_share", "p1", True)]
     assert read_share("p1").due_at is not None
+
+
+@pytest.mark.parametrize(("there", "lost"), [(0, 1), (0, 4), (2, 3), (1, 2)])
+def test_a_host_that_lost_most_of_its_shares_at_once_is_not_repaired(
+    make_share: Any, audit: Any, read_share: Callable[[str], Share], there: int, lost: int
+) -> None:
+    names = [f"p{number}" for number in range(there + lost)]
+    for name in names:
+        make_share(name)
+    seen = build(*(entry(name) for name in names[:there]))
+    for repair in (False, True):
+        found = audit(seen, repair=repair)
+        assert found[0] == ("shares_lost", HOST, False)
+        assert not any(repaired for _kind, _subject, repaired in found)
+    assert all(read_share(name).due_at is None for name in names)
+    # An operator who knows that they are lost has them copied again.
+    audit(seen, restore=True)
+    assert all(read_share(name).due_at is not None for name in names[there:])
+
+
+def test_a_host_that_ended_its_shares_has_not_lost_them(make_share: Any, audit: Any) -> None:
+    make_share()
+    ended = [{"id": "p1", "generation": 1, "reason": "expired"}]
+    assert audit(build(facts={"tombstones": ended}), repair=True) == [("row_without_share", "p1", True)]
+
+
+def test_what_the_host_itself_calls_lost_wakes_no_row(
+    make_share: Any, audit: Any, read_share: Callable[[str], Share]
+) -> None:
+    make_share()
+    found = [
+        {"kind": "shares_lost", "subject": "/data", "detail": "x"},
+        {"kind": "share_without_directory", "subject": "p1", "detail": "x"},
+    ]
+    audit(build(entry(), findings=found), repair=True)
+    assert read_share("p1").due_at is None
 
 
 def test_a_share_without_row_is_listed(make_share: Any, audit: Any, database: Database) -> None:

@@ -101,7 +101,7 @@ def test_findings_are_listed_and_repaired(
 
     client.post("/tmpftp", json=body)
     past = utc_now() - timedelta(days=365)
-    move_share(body["id"], State.LISTO, due_at=None, ready_at=past, expires=past + timedelta(days=730))
+    move_share(body["id"], State.PREPARANDO, due_at=None)
     with context.write() as session:
         share = session.get_one(Share, body["id"])
         share.state_changed_at = share.wished_at = past
@@ -111,7 +111,7 @@ def test_findings_are_listed_and_repaired(
     assert seen is not None and repaired is not None
     (finding,) = seen["hosts"][HOST]["hallazgos"]
     assert (finding["kind"], finding["subject"], finding["repair"], finding["repaired"]) == (
-        "row_without_share",
+        "row_not_due",
         body["id"],
         "safe",
         False,

@@ -49,6 +49,12 @@ def test_never_heard_of(settings: Settings, database: Database, ftp_host: str) -
     ("changes", "ftpd", "mysql", "part"),
     [
         ({"facts": FACTS | {"ftpd": {"ok": False}}}, "error", "ok", "pure-ftpd"),
+        (
+            {"facts": FACTS | {"root": {"ok": False, "error": "mount it"}, "space_total": None}},
+            "ok",
+            "ok",
+            "root_missing: mount it",
+        ),
         ({"database_facts": {"ok": False, "error": {"message": "refused"}}}, "ok", "error", "refused"),
         ({"database_facts": {"ok": False}}, "ok", "error", "database"),
         ({"error_class": "run_failed", "error_message": "boom"}, "ok", "ok", "boom"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import update
@@ -54,6 +54,40 @@ class TestFailures:
         with desk.database.read() as session:
             host = session.get_one(FtpHost, desk.ftp_host)
         assert (host.error_class, host.error_message, host.error_at) == (None, None, None)
+
+
+class TestDiskAway:
+    """A disk that is not mounted fails no share, however long it is away."""
+
+    AWAY: ClassVar = {"state": "absent", "error": {"class": "root_missing", "message": "mount /data"}}
+
+    @pytest.mark.parametrize(
+        "state", ["recibido", "preparando", "traslado", "listo", "expirando", "eliminando"]
+    )
+    def test_it_is_tried_without_end_and_counts_as_no_attempt(self, desk: Any, state: str) -> None:
+        with desk.database.write() as session:
+            share = session.get_one(Share, "p1")
+            share.state, share.attempt = state, 3
+            share.retry_until = utc_now() - timedelta(days=9)
+        for _ in range(3):
+            share = desk.step(self.AWAY)
+            # A claim moves a share from recibido to preparando.
+            state = "preparando" if state == "recibido" else state
+            assert (share.state, share.error_class, share.attempt) == (state, "root_missing", 3)
+            assert 0 < seconds_until_due(share) <= 30
+        # The next error of another class has all of its hours.
+        if state in ("recibido", "preparando", "traslado"):
+            share = desk.step(NO_SPACE)
+            assert share.state == state
+            assert share.retry_until is not None and share.retry_until > utc_now() + timedelta(hours=23)
+
+    def test_a_failed_run_of_a_whole_host_is_treated_alike(self, desk: Any) -> None:
+        claim = desk.claim()
+        with desk.database.write() as session:
+            session.get_one(Share, "p1").retry_until = utc_now() - timedelta(days=9)
+            apply_failure(session, desk.settings, claim, ShareError.of("root_missing", "mount /data"))
+        with desk.database.read() as session:
+            assert session.get_one(Share, "p1").state == "preparando"
 
 
 class TestProgress:

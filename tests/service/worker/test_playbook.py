@@ -45,6 +45,30 @@ def test_a_process_that_waits_for_its_request_ends_with_the_folder(tmp_path: Pat
             "run_failed",
             "boom",
         ),
+        (
+            {
+                "event": "runner_on_failed",
+                "event_data": {
+                    "task": "Say why",
+                    "res": {"msg": "Audit: " + "mount it " * 90 + "[root_missing]"},
+                },
+            },
+            "root_missing",
+            "ftp1: Audit: mount it",
+        ),
+        (
+            {"event": "runner_on_failed", "event_data": {"task": "T", "res": {"msg": "no root [invalid]"}}},
+            "run_failed",
+            "no root",
+        ),
+        (
+            {
+                "event": "runner_on_failed",
+                "event_data": {"task": "T", "res": {"msg": "what [unknown_class]"}},
+            },
+            "run_failed",
+            "what",
+        ),
         ({"event": "runner_on_failed", "event_data": {"task": "Shares", "res": {}}}, "run_failed", "hidden"),
         ({"event": "runner_on_failed", "event_data": {"ignore_errors": True}}, None, ""),
         ({"event": "runner_on_ok", "event_data": {"res": {"msg": "x"}}}, None, ""),

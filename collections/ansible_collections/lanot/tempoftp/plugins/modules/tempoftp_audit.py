@@ -119,7 +119,7 @@ findings:
     kind:
       description:
         - The kind of the finding - V(account_without_share), V(share_without_account), V(directory_without_manifest), V(row_without_share),
-          V(share_without_row), V(share_past_expiry), V(wrong_owner_or_mode), V(half_deleted), V(staging_left_over),
+          V(shares_lost), V(share_without_row), V(share_past_expiry), V(wrong_owner_or_mode), V(half_deleted), V(staging_left_over),
           V(damaged_manifest), V(account_differs), V(session_without_access), V(unit_without_share), V(library_left_over),
           V(share_out_of_place), V(share_without_directory), V(mount_without_share), V(row_older_than_host), V(row_differs),
           V(not_looked_at).

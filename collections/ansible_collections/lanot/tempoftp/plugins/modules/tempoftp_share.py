@@ -323,6 +323,12 @@ host:
   returned: success
   type: dict
   contains:
+    root:
+      description:
+        - Whether the disk of the delivery root is there (RV(ignore:ok)), and else why not (RV(ignore:error)). Without it, the space is
+          null and every share has the error C(root_missing).
+      type: dict
+      sample: {"ok": true, "error": null}
     space_total:
       description: Bytes of the filesystem.
       type: int

@@ -22,10 +22,9 @@ from .._host.errors import (
     InvalidValueError,
     TempoftpError,
 )
-from .._host.lock import hold_lock
 from .._host.names import parse_ftpuser
 from .._host.sessions import end_sessions
-from .._host.tree import Tree, open_tree, prepare_tree
+from .._host.tree import Tree, hold_tree, open_tree, prepare_tree
 from .._record.accounts import delete_account, read_account, write_account
 from .._record.manifest import (
     Manifest,
@@ -195,12 +194,9 @@ def _open_shares(shares_root: Optional[str], check_mode: bool) -> Iterator[Optio
         yield None
         return
     tree = open_tree(shares_root)
-    if check_mode and not tree.state.is_dir():
-        yield tree
-        return
     if not check_mode:
         prepare_tree(tree)
-    with hold_lock(tree.lock):
+    with hold_tree(tree):
         yield tree
 
 

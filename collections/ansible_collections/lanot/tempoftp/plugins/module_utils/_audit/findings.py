@@ -20,8 +20,9 @@ from .._account.users_table import ACTIVE, BLOCKED, UserRow
 from .._copy.bind import choose_folder_mode, is_bind
 from .._host.errors import InvalidValueError, TempoftpError
 from .._host.names import parse_id
+from .._host.root import STATE_DIRECTORY
 from .._host.times import format_time
-from .._host.tree import HOME_MODE, STATE_DIRECTORY
+from .._host.tree import HOME_MODE
 from .._host.units import COPY_PREFIX, PURGE_PREFIX
 from .._record.accounts import Account
 from .._record.manifest import Manifest
@@ -30,6 +31,7 @@ from .world import ExpectedRow, Finding, Home, Place, World, list_adopted_names,
 
 KINDS = (
     "not_looked_at",
+    "shares_lost",
     "damaged_manifest",
     "share_past_expiry",
     "session_without_access",
@@ -68,6 +70,7 @@ def find_findings(world: World, expected: Optional[Sequence[ExpectedRow]] = None
     """Return all findings, ordered by kind and subject. With *expected*, those rows are compared as well."""
     found = [
         *(Finding("not_looked_at", "host", problem) for problem in world.problems),
+        *_find_lost(world),
         *_find_damaged(world),
         *_find_expired(world),
         *_find_sessions(world),
@@ -99,6 +102,39 @@ def is_id(name: str) -> bool:
     except InvalidValueError:
         return False
     return True
+
+
+def has_lost(findings: Sequence[Finding]) -> bool:
+    """Whether a host lost all or most of its shares at once. Then nothing is repaired before a person has looked."""
+    return any(finding.kind == "shares_lost" for finding in findings)
+
+
+def _find_lost(world: World) -> Iterator[Finding]:
+    """Yield a finding when the data of most shares is gone, or of most accounts every sign that they had shares.
+
+    One share that is gone was removed by somebody. Most of them at once are rather a disk that was emptied, or that is
+    of another time.
+    """
+    arrived = [share for share in world.shares if share.arrived]
+    places = {finding.subject for finding in _find_places(world) if finding.kind == "share_without_directory"}
+    if is_most(len(places), len(arrived)):
+        detail = f"{len(places)} of {len(arrived)} delivered shares have no data: {_LOOK_FIRST}"
+        yield Finding("shares_lost", world.root, detail)
+    # An ended share leaves a tombstone, and the account is removed with its last share.
+    ours = {record.name for record in world.records if record.origin == "created"}
+    known = {share.ftpuser for share in world.shares} | {end.ftpuser for end in world.tombstones}
+    unexplained = ours - known
+    if not world.damaged and is_most(len(unexplained), len(ours)):
+        detail = f"{len(unexplained)} of {len(ours)} accounts have neither a share nor the end of one: {_LOOK_FIRST}"
+        yield Finding("shares_lost", world.root, detail)
+
+
+_LOOK_FIRST = "is it the right disk, and of today? Nothing is repaired here"
+
+
+def is_most(lost: int, total: int) -> bool:
+    """Whether *lost* are all of *total*, or more than half."""
+    return lost > 0 and 2 * lost > total
 
 
 def _find_damaged(world: World) -> Iterator[Finding]:

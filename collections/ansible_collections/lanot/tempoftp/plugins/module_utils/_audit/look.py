@@ -6,26 +6,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Optional
 
+from .._host.boot import read_uptime
 from .._host.clock import read_now
 from .._host.errors import TempoftpError
 from .._host.files import list_folder
-from .._host.lock import hold_lock
 from .._host.mounts import list_mounts_below
 from .._host.names import parse_ftpuser, parse_id
 from .._host.sessions import list_sessions
-from .._host.tree import Tree
+from .._host.tree import Tree, hold_tree
 from .._host.units import Units
 from .._record.accounts import read_account
 from .._record.manifest import list_manifests
 from .._record.tombstones import read_tombstone
-from .._share.evictions import list_evictions, read_eviction, read_uptime
+from .._share.evictions import list_evictions, read_eviction
 from .._share.library import name_library
 from .._sweep.look import look_libraries
 from .deep import find_irregular_entries
@@ -37,16 +36,6 @@ ENTRIES_LIMIT = 20000
 GRACE_SLACK = 150
 _STATE_FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "evictions", "trash", "lib")
 _JSON_FOLDERS = ("shares", "tombstones", "accounts", "evictions")
-
-
-@contextlib.contextmanager
-def hold_host(tree: Tree) -> Iterator[None]:
-    """Hold the host's lock. A host that never had a share has no lock file: then nothing is held."""
-    if not tree.state.is_dir():
-        yield
-        return
-    with hold_lock(tree.lock):
-        yield
 
 
 def look_host(
@@ -62,7 +51,7 @@ def look_host(
     """
     # Sessions first: an account that is created meanwhile is then seen with its row.
     sessions, problems = _read_sessions() if with_sessions else (None, ())
-    with hold_host(tree):
+    with hold_tree(tree):
         world = _look_files(tree, units or Units())
         world = world._replace(sessions=sessions, problems=(*problems, *world.problems))
         if read_accounts is not None:

@@ -25,7 +25,7 @@ from .._host.errors import TempoftpError
 from .._host.grace import read_grace
 from .._host.safe_open import closing_descriptor, open_directory
 from .._host.sessions import end_sessions
-from .._host.tree import HOME_MODE, Tree
+from .._host.tree import HOME_MODE, Tree, hold_tree
 from .._host.units import ALREADY, COPY_PREFIX, PURGE_PREFIX, Units
 from .._record.manifest import Manifest, read_manifest
 from .._share.batch import Batch
@@ -35,7 +35,7 @@ from .._share.trash import check_no_mounts, choose_trash, list_trash
 from .._sweep.look import read_running
 from .deep import find_irregular_entries
 from .findings import STATE_MODE, is_id, list_share_paths
-from .look import hold_host, look_place
+from .look import look_place
 from .world import Finding, World
 
 _REMOVE_LIMIT = 60.0
@@ -111,7 +111,7 @@ def _clear_staging(repairs: Repairs, world: World, findings: Sequence[Finding]) 
     paths = {finding.subject for finding in _select(findings, "staging_left_over")}
     if not paths:
         return []
-    with hold_host(tree):
+    with hold_tree(tree):
         for name in world.temporary:
             if f"{tree.state}/{name}" in paths:
                 (tree.state / name).unlink(missing_ok=True)
@@ -128,7 +128,7 @@ def _clear_staging(repairs: Repairs, world: World, findings: Sequence[Finding]) 
 def _stop_units(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
     """Stop copies of shares that are not here."""
     names = [finding.subject for finding in _select(findings, "unit_without_share")]
-    with hold_host(repairs.tree):
+    with hold_tree(repairs.tree):
         orphans = [name for name in names if read_manifest(repairs.tree, name[len(COPY_PREFIX) :]) is None]
     repairs.units.stop(orphans)
     return []
@@ -139,7 +139,7 @@ def _start_purges(repairs: Repairs, world: World, findings: Sequence[Finding]) -
     if not _select(findings, "half_deleted", "share_past_expiry", "staging_left_over"):
         return []
     tree, problems, wanted = repairs.tree, [], {}
-    with hold_host(tree):
+    with hold_tree(tree):
         active = repairs.units.list_active()
         library = None
         for share_id in sorted({path.name.partition(".")[0] for path in tree.trash.iterdir()}):
@@ -163,7 +163,7 @@ def _unmount_binds(repairs: Repairs, world: World, findings: Sequence[Finding]) 
     """Unmount sources that no share uses, as the sweep does."""
     if not _select(findings, "mount_without_share"):
         return []
-    with hold_host(repairs.tree):
+    with hold_tree(repairs.tree):
         return list(sweep_binds(repairs.tree).problems)
 
 
@@ -173,7 +173,7 @@ def _set_modes(repairs: Repairs, world: World, findings: Sequence[Finding]) -> l
     paths = {finding.subject for finding in _select(findings, "wrong_owner_or_mode")}
     if not paths:
         return []
-    with hold_host(tree):
+    with hold_tree(tree):
         for name in world.folders:
             _set_place(Path(f"{tree.state}{name}"), paths, world.uid, -1, STATE_MODE)
         for share in world.shares:
@@ -206,7 +206,7 @@ def _set_place(path: Path, wanted: set[str], uid: int, gid: int, mode: int) -> N
 
 def _remove_homes(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
     """Remove empty homes whose shares have ended. rmdir removes no folder that has content."""
-    with hold_host(repairs.tree):
+    with hold_tree(repairs.tree):
         for finding in _select(findings, "directory_without_manifest"):
             with suppress(OSError):
                 Path(finding.subject).rmdir()
@@ -218,7 +218,7 @@ def _remove_libraries(repairs: Repairs, world: World, findings: Sequence[Finding
     paths = [finding.subject for finding in _select(findings, "library_left_over")]
     if not paths:
         return []
-    with hold_host(repairs.tree):
+    with hold_tree(repairs.tree):
         running = read_running(repairs.tree)
         for path in paths:
             if Path(path).name not in running and look_place(Path(path)) is not None:

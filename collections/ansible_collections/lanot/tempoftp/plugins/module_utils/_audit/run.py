@@ -17,13 +17,14 @@ from .._account.users_table import UserRow, read_rows, read_rows_below, read_tab
 from .._host.errors import TempoftpError
 from .._host.facts import read_host
 from .._host.names import parse_ftpuser, parse_id
+from .._host.root import STATE_DIRECTORY
 from .._host.times import format_time
-from .._host.tree import STATE_DIRECTORY, Tree, open_tree
+from .._host.tree import Tree, open_tree
 from .._host.units import COPY_PREFIX, Units
 from .._record.accounts import Account
 from .._record.manifest import Manifest
 from .._record.tombstones import Tombstone
-from .findings import find_findings
+from .findings import find_findings, has_lost
 from .look import look_host
 from .repair import Repairs, repair_findings
 from .world import ExpectedRow, Finding, Home, World, list_adopted_names, list_own_names
@@ -63,7 +64,7 @@ def run_audit(options: AuditOptions, units: Optional[Units] = None) -> dict[str,
     world = look(options, units)
     findings = find_findings(world, options.expected)
     changed, failures = False, []
-    if options.repair and any(finding.repair == "safe" for finding in findings):
+    if options.repair and not has_lost(findings) and any(finding.repair == "safe" for finding in findings):
         repairs = Repairs(options.tree, units, options.accounts, options.deep_limit)
         failures = repair_findings(repairs, world, findings)
         after = look(options, units)
@@ -248,7 +249,7 @@ def run_share_info(root: str, ids: Optional[Sequence[str]], units: Optional[Unit
         "units": sorted(world.units),
         "mounts": list(world.mounts),
         "problems": list(world.problems),
-        "host": read_host(tree, sum(unit.startswith(COPY_PREFIX) for unit in world.units)),
+        "host": read_host(tree.root, sum(unit.startswith(COPY_PREFIX) for unit in world.units)),
     }
 
 

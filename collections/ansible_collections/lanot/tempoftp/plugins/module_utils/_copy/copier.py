@@ -20,9 +20,10 @@ from typing import Optional
 
 from .._host.boot import read_boot_id
 from .._host.commands import Ended
-from .._host.errors import InvalidValueError, TempoftpError
+from .._host.errors import InvalidValueError, RootMissingError, TempoftpError
 from .._host.lock import take_lock
 from .._host.names import parse_id
+from .._host.root import check_root
 from .._host.space import explain_os_error
 from .._host.stream import Stream
 from .._host.tree import Tree
@@ -72,6 +73,8 @@ class Copier:
             with self._report.measure("sync"):
                 sync_data(self._data)
         except (TempoftpError, OSError) as found:
+            # Without the disk every other reason is only a consequence.
+            check_root(self._tree.root)
             error = found if isinstance(found, TempoftpError) else self._explain_os_error(found)
             self._report.check_wanted()
             self._clear_useless(error.error_class)
@@ -268,6 +271,16 @@ def copy_share(root: Path, share_id: str) -> int:
     """Copy one share below *root*; the exit code is only for the journal, the result is in the status."""
     tree = Tree(root)
     share_id = parse_id(share_id)
+    try:
+        return _copy_on_disk(tree, share_id)
+    except RootMissingError as error:
+        # No status: there is no place to write it, and the copy goes on when the disk is back.
+        sys.stderr.write(f"{error.message}\n")
+        return 1
+
+
+def _copy_on_disk(tree: Tree, share_id: str) -> int:
+    check_root(tree.root)
     manifest = read_manifest(tree, share_id)
     if manifest is None or manifest.state != "copying":
         return 0

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Optional
 
 from .._host.commands import Ended
-from .._host.lock import hold_lock
 from .._host.space import Need, check_space, estimate_need, read_disk
 from .._host.stream import Stream
-from .._host.tree import Tree
+from .._host.tree import Tree, hold_tree
 from .._record.manifest import Manifest
 from .passes import SHARED_COPY_LIMIT, Passes
 from .progress import Report
@@ -34,7 +33,7 @@ SMALL_SECONDS = 1.5
 def reserve_small(tree: Tree, manifest: Manifest, report: Report) -> bool:
     """Reserve room for the most that a copy may take before it is held; say whether there is that much."""
     # One more file than allowed may be on its way when the limit is seen.
-    with hold_lock(tree.lock):
+    with hold_tree(tree):
         disk = read_disk(tree.root)
         need = estimate_need(2 * SMALL_BYTES, 2 * SMALL_ENTRIES, 0, disk)
         reserve = Need(manifest.reserve_bytes, manifest.reserve_inodes)

@@ -13,10 +13,9 @@ from typing import Optional
 
 from .._host.commands import Ended, run_command
 from .._host.errors import TempoftpError
-from .._host.lock import hold_lock
 from .._host.space import Need, check_space, count_bytes, estimate_need, name_full, read_disk
 from .._host.stream import stream_command
-from .._host.tree import Tree
+from .._host.tree import Tree, hold_tree
 from .._record.manifest import Manifest
 from .failures import build_copy_error
 from .progress import STATUS_INTERVAL, Meter, Report
@@ -144,7 +143,7 @@ class Passes:
         It holds the host's lock, so that two copies never count on the same free space.
         """
         manifest = self._manifest
-        with hold_lock(self._tree.lock):
+        with hold_tree(self._tree):
             disk = read_disk(self._tree.root)
             held = sum_held(self._tree, manifest.id)
             need = estimate_need(bytes_left, entries, 0, disk)

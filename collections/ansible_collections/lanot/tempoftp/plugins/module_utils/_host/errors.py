@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 CLASSES: dict[str, bool] = {
     "source_unreachable": True,
     "ftp_host_unreachable": True,
+    "root_missing": True,
     "database_unavailable": True,
     "no_space": True,
     "no_inodes": True,
@@ -97,6 +98,12 @@ class DatabaseUnavailableError(TempoftpError):
     """MariaDB/MySQL could not be reached or refused us."""
 
     error_class = "database_unavailable"
+
+
+class RootMissingError(TempoftpError):
+    """The disk of the delivery root is not there."""
+
+    error_class = "root_missing"
 
 
 class LockTimeoutError(TempoftpError):

@@ -13,26 +13,22 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .boot import read_boot_id
-from .errors import TempoftpError
+from .errors import RootMissingError, TempoftpError
 from .files import read_json
+from .root import check_root, find_server_file
 from .space import read_disk
 from .times import format_now
-from .tree import Tree
 
-SERVER_FILE = Path("/etc/tempoftp/server.json")
 # Seconds. The FTP server is on this host: when it has not greeted by then, it does not work.
 _GREETING_LIMIT = 1.0
 _PEM_BEGIN, _PEM_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
-def read_host(tree: Tree, copies_running: int, server_file: Path = SERVER_FILE) -> dict[str, Any]:
+def read_host(root: Path, copies_running: int) -> dict[str, Any]:
     """Return the ``host`` of a result (docs/dataflow.md). No fact makes a run fail when it cannot be read."""
-    disk = read_disk(tree.root)
-    server = read_server(server_file)
+    server = read_server()
     return {
-        "space_total": disk.bytes_total,
-        "space_free": disk.bytes_free,
-        "inodes_free": disk.inodes_free,
+        **_read_root(root),
         "boot_id": read_boot_id(),
         "time": format_now(),
         "ftpd": read_greeting(_parse_port(server)),
@@ -41,10 +37,26 @@ def read_host(tree: Tree, copies_running: int, server_file: Path = SERVER_FILE) 
     }
 
 
-def read_server(path: Path) -> dict[str, Any]:
+def _read_root(root: Path) -> dict[str, Any]:
+    """Return the space below the root. Without its disk, the space would be that of the system disk."""
+    try:
+        check_root(root)
+        disk = read_disk(root)
+    except (RootMissingError, OSError) as error:
+        missing = {"ok": False, "error": str(error)}
+        return {"root": missing, "space_total": None, "space_free": None, "inodes_free": None}
+    return {
+        "root": {"ok": True, "error": None},
+        "space_total": disk.bytes_total,
+        "space_free": disk.bytes_free,
+        "inodes_free": disk.inodes_free,
+    }
+
+
+def read_server() -> dict[str, Any]:
     """Return what the role wrote about the FTP server, with the fingerprint of the certificate if it can be read."""
     try:
-        server = read_json(path) or {}
+        server = read_json(find_server_file()) or {}
     except (TempoftpError, OSError):
         return {}
     certificate = server.get("certificate")

@@ -11,7 +11,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from .errors import TempoftpError
+from .errors import RootMissingError, TempoftpError
+from .root import check_root
 
 # With fewer free inodes than this, the filesystem counts as full.
 _FEW_INODES = 16
@@ -100,6 +101,10 @@ def count_bytes(directory: Path) -> int:
 def explain_os_error(error: OSError, what: str, root: Path) -> TempoftpError:
     """Return an error of the operating system about *what* as a classified, transient error."""
     error_class = "run_failed"
+    try:
+        check_root(root)
+    except RootMissingError as missing:
+        return missing
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         error_class = name_full(read_disk(root))
     return TempoftpError(f"{what}: {error}: look at the FTP host", error_class)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from .errors import InvalidValueError
+from .lock import LOCK_TIMEOUT, hold_lock
+from .root import STATE_DIRECTORY, check_root
 
-STATE_DIRECTORY = ".tempoftp"
 _FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "evictions", "trash", "lib", "binds")
 
 
@@ -126,24 +128,32 @@ class Tree(NamedTuple):
 
 
 def open_tree(root: str) -> Tree:
-    """Return the tree of *root*, which must be a directory of this user; nothing is written."""
+    """Return the tree of *root*, which must be a directory of this user on the recorded disk; nothing is written."""
     path = Path(root)
     if not path.is_absolute() or ".." in path.parts or path == Path("/"):
         raise InvalidValueError(f"root {root!r} is refused: it must be an absolute path below /")
-    try:
-        facts = os.lstat(path)
-    except FileNotFoundError:
-        raise InvalidValueError(f"root {path} does not exist: run the role ftp_server first") from None
-    check_owned_directory(path, facts)
+    # First of all: the folder below the mount point of a missing disk may have any owner and mode.
+    check_root(path)
     tree = Tree(path)
-    with contextlib.suppress(FileNotFoundError):
-        check_owned_directory(tree.state, os.lstat(tree.state))
+    for folder in (path, tree.state):
+        check_owned_directory(folder, os.lstat(folder))
     return tree
 
 
+@contextlib.contextmanager
+def hold_tree(tree: Tree, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
+    """Hold the host's lock, with the right disk below the root; raise LockTimeoutError or RootMissingError.
+
+    While the lock is held its open file keeps the disk from being unmounted.
+    """
+    check_root(tree.root)
+    with hold_lock(tree.lock, timeout):
+        check_root(tree.root)
+        yield
+
+
 def prepare_tree(tree: Tree) -> None:
-    """Make the missing folders of the state directory."""
-    tree.state.mkdir(mode=0o700, exist_ok=True)
+    """Make the missing folders of the state directory, which is there: without its marker there is no tree."""
     for name in _FOLDERS:
         (tree.state / name).mkdir(mode=0o700, exist_ok=True)
 

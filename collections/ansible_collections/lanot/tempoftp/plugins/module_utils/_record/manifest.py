@@ -4,7 +4,7 @@
 
 """Manifests: what an FTP host knows of each share, in one file a share.
 
-Every function takes a ``Tree``. Callers that write hold the host's lock (``_lock.hold_lock(tree.lock)``).
+Every function takes a ``Tree``. Callers that write hold the host's lock (``_host.tree.hold_tree``).
 """
 
 from __future__ import annotations

@@ -11,14 +11,12 @@ copies as long as there are free places. Pauses, stopping a copy and ending sess
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from typing import Any, Callable, NamedTuple, Optional
 
 from .._host.boot import read_boot_id
 from .._host.errors import TempoftpError
-from .._host.lock import hold_lock
-from .._host.tree import Tree
+from .._host.tree import Tree, hold_tree
 from .._host.units import ALREADY, COPY_PREFIX, PURGE_PREFIX, Units
 from .actions import Actions
 from .apply import apply_report, apply_unmount
@@ -118,31 +116,15 @@ class Batch:
         pending = [order for order in self._orders if not order.settled]
         self._to_stop, self._to_evict = [], []
         try:
-            with self._hold_lock_if_needed(pending):
+            with hold_tree(self._tree) if pending else nullcontext():
                 moved = self._move_all(pending)
-        except TempoftpError as error:
+        except (TempoftpError, OSError) as error:
             for order in pending:
                 order.fail(error)
             return True
         stopped = [_guard(order, self._stop) for order in self._to_stop]
         evicted = [_guard(order, self._evict) for order in self._to_evict]
         return moved or bool(stopped) or any(evicted)
-
-    @contextmanager
-    def _hold_lock_if_needed(self, pending: list[Order]) -> Iterator[None]:
-        """Hold the host's lock. A host that never had a share, and gets none now, has no folder for it."""
-        if pending and (self._tree.state.is_dir() or self._make_state(pending)):
-            with hold_lock(self._tree.lock):
-                yield
-        else:
-            yield
-
-    def _make_state(self, pending: list[Order]) -> bool:
-        """Make the state folder when something will be written into it; say whether it is there."""
-        if not any(order.desired.wanted or order.desired.generation is not None for order in pending):
-            return False
-        self._tree.state.mkdir(mode=0o700, exist_ok=True)
-        return True
 
     def _move_all(self, pending: list[Order]) -> bool:
         """The part of a turn under the lock: look at all shares, then move them, then start their units together."""

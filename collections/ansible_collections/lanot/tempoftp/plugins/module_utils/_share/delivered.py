@@ -13,8 +13,9 @@ from contextlib import contextmanager, suppress
 from typing import Optional
 
 from .._host.names import decode_name
+from .._host.root import STATE_DIRECTORY
 from .._host.safe_open import closing_descriptor, open_directory, open_directory_below
-from .._host.tree import STATE_DIRECTORY, Tree
+from .._host.tree import Tree
 from .._record.manifest import Manifest
 
 

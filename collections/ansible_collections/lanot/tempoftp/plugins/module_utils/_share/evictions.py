@@ -17,13 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from .._host.boot import read_boot_id
+from .._host.boot import read_boot_id, read_uptime
 from .._host.errors import TempoftpError
 from .._host.files import SCHEMA, list_names, read_json, write_json
-from .._host.lock import hold_lock
 from .._host.names import parse_id
 from .._host.sessions import Session, end_chosen_sessions
-from .._host.tree import Tree, prepare_tree
+from .._host.tree import Tree, hold_tree, prepare_tree
 
 
 class Eviction(NamedTuple):
@@ -112,11 +111,6 @@ def evict(tree: Tree, eviction: Eviction, proc: Path = Path("/proc")) -> Evicted
     return Evicted(ended, left)
 
 
-def read_uptime(proc: Path = Path("/proc")) -> float:
-    """Return the seconds since the boot, on the clock that the kernel uses for the start of a process."""
-    return float((proc / "uptime").read_text(encoding="ascii").split()[0])
-
-
 def _build_choice(tree: Tree, eviction: Eviction, uptime: float) -> Callable[[Session], Optional[bool]]:
     """Return a function of a session: True, end it now; False, it may go on for a while; None, leave it alone."""
     since = eviction.since or 0.0
@@ -139,7 +133,7 @@ def _is_inside(tree: Tree, share_id: str, session: Session) -> bool:
 
 def _replace_note(tree: Tree, before: Eviction, after: Optional[Eviction]) -> bool:
     """Replace a note unless another process changed it meanwhile; say whether it was replaced."""
-    with hold_lock(tree.lock):
+    with hold_tree(tree):
         if read_eviction(tree, before.id) != before:
             return False
         if after is None:

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from .._copy.bind import SweptBinds, list_binds, sweep_binds
-from .._host.errors import InvalidValueError, Refused, TempoftpError
-from .._host.facts import SERVER_FILE, read_host
+from .._host.errors import InvalidValueError, Refused, RootMissingError, TempoftpError
+from .._host.facts import read_host
 from .._host.grace import read_grace
-from .._host.lock import hold_lock
-from .._host.tree import Tree, open_tree
+from .._host.tree import Tree, hold_tree, open_tree
 from .._host.units import Units
 from .batch import Batch
 from .desired import DesiredShare, Site, build_desired, check_bwlimit
@@ -54,13 +53,15 @@ def run_shares(
     params: Mapping[str, Any],
     check_mode: bool = False,
     units: Optional[Units] = None,
-    server_file: Path = SERVER_FILE,
 ) -> dict[str, Any]:
     """Bring every share nearer to what is wanted; return ``changed``, ``shares``, ``host`` and ``diff``.
 
     TempoftpError only when the host itself cannot be used. An error of one share is in the result of that share.
     """
-    tree = open_tree(params["root"])
+    try:
+        tree = open_tree(params["root"])
+    except RootMissingError as error:
+        return _refuse_all(items, params["root"], error)
     site = read_site(params, check_mode)
     desired_shares: list[DesiredShare] = []
     results: list[Optional[dict[str, Any]]] = []
@@ -69,8 +70,7 @@ def run_shares(
             desired_shares.append(_read_desired(item, site, desired_shares))
             results.append(None)
         except TempoftpError as error:
-            share_id = item.name if isinstance(item, Refused) else item.get("id")
-            results.append(build_refusal(share_id, error))
+            results.append(build_refusal(_read_id(item), error))
     batch = Batch(tree, desired_shares, site, units or Units())
     batch_results = batch.run()
     diff = batch.build_diffs(batch_results)
@@ -81,18 +81,32 @@ def run_shares(
         "changed": any(share["changed"] for share in shares) or bool(mounts.changed),
         "shares": shares,
         "host": {
-            **read_host(tree, batch.copies_running, server_file),
+            **read_host(tree.root, batch.copies_running),
             "mount_problems": list(mounts.problems),
         },
         "diff": diff,
     }
 
 
+def _refuse_all(items: Sequence[Item], root: str, error: RootMissingError) -> dict[str, Any]:
+    """Return the same error for every share, so that each keeps its state and is tried again."""
+    return {
+        "changed": False,
+        "shares": [build_refusal(_read_id(item), error) for item in items],
+        "host": {**read_host(Path(root), 0), "mount_problems": []},
+        "diff": [],
+    }
+
+
+def _read_id(item: Item) -> Any:
+    return item.name if isinstance(item, Refused) else item.get("id")
+
+
 def _remount(tree: Tree) -> SweptBinds:
     """Repair the mounts of all shares, also of those that this execution does not name."""
     if not list_binds(tree):
         return SweptBinds()
-    with hold_lock(tree.lock):
+    with hold_tree(tree):
         return sweep_binds(tree)
 
 

@@ -14,6 +14,7 @@ from .._host.commands import run_command
 from .._host.errors import TempoftpError
 from .._host.mounts import list_mounts_below
 from .._host.names import parse_id
+from .._host.root import check_root
 from .._host.tree import Tree
 
 # Seconds: a day. Deleting many millions of files takes hours.
@@ -48,6 +49,11 @@ def check_no_mounts(path: Path) -> None:
 def purge_share(root: Path, share_id: str) -> int:
     """Remove the trash of one share below *root*."""
     tree = Tree(root)
+    try:
+        check_root(root)
+    except TempoftpError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 1
     for path in list_trash(tree, parse_id(share_id)):
         try:
             check_no_mounts(path)

@@ -20,16 +20,16 @@ from .._account.mysql_login import open_connection
 from .._account.run import Execution, Outcome, run_accounts
 from .._copy.bind import list_binds, sweep_binds
 from .._host.ballast import drop_ballast
+from .._host.boot import read_uptime
 from .._host.clock import advance_mark, read_now
-from .._host.lock import hold_lock
 from .._host.mounts import list_mounts_below
 from .._host.times import parse_time
-from .._host.tree import Tree, prepare_tree
+from .._host.tree import Tree, hold_tree, prepare_tree
 from .._host.units import Units
 from .._record.manifest import EXPIRED, read_manifest, write_manifest
 from .._share.batch import Batch
 from .._share.desired import ABSENT_IF_EXPIRED, DesiredShare, Site
-from .._share.evictions import Eviction, evict, list_evictions, read_uptime
+from .._share.evictions import Eviction, evict, list_evictions
 from .._share.trash import choose_trash
 from .look import Guard, SweepLook, look_libraries, read_running
 from .plan import SweepPlan, SweepSeen, is_abandoned, is_outdated, plan_sweep
@@ -61,11 +61,9 @@ def run_sweep(
 ) -> SweepResult:
     """Do everything that is due. TempoftpError is raised only when the host cannot be read."""
     sweep = _Sweep(tree, settings, units or Units())
-    if not tree.state.is_dir():
-        return sweep.build_result(changed=False)
-    if not check_mode:
-        prepare_tree(tree)
-    with hold_lock(tree.lock):
+    with hold_tree(tree):
+        if not check_mode:
+            prepare_tree(tree)
         seen = sweep.look()
         plan = plan_sweep(seen, settings.staging_days)
         if not check_mode:
@@ -143,7 +141,7 @@ class _Sweep:
         """Mount shares again that are mounts of their source, since a reboot has undone the mounts."""
         if not list_binds(self._tree):
             return
-        with self._guard("mounts"), hold_lock(self._tree.lock):
+        with self._guard("mounts"), hold_tree(self._tree):
             swept = sweep_binds(self._tree)
             self._problems += swept.problems
             self.changed = self.changed or bool(swept.changed)
@@ -179,7 +177,7 @@ class _Sweep:
         """Remove programs of earlier releases from which no process runs. The lock prevents a new start meanwhile."""
         if not plan.libraries:
             return
-        with self._guard("lib"), hold_lock(self._tree.lock):
+        with self._guard("lib"), hold_tree(self._tree):
             stale = {library.name: library for library in look_libraries(self._tree)}
             running = read_running(self._tree)
             for name in set(plan.libraries) & set(stale) - running:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 from .._host.errors import InvalidValueError, LockTimeoutError
-from .._host.facts import SERVER_FILE, read_server
+from .._host.facts import read_server
 from .._host.lock import hold_lock
 from .._host.times import format_now, format_time, require_time
 from .._host.tree import Tree, open_tree
@@ -86,7 +86,7 @@ class _Share:
         return True
 
 
-def run_transfers(desired: TransfersOptions, server_file: Path = SERVER_FILE) -> dict[str, Any]:
+def run_transfers(desired: TransfersOptions) -> dict[str, Any]:
     """Count what is new in the log; return ``shares``, ``log`` and ``time``.
 
     Raises InvalidValueError for an invalid option. When the log cannot be read, ``log`` has the problem and ``shares``
@@ -96,7 +96,7 @@ def run_transfers(desired: TransfersOptions, server_file: Path = SERVER_FILE) ->
         raise InvalidValueError(f"files_limit {desired.files_limit} is refused: it is 0 or more")
     since = None if desired.since is None else format_time(require_time(desired.since))
     tree = open_tree(desired.root)
-    log = choose_log(desired.log, server_file)
+    log = choose_log(desired.log)
     report: dict[str, Any] = {"path": str(log), **_EMPTY_LOG}
     answer: dict[str, Any] = {"shares": [], "log": report, "time": format_now()}
     manifests = [manifest for manifest in list_manifests(tree)[0] if manifest.live]
@@ -135,13 +135,13 @@ _EMPTY_LOG: dict[str, Any] = {
 }
 
 
-def choose_log(log: Optional[str], server_file: Path) -> Path:
+def choose_log(log: Optional[str]) -> Path:
     """Return the log to read: the given one, else the one that the role recorded, else a known one that exists."""
     if log is not None:
         if not log.startswith("/"):
             raise InvalidValueError(f"log {log!r} is refused: it must be an absolute path")
         return Path(log)
-    noted = read_server(server_file).get("transfer_log")
+    noted = read_server().get("transfer_log")
     if isinstance(noted, str) and noted.startswith("/"):
         return Path(noted)
     return next((Path(path) for path in KNOWN_LOGS if Path(path).exists()), Path(KNOWN_LOGS[0]))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import grp
+import json
 import os
 import pwd
 import subprocess
@@ -26,6 +27,10 @@ from typing import Any, Optional
 import pytest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy import ssh as _ssh
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host import sessions as _sessions
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.root import (
+    establish_root,
+    find_server_file,
+)
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share import (
     launcher as _share_launcher,
@@ -62,7 +67,7 @@ exec sh -c "$*"
 
 SYSTEMD_RUN = r"""#!/bin/sh
 units=$(realpath "$(dirname "$0")/..")/units
-export TEMPOFTP_RUNTIME_DIRECTORY=$units/../run
+export TEMPOFTP_RUNTIME_DIRECTORY=$units/../run TEMPOFTP_CONFIGURATION_DIRECTORY=$units/../etc
 for word in "$@"; do
   case "$word" in --unit=*) name=${word#--unit=} ;; esac
 done
@@ -141,6 +146,11 @@ class FtpHost:
             program = folder / "bin" / name
             program.write_text(text)
             program.chmod(0o755)
+        self.record_root()
+
+    def record_root(self) -> None:
+        """Set the root up as the role does; again after a disk was mounted there."""
+        record_root(self.root)
 
     def restrict(self) -> None:
         """From here on the source's key is one of ``rrsync -ro <source>``."""
@@ -172,9 +182,7 @@ class FtpHost:
 
     def execute(self, *items: Any, check_mode: bool = False, **changes: Any) -> dict[str, Any]:
         """Execute, and return everything."""
-        return _share_run.run_shares(
-            list(items), self.params(**changes), check_mode, server_file=self.folder / "server.json"
-        )
+        return _share_run.run_shares(list(items), self.params(**changes), check_mode)
 
     def pid(self, unit: str) -> Optional[int]:
         """Return the leader of a unit's processes."""
@@ -208,6 +216,28 @@ class FtpHost:
                 kill_session(int(path.read_text()))
 
 
+def record_root(root: Path) -> Tree:
+    """Set a root up as the role does: a marker below it, and its id in server.json."""
+    root.mkdir(mode=0o755, exist_ok=True)
+    identity = establish_root(root, new=True).id
+    server = find_server_file()
+    server.parent.mkdir(exist_ok=True)
+    server.write_text(json.dumps({"root": {"path": str(root), "id": identity}}))
+    return Tree(root)
+
+
+@pytest.fixture(name="record_root")
+def fixture_record_root() -> Callable[[Path], Tree]:
+    """Return the function that sets a root up."""
+    return record_root
+
+
+@pytest.fixture(autouse=True)
+def configuration(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees this machine's own /etc/tempoftp."""
+    monkeypatch.setenv("TEMPOFTP_CONFIGURATION_DIRECTORY", str(tmp_path_factory.mktemp("etc")))
+
+
 def kill_session(leader: int) -> None:
     """Kill what one stand-in of a unit started; every process of it, as systemd does."""
     subprocess.run(["pkill", "-KILL", "-s", str(leader)], check=False, timeout=10)
@@ -217,6 +247,7 @@ def kill_session(leader: int) -> None:
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FtpHost]:
     """An empty FTP host."""
     tmp_path.chmod(0o755)
+    monkeypatch.setenv("TEMPOFTP_CONFIGURATION_DIRECTORY", str(tmp_path / "etc"))
     made = FtpHost(tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("TEMPOFTP_RUNTIME_DIRECTORY", str(tmp_path / "run"))
@@ -256,6 +287,7 @@ def own_disk(host: FtpHost, private_mounts: None) -> FtpHost:
     """The FTP host with its root on a small disk, a part of it used, that nobody else fills or empties meanwhile."""
     options = "size=70m,nr_inodes=2000,mode=0755"
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(host.root)], check=True)
+    record_root(host.root)
     other = host.root / "other"
     other.mkdir()
     (other / "file").write_bytes(bytes(10_000_000))

@@ -69,6 +69,7 @@ def start_program(host: Any, settings_file: Path) -> Callable[[], subprocess.Pop
     _expire_library.install_expire(host.tree)
     program = host.tree.lib / "current" / "expire"
     environment = {
+        "TEMPOFTP_CONFIGURATION_DIRECTORY": str(host.folder / "etc"),
         "PATH": f"{host.folder / 'bin'}:{os.environ['PATH']}",
         "TEMPOFTP_SERVICE_PATH": str(host.folder / "bin"),
     }
@@ -178,7 +179,11 @@ def test_without_pymysql_the_program_does_the_rest_and_says_so(
         [sys.executable, "-IS", str(program), str(settings_file)],
         capture_output=True,
         text=True,
-        env={"PATH": f"{host.folder / 'bin'}:{os.environ['PATH']}", "TEMPOFTP_SERVICE_PATH": "/nowhere"},
+        env={
+            "PATH": f"{host.folder / 'bin'}:{os.environ['PATH']}",
+            "TEMPOFTP_CONFIGURATION_DIRECTORY": str(host.folder / "etc"),
+            "TEMPOFTP_SERVICE_PATH": "/nowhere",
+        },
         timeout=LIMIT,
         check=False,
     )
@@ -308,7 +313,7 @@ def test_the_module_ends_what_is_over_and_is_done(host: Any, goes: Path, run_mod
 
 def test_the_module_brings_the_program_to_a_host_without_shares(host: Any, run_module: Any) -> None:
     assert run_module(check=True)["changed"] is True
-    assert list(host.root.iterdir()) == []
+    assert sorted(path.name for path in host.tree.state.iterdir()) == ["lock", "root.json"]
     result = run_module(only_program=True)
     assert set(result) >= {"changed", "program"} and "shares" not in result
     assert (result["changed"], run_module()["changed"]) == (True, False)

@@ -19,6 +19,7 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.lock import hold_lock
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.root import find_server_file
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_time
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
@@ -38,12 +39,13 @@ BORN = 1_795_435_200  # 2026-11-23 12:00:00 UTC
 class Host:
     """Delivered shares and a transfer log in a folder."""
 
-    def __init__(self, folder: Path, run: Callable[..., dict[str, Any]]) -> None:
+    def __init__(
+        self, folder: Path, run: Callable[..., dict[str, Any]], record_root: Callable[[Path], Tree]
+    ) -> None:
         self.root = folder / "data"
-        self.root.mkdir(mode=0o755)
         self.log = folder / "transfer.log"
         self.log.write_bytes(b"#Software: Pure-FTPd 1.0.50\n")
-        self.tree = Tree(self.root)
+        self.tree = record_root(self.root)
         prepare_tree(self.tree)
         self._run = run
 
@@ -94,7 +96,7 @@ class Host:
 
 
 @pytest.fixture
-def host(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Host:
+def host(tmp_path: Path, capsys: pytest.CaptureFixture[str], record_root: Callable[[Path], Tree]) -> Host:
     def run(**options: Any) -> dict[str, Any]:
         with patch_module_args(options), pytest.raises(SystemExit) as ended:
             tempoftp_transfers_info.main()
@@ -103,7 +105,7 @@ def host(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Host:
         assert result.get("changed") is not True
         return result
 
-    return Host(tmp_path, run)
+    return Host(tmp_path, run, record_root)
 
 
 def test_downloads_are_counted_by_file(host: Host) -> None:
@@ -333,12 +335,11 @@ def test_damaged_state_is_begun_anew(host: Host) -> None:
     assert host.read("p1")["complete"] == 1
 
 
-def test_the_log_is_the_one_that_the_role_wrote_down(tmp_path: Path) -> None:
-    server = tmp_path / "server.json"
-    server.write_text(json.dumps({"transfer_log": "/var/log/elsewhere.log"}))
-    assert _transfers_run.choose_log(None, server) == Path("/var/log/elsewhere.log")
-    assert _transfers_run.choose_log("/x", server) == Path("/x")
-    assert str(_transfers_run.choose_log(None, tmp_path / "none")) in _transfers_run.KNOWN_LOGS
+def test_the_log_is_the_one_that_the_role_wrote_down() -> None:
+    assert str(_transfers_run.choose_log(None)) in _transfers_run.KNOWN_LOGS
+    find_server_file().write_text(json.dumps({"transfer_log": "/var/log/elsewhere.log"}))
+    assert _transfers_run.choose_log(None) == Path("/var/log/elsewhere.log")
+    assert _transfers_run.choose_log("/x") == Path("/x")
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def wait_for_purge(host: Any, share_id: str) -> None:
 def test_a_host_that_never_had_a_share(host: Any) -> None:
     result = audit(host)
     assert (result["changed"], result["findings"], result["failures"]) == (False, [], [])
-    assert list(host.root.iterdir()) == []
+    assert sorted(path.name for path in host.tree.state.iterdir()) == ["lock", "root.json"]
 
 
 def test_a_delivered_share_is_no_finding_and_nothing_is_written(delivered: Any) -> None:
@@ -284,7 +284,10 @@ def test_a_home_swapped_for_a_link_is_listed_and_not_followed(delivered: Any, tm
 
 def test_a_share_whose_folder_is_gone_is_listed(delivered: Any, tmp_path: Path) -> None:
     (delivered.root / "ftp_p1" / "p1").rename(tmp_path / "away")
-    assert show(audit(delivered, repair=True)) == [("share_without_directory", "p1", "manual", False)]
+    assert show(audit(delivered, repair=True)) == [
+        ("shares_lost", str(delivered.root), "manual", False),
+        ("share_without_directory", "p1", "manual", False),
+    ]
 
 
 def test_a_blocked_share_that_can_be_seen_is_hidden(delivered: Any) -> None:

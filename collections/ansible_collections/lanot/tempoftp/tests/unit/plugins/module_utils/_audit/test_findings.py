@@ -435,7 +435,10 @@ def test_one_damage_gives_exactly_its_finding(damage: Damage, kind: str, repair:
 
 def test_every_kind_of_damage_is_tried() -> None:
     rows = {"row_without_share", "share_without_row", "row_older_than_host", "row_differs"}
-    assert {kind for _damage, kind, _repair in DAMAGES} == set(KINDS) - rows - {"not_looked_at"}
+    assert {kind for _damage, kind, _repair in DAMAGES} == set(KINDS) - rows - {
+        "not_looked_at",
+        "shares_lost",
+    }
 
 
 def test_a_blocked_account_is_never_unblocked() -> None:
@@ -563,3 +566,31 @@ def test_paths_of_a_share() -> None:
         "/data/.tempoftp/staging/ftp_a-0",
         "/data/.tempoftp/binds/ftp_a-0",
     )
+
+
+def list_lost(world: World) -> list[str]:
+    return [finding.detail for finding in find_findings(world) if finding.kind == "shares_lost"]
+
+
+@pytest.mark.parametrize(
+    ("there", "gone", "lost"), [(0, 1, True), (1, 2, True), (1, 1, False), (3, 1, False)]
+)
+def test_most_data_gone_at_once_is_a_finding_of_its_own(there: int, gone: int, lost: bool) -> None:
+    shares = [make_share(f"ftp_{number}", number, "delivered", "created") for number in range(there + gone)]
+    homes = [
+        Home(share.ftpuser, HOME, {share.id: Place("directory", 9, 0, GID, 0o750)})
+        for share in shares[:there]
+    ]
+    world = World(now=NOW, root=ROOT, shares=tuple(shares), homes=tuple(homes))
+    assert bool(list_lost(world)) is lost
+    assert list_lost(world._replace(shares=tuple(shares[:there]))) == []
+
+
+@pytest.mark.parametrize(("explained", "lost"), [(0, True), (1, True), (2, False), (3, False)])
+def test_accounts_without_a_trace_of_their_shares_are_one_too(explained: int, lost: bool) -> None:
+    names = ["ftp_a", "ftp_b", "ftp_c"]
+    records = tuple(Account(name, "created", format_time(0)) for name in names)
+    ends = tuple(Tombstone(f"p-{name}", 1, format_time(0), ftpuser=name) for name in names[:explained])
+    assert bool(list_lost(World(now=NOW, root=ROOT, records=records, tombstones=ends))) is lost
+    damaged = World(now=NOW, root=ROOT, records=records, damaged=("shares/p1.json",))
+    assert list_lost(damaged) == []

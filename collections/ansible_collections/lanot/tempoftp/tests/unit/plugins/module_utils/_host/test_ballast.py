@@ -38,6 +38,7 @@ def small(host: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
         mount = ["-o", "loop", disk]
     subprocess.run(["mount", *mount, host.root], check=True)
     try:
+        host.record_root()
         (host.source / "goes").mkdir()
         (host.source / "goes" / "a.nc").write_bytes(b"a" * 5000)
         yield host

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,9 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones 
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Tree:
+def tree(tmp_path: Path, record_root: Callable[[Path], Tree]) -> Tree:
     tmp_path.chmod(0o755)
+    record_root(tmp_path)
     made = open_tree(str(tmp_path))
     prepare_tree(made)
     return made
@@ -176,14 +178,18 @@ def test_a_status_that_cannot_be_read_is_none(tree: Tree) -> None:
         assert read_status(path) is None
 
 
-def test_a_root_that_others_could_change_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(tmp_path)
-    (tmp_path / "file").touch()
-    (tmp_path / "open").mkdir()
-    (tmp_path / "open").chmod(0o777)
-    for name in ("link", "file", "open", "missing", "open/../open"):
-        with pytest.raises(InvalidValueError):
-            open_tree(f"{tmp_path}/{name}")
+def test_a_root_that_others_could_change_is_refused(
+    tmp_path: Path, record_root: Callable[[Path], Tree]
+) -> None:
+    record_root(tmp_path / "open").root.chmod(0o777)
+    with pytest.raises(InvalidValueError, match="can be written by others"):
+        open_tree(f"{tmp_path}/open")
+    (tmp_path / "link").symlink_to(tmp_path / "open")
+    record_root(tmp_path / "link")
+    with pytest.raises(InvalidValueError, match="symlink"):
+        open_tree(f"{tmp_path}/link")
+    with pytest.raises(InvalidValueError):
+        open_tree(f"{tmp_path}/open/../open")
     for root in ("/", "data", ""):
         with pytest.raises(InvalidValueError):
             open_tree(root)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Optional
 
@@ -44,9 +45,8 @@ DOWNLOAD = "pure-ftpd (DOWNLOAD)"
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Tree:
-    made = Tree(tmp_path / "data")
-    made.root.mkdir(mode=0o755)
+def tree(tmp_path: Path, record_root: Callable[[Path], Tree]) -> Tree:
+    made = record_root(tmp_path / "data")
     prepare_tree(made)
     return made
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.mounts import
     parse_mountinfo,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.names import Source
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.root import find_server_file
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import (
     Disk,
     Need,
@@ -186,14 +188,14 @@ def test_the_fingerprint_is_that_of_the_certificate(tmp_path: Path) -> None:
     fingerprint = read_fingerprint(path)
     assert fingerprint is not None
     assert fingerprint.startswith("sha256:2C:F2:4D:BA:5F:B0:A3:0E") and fingerprint.count(":") == 32
-    server = tmp_path / "server.json"
+    assert read_server() == {}
+    server = find_server_file()
     server.write_text(json.dumps({"host": "ftp1", "port": 21, "certificate": str(path)}))
-    assert read_server(server)["fingerprint"] == fingerprint
+    assert read_server()["fingerprint"] == fingerprint
     path.write_text("-----BEGIN CERTIFICATE-----")
     assert read_fingerprint(path) is None
-    assert read_server(tmp_path / "missing.json") == {}
     server.write_text("{")
-    assert read_server(server) == {}
+    assert read_server() == {}
 
 
 def test_the_ftpd_is_asked_for_its_greeting() -> None:
@@ -213,8 +215,10 @@ def test_the_ftpd_is_asked_for_its_greeting() -> None:
     assert refused["ok"] is False and "refused" in refused["error"]
 
 
-def test_the_copier_is_written_once_and_runs_alone(tmp_path: Path) -> None:
-    tree = Tree(tmp_path)
+def test_the_copier_is_written_once_and_runs_alone(
+    tmp_path: Path, record_root: Callable[[Path], Tree]
+) -> None:
+    tree = record_root(tmp_path)
     prepare_tree(tree)
     library = install_library(tree)
     before = library.stat().st_ino

@@ -22,7 +22,6 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.starts import
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import (
     InvalidValueError,
     Refused,
-    TempoftpError,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import Account, write_account
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import read_manifest
@@ -84,7 +83,7 @@ def test_a_second_execution_changes_nothing(host: Any, goes: Path) -> None:
 def test_check_mode_says_what_would_be_and_does_nothing(host: Any, goes: Path) -> None:
     executed = host.execute(host.share("p1", "goes"), check_mode=True)
     assert (executed["changed"], executed["shares"][0]["state"]) == (True, "delivered")
-    assert list(host.root.iterdir()) == []
+    assert [path.name for path in host.tree.state.iterdir()] == ["root.json"]
     assert executed["diff"][0]["before"] == {"state": "absent"}
     assert executed["diff"][0]["after"]["source"].endswith("/goes")
     host.run(host.share("p1", "goes"))
@@ -399,7 +398,7 @@ def test_absent_removes_data_and_remembers(host: Any, goes: Path) -> None:
 
 def test_absent_of_an_unknown_share_only_leaves_a_tombstone(host: Any, goes: Path) -> None:
     assert host.execute({"id": "p1", "state": "absent"})["changed"] is False
-    assert not host.tree.state.exists()
+    assert sorted(path.name for path in host.tree.state.iterdir()) == ["lock", "root.json"]
     executed = host.execute({"id": "p1", "state": "absent", "generation": 3})
     assert (executed["changed"], executed["shares"][0]["state"]) == (False, "absent")
     assert host.run(host.share("p1", "goes", generation=3))[0]["error"]["class"] == "stale"
@@ -577,8 +576,8 @@ def test_a_host_that_is_not_ready_is_refused(host: Any, goes: Path) -> None:
     host.root.chmod(0o755)
     with pytest.raises(InvalidValueError, match="no group"):
         host.run(host.share("p1", "goes"), group="no-such-group")
-    with pytest.raises(TempoftpError, match="does not exist"):
-        host.run(host.share("p1", "goes"), root=str(host.root / "missing"))
+    (result,) = host.run(host.share("p1", "goes"), root=str(host.root / "missing"))
+    assert result["error"]["class"] == "root_missing"
 
 
 def test_a_damaged_manifest_stops_only_its_share(host: Any, goes: Path) -> None:

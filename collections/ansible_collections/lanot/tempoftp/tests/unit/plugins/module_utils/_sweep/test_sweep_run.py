@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_check_mode_only_lists_what_would_end(host: Any, goes: Path) -> None:
 
 def test_a_host_that_never_had_a_share_is_not_changed(host: Any) -> None:
     assert sweep(host).changed is False
-    assert list(host.root.iterdir()) == []
+    assert [path.name for path in host.root.iterdir()] == [".tempoftp"]
 
 
 def test_the_usual_minute_starts_no_process(host: Any, goes: Path) -> None:
@@ -392,8 +393,7 @@ def test_a_mount_in_a_share_prevents_only_its_own_removal(
     assert (host.root / "ftp_p1" / "p1" / "a.nc").exists()
 
 
-def test_check_mode_creates_no_folder(tmp_path: Path) -> None:
-    root = tmp_path / "data"
-    (root / ".tempoftp").mkdir(parents=True)
-    assert run_sweep(Tree(root), NO_DATABASE, check_mode=True).changed is False
-    assert [path.name for path in (root / ".tempoftp").iterdir()] == ["lock"]
+def test_check_mode_creates_no_folder(tmp_path: Path, record_root: Callable[[Path], Tree]) -> None:
+    tree = record_root(tmp_path / "data")
+    assert run_sweep(tree, NO_DATABASE, check_mode=True).changed is False
+    assert sorted(path.name for path in tree.state.iterdir()) == ["lock", "root.json"]

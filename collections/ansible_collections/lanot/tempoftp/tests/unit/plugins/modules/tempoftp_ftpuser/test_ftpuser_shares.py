@@ -12,7 +12,7 @@ import time
 import pymysql
 import pytest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_time, require_time
-from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import prepare_tree
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import (
     Account,
     read_account,
@@ -40,10 +40,8 @@ READY, AFTER_3_DAYS, AFTER_5_DAYS, AFTER_90_DAYS = (
 
 
 @pytest.fixture
-def tree(tmp_path):
-    root = tmp_path / "data"
-    root.mkdir(mode=0o755)
-    made = Tree(root)
+def tree(tmp_path, record_root):
+    made = record_root(tmp_path / "data")
     prepare_tree(made)
     return made
 
@@ -207,14 +205,13 @@ def test_check_mode_writes_neither_table_nor_files(server, run_shared, tree):
     assert {path: path.read_bytes() for path in tree.state.rglob("*.json")} == before
 
 
-def test_check_mode_makes_no_state_directory(server, run, tmp_path):
-    root = tmp_path / "fresh"
-    root.mkdir(mode=0o755)
+def test_check_mode_makes_no_state_directory(server, run, tmp_path, record_root):
+    root = record_root(tmp_path / "fresh").root
     server.expect_table(COLUMNS)
     server.expect_read([NAME], fields=FIELDS)
     result = run(check=True, shares_root=str(root), users=[{"name": NAME, "password_hash": HASH}])
     assert result["users"][0]["skipped_reason"] == "no_delivered_share"
-    assert list(root.iterdir()) == []
+    assert sorted(path.name for path in (root / ".tempoftp").iterdir()) == ["lock", "root.json"]
 
 
 def test_an_account_that_was_there_is_read_only_ever(server, run_shared, tree):
@@ -435,3 +432,16 @@ def test_a_late_password_is_refused_and_a_new_one_counted(server, run_shared, tr
         assert (user["error"] or {}).get("class") == ("stale" if number == 1 else None)
         assert user["changed"] is changed
         assert read_account(tree, NAME).password_generation == (3 if changed else 2)
+
+
+@pytest.mark.parametrize("state", ["present", "absent", "blocked"])
+@pytest.mark.parametrize("check", [False, True])
+def test_without_the_disk_no_account_of_a_share_is_written(run_shared, server, tree, state, check):
+    # Whose account it is and which shares it has stands on the disk. Its end is in the login query, which goes on.
+    write_share(tree)
+    tree.root.rename(tree.root.with_name("away"))
+    tree.root.mkdir(mode=0o755)
+    server.expect_table()
+    user, result = run_shared(check=check, state=state)
+    assert user["error"]["class"] == "root_missing" and user["error"]["transient"]
+    assert result["changed"] is False and list(tree.root.iterdir()) == []
