@@ -75,7 +75,7 @@ def _is_any_unknown(session: Session, ftp_host: str) -> bool:
         select(Share.id)
         .outerjoin(Downloads, Downloads.share_id == Share.id)
         .where(Share.ftp_host == ftp_host, Share.state.in_(DELIVERED))
-        .where(Downloads.share_id.is_(None) | (Downloads.counted_at < Share.created_at))
+        .where(Downloads.share_id.is_(None) | (Downloads.generation < Share.asked_generation))
         .limit(1)
     )
     return session.scalar(query) is not None
@@ -94,7 +94,8 @@ def apply_transfers(session: Session, ftp_host: str, report: TransfersReport, no
         share = session.get(Share, counted.id)
         if share is None or share.ftp_host != ftp_host or share.state not in DELIVERED:
             continue
-        if counted.generation <= share.generation:
+        # The id may belong to somebody else since the host counted.
+        if share.asked_generation <= counted.generation <= share.generation:
             _store(session, counted, now)
     host.transfers_since = report.time
     host.transfers_at = now
@@ -102,7 +103,7 @@ def apply_transfers(session: Session, ftp_host: str, report: TransfersReport, no
 
 
 def _store(session: Session, counted: TransfersShare, now: datetime) -> None:
-    values = counted.model_dump(exclude={"id", "generation"})
+    values = counted.model_dump(exclude={"id"})
     row = session.get(Downloads, counted.id)
     if row is not None:
         for name, value in values.items():
@@ -118,9 +119,9 @@ def _store(session: Session, counted: TransfersShare, now: datetime) -> None:
 
 def find_downloads(session: Session, shares: Iterable[Share]) -> dict[str, Downloads]:
     """Return the downloads of these shares, without those of an earlier share of the same id."""
-    born = {share.id: share.created_at for share in shares}
-    rows = session.scalars(select(Downloads).where(Downloads.share_id.in_(born)))
-    return {row.share_id: row for row in rows if row.counted_at >= born[row.share_id]}
+    asked = {share.id: share.asked_generation for share in shares}
+    rows = session.scalars(select(Downloads).where(Downloads.share_id.in_(asked)))
+    return {row.share_id: row for row in rows if row.generation >= asked[row.share_id]}
 
 
 def describe_downloads(session: Session, share: Share) -> dict[str, Any]:

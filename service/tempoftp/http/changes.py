@@ -21,6 +21,7 @@ from tempoftp.http.access import find_principal
 from tempoftp.http.answers import answer_change
 from tempoftp.http.context import ApiContext, get_context
 from tempoftp.http.request_id import get_request_id
+from tempoftp.refusals import ShareNotFound
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import Pending, list_pending
 from tempoftp.shares.serializers import explain_share
@@ -59,7 +60,7 @@ def find_caller() -> Caller:
 def perform_change(write: Write[Share], describe: Describe, *awaited: Pending) -> Response:
     """Change one share and wait for its FTP host: 200 once none of `awaited` is pending, 202 while one still is."""
     share = write_share_change(write)
-    return answer_when_done(share.id, describe, *awaited)
+    return answer_when_done(share, describe, *awaited)
 
 
 def write_share_change(write: Write[Share]) -> Share:
@@ -96,12 +97,17 @@ def wake_host(settings: Settings, ftp_host: str) -> None:
         logger.warning("wake-up for %s was lost (%s); the worker will find the row itself", ftp_host, error)
 
 
-def answer_when_done(share_id: str, describe: Describe, *awaited: Pending) -> Response:
-    """Wait until none of `awaited` is pending for a share, and answer 200, or 202 when that takes too long."""
+def answer_when_done(changed: Share, describe: Describe, *awaited: Pending) -> Response:
+    """Wait until none of `awaited` is pending for a share, and answer 200, or 202 when that takes too long.
+
+    Raises ShareNotFound when the share has ended meanwhile and its id was asked for again, perhaps by somebody else.
+    """
     context = get_context()
-    done = wait_for_change(context, share_id, *awaited)
+    done = wait_for_change(context, changed, *awaited)
     with context.database.read() as session:
-        share = session.get_one(Share, share_id)
+        share = session.get_one(Share, changed.id)
+        if share.asked_generation != changed.asked_generation:
+            raise ShareNotFound("share_not_found", id=changed.id)
         body = describe(session, share, session.get_one(Account, share.ftpuser))
     return answer_change(body, done=done)
 
@@ -114,7 +120,7 @@ def describe_pending(session: Session, share: Share, account: Account) -> dict[s
     }
 
 
-def wait_for_change(context: ApiContext, share_id: str, *awaited: Pending) -> bool:
+def wait_for_change(context: ApiContext, changed: Share, *awaited: Pending) -> bool:
     """Wait until none of these changes of a share is pending; return whether that is so.
 
     It does not wait for a share that is not delivered yet (the change is carried out with the delivery), nor while the
@@ -124,7 +130,9 @@ def wait_for_change(context: ApiContext, share_id: str, *awaited: Pending) -> bo
 
     def is_over(session: Session) -> bool:
         nonlocal settled
-        share = session.get_one(Share, share_id)
+        share = session.get_one(Share, changed.id)
+        if share.asked_generation != changed.asked_generation:
+            return True
         account = session.get_one(Account, share.ftpuser)
         host = session.get(FtpHost, share.ftp_host)
         settled = not set(awaited) & set(list_pending(share, account))

@@ -77,19 +77,21 @@ def get_events(path: SharePath) -> Response:
     share_id = path.read_id()
     after = parse_event_number(request.headers.get("Last-Event-ID"))
     with context.database.read() as session:
-        find_share(session, share_id, get_principal().emails, deleted=True)
+        # The events first: if the id goes to somebody else in between, the caller is refused.
+        events = read_events(session, share_id)
+        share = find_share(session, share_id, get_principal().emails, deleted=True)
         if request.accept_mimetypes.best_match(["application/json", EVENT_STREAM]) != EVENT_STREAM:
-            response: Response = jsonify({"id": share_id, "eventos": read_events(session, share_id)})
+            response: Response = jsonify({"id": share_id, "eventos": events})
             return response
-    return answer_stream(context, share_id, after)
+    return answer_stream(context, share, after)
 
 
-def answer_stream(context: ApiContext, share_id: str, after: int) -> Response:
+def answer_stream(context: ApiContext, share: Share, after: int) -> Response:
     """Answer the stream of events of a share; 503 when too many streams are open, in all or of this caller."""
     caller = get_principal().name
     if not context.stream_slots.acquire(caller):
         raise Problem("too_many_streams", headers={"Retry-After": "10"})
-    stream = EventStream(context, share_id, after, caller)
+    stream = EventStream(context, share, after, caller)
     response = Response(stream, content_type=f"{EVENT_STREAM}; charset=utf-8")
     response.headers["X-Accel-Buffering"] = "no"  # a proxy must not buffer it
     # Called also when the body of the answer is never read.
@@ -105,10 +107,11 @@ def parse_event_number(value: str | None) -> int:
 class EventStream:
     """The body of a stream of events. It holds a slot of the caller until it is closed."""
 
-    def __init__(self, context: ApiContext, share_id: str, after: int, caller: str) -> None:
+    def __init__(self, context: ApiContext, share: Share, after: int, caller: str) -> None:
         self._context = context
         self._caller = caller
-        self._share_id = share_id
+        self._share_id = share.id
+        self._asked_generation = share.asked_generation
         self._lines = self._iterate(after)
         self._open = True
 
@@ -128,7 +131,10 @@ class EventStream:
         spoken = time.monotonic()
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n"
         while True:
-            events, progress, ended = self._look(after)
+            seen = self._look(after)
+            if seen is None:
+                return
+            events, progress, ended = seen
             for event in events:
                 after = event["numero"]
                 yield write_event("evento", event, number=after)
@@ -143,9 +149,14 @@ class EventStream:
                 spoken = time.monotonic()
             time.sleep(LOOK_SECONDS)
 
-    def _look(self, after: int) -> tuple[list[dict[str, Any]], dict[str, Any], bool]:
+    def _look(self, after: int) -> tuple[list[dict[str, Any]], dict[str, Any], bool] | None:
+        """Return the news of the share; None when its id was asked for again, perhaps by somebody else."""
         with self._context.database.read() as session:
+            # The events first: those that were there before the id went to somebody else are the caller's.
+            events = read_events(session, self._share_id, after=after)
             share = session.get_one(Share, self._share_id)
+            if share.asked_generation != self._asked_generation:
+                return None
             progress = {
                 "status": share.state,
                 "mensaje": explain_share(session, share),
@@ -154,7 +165,6 @@ class EventStream:
                 ],
                 "progreso": describe_progress(share),
             }
-            events = read_events(session, self._share_id, after=after)
             return events, progress, share.state in TERMINAL
 
 

@@ -305,7 +305,7 @@ def rotate_password(path: SharePath, body: PasswordRequest) -> Response:
     )
     # The password of this request, even if another request makes a newer one during the wait.
     describe = partial(_describe_password, password=account.token)
-    return answer_when_done(share.id, describe, Pending.PASSWORD)
+    return answer_when_done(share, describe, Pending.PASSWORD)
 
 
 def _describe_password(

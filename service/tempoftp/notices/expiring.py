@@ -27,7 +27,7 @@ def find_expiring(session: Session, settings: Settings) -> list[Share]:
     now = database_now(session)
     unfetched = (
         Downloads.share_id.is_(None)
-        | (Downloads.counted_at < Share.created_at)
+        | (Downloads.generation < Share.asked_generation)
         | (Downloads.files_complete < Downloads.files_total)
     )
     query = (

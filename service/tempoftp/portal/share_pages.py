@@ -125,8 +125,8 @@ def share_events(id: str) -> Response:  # noqa: A002
     context = get_context()
     share_id = SharePath(id=id).read_id()
     with context.database.read() as session:
-        find_share(session, share_id, get_principal().emails, deleted=True)
-    return answer_stream(context, share_id, parse_event_number(request.headers.get("Last-Event-ID")))
+        share = find_share(session, share_id, get_principal().emails, deleted=True)
+    return answer_stream(context, share, parse_event_number(request.headers.get("Last-Event-ID")))
 
 
 def read_share(share_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -141,8 +141,10 @@ def _accept(
         session.flush()
         record_birth(session, share, reason=Phrase("requested"), author=author)
     else:
+        is_taken = share.email != request.usuario
         _begin_generation(share, wanted)
-        transition(session, share, State.RECIBIDO, reason=Phrase("requested_again"), author=author)
+        reason = Phrase("requested" if is_taken else "requested_again")
+        transition(session, share, State.RECIBIDO, reason=reason, author=author, is_birth=is_taken)
     session.flush()
     return Accepted(share, created=True)
 

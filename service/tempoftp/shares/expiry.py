@@ -68,7 +68,7 @@ def sweep_fetched(session: Session, settings: Settings, ftp_host: str) -> list[S
         select(Share)
         .join(Downloads, Downloads.share_id == Share.id)
         .where(Share.ftp_host == ftp_host, Share.state == State.LISTO, is_free_to_act(Share.ftp_host))
-        .where(Downloads.counted_at >= Share.created_at)
+        .where(Downloads.generation >= Share.asked_generation)
         .where(Downloads.files_complete == Downloads.files_total)
         .where(Downloads.last_download <= database_now(session) - timedelta(hours=hours))
         .order_by(Share.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import write_time
@@ -120,32 +120,42 @@ def read_events(
     An id that was asked for again may belong to another person now, so its earlier events are left out. `word` says
     each reason, by default in English as the API does.
     """
-    begun = select(func.max(HistoryEntry.number)).where(
-        HistoryEntry.share_id == share_id,
-        HistoryEntry.to_state == State.RECIBIDO,
-        or_(HistoryEntry.from_state.is_(None), HistoryEntry.from_state.in_(TERMINAL)),
-    )
+    begun = session.execute(
+        select(HistoryEntry.number, HistoryEntry.generation)
+        .where(
+            HistoryEntry.share_id == share_id,
+            HistoryEntry.to_state == State.RECIBIDO,
+            or_(HistoryEntry.from_state.is_(None), HistoryEntry.from_state.in_(TERMINAL)),
+        )
+        .order_by(HistoryEntry.number.desc())
+        .limit(1)
+    ).first()
+    if begun is None:
+        return []
     query = (
         select(HistoryEntry)
         .where(
             HistoryEntry.share_id == share_id,
             HistoryEntry.number > after,
-            HistoryEntry.number >= begun.scalar_subquery(),
+            HistoryEntry.number >= begun.number,
         )
         .order_by(HistoryEntry.number)
         .limit(limit)
     )
-    return [_describe_event(entry, word) for entry in session.scalars(query)]
+    return [_describe_event(entry, word, begun.generation) for entry in session.scalars(query)]
 
 
-def _describe_event(entry: HistoryEntry, word: Callable[[Phrase], str]) -> dict[str, Any]:
-    """Return one event. `de` and `a` are equal for a request that does not change the state by itself."""
+def _describe_event(entry: HistoryEntry, word: Callable[[Phrase], str], first: int) -> dict[str, Any]:
+    """Return one event. `de` and `a` are equal for a request that does not change the state by itself.
+
+    `first` is the generation of the request: how many changes an earlier share of this id had is not told.
+    """
     return {
         "numero": entry.number,
         "fecha": write_time(entry.at),
         "de": entry.from_state,
         "a": entry.to_state,
-        "generacion": entry.generation,
+        "generacion": entry.generation - first + 1,
         "razon": word(entry.reason),
         "autor": entry.author,
         "corrida": entry.run_id,

@@ -22,8 +22,11 @@ def transition(
     run_id: str | None = None,
     request_id: str | None = None,
     notify: bool = True,
+    is_birth: bool = False,
 ) -> None:
     """Move a share to another state, and write to its history who did it, why and when.
+
+    With `is_birth` its history does not say from which state: the share before it was another person's.
 
     It also writes the notice of the new state, unless `notify` is False because the state is only a step on the way.
     Nothing else writes `share.state`. The caller commits. Raises IllegalTransition for a transition that is not
@@ -40,7 +43,7 @@ def transition(
         HistoryEntry(
             share_id=share.id,
             generation=share.generation,
-            from_state=origin,
+            from_state=None if is_birth else origin,
             to_state=to,
             reason=reason,
             author=author,

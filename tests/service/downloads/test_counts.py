@@ -148,14 +148,28 @@ def test_shares_that_are_not_there_are_passed_over(desk: Any) -> None:
 def test_an_earlier_share_of_the_same_id_says_nothing(desk: Any) -> None:
     desk.make_ready()
     report(desk, COUNTED)
-    with desk.database.write() as session:
-        session.get_one(Share, "p1").created_at = utc_now() + timedelta(seconds=1)
+    with desk.database.write() as session:  # the id was asked for again
+        share = session.get_one(Share, "p1")
+        share.generation = share.asked_generation = 4
     assert describe(desk)["completos"] is None
     with desk.database.read() as session:
         assert list_shares(session)["solicitudes"][0]["descargas"] is None
-    report(desk, COUNTED)
+    report(desk, COUNTED | {"generation": 4})
+    assert describe(desk)["completos"] == 3
+
+
+@pytest.mark.parametrize("generation", [1, 3])
+def test_a_count_of_the_share_before_that_comes_late_is_thrown_away(desk: Any, generation: int) -> None:
+    """The run began before the id was asked for again, perhaps by somebody else: its file names are the former's."""
+    desk.make_ready()
     with desk.database.write() as session:
-        session.get_one(Downloads, "p1").counted_at = utc_now() + timedelta(seconds=2)
+        share = session.get_one(Share, "p1")
+        share.generation, share.asked_generation = 5, 4
+    report(desk, COUNTED | {"generation": generation})
+    assert describe(desk)["archivos"] is None
+    with desk.database.read() as session:
+        assert session.get(Downloads, "p1") is None
+    report(desk, COUNTED | {"generation": 4})
     assert describe(desk)["completos"] == 3
 
 
@@ -298,7 +312,8 @@ class TestEarlyEnd:
         report(desk, self.ALL | self.ago(1.99))
         with time_machine.travel(utc_now() + timedelta(minutes=1)):
             with desk.database.write() as session:
-                session.get_one(Share, "p1").created_at = utc_now()
+                share = session.get_one(Share, "p1")
+                share.asked_generation = share.generation = share.confirmed_generation = 2
             assert self.sweep(desk, desk.ftp_host) == []
 
     def test_off_by_default(self, desk: Any, settings: Settings) -> None:

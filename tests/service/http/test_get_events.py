@@ -64,7 +64,7 @@ def test_an_id_that_was_requested_again_shows_only_the_new_events(
     client: FlaskClient, share: str, body: dict[str, Any], move_share: Callable[..., None]
 ) -> None:
     move_share(share, State.ELIMINANDO, State.ELIMINADO)
-    client.post("/tmpftp", json=body | {"usuario": "otra@dominio"})
+    client.post("/tmpftp", json=body | {"ruta": "source1:/srv/datos/otra"})
     events = client.get(ROUTE).json["eventos"]
     assert [(event["de"], event["a"]) for event in events] == [("eliminado", "recibido")]
 

@@ -96,6 +96,7 @@ def test_downloads_are_shown(context, browser, page: str) -> None:
         session.add(
             Downloads(
                 share_id="uno",
+                generation=1,
                 counted_at=utc_now(),
                 complete=2,
                 partial=1,

@@ -162,6 +162,7 @@ def test_downloads_are_shown_by_file(context, client_browser, ready) -> None:
         session.add(
             Downloads(
                 share_id="uno",
+                generation=1,
                 counted_at=utc_now(),
                 complete=2,
                 partial=1,

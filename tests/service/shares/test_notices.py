@@ -232,6 +232,7 @@ class TestReminders:
             session.add(
                 Downloads(
                     share_id="p1",
+                    generation=1,
                     counted_at=utc_now(),
                     complete=complete,
                     partial=0,

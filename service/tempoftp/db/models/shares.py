@@ -125,8 +125,9 @@ class Downloads(Base):
     __tablename__ = "downloads"
 
     share_id: Mapped[str] = mapped_column(identifier(64), ForeignKey("shares.id"), primary_key=True)
+    generation: Mapped[int] = mapped_column(Integer, server_default="0")
+    """If this is before the share's `asked_generation`, the counts are of an earlier share with the same id."""
     counted_at: Mapped[datetime] = mapped_column(UtcDateTime())
-    """If this is before the share's `created_at`, the counts are of an earlier share with the same id."""
     complete: Mapped[int] = mapped_column(BigInteger)
     partial: Mapped[int] = mapped_column(BigInteger)
     files_total: Mapped[int] = mapped_column(BigInteger)
