@@ -89,7 +89,7 @@ def _admit(session: Session, identity: Identity, lifetime: timedelta) -> Token:
 
 def end_identity_sessions(session: Session, name: str) -> None:
     """End every session of a person, in a write transaction. The next sign-in starts a new one."""
-    row = session.get(Token, name)
+    row = session.get(Token, name, with_for_update=True)
     if row is not None:
         row.digest = _draw_digest()
         row.expires = database_now(session)
@@ -97,7 +97,7 @@ def end_identity_sessions(session: Session, name: str) -> None:
 
 def readmit_identity(session: Session, name: str) -> Token:
     """Let a revoked person sign in again, in a write transaction. Raises TokenRefused."""
-    row = session.get(Token, name) if is_identity(name) else None
+    row = session.get(Token, name, with_for_update=True) if is_identity(name) else None
     if row is None:
         raise TokenRefused("identity_not_found", name=name)
     if row.revoked_at is not None:

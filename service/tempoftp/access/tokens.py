@@ -110,7 +110,7 @@ def list_tokens(session: Session) -> list[Token]:
 
 def revoke_token(session: Session, name: str) -> Token:
     """Revoke a token: the next request with it is refused. Raises TokenRefused."""
-    token = session.get(Token, name)
+    token = session.get(Token, name, with_for_update=True, populate_existing=True)
     if token is None:
         raise TokenRefused("token_not_found", name=name)
     if token.revoked_at is None:

@@ -52,8 +52,9 @@ def _simplify(text: str) -> str:
 
 
 def take_account(session: Session, email: str, choose_ftp_host: Callable[[], str]) -> Account:
-    """Return the account of an e-mail. A new account gets a name that no other e-mail ever had."""
-    account = session.scalar(select(Account).where(Account.email == email))
+    """Return the account of an e-mail, locked. A new account gets a name that no other e-mail ever had."""
+    query = select(Account).where(Account.email == email).with_for_update()
+    account = session.scalar(query.execution_options(populate_existing=True))
     if account is not None:
         return account
     for hash_digits in (0, 6, 12, 20):
@@ -73,6 +74,15 @@ def take_account(session: Session, email: str, choose_ftp_host: Callable[[], str
     )
     session.add(account)
     return account
+
+
+def lock_account(session: Session, name: str) -> Account | None:
+    """Return an account as it is now, and lock its row until the write transaction ends.
+
+    Who locks shares too locks their account first: two transactions that wait for each other would both be given up.
+    """
+    session.flush()  # populate_existing would overwrite changes that have not been flushed
+    return session.get(Account, name, with_for_update=True, populate_existing=True)
 
 
 def ensure_password(account: Account, fernet: MultiFernet) -> None:

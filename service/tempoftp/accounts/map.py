@@ -7,6 +7,7 @@ import re
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
+from tempoftp.accounts.accounts import lock_account
 from tempoftp.accounts.emails import normalise_email
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, Share
@@ -26,7 +27,7 @@ def map_account(session: Session, email: str, name: str, ftp_host: str) -> Accou
     email = _parse_email(email)
     if not re.fullmatch(FTPUSER_PATTERN, name):
         raise InvalidRequest("usuario", "ftpuser_malformed", name=name, pattern=FTPUSER_PATTERN)
-    account = session.get(Account, name)
+    account = lock_account(session, name)
     if account is not None and account.email != email:
         raise AccountTaken("account_of_another", name=name, email=account.email)
     other = session.scalar(select(Account).where(Account.email == email, Account.name != name))
@@ -47,7 +48,7 @@ def unmap_account(session: Session, email: str) -> Account:
     Raises InvalidRequest when nothing was mapped, AccountTaken when a share has used the account.
     """
     email = _parse_email(email)
-    account = session.scalar(select(Account).where(Account.email == email, Account.adopt))
+    account = session.scalar(select(Account).where(Account.email == email, Account.adopt).with_for_update())
     if account is None:
         raise InvalidRequest("usuario", "account_not_mapped", email=email)
     if session.scalar(select(exists().where(Share.ftpuser == account.name))):

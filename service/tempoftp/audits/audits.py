@@ -24,6 +24,7 @@ from tempoftp.audits.compare import (
 from tempoftp.audits.restore import restore_rows
 from tempoftp.audits.results import AuditOutcome, HostFacts
 from tempoftp.db.clock import database_now
+from tempoftp.db.leases import lock_or_add
 from tempoftp.db.models import Account, FtpHost, HostAudit, Share
 from tempoftp.errors import ShareError
 from tempoftp.refusals import HostNotFound
@@ -50,7 +51,7 @@ def request_audits(
     if ftp_host is not None and ftp_host not in names:
         raise HostNotFound("host_not_found", name=ftp_host, names=list(names))
     now = database_now(session)
-    audits = [_find_audit(session, name) for name in (names if ftp_host is None else (ftp_host,))]
+    audits = [_find_audit(session, name) for name in (sorted(names) if ftp_host is None else (ftp_host,))]
     for audit in audits:
         # Two requests at the same time get one audit that does what both ask for.
         audit.repair = repair or (audit.requested_at is not None and audit.repair)
@@ -63,7 +64,7 @@ def request_audits(
 def begin_checks(session: Session, settings: Settings) -> None:
     """Hold every FTP host until it has been compared with its rows. A worker calls this when it starts."""
     now = database_now(session)
-    for name in settings.ftp_host_names:
+    for name in sorted(settings.ftp_host_names):
         audit = _find_audit(session, name)
         audit.check_wanted = True
         audit.due_at = now
@@ -80,11 +81,9 @@ def find_due_audits(session: Session, settings: Settings) -> set[str]:
 
 
 def _find_audit(session: Session, ftp_host: str) -> HostAudit:
-    audit = session.get(HostAudit, ftp_host)
-    if audit is None:
-        audit = HostAudit(ftp_host=ftp_host, repair=False, restore=False, attempt=0, check_wanted=False)
-        session.add(audit)
-    return audit
+    return lock_or_add(
+        session, HostAudit, ftp_host, repair=False, restore=False, attempt=0, check_wanted=False
+    )
 
 
 def apply_audit(
@@ -138,7 +137,7 @@ def apply_audit_failure(session: Session, ftp_host: str, error: ShareError) -> N
     if not audit.check_wanted:
         return
     waiting = select(Share).where(Share.ftp_host == ftp_host, Share.state.in_(CLAIMABLE), Share.due_at <= now)
-    for share in session.scalars(waiting.with_for_update()):
+    for share in session.scalars(waiting.order_by(Share.id).with_for_update()):
         share.error_class, share.message = error.error_class, (describe_error(error),)
 
 

@@ -170,6 +170,11 @@ def _compare_delivered(
 def repair_rows(session: Session, facts: HostFacts, findings: list[Finding]) -> list[Finding]:
     """Repair what is safe, inside a write transaction. In most cases a run does it, so the row becomes due."""
     live = facts.find_live()
+    subjects = {finding.subject for finding in findings}
+    accounts = select(Account).where(Account.name.in_(subjects)).order_by(Account.name)
+    shares = select(Share).where(Share.id.in_(subjects)).order_by(Share.id)
+    for query in (accounts, shares):
+        session.execute(query.with_for_update().execution_options(populate_existing=True)).all()
     repaired = []
     for finding in findings:
         done = finding.repair == "safe" and _repair(session, finding, live)

@@ -34,9 +34,11 @@ def restore_rows(
     """Correct the rows of one FTP host, inside a write transaction; returns what was corrected, and what cannot be."""
     restore = _Restore(session, ftp_host, facts, stale_since)
     findings: list[Finding] = []
-    for account in session.scalars(select(Account).where(Account.ftp_host == ftp_host)):
+    accounts = select(Account).where(Account.ftp_host == ftp_host).order_by(Account.name).with_for_update()
+    for account in session.scalars(accounts):
         findings += restore.correct_account(account)
-    for share in session.scalars(select(Share).where(Share.ftp_host == ftp_host).with_for_update()):
+    shares = select(Share).where(Share.ftp_host == ftp_host).order_by(Share.id).with_for_update()
+    for share in session.scalars(shares):
         findings += restore.correct_share(share)
     session.flush()
     for entry in facts.find_live().values():

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from tempoftp.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 BUSY_SECONDS = 15
 """How long a transaction waits for the lock of another one."""
@@ -22,6 +26,10 @@ ANSWER_SECONDS = 30
 """How long a database server may take for one statement."""
 MIGRATION_SECONDS = 600
 SERVERS = ("mysql", "mariadb")
+LOCK_CONFLICTS = frozenset({1205, 1213, "40001", "40P01", "55P03"})
+"""Codes of a server that gave up a transaction for the locks of another one: MariaDB and MySQL, then PostgreSQL."""
+
+Written = TypeVar("Written")
 
 
 class Database:
@@ -47,6 +55,21 @@ class Database:
         with Session(self._write_engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    def transact(self, work: Callable[[Session], Written]) -> Written:
+        """Call `work` in a write transaction, once more if the server gave that up for the locks of another one.
+
+        Transactions lock accounts first, then shares, each by name. A conflict that remains is a matter of the moment.
+        """
+        try:
+            with self.write() as session:
+                return work(session)
+        except DBAPIError as error:
+            if not is_lock_conflict(error):
+                raise
+            logger.info("a transaction is repeated, because it met the locks of another one")
+        with self.write() as session:
+            return work(session)
+
     @contextmanager
     def begin_exclusive(self) -> Iterator[Connection]:
         """Open a bare connection in a write transaction, for migrations.
@@ -70,6 +93,20 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def is_lock_conflict(error: BaseException | None) -> bool:
+    """Whether the server gave up a transaction for the locks of another one.
+
+    The first error counts: after a deadlock the savepoint is gone too, and to go back to it is another error.
+    """
+    while error is not None:
+        cause = error.orig if isinstance(error, DBAPIError) else None
+        codes = {*getattr(cause, "args", ())[:1], getattr(cause, "sqlstate", None)}
+        if not codes.isdisjoint(LOCK_CONFLICTS):
+            return True
+        error = error.__context__
+    return False
 
 
 def open_database(settings: Settings, answer_seconds: int = ANSWER_SECONDS) -> Database:

@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, CursorResult, or_, select, update
+from sqlalchemy import ColumnElement, CursorResult, inspect, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import database_now
-from tempoftp.db.models import Leased
+from tempoftp.db.models import Base, Leased
 
 Row = TypeVar("Row", bound=Leased)
+Found = TypeVar("Found", bound=Base)
 
 
 def is_free(table: type[Leased], now: datetime) -> ColumnElement[bool]:
@@ -72,15 +74,35 @@ def release_leases(session: Session, table: type[Leased], holder: str) -> None:
 
 
 def lock_held(session: Session, table: type[Row], holder: str, *, or_over: bool = False) -> Sequence[Row]:
-    """Return, locked, the rows whose lease this holder still has.
+    """Return, locked in the order of their keys, the rows whose lease this holder still has.
 
     `or_over`: also those whose lease is over but that nobody else has taken.
     """
-    query = select(table).where(table.lease_run_id == holder)
+    key = inspect(table).primary_key[0]
+    # Looked for by the lease, the server would lock rows in another order, and wait for rows of other holders.
+    keys = session.scalars(select(key).where(table.lease_run_id == holder)).all()
+    query = select(table).where(key.in_(keys), table.lease_run_id == holder)
     if not or_over:
         query = query.where(table.lease_until > database_now(session))
-    query = query.with_for_update().execution_options(populate_existing=True)
+    query = query.order_by(key).with_for_update().execution_options(populate_existing=True)
     return session.scalars(query).all()
+
+
+def lock_or_add(session: Session, table: type[Found], key: str, **values: object) -> Found:
+    """Return the row with this primary key, locked; if there is none, add one with these values."""
+    session.flush()  # populate_existing would overwrite changes that have not been flushed
+    for _ in range(2):
+        row = session.get(table, key, with_for_update=True, populate_existing=True)
+        if row is not None:
+            return row
+        row = table(**{inspect(table).primary_key[0].name: key}, **values)
+        try:
+            with session.begin_nested():
+                session.add(row)
+            return row
+        except IntegrityError:
+            continue  # another transaction has just added it
+    raise AssertionError("a row is there and is not there")
 
 
 def count_changed(result: Any) -> int:

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import database_now, write_time
+from tempoftp.db.leases import lock_or_add
 from tempoftp.db.models import FtpHost, Share
 from tempoftp.refusals import HostNotFound
 from tempoftp.settings import Settings
@@ -61,11 +62,6 @@ def _find_hosts(session: Session, settings: Settings, name: str | None) -> list[
     names = settings.ftp_host_names
     if name is not None and name not in names:
         raise HostNotFound("host_not_found", name=name, names=list(names))
-    hosts = []
-    for wanted in names if name is None else (name,):
-        host = session.get(FtpHost, wanted)
-        if host is None:
-            host = FtpHost(name=wanted, paused=False)
-            session.add(host)
-        hosts.append(host)
-    return hosts
+    wanted = sorted(names) if name is None else [name]
+    hosts = {one: lock_or_add(session, FtpHost, one, paused=False) for one in wanted}
+    return [hosts[one] for one in names if one in hosts]

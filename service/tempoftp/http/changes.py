@@ -77,10 +77,8 @@ def write_change(
 ) -> Written:
     """Write a change in one transaction, and wake the workers of the FTP hosts of `list_hosts` after the commit."""
     context, caller = get_context(), find_caller()
-    with context.write() as session:
-        written = write(session, caller)
-        hosts = sorted(set(list_hosts(written)))
-    for ftp_host in hosts:
+    written = context.transact(lambda session: write(session, caller))
+    for ftp_host in sorted(set(list_hosts(written))):
         wake_host(context.settings, ftp_host)
     return written
 

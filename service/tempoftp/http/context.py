@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeVar, cast
 
 from flask import Flask, current_app
 from sqlalchemy.exc import OperationalError
@@ -18,6 +18,7 @@ from tempoftp.db.engine import BUSY_SECONDS, Database
 from tempoftp.http.metrics import RequestMeasures
 from tempoftp.settings import Settings
 
+Written = TypeVar("Written")
 _EXTENSION = "tempoftp"
 WAITING_SLOTS = 16
 """Threads that may wait for a change to be done, in addition to the `api_threads` for all other requests."""
@@ -80,11 +81,20 @@ class ApiContext:
         them one can wait for seconds; this lock serves the threads in turn. A thread waits for its turn at most as
         long as it would wait for SQLite's lock (when another process holds that).
         """
+        with self._take_turn(), self.database.write() as session:
+            yield session
+
+    def transact(self, work: Callable[[Session], Written]) -> Written:
+        """Do as `Database.transact`; the threads of this process take turns, as in `write`."""
+        with self._take_turn():
+            return self.database.transact(work)
+
+    @contextmanager
+    def _take_turn(self) -> Iterator[None]:
         if not self._turn.acquire(timeout=BUSY_SECONDS):
             raise OperationalError("BEGIN", None, TimeoutError(f"no turn to write within {BUSY_SECONDS} s"))
         try:
-            with self.database.write() as session:
-                yield session
+            yield
         finally:
             self._turn.release()
 

@@ -272,7 +272,6 @@ def ask_revocation(name: str) -> str:
 @allow(Role.OPERADOR)
 def revoke(name: str) -> Response:
     """Revoke a token, which ends every session that was begun with it."""
-    with get_context().write() as session:
-        revoke_token(session, name)
+    get_context().transact(lambda session: revoke_token(session, name))
     flash(gettext("El token %(name)s ya no abre nada.", name=name))
     return redirect(url_for("portal.tokens_page"), 303)

@@ -90,8 +90,8 @@ def leave_session(context: ApiContext, principal: Principal | None) -> None:
     """
     end_session()
     if principal is not None and is_identity(principal.name):
-        with context.write() as database:
-            end_identity_sessions(database, principal.name)
+        name = principal.name
+        context.transact(lambda database: end_identity_sessions(database, name))
 
 
 def find_by_session(context: ApiContext) -> Principal | None:

@@ -164,8 +164,7 @@ def _admit(identity: Identity) -> None:
     context = get_context()
     lifetime = timedelta(hours=context.settings.portal_session_hours)
     try:
-        with context.write() as database:
-            token = admit_identity(database, identity, lifetime)
+        token = context.transact(lambda database: admit_identity(database, identity, lifetime))
     except IdentityRevoked:
         raise SignInFailed(Failure.REVOKED) from None
     begin_identity_session(token)

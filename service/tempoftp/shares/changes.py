@@ -15,14 +15,14 @@ from datetime import timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tempoftp.accounts.accounts import ensure_password
+from tempoftp.accounts.accounts import ensure_password, lock_account
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, Share
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import AccountNotFound, IllegalTransition, InvalidRequest, LifetimeInPast
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import DesiredState, change_desired_state
-from tempoftp.shares.queries import lock_share
+from tempoftp.shares.queries import lock_share, lock_with_siblings
 from tempoftp.states import DELIVERED, ON_ITS_WAY, TERMINAL, State
 
 BLOCKABLE = ON_ITS_WAY | DELIVERED
@@ -42,7 +42,7 @@ def request_block(
 
     For a share that is blocked already, only the reason changes. Raises ShareNotFound, IllegalTransition.
     """
-    share, account = _find_blockable(session, share_id, emails)
+    share, account, affected_shares = _lock_blockable(session, share_id, emails, whole_account=whole_account)
     if whole_account:
         already, account.blocked, account.block_reason = account.blocked, True, reason
     else:
@@ -54,7 +54,7 @@ def request_block(
     if not already:
         code = "account_block_requested" if whole_account else "block_requested"
         why = Phrase(f"{code}_because", why=reason) if reason else Phrase(code)
-        for affected in _list_affected(session, share, whole_account=whole_account):
+        for affected in affected_shares:
             change_desired_state(session, affected, reason=why, author=author, request_id=request_id)
     return share
 
@@ -72,7 +72,7 @@ def request_unblock(
 
     Raises ShareNotFound, and IllegalTransition also for a share whose whole account is blocked.
     """
-    share, account = _find_blockable(session, share_id, emails)
+    share, account, affected_shares = _lock_blockable(session, share_id, emails, whole_account=whole_account)
     if whole_account:
         already, account.blocked, account.block_reason = not account.blocked, False, None
     elif account.blocked:
@@ -85,23 +85,24 @@ def request_unblock(
         )
     if not already:
         why = Phrase("account_unblock_requested" if whole_account else "unblock_requested")
-        for affected in _list_affected(session, share, whole_account=whole_account):
+        for affected in affected_shares:
             change_desired_state(session, affected, reason=why, author=author, request_id=request_id)
     return share
 
 
-def _find_blockable(session: Session, share_id: str, emails: frozenset[str] | None) -> tuple[Share, Account]:
-    share = lock_share(session, share_id, emails)
+def _lock_blockable(
+    session: Session, share_id: str, emails: frozenset[str] | None, *, whole_account: bool
+) -> tuple[Share, Account, list[Share]]:
+    """Return a share, its account, and the shares that a block of this scope concerns."""
+    if whole_account:
+        share, siblings = lock_with_siblings(session, share_id, emails)
+    else:
+        share = lock_share(session, share_id, emails)
+        siblings = [share]
     if share.state not in BLOCKABLE:
         raise IllegalTransition("not_blockable", state=share.state)
-    return share, session.get_one(Account, share.ftpuser)
-
-
-def _list_affected(session: Session, share: Share, *, whole_account: bool) -> list[Share]:
-    if not whole_account:
-        return [share]
-    query = select(Share).where(Share.ftpuser == share.ftpuser, Share.state.in_(BLOCKABLE))
-    return list(session.scalars(query.order_by(Share.id).with_for_update()))
+    affected = [sibling for sibling in siblings if sibling.state in BLOCKABLE]
+    return share, session.get_one(Account, share.ftpuser), affected
 
 
 def request_deletion(
@@ -122,7 +123,7 @@ def request_account_deletion(session: Session, name: str, *, author: str, reques
     The account is removed with its last share, unless it existed before tempoftp. Raises AccountNotFound when no
     account has this name, or when all of its shares have ended.
     """
-    account = session.get(Account, name)
+    account = lock_account(session, name)
     query = (
         select(Share)
         .where(Share.ftpuser == name, Share.state.not_in(TERMINAL))

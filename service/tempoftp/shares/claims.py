@@ -7,6 +7,7 @@ workers look at the same moment.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
@@ -100,38 +101,41 @@ def claim_shares(
         .order_by(_ends_access().desc(), Share.due_at, Share.id)
         .limit(limit)
     ).all()
-    accounts: dict[str, bool] = {}
-    claimed: list[Share] = []
-    for share_id, ftpuser in candidates:
-        if ftpuser not in accounts:
-            accounts[ftpuser] = take_row(
-                session, Account, Account.name == ftpuser, holder=run_id, now=now, seconds=lease_seconds
+    # Accounts first, then shares, each in order: so no two transactions wait for each other.
+    take = partial(take_row, session, holder=run_id, now=now, seconds=lease_seconds)
+    accounts = {
+        name for name in sorted({ftpuser for _, ftpuser in candidates}) if take(Account, Account.name == name)
+    }
+    taken = {
+        share_id
+        for share_id, ftpuser in sorted(candidates)
+        if ftpuser in accounts
+        and take(Share, Share.id == share_id, Share.due_at <= now, Share.state.in_(CLAIMABLE))
+    }
+    claimed = [
+        session.get_one(Share, share_id, populate_existing=True)
+        for share_id, _ in candidates
+        if share_id in taken
+    ]
+    for share in claimed:
+        if share.state == State.RECIBIDO:
+            transition(
+                session, share, State.PREPARANDO, reason=Phrase("taken_up"), author=WORKER, run_id=run_id
             )
-        still_due = (Share.id == share_id, Share.due_at <= now, Share.state.in_(CLAIMABLE))
-        if accounts[ftpuser] and take_row(
-            session, Share, *still_due, holder=run_id, now=now, seconds=lease_seconds
-        ):
-            share = session.get_one(Share, share_id, populate_existing=True)
-            if share.state == State.RECIBIDO:
-                transition(
-                    session, share, State.PREPARANDO, reason=Phrase("taken_up"), author=WORKER, run_id=run_id
-                )
-            claimed.append(share)
     return claimed
 
 
 def extend_claim(session: Session, run_id: str, lease_seconds: float) -> int:
     """Extend the leases that a run still holds, and return the number of shares. An expired lease stays expired."""
     now = database_now(session)
-    shares = extend_leases(session, Share, holder=run_id, now=now, seconds=lease_seconds)
     extend_leases(session, Account, holder=run_id, now=now, seconds=lease_seconds)
-    return shares
+    return extend_leases(session, Share, holder=run_id, now=now, seconds=lease_seconds)
 
 
 def release_claim(session: Session, run_id: str) -> None:
     """Release all leases of a run; its shares stay due."""
-    release_leases(session, Share, run_id)
     release_leases(session, Account, run_id)
+    release_leases(session, Share, run_id)
 
 
 def lock_claimed(session: Session, run_id: str, generations: dict[str, int]) -> dict[str, Share]:

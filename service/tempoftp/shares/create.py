@@ -90,14 +90,15 @@ def _accept(
     request_id: str,
     limited: bool,
 ) -> Accepted:
-    share = session.get(Share, request.id, with_for_update=True)
+    account = take_account(session, request.usuario, lambda: choose_ftp_host(session, settings))
+    session.flush()
+    share = session.get(Share, request.id, with_for_update=True, populate_existing=True)
     if share is not None and share.state not in TERMINAL:
         if _is_same(share, request, source, requested["body_digests"]):
             return Accepted(share, created=False)
         raise IdInUse("id_in_use", id=request.id)
     if limited:
         check_quotas(session, settings, request.usuario, author)
-    account = take_account(session, request.usuario, lambda: choose_ftp_host(session, settings))
     ensure_password(account, settings.build_fernet())
     session.flush()
     now = utc_now()

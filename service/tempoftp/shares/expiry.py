@@ -33,10 +33,11 @@ def find_expired(session: Session) -> list[Share]:
     query = (
         select(Share)
         .where(Share.state.in_(DELIVERED), Share.expires <= now, is_free_to_act(Share.ftp_host))
-        .order_by(Share.expires, Share.id)
+        .order_by(Share.id)
         .with_for_update()
     )
-    return [share for share in session.scalars(query) if not _is_being_extended(share, now)]
+    expired = [share for share in session.scalars(query) if not _is_being_extended(share, now)]
+    return sorted(expired, key=lambda share: (share.expires or now, share.id))
 
 
 def sweep_expired(session: Session, *, author: str = SWEEPER, request_id: str | None = None) -> list[Share]:

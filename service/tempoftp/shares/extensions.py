@@ -48,7 +48,8 @@ def ask_extension(
 
     Raises IllegalTransition for a share that has ended or failed, InvalidRequest for more days than are possible.
     """
-    _lock(session, share)
+    # Read again: simultaneous requests and decisions follow each other.
+    share = lock_share(session, share.id, None)
     if share.state not in EXTENSIBLE:
         raise IllegalTransition("not_extensible", state=share.state)
     _check_days(settings, share, days)
@@ -150,11 +151,6 @@ def describe_extension(request: ExtensionRequest) -> dict[str, Any]:
         "decidida": write_time(request.decided_at),
         "respuesta": request.answer,
     }
-
-
-def _lock(session: Session, share: Share) -> None:
-    """Lock the row of a share and read it again, so that simultaneous requests and decisions follow each other."""
-    session.refresh(share, with_for_update=True)
 
 
 def _check_days(settings: Settings, share: Share, days: int) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.accounts.accounts import forget_account
 from tempoftp.db.clock import database_now
+from tempoftp.db.leases import lock_or_add
 from tempoftp.db.models import Account, FtpHost, Share
 from tempoftp.downloads.counts import apply_transfers
 from tempoftp.errors import ShareError
@@ -36,18 +37,20 @@ def apply_outcome(session: Session, settings: Settings, claim: Claim, outcome: O
     now = database_now(session)
     record_facts(session, claim.ftp_host, outcome, now)
     transfers = outcome.transfers
-    if transfers is not None and apply_transfers(session, claim.ftp_host, transfers, now):
-        sweep_fetched(session, settings, claim.ftp_host)
-    shares = lock_claimed(session, claim.run_id, claim.generations)
+    is_counted = transfers is not None and apply_transfers(session, claim.ftp_host, transfers, now)
     results = {result.id: result for result in outcome.shares}
     accounts = lock_accounts(session, claim.run_id)
+    shares = lock_claimed(session, claim.run_id, claim.generations)
     users = _select_current(claim, accounts, outcome)
     for name, user in users.items():
         _apply_user(accounts[name], user, now)
     for share in shares.values():
         step = Step(session, settings, claim, share, session.get_one(Account, share.ftpuser), now)
         step.apply(results.get(share.id), users.get(share.ftpuser))
-    return _finish(session, claim, shares)
+    applied = _finish(session, claim, shares)
+    if is_counted:
+        sweep_fetched(session, settings, claim.ftp_host)
+    return applied
 
 
 def _select_current(claim: Claim, accounts: dict[str, Account], outcome: Outcome) -> dict[str, UserResult]:
@@ -68,6 +71,7 @@ def apply_failure(session: Session, settings: Settings, claim: Claim, error: Sha
     now = database_now(session)
     host = _find_host(session, claim.ftp_host)
     host.error_class, host.error_message, host.error_at = error.error_class, error.message, now
+    lock_accounts(session, claim.run_id)
     shares = lock_claimed(session, claim.run_id, claim.generations)
     for share in shares.values():
         account = session.get_one(Account, share.ftpuser)
@@ -87,11 +91,7 @@ def record_facts(session: Session, ftp_host: str, outcome: Outcome, now: datetim
 
 
 def _find_host(session: Session, name: str) -> FtpHost:
-    host = session.get(FtpHost, name)
-    if host is None:
-        host = FtpHost(name=name, paused=False)
-        session.add(host)
-    return host
+    return lock_or_add(session, FtpHost, name, paused=False)
 
 
 def _finish(session: Session, claim: Claim, shares: dict[str, Share]) -> Applied:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from tempoftp.accounts.accounts import lock_account
 from tempoftp.db.models import Share
 from tempoftp.downloads.counts import find_downloads
 from tempoftp.refusals import InvalidRequest, ShareNotFound
@@ -32,14 +33,35 @@ def find_share(
 
 
 def lock_share(session: Session, share_id: str, emails: frozenset[str] | None) -> Share:
-    """Return a share as it is now, and lock its row until the write transaction ends. Raises ShareNotFound.
+    """Return a share as it is now, and lock it and its account until the write transaction ends. Raises ShareNotFound.
 
     SQLite allows one write transaction at a time. On other databases, without the lock, an extension could be granted
-    to a share that a sweep is ending at the same moment.
+    to a share that a sweep is ending at the same moment, and two rotations of one password would be one.
     """
-    session.flush()  # populate_existing would overwrite changes that have not been flushed
+    locked = _lock_account_of(session, share_id)
     share = session.get(Share, share_id, with_for_update=True, populate_existing=True)
-    return _check_visible(share, share_id, emails)
+    share = _check_visible(share, share_id, emails)
+    if share.ftpuser != locked:  # its id was asked for again by somebody else in between
+        lock_account(session, share.ftpuser)
+    return share
+
+
+def lock_with_siblings(
+    session: Session, share_id: str, emails: frozenset[str] | None
+) -> tuple[Share, list[Share]]:
+    """Lock an account and all of its shares; return this share, and all of them by id. Raises ShareNotFound."""
+    locked = _lock_account_of(session, share_id)
+    query = select(Share).where(Share.ftpuser == locked).order_by(Share.id).with_for_update()
+    siblings = list(session.scalars(query.execution_options(populate_existing=True)))
+    share = next((sibling for sibling in siblings if sibling.id == share_id), None)
+    return _check_visible(share, share_id, emails), siblings
+
+
+def _lock_account_of(session: Session, share_id: str) -> str | None:
+    name = session.scalar(select(Share.ftpuser).where(Share.id == share_id))
+    if name is not None:
+        lock_account(session, name)
+    return name
 
 
 def _check_visible(

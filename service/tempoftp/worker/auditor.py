@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sqlalchemy.orm import Session
+
 from tempoftp.audits.audits import apply_audit, apply_audit_failure, find_due_audits
 from tempoftp.audits.compare import find_resurrected_shares
 from tempoftp.audits.results import AuditOutcome, AuditRequest
@@ -50,17 +52,18 @@ class Auditor:
             return True
         except RunFailed as failure:
             logger.warning("audit failed: %s", failure.error.message, extra=run)
-            with self.database.write() as session:
-                apply_audit_failure(session, ftp_host, failure.error)
+            error = failure.error
+            self.database.transact(lambda session: apply_audit_failure(session, ftp_host, error))
             self._count(ftp_host, begun, failure.error.error_class)
             return True
-        with self.database.write() as session:
+
+        def apply(session: Session) -> tuple[HostAudit, list[ShareItem]]:
             audit = apply_audit(session, self.settings, asked, outcome, started)
-            resurrected = [
-                _build_ending(share, session.get_one(Account, share.ftpuser))
-                for share in (find_resurrected_shares(session, ftp_host, outcome.facts) if repair else ())
-            ]
-            stale, count = audit.stale_reason, len(audit.findings or ())
+            ended = find_resurrected_shares(session, ftp_host, outcome.facts) if repair else ()
+            return audit, [_build_ending(share, session.get_one(Account, share.ftpuser)) for share in ended]
+
+        audit, resurrected = self.database.transact(apply)
+        stale, count = audit.stale_reason, len(audit.findings or ())
         self._count(ftp_host, begun, DONE)
         if stale is not None:
             logger.error("host is held: %s", stale, extra=run)

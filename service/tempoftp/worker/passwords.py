@@ -47,11 +47,14 @@ class PasswordHasher:
         hashes = self._threads.map(lambda password: hash_password(password, scheme), passwords)
         found = {account.name: value for account, value in zip(todo, hashes, strict=True)}
         numbers = {account.name: account.password_generation for account in todo}
-        with self._database.write() as session:
+
+        def keep(session: Session) -> None:
             for name, row in lock_accounts(session, run_id).items():
                 # A password that was generated since then keeps its own hash.
                 if name in found and row.password_generation == numbers[name]:
                     row.password_hash = found[name]
+
+        self._database.transact(keep)
         for account in todo:
             account.password_hash = found[account.name]
 
@@ -78,14 +81,17 @@ class PasswordHasher:
             scheme, fernet = choose_scheme(schemes), self._settings.build_fernet()
             passwords = [fernet.decrypt(token.encode()).decode() for _, token in waiting]
             hashes = list(self._threads.map(lambda password: hash_password(password, scheme), passwords))
-            with self._database.write() as session:
-                for (name, token), value in zip(waiting, hashes, strict=True):
+
+            def keep(session: Session) -> None:
+                for (name, token), value in sorted(zip(waiting, hashes, strict=True)):
                     still_waiting = (
                         Account.name == name,
                         Account.token == token,
                         Account.password_hash.is_(None),
                     )
                     session.execute(update(Account).where(*still_waiting).values(password_hash=value))
+
+            self._database.transact(keep)
             return len(waiting)
         except InvalidToken:
             return 0  # the run itself reports it, for the shares that need it

@@ -41,8 +41,7 @@ def run_worker(settings: Settings) -> None:
     runner = HostRunner(settings, database, provisioner, abandoned.is_set)
     auditor = Auditor(settings, database, provisioner, abandoned.is_set)
     previewer = Previewer(settings, database, provisioner, abandoned.is_set)
-    with database.write() as session:
-        begin_checks(session, settings)
+    database.transact(lambda session: begin_checks(session, settings))
 
     def work_on(ftp_host: str) -> int:
         auditor.run_due(ftp_host)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from tempoftp.accounts.accounts import (
     ensure_password,
 )
-from tempoftp.db.clock import utc_now
+from tempoftp.db.clock import database_now
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, Run, Share
 from tempoftp.downloads.counts import TransfersRequest, plan_transfers
@@ -78,17 +78,10 @@ class HostRunner:
         """
         self._gather_requests(ftp_host)
         run_id = self.provisioner.reserve_run_id(ftp_host)
-        with self.database.write() as session:
-            shares = claim_shares(
-                session, ftp_host, run_id, self.settings.batch_size, self.settings.lease_seconds
-            )
-            transfers = plan_transfers(session, self.settings, ftp_host, busy=bool(shares))
-            if not shares and not transfers and ftp_host not in find_stale_hosts(session, self.settings):
-                return 0
-            accounts = self._collect_accounts(session, shares)
-            schemes = read_schemes(session, ftp_host)
-            if shares:
-                session.add(Run(id=run_id, ftp_host=ftp_host, shares=len(shares), started_at=utc_now()))
+        begun = self.database.transact(lambda session: self._begin(session, ftp_host, run_id))
+        if begun is None:
+            return 0
+        shares, accounts, schemes, transfers = begun
         claim = Claim(
             run_id=run_id,
             ftp_host=ftp_host,
@@ -105,10 +98,25 @@ class HostRunner:
             try:
                 self._carry_out(claim, shares, accounts, schemes, transfers)
             except BaseException:
-                with self.database.write() as session:
-                    release_claim(session, run_id)
+                self.database.transact(lambda session: release_claim(session, run_id))
                 raise
         return len(shares)
+
+    def _begin(
+        self, session: Session, ftp_host: str, run_id: str
+    ) -> tuple[list[Share], list[tuple[Account, bool]], list[str] | None, TransfersRequest | None] | None:
+        """Claim what is due and read what its run needs; None when there is nothing to do."""
+        shares = claim_shares(
+            session, ftp_host, run_id, self.settings.batch_size, self.settings.lease_seconds
+        )
+        transfers = plan_transfers(session, self.settings, ftp_host, busy=bool(shares))
+        if not shares and not transfers and ftp_host not in find_stale_hosts(session, self.settings):
+            return None
+        accounts = self._collect_accounts(session, shares)
+        if shares:
+            now = database_now(session)
+            session.add(Run(id=run_id, ftp_host=ftp_host, shares=len(shares), started_at=now))
+        return shares, accounts, read_schemes(session, ftp_host), transfers
 
     def _gather_requests(self, ftp_host: str) -> None:
         """While requests come one after the other, wait for the next one.
@@ -122,8 +130,8 @@ class HostRunner:
                 query = select(func.max(Share.created_at)).where(
                     Share.ftp_host == ftp_host, Share.state == State.RECIBIDO
                 )
-                newest = session.scalar(query)
-            if newest is None or (utc_now() - newest).total_seconds() >= QUIET_SECONDS:
+                newest, now = session.scalar(query), database_now(session)
+            if newest is None or (now - newest).total_seconds() >= QUIET_SECONDS:
                 return
             if not self.passwords.hash_ahead(ftp_host):
                 time.sleep(QUIET_SECONDS / 2)
@@ -176,16 +184,25 @@ class HostRunner:
         except RunAbandoned:
             values = {"run": claim.run_id, "host": claim.ftp_host}
             logger.info("run abandoned; its shares stay due", extra=values)
-            with self.database.write() as session:
-                release_claim(session, claim.run_id)
-                _end_run(session, claim.run_id, None)
+            self.database.transact(lambda session: self._abandon(session, claim))
             self._count(claim, begun, ABANDONED)
             return
-        with self.database.write() as session:
-            applied = apply_outcome(session, self.settings, claim, outcome)
-            _end_run(session, claim.run_id, None)
+        applied = self.database.transact(lambda session: self._apply(session, claim, outcome))
         self._count(claim, begun, DONE)
         self._report(claim, applied, outcome)
+
+    def _abandon(self, session: Session, claim: Claim) -> None:
+        release_claim(session, claim.run_id)
+        _end_run(session, claim.run_id, None)
+
+    def _apply(self, session: Session, claim: Claim, result: Outcome | ShareError) -> Applied:
+        if isinstance(result, ShareError):
+            applied = apply_failure(session, self.settings, claim, result)
+            _end_run(session, claim.run_id, result)
+        else:
+            applied = apply_outcome(session, self.settings, claim, result)
+            _end_run(session, claim.run_id, None)
+        return applied
 
     def _run(self, request: RunRequest) -> Outcome:
         outcome = self.provisioner.run(request, self.should_stop)
@@ -195,9 +212,7 @@ class HostRunner:
     def _write_failure(self, claim: Claim, begun: float, error: ShareError) -> None:
         values = {"run": claim.run_id, "host": claim.ftp_host, "class": error.error_class}
         logger.warning("run failed: %s", error.message, extra=values)
-        with self.database.write() as session:
-            applied = apply_failure(session, self.settings, claim, error)
-            _end_run(session, claim.run_id, error)
+        applied = self.database.transact(lambda session: self._apply(session, claim, error))
         self._count(claim, begun, error.error_class)
         self._report(claim, applied, None)
 
@@ -238,8 +253,9 @@ class HostRunner:
         def beat() -> None:
             while not done.wait(self.settings.heartbeat_seconds):
                 try:
-                    with self.database.write() as session:
-                        extend_claim(session, run_id, self.settings.lease_seconds)
+                    self.database.transact(
+                        lambda session: extend_claim(session, run_id, self.settings.lease_seconds)
+                    )
                 except Exception:  # the next try may succeed; if none does, the lease ends
                     logger.exception("heartbeat failed", extra={"run": run_id})
 
@@ -264,6 +280,6 @@ def plan_wait(shares: list[Share], longest: float) -> float:
 def _end_run(session: Session, run_id: str, error: ShareError | None) -> None:
     run = session.get(Run, run_id)
     if run is not None:
-        run.ended_at = utc_now()
+        run.ended_at = database_now(session)
         if error is not None:
             run.error_class, run.error_message = error.error_class, error.message

@@ -138,8 +138,7 @@ class Worker:
         with self._database.read() as session:
             if not find_expired(session):
                 return
-        with self._database.write() as session:
-            expired = [share.id for share in sweep_expired(session)]
+        expired = [share.id for share in self._database.transact(sweep_expired)]
         logger.info("shares have expired", extra={"shares": expired})
 
     def reconcile(self) -> None:

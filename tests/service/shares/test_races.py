@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -23,7 +22,7 @@ from tempoftp.errors import ShareError
 from tempoftp.notices.deliveries import Channel, ClaimedDelivery, claim_delivery, fan_out, mark_sent
 from tempoftp.previews.previews import ask_preview, claim_previews, fail_previews, release_previews
 from tempoftp.refusals import IllegalTransition, QuotaReached
-from tempoftp.settings import Settings, load_settings
+from tempoftp.settings import Settings
 from tempoftp.shares.changes import request_account_deletion, request_deletion, request_lifetime
 from tempoftp.shares.claims import claim_shares, lock_accounts, lock_claimed, release_claim
 from tempoftp.shares.create import create_share
@@ -32,6 +31,7 @@ from tempoftp.shares.notices import Kind, build_notice
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import State
 from tests.support.mariadb_server import Server, run_mariadb
+from tests.support.race import Race, create_settings
 
 pytestmark = [pytest.mark.processes, pytest.mark.needs_mariadb]
 AUTHOR = {"author": "tester", "request_id": "r1"}
@@ -45,12 +45,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def settings(settings: Settings, server: Server) -> Settings:
-    with server.connect(None) as connection, connection.cursor() as cursor:
-        cursor.execute("DROP DATABASE IF EXISTS tempoftp")
-        cursor.execute("CREATE DATABASE tempoftp CHARACTER SET utf8mb4")
-    url = f"mysql+pymysql://root@localhost/tempoftp?unix_socket={server.socket}"
-    key = settings.encryption_key.get_secret_value()
-    return load_settings(**settings.model_dump() | {"database_url": url, "encryption_key": key})
+    return create_settings(settings, server)
 
 
 @pytest.fixture
@@ -59,42 +54,6 @@ def database(settings: Settings) -> Iterator[Database]:
     database = open_database(settings)
     yield database
     database.close()
-
-
-class Race:
-    """Two transactions: the second begins while the first has done its work and not committed it."""
-
-    def __init__(self, database: Database, server: Server) -> None:
-        self._database = database
-        self._server = server
-        self.refusal: Exception | None = None
-
-    def run(self, first: Callable[[Session], object], second: Callable[[Session], object]) -> None:
-        def come_second() -> None:
-            try:
-                with self._database.write() as session:
-                    second(session)
-            except Exception as error:
-                self.refusal = error
-
-        follower = threading.Thread(target=come_second)
-        with self._database.write() as session:
-            first(session)
-            session.flush()
-            follower.start()
-            self._wait_for_waiting(follower)
-        follower.join(20)
-        assert not follower.is_alive()
-
-    def _wait_for_waiting(self, follower: threading.Thread) -> None:
-        """Return when the second waits for what the first has: looking, or else writing what it saw before."""
-        deadline = time.monotonic() + 20
-        waiting = "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-        with self._server.connect(None) as connection, connection.cursor() as cursor:
-            while not cursor.execute(waiting):
-                assert follower.is_alive(), f"it did not wait for the first: {self.refusal!r}"
-                assert time.monotonic() < deadline, "it never came to where the first is"
-                time.sleep(0.2)  # the server shows the same again to who asks within 0.1 s
 
 
 @pytest.fixture
