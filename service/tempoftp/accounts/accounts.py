@@ -11,6 +11,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import argon2
 import bcrypt
@@ -18,7 +19,7 @@ from cryptography.fernet import MultiFernet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tempoftp.db.clock import utc_now
+from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account
 from tempoftp.hosts.holds import is_name_kept
 
@@ -67,7 +68,7 @@ def take_account(session: Session, email: str, choose_ftp_host: Callable[[], str
         name=name,
         email=email,
         ftp_host=choose_ftp_host(),
-        created_at=utc_now(),
+        created_at=database_now(session),
         blocked=False,
         password_generation=0,
         password_confirmed=0,
@@ -85,18 +86,21 @@ def lock_account(session: Session, name: str) -> Account | None:
     return session.get(Account, name, with_for_update=True, populate_existing=True)
 
 
-def ensure_password(account: Account, fernet: MultiFernet) -> None:
+def ensure_password(account: Account, fernet: MultiFernet, now: datetime) -> None:
     """Give an account without a password one, if it is not on its FTP host yet."""
     if account.exists_since is None and account.token is None:
-        renew_password(account, fernet)
+        renew_password(account, fernet, now)
 
 
-def renew_password(account: Account, fernet: MultiFernet) -> None:
-    """Give an account a new password, which a run hashes. The number of the password only ever grows."""
+def renew_password(account: Account, fernet: MultiFernet, now: datetime) -> None:
+    """Give an account a new password, which a run hashes. The number of the password only ever grows.
+
+    `now` is the time by the database's clock.
+    """
     account.token = fernet.encrypt(generate_password().encode()).decode()
     account.password_hash = None
     account.password_generation += 1
-    account.password_since = utc_now()
+    account.password_since = now
 
 
 def needs_new_password(account: Account) -> bool:

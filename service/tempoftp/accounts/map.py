@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.accounts.accounts import lock_account
 from tempoftp.accounts.emails import normalise_email
-from tempoftp.db.clock import utc_now
+from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, Share
 from tempoftp.refusals import AccountTaken, InvalidRequest
 from tempoftp.states import TERMINAL
@@ -34,7 +34,7 @@ def map_account(session: Session, email: str, name: str, ftp_host: str) -> Accou
     if other is not None:
         raise AccountTaken("email_has_account", email=email, name=other.name, ftp_host=other.ftp_host)
     if account is None:
-        account = Account(name=name, email=email, ftp_host=ftp_host, created_at=utc_now())
+        account = Account(name=name, email=email, ftp_host=ftp_host, created_at=database_now(session))
         session.add(account)
     elif account.ftp_host != ftp_host:
         raise AccountTaken("account_on_other_host", name=name, ftp_host=account.ftp_host)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tempoftp.db.clock import database_now, utc_now, write_time
+from tempoftp.db.clock import database_now, write_time
 from tempoftp.db.models import Downloads, Notice, Share
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import is_lifetime_pending
@@ -38,7 +38,9 @@ def find_expiring(session: Session, settings: Settings) -> list[Share]:
         .order_by(Share.expires, Share.id)
     )
     shares = [
-        share for share in session.scalars(query) if _is_past_half(share) and not is_lifetime_pending(share)
+        share
+        for share in session.scalars(query)
+        if _is_past_half(share, now) and not is_lifetime_pending(share)
     ]
     known = session.execute(
         select(Notice.share_id, Notice.generation, Notice.occasion).where(
@@ -62,10 +64,10 @@ def note_expiring(session: Session, settings: Settings) -> list[str]:
     return noted
 
 
-def _is_past_half(share: Share) -> bool:
+def _is_past_half(share: Share, now: datetime) -> bool:
     assert share.expires is not None  # noqa: S101 - the query asks for it
     begin = share.ready_at or share.created_at
-    return utc_now() >= begin + (share.expires - begin) / 2
+    return now >= begin + (share.expires - begin) / 2
 
 
 def name_end(share: Share) -> str:

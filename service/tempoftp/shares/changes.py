@@ -175,7 +175,8 @@ def request_retry(
     """
     share = lock_share(session, share_id, emails)
     if share.state == State.ERROR:
-        ensure_password(session.get_one(Account, share.ftpuser), settings.build_fernet())
+        account = session.get_one(Account, share.ftpuser)
+        ensure_password(account, settings.build_fernet(), database_now(session))
         share.wanted = DesiredState.PRESENT if share.wanted == DesiredState.ABSENT else share.wanted
         # The lifetime starts again when the share is ready, because nothing of it is available now.
         share.ready_at = share.expires = share.lifetime_confirmed = share.path = None

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tempoftp.accounts.accounts import ensure_password, take_account
-from tempoftp.db.clock import utc_now
+from tempoftp.db.clock import database_now
 from tempoftp.db.models import FtpHost, Share
 from tempoftp.hosts.holds import find_ended_generation
 from tempoftp.phrases import Phrase
@@ -99,9 +99,9 @@ def _accept(
         raise IdInUse("id_in_use", id=request.id)
     if limited:
         check_quotas(session, settings, request.usuario, author)
-    ensure_password(account, settings.build_fernet())
+    now = database_now(session)
+    ensure_password(account, settings.build_fernet(), now)
     session.flush()
-    now = utc_now()
     wanted: dict[str, object] = {
         "email": request.usuario,
         "ftpuser": account.name,

@@ -101,12 +101,13 @@ def request_rotation(
     account = session.get_one(Account, share.ftpuser)
     if account.origin == "adopted" or (account.adopt and account.origin is None):
         raise AccountNotOurs("account_not_ours", name=account.name)
-    renew_password(account, settings.build_fernet())
+    now = database_now(session)
+    renew_password(account, settings.build_fernet(), now)
     share.request_id = request_id
     record_change(session, share, reason=Phrase("new_password_requested"), author=author)
     # Late runs are recognised by the number of the account's password, so the share needs no new generation.
     share.attempt = 0
-    share.wished_at = share.due_at = database_now(session)
+    share.wished_at = share.due_at = now
     return share, account
 
 

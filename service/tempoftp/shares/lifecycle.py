@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from tempoftp.db.clock import utc_now
+from tempoftp.db.clock import database_now
 from tempoftp.db.models import HistoryEntry, Share
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import IllegalTransition
@@ -36,7 +36,7 @@ def transition(
     origin = State(share.state)
     if to not in TRANSITIONS[origin]:
         raise IllegalTransition("illegal_transition", id=share.id, origin=origin, to=to)
-    now = utc_now()
+    now = database_now(session)
     share.state = to
     share.state_changed_at = now
     session.add(
@@ -71,7 +71,7 @@ def record_change(
             author=author,
             run_id=run_id,
             request_id=share.request_id,
-            at=utc_now(),
+            at=database_now(session),
         )
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tempoftp.db.clock import utc_now, write_time
+from tempoftp.db.clock import database_now, write_time
 from tempoftp.db.models import HistoryEntry, Notice, Share
 from tempoftp.downloads.counts import find_downloads
 from tempoftp.shares.messages import say_message
@@ -85,7 +85,7 @@ def build_notice(session: Session, share: Share, kind: Kind, occasion: str) -> N
         occasion=occasion,
         email=share.email,
         data=describe_public(session, share),
-        at=utc_now(),
+        at=database_now(session),
     )
 
 

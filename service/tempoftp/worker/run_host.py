@@ -146,13 +146,13 @@ class HostRunner:
                 .distinct()
             )
         )
-        fernet = self.settings.build_fernet()
+        fernet, now = self.settings.build_fernet(), database_now(session)
         accounts = []
         query = select(Account).where(Account.name.in_(names)).order_by(Account.name)
         for account in session.scalars(query.execution_options(populate_existing=True)):
             if account.name in needed:
                 # An account that was removed and is needed again gets a new password.
-                ensure_password(account, fernet)
+                ensure_password(account, fernet, now)
             accounts.append((account, account.name in needed))
         return accounts
 

@@ -105,33 +105,33 @@ def test_scheme_follows_what_the_host_verifies(schemes: list[str] | None, scheme
 def test_password_is_made_once(settings: Settings) -> None:
     account = Account(name="ftp_a", email="a@b", ftp_host="ftp1", created_at=utc_now(), password_generation=0)
     fernet = settings.build_fernet()
-    ensure_password(account, fernet)
+    ensure_password(account, fernet, utc_now())
     first = account.token
     assert first is not None
     assert len(fernet.decrypt(first.encode())) == 20
-    ensure_password(account, fernet)
+    ensure_password(account, fernet, utc_now())
     assert account.token == first
     account.exists_since = utc_now() - timedelta(days=1)
     account.token = None  # adopted
-    ensure_password(account, fernet)
+    ensure_password(account, fernet, utc_now())
     assert account.token is None
 
 
 def test_forgotten_account_gets_a_new_password(settings: Settings) -> None:
     account = Account(name="ftp_a", email="a@b", ftp_host="ftp1", created_at=utc_now(), password_generation=0)
-    ensure_password(account, settings.build_fernet())
+    ensure_password(account, settings.build_fernet(), utc_now())
     before = account.token
     account.exists_since = utc_now()
     forget_account(account)
     assert (account.token, account.password_hash, account.exists_since) == (None, None, None)
-    ensure_password(account, settings.build_fernet())
+    ensure_password(account, settings.build_fernet(), utc_now())
     assert account.token not in (None, before)
 
 
 def test_rotated_keys_still_read_old_tokens() -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     account = Account(name="ftp_a", email="a@b", ftp_host="ftp1", created_at=utc_now(), password_generation=0)
-    ensure_password(account, load_settings(simulacro=True, encryption_key=old).build_fernet())
+    ensure_password(account, load_settings(simulacro=True, encryption_key=old).build_fernet(), utc_now())
     rotated = load_settings(simulacro=True, encryption_key=f"{new},{old}").build_fernet()
     assert account.token is not None
     assert len(rotated.decrypt(account.token.encode())) == 20
