@@ -68,6 +68,10 @@ class AccountNotOurs(Refused):
     """The account existed before tempoftp, which never writes to it."""
 
 
+class HostGone(Refused):
+    """The FTP host of a person's account is no longer configured, and something still lives there."""
+
+
 class LifetimeInPast(Refused):
     """With this lifetime the share would have ended already."""
 

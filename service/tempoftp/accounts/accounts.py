@@ -20,8 +20,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import database_now
-from tempoftp.db.models import Account
+from tempoftp.db.models import Account, Share
 from tempoftp.hosts.holds import is_name_kept
+from tempoftp.refusals import HostGone
+from tempoftp.states import TERMINAL
 
 NAME_LENGTH = 32
 PASSWORD_LENGTH = 20
@@ -75,6 +77,27 @@ def take_account(session: Session, email: str, choose_ftp_host: Callable[[], str
     )
     session.add(account)
     return account
+
+
+def leave_gone_host(
+    session: Session, account: Account, ftp_hosts: Sequence[str], choose_ftp_host: Callable[[], str]
+) -> None:
+    """Give a locked account to another FTP host if its own is no longer one of these and nothing lives there.
+
+    The e-mail keeps the name, and a block stays. On the new host the account is a new one with a new password; one of
+    this name that is there already belongs to somebody else. Raises HostGone.
+    """
+    if account.ftp_host in ftp_hosts:
+        return
+    query = select(Share.id).where(Share.ftpuser == account.name, Share.state.not_in(TERMINAL))
+    living = list(session.scalars(query.order_by(Share.id)))
+    if living:
+        raise HostGone(
+            "account_host_gone", name=account.name, ftp_host=account.ftp_host, shares=", ".join(living)
+        )
+    forget_account(account)
+    account.adopt = False
+    account.ftp_host = choose_ftp_host()
 
 
 def lock_account(session: Session, name: str) -> Account | None:

@@ -275,6 +275,13 @@ REFUSALS: dict[str, Wording] = {
     ),
     # Accounts, links, tokens, previews, hosts
     "account_not_found": Wording(404, "Cuenta no encontrada", "la cuenta FTP %(name)r no tiene solicitudes"),
+    "account_host_gone": Wording(
+        409,
+        "El servidor FTP de la cuenta ya no está",
+        "la cuenta %(name)s está en el servidor FTP %(ftp_host)s, que este servicio ya no atiende, y ahí siguen estas "
+        "solicitudes: %(shares)s. Avise al operador: %(ftp_host)s debe volver a TEMPOFTP_FTP_HOSTS hasta que terminen; "
+        "después, la próxima solicitud tendrá una cuenta en otro servidor",
+    ),
     "account_not_ours": Wording(
         409,
         "La cuenta es de antes",

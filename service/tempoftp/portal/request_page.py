@@ -22,10 +22,10 @@ from tempoftp.portal.forms import parse_days, read_field
 from tempoftp.portal.languages import say_refusal
 from tempoftp.portal.routes import portal
 from tempoftp.refusals import (
+    HostGone,
     IdInUse,
     InvalidRequest,
     QuotaReached,
-    Refused,
     SourceNotAllowed,
     TooManyPreviews,
 )
@@ -98,10 +98,12 @@ def request_share() -> Response | str | tuple[str, int]:
         return _show(form, {_name_field(error.field): say_refusal(error)}), 422
     except QuotaReached as error:
         return _show(form, {"usuario": say_refusal(error)}), find_http_status(error)
-    except (IdInUse, SourceNotAllowed) as error:
-        return _show(form, {_find_field(error): say_refusal(error)}), 409 if isinstance(
-            error, IdInUse
-        ) else 403
+    except SourceNotAllowed as error:
+        return _show(form, {"camino": say_refusal(error)}), 403
+    except IdInUse as error:
+        return _show(form, {"id": say_refusal(error)}), 409
+    except HostGone as error:
+        return _show(form, {"usuario": say_refusal(error)}), 409
     return redirect(url_for("portal.share_page", id=body.id), 303)
 
 
@@ -122,10 +124,6 @@ def _accept(body: ShareRequest) -> None:
         flash(gettext("La solicitud quedó anotada. Esta página muestra cómo avanza."))
     else:
         flash(gettext("Esta misma solicitud ya estaba hecha; aquí está."))
-
-
-def _find_field(error: Refused) -> str:
-    return "id" if isinstance(error, IdInUse) else "camino"
 
 
 def _place_errors(errors: list[WrongField]) -> dict[str, str]:

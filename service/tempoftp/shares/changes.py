@@ -19,7 +19,7 @@ from tempoftp.accounts.accounts import ensure_password, lock_account
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, Share
 from tempoftp.phrases import Phrase
-from tempoftp.refusals import AccountNotFound, IllegalTransition, InvalidRequest, LifetimeInPast
+from tempoftp.refusals import AccountNotFound, HostGone, IllegalTransition, InvalidRequest, LifetimeInPast
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import DesiredState, change_desired_state
 from tempoftp.shares.queries import lock_share, lock_with_siblings
@@ -170,12 +170,14 @@ def request_retry(
 ) -> Share:
     """Start a failed share again as a new generation. Data that are copied already are not copied again.
 
-    A share that waits for its next automatic try is tried now. Raises ShareNotFound, and IllegalTransition when nothing
-    of the share has failed.
+    A share that waits for its next automatic try is tried now. Raises ShareNotFound, IllegalTransition when nothing of
+    the share has failed, and HostGone when no worker works on its FTP host any more.
     """
     share = lock_share(session, share_id, emails)
     if share.state == State.ERROR:
         account = session.get_one(Account, share.ftpuser)
+        if share.ftp_host not in settings.ftp_host_names:
+            raise HostGone("account_host_gone", name=account.name, ftp_host=share.ftp_host, shares=share.id)
         ensure_password(account, settings.build_fernet(), database_now(session))
         share.wanted = DesiredState.PRESENT if share.wanted == DesiredState.ABSENT else share.wanted
         # The lifetime starts again when the share is ready, because nothing of it is available now.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tempoftp.accounts.accounts import ensure_password, take_account
+from tempoftp.accounts.accounts import ensure_password, leave_gone_host, take_account
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import FtpHost, Share
 from tempoftp.hosts.holds import find_ended_generation
@@ -55,6 +56,7 @@ def create_share(
     With `limited` False the quotas do not bind the caller, who is an operator.
 
     Raises InvalidRequest, InvalidSource, SourceNotAllowed, IdInUse, QuotaReached.
+    Raises InvalidRequest, InvalidSource, SourceNotAllowed, IdInUse, HostGone.
     """
     _user, host, path = parse_ruta(request.ruta)
     written = _digest_body(request, host, path)
@@ -90,7 +92,8 @@ def _accept(
     request_id: str,
     limited: bool,
 ) -> Accepted:
-    account = take_account(session, request.usuario, lambda: choose_ftp_host(session, settings))
+    choose_host = partial(choose_ftp_host, session, settings)
+    account = take_account(session, request.usuario, choose_host)
     session.flush()
     share = session.get(Share, request.id, with_for_update=True, populate_existing=True)
     if share is not None and share.state not in TERMINAL:
@@ -99,6 +102,7 @@ def _accept(
         raise IdInUse("id_in_use", id=request.id)
     if limited:
         check_quotas(session, settings, request.usuario, author)
+    leave_gone_host(session, account, settings.ftp_host_names, choose_host)
     now = database_now(session)
     ensure_password(account, settings.build_fernet(), now)
     session.flush()
