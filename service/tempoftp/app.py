@@ -38,6 +38,7 @@ from tempoftp.portal.sessions import find_by_session
 from tempoftp.portal.start import init_portal
 from tempoftp.settings import Settings
 
+HSTS_SECONDS = 365 * 86400
 BLUEPRINTS = (routes.system, routes.hosts, routes.shares, routes.links)
 
 
@@ -86,10 +87,18 @@ def create_app(settings: Settings) -> Flask:
     init_access(app)
     init_body_limit(app, settings.max_body_bytes)
     app.after_request(_protect)
+    if settings.tls_certificate is not None:
+        app.after_request(_require_tls)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
     init_portal(app, settings)
     return app
+
+
+def _require_tls(response: Response) -> Response:
+    # A browser then sends nothing in clear to this host, not even the first request to an address that was typed.
+    response.headers["Strict-Transport-Security"] = f"max-age={HSTS_SECONDS}"
+    return response
 
 
 def _protect(response: Response) -> Response:

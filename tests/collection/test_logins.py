@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import ftplib
 import socket
+import ssl
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host import sessions as _sessions
 
+from tests.support.certificate import write_certificate
 from tests.support.needs import find_program
 
 NAME = "ftp_alguien"
@@ -92,7 +95,7 @@ def start_ftpd(database, run_module, tmp_path, monkeypatch):
     )
     with contextlib.ExitStack() as stack:
 
-        def start(width=64, crypt="MYSQLCrypt any"):
+        def start(width=64, crypt="MYSQLCrypt any", options=()):
             database.make_table(TABLE.format(width=width))
             conf = tmp_path / f"mysql-{width}.conf"
             conf.write_text(CONF.format(socket=database.socket, crypt=crypt))
@@ -112,6 +115,7 @@ def start_ftpd(database, run_module, tmp_path, monkeypatch):
                 "-u",
                 "1000",
                 "-H",
+                *options,
             ]
             process = stack.enter_context(subprocess.Popen(argv, stdin=subprocess.DEVNULL))
             stack.callback(process.terminate)
@@ -229,3 +233,67 @@ def test_an_account_ends_on_its_second(start_ftpd):
     assert ftpd.may_login()
     ftpd.run(expires="2000-01-01T00:00:00Z")
     assert not ftpd.may_login()
+
+
+ROLE = (
+    Path(__file__).parents[2]
+    / "collections/ansible_collections/lanot/tempoftp/roles/ftp_server/vars/main.yml"
+)
+REFUSED_CIPHERS = [
+    *(
+        "ECDHE-RSA-CAMELLIA256-SHA384",
+        "ECDHE-RSA-CAMELLIA128-SHA256",
+        "DHE-RSA-CAMELLIA256-SHA",
+        "CAMELLIA256-SHA",
+    ),
+    *("CAMELLIA128-SHA256", "AES256-SHA", "AES256-GCM-SHA384", "ADH-AES256-GCM-SHA384", "NULL-SHA256"),
+]
+ACCEPTED_CIPHERS = ["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-CHACHA20-POLY1305", "DHE-RSA-AES128-GCM-SHA256"]
+
+
+@pytest.fixture
+def start_over_tls(start_ftpd, tmp_path):
+    """Start pure-ftpd with TLS as the role configures it, and return a function that opens a session."""
+    certificate, key = write_certificate(tmp_path, rsa=True)
+    (tmp_path / "both.pem").write_bytes(key.read_bytes() + certificate.read_bytes())
+    options = yaml.safe_load(ROLE.read_text())["ftp_server_options"]
+    ftpd = start_ftpd(
+        options=("-Y", options["TLS"], "-J", options["TLSCipherSuite"], "-2", str(tmp_path / "both.pem"))
+    )
+    ftpd.run(password=PASSWORD)
+
+    def connect(ciphers):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.maximum_version = ssl.TLSVersion.TLSv1_2  # the ciphers of 1.3 are few and good
+        context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+        session = ftplib.FTP_TLS(context=context)
+        session.connect("127.0.0.1", ftpd.port, timeout=20)
+        try:
+            session.login(NAME, PASSWORD)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    return connect
+
+
+def test_only_good_ciphers_are_agreed_on(start_over_tls):
+    for cipher in ACCEPTED_CIPHERS:
+        with start_over_tls(cipher) as session:
+            assert session.sock.cipher()[0] == cipher
+    for cipher in REFUSED_CIPHERS:
+        with pytest.raises((ssl.SSLError, OSError, EOFError)):
+            start_over_tls(cipher)
+
+
+def test_a_client_that_clears_its_commands_still_gets_no_data_in_clear(start_over_tls):
+    """pure-ftpd has no option against CCC, by which a client gives up TLS for its own commands after the login."""
+    with start_over_tls("HIGH") as session:
+        session.prot_p()
+        session.ccc()
+        assert session.pwd() == "/"
+        assert set(session.nlst()) == {".", ".."}
+        with pytest.raises(ftplib.error_perm, match="503"):
+            session.prot_c()

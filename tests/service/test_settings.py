@@ -112,6 +112,33 @@ def test_who_listens_on_loopback_may_do_without_tokens(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("TEMPOFTP_TRUSTED_PROXIES", "1"),
+            ("TEMPOFTP_TRUSTED_PROXIES", "9"),
+            ("TEMPOFTP_HOST_NAMES", "datos"),
+        ),
+        *(
+            ("TEMPOFTP_PUBLIC_URL", url)
+            for url in ("https://datos.example.org", "https://192.0.2.7/tempoftp")
+        ),
+        *(("TEMPOFTP_BIND", bind) for bind in ("0.0.0.0", "::", "192.0.2.1")),
+    ],
+)
+def test_who_is_reached_from_elsewhere_may_not(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("TEMPOFTP_AUTH", "none")
+    monkeypatch.setenv("TEMPOFTP_PLAIN_HTTP", "1")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=f"TEMPOFTP_AUTH=none.*{name}"):
+        load_settings()
+    monkeypatch.setenv("TEMPOFTP_AUTH", "token")
+    assert load_settings().auth == "token"
+
+
+@pytest.mark.parametrize(
     "protection",
     [
         {"TEMPOFTP_TLS_CERTIFICATE": "/etc/tempoftp/api.pem", "TEMPOFTP_TLS_KEY": "/etc/tempoftp/api.key"},

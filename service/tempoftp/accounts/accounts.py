@@ -32,6 +32,17 @@ ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 BCRYPT_COST = 12
 _ARGON2 = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1, type=argon2.Type.ID)
+_B64 = "[./A-Za-z0-9]"
+_HASH = re.compile(
+    r"\$argon2id?\$v=[0-9]{1,3}\$m=[0-9]{1,9},t=[0-9]{1,4},p=[0-9]{1,3}\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}"
+    rf"|\$2[abxy]\$[0-9]{{2}}\${_B64}{{53}}"
+    rf"|\$1\${_B64}{{1,8}}\${_B64}{{22}}"
+    rf"|\$5\$(?:rounds=[0-9]{{1,9}}\$)?{_B64}{{1,16}}\${_B64}{{43}}"
+    rf"|\$6\$(?:rounds=[0-9]{{1,9}}\$)?{_B64}{{1,16}}\${_B64}{{86}}"
+    rf"|\$7\${_B64}{{11}}{_B64}{{1,86}}\${_B64}{{43}}"
+    rf"|\$g?y\${_B64}{{1,16}}\${_B64}{{1,86}}\${_B64}{{43}}"
+)
+"""argon2, bcrypt, md5crypt, sha256crypt, sha512crypt, scrypt (libsodium), yescrypt and gost-yescrypt."""
 
 
 def name_account(email: str, hash_digits: int = 0) -> str:
@@ -163,6 +174,15 @@ def hash_password(password: str, scheme: str) -> str:
     if scheme == "argon2id":
         return _ARGON2.hash(password)
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(BCRYPT_COST)).decode()
+
+
+def is_password_hash(stored: str) -> bool:
+    """Whether a stored password is a salted hash of a known form.
+
+    A users table that was there before can hold passwords in clear, or digests that give them away (MD5, SHA-1, MySQL's
+    own): those look like any other text, so only forms that name their scheme are believed.
+    """
+    return _HASH.fullmatch(stored) is not None
 
 
 def scheme_of(password_hash: str) -> str:

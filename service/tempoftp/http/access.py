@@ -28,6 +28,7 @@ from tempoftp.access.tokens import (
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Token
 from tempoftp.http.context import ApiContext, get_context
+from tempoftp.http.origins import is_host_ours, refuse_other_sites
 from tempoftp.http.problems import Problem
 from tempoftp.http.proxies import init_proxies, is_address_known
 from tempoftp.settings import AddressRole, Settings
@@ -113,17 +114,30 @@ Identify = Callable[[ApiContext], Principal | None]
 
 
 def _identify(by_blueprint: Mapping[str, Identify]) -> None:
-    """Set `g.principal`. A wrong token gives no principal, even from a mapped address."""
+    """Set `g.principal`, and `g.authority`: what gives the caller its role.
+
+    A wrong token gives no principal, even from a mapped address. An address gives none to a request that was sent to a
+    name which is not ours.
+    """
     context = get_context()
-    g.principal = None
-    if context.settings.auth == "none":
-        g.principal = Principal(f"api {request.remote_addr or 'local'}", Role.OPERADOR, None)
+    settings = context.settings
+    g.principal, g.authority, g.is_host_foreign = None, "none", False
+    if settings.auth == "none":
+        _take_address(settings, Principal(f"api {request.remote_addr or 'local'}", Role.OPERADOR, None))
     elif (identify := by_blueprint.get(request.blueprint or "")) is not None:
         g.principal = identify(context)
     elif "Authorization" in request.headers:
-        g.principal = _find_by_token(context)
+        g.principal, g.authority = _find_by_token(context), "token"
     elif is_address_known():
-        g.principal = find_by_address(context.settings, request.remote_addr)
+        _take_address(settings, find_by_address(settings, request.remote_addr))
+
+
+def _take_address(settings: Settings, principal: Principal | None) -> None:
+    if principal is None:
+        return
+    g.authority = "address"
+    g.is_host_foreign = not is_host_ours(settings)
+    g.principal = None if g.is_host_foreign else principal
 
 
 def _find_by_token(context: ApiContext) -> Principal | None:
@@ -164,20 +178,25 @@ def _note_use(context: ApiContext, name: str) -> None:
 
 
 def _refuse_strangers() -> None:
-    """Refuse an unknown caller (401) and one whose role is too low (403). Raises LookupError without an `allow`."""
+    """Refuse an unknown caller (401), one whose role is too low (403), and a change from another site's page (403).
+
+    Raises LookupError without an `allow`.
+    """
     if request.endpoint is None:
         return  # 404 and 405 follow
     role = read_allowed(current_app.view_functions[request.endpoint])
-    if role is PUBLIC:
-        return
     principal = find_principal()
-    if principal is None:
+    if role is not PUBLIC and principal is None:
         raise _build_unauthorized()
-    if not principal.role.includes(role):
+    if g.authority != "token":
+        refuse_other_sites(get_context().settings, by_address=g.authority == "address")
+    if role is not PUBLIC and principal is not None and not principal.role.includes(role):
         raise Problem("role_required", {"role": role})
 
 
 def _build_unauthorized() -> Problem:
+    if g.is_host_foreign:
+        return Problem("host_unknown")
     if "Authorization" in request.headers:
         challenge = f'{_REALM}, error="invalid_token"'
         return Problem("credential_invalid", headers={"WWW-Authenticate": challenge})

@@ -86,11 +86,9 @@ AUDIT_ROUTE = f"{SHARES_ROUTE}/auditoria"
 
 
 class AuditQuery(BaseModel):
-    """Whether the last audit will do."""
+    """Nothing can be chosen; an audit is asked for with POST."""
 
     model_config = ConfigDict(extra="forbid")
-
-    ahora: bool = Field(default=False, description="Make an audit now, and wait a bounded time for it.")
 
 
 @shares.get(
@@ -100,9 +98,7 @@ class AuditQuery(BaseModel):
 )
 @allow(Role.OPERADOR)
 def get_audit(query: AuditQuery) -> Response:
-    """Answer the last audit of each FTP host with its age; with `ahora` a new one, which only looks."""
-    if query.ahora:
-        audit_and_wait()
+    """Answer the last audit of each FTP host with its age. It changes nothing; POST makes a new one."""
     return answer_audits(get_context())
 
 

@@ -20,7 +20,8 @@ from tempoftp.http.access import PUBLIC, Role, read_allowed
 from tempoftp.http.body import is_body_optional
 from tempoftp.http.context import get_context
 from tempoftp.http.events import EventsAnswer
-from tempoftp.http.problems import PROBLEM_JSON, ProblemDocument
+from tempoftp.http.origins import SAFE_METHODS
+from tempoftp.http.problems import PROBLEM_JSON, ProblemDocument, document_refusals
 from tempoftp.http.request_id import HEADER, PATTERN
 from tempoftp.http.routes import SECURITY_SCHEME
 from tempoftp.shares.fields import WIRES
@@ -97,6 +98,10 @@ def build_document(app: OpenAPI, prefix: str = "") -> Document:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             view = views[method.upper(), path]
+            if method.upper() not in SAFE_METHODS:  # any change can come from another site's page
+                operation["responses"] |= {
+                    str(status): said for status, said in document_refusals(403).items()
+                }
             _complete_operation(operation, view)
             _add_examples(operation, load_cases().get(f"{method.upper()} {path}", []))
     return document

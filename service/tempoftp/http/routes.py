@@ -38,8 +38,8 @@ def _make_blueprint(name: str, tag: Tag, *refusals: int) -> APIBlueprint:
     )
 
 
-shares = _make_blueprint("shares", Tag(name="solicitudes", description="Accesos temporales"), 401, 429)
-hosts = _make_blueprint("hosts", Tag(name="operacion", description="Para operadores"), 401, 429)
+shares = _make_blueprint("shares", Tag(name="solicitudes", description="Accesos temporales"), 401, 421, 429)
+hosts = _make_blueprint("hosts", Tag(name="operacion", description="Para operadores"), 401, 421, 429)
 system = _make_blueprint("system", Tag(name="sistema", description="Sin credencial"), 429)
 links = _make_blueprint("links", Tag(name="enlaces", description="El enlace es la credencial"), 429)
 """What the holder of a recipient's link may do; the link is the credential."""

@@ -49,6 +49,11 @@ REFUSALS: dict[str, Wording] = {
     "role_required": Wording(
         403, "No permitido", "Esta operación requiere el rol `%(role)s`; pídala a un operador."
     ),
+    "foreign_origin": Wording(
+        403,
+        "No permitido",
+        "La petición viene de una página de otro sitio. Hágala desde este servicio, o envíe una credencial.",
+    ),
     "email_not_allowed": Wording(
         403,
         "No permitido",
@@ -74,6 +79,12 @@ REFUSALS: dict[str, Wording] = {
         415,
         "Tipo de contenido no admitido",
         "Envíe el cuerpo con la cabecera Content-Type: application/json.",
+    ),
+    "host_unknown": Wording(
+        421,
+        "Nombre desconocido",
+        "La cabecera Host no nombra este servicio. Use su dirección, o un nombre que el operador configuró "
+        "(`TEMPOFTP_PUBLIC_URL`, `TEMPOFTP_HOST_NAMES`); o envíe una credencial.",
     ),
     "unprocessable": Wording(422, _DATA_TITLE, "El servicio no acepta estos datos."),
     "too_many_requests": Wording(
@@ -320,6 +331,7 @@ HTTP_CODES: dict[int, str] = {
     413: "body_too_large",
     414: "url_too_long",
     415: "unsupported_media_type",
+    421: "host_unknown",
     422: "unprocessable",
     429: "too_many_requests",
     431: "headers_too_large",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -13,6 +14,9 @@ from tempoftp.settings.addresses import is_loopback
 from tempoftp.settings.cross_checks import cross_check
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9])?|[0-9a-f:]+")
 
 
 class AddressRole(NamedTuple):
@@ -55,6 +59,13 @@ class HttpSettings(BaseModel):
             "it."
         ),
     )
+    host_names: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description=(
+            "Further names by which callers without a token reach the API, separated by commas. `Host` must be one of "
+            "them, the host of `TEMPOFTP_PUBLIC_URL`, this machine's name, or the address that was called."
+        ),
+    )
     tls_certificate: Path | None = Field(
         default=None,
         description="PEM file of the certificate (and its chain): the API then speaks HTTPS only.",
@@ -78,6 +89,16 @@ class HttpSettings(BaseModel):
             raise ValueError("names an address or network twice")
         return entries
 
+    @field_validator("host_names", mode="before")
+    @classmethod
+    def _split_host_names(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names = tuple(name.strip().lower() for name in value.split(",") if name.strip())
+        if wrong := [name for name in names if not _HOST_NAME.fullmatch(name)]:
+            raise ValueError(f"must be names without port, separated by commas, not {wrong[0]!r}")
+        return names
+
     @field_validator("bind")
     @classmethod
     def _check_address(cls, value: str) -> str:
@@ -90,12 +111,23 @@ class HttpSettings(BaseModel):
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("TEMPOFTP_TLS_CERTIFICATE and TEMPOFTP_TLS_KEY go together")
 
+    @cross_check("bind", "auth", "trusted_proxies", "host_names")
+    def _check_without_tokens(self) -> None:
+        if self.auth != "none":
+            return
+        if not self.is_loopback_only:
+            raise ValueError("TEMPOFTP_AUTH=none needs a loopback TEMPOFTP_BIND: others could do everything")
+        if self.trusted_proxies or self.host_names:
+            other = "TEMPOFTP_TRUSTED_PROXIES" if self.trusted_proxies else "TEMPOFTP_HOST_NAMES"
+            raise ValueError(
+                f"TEMPOFTP_AUTH=none and {other} exclude each other: everybody who reaches the API through a proxy or "
+                "under another name could do everything. Make tokens (`tempoftp token create`), remove TEMPOFTP_AUTH"
+            )
+
     @cross_check("bind", "auth", "tls_certificate", "trusted_proxies", "plain_http")
     def _check_exposure(self) -> None:
-        if self.is_loopback_only:
+        if self.is_loopback_only or self.auth == "none":
             return
-        if self.auth == "none":
-            raise ValueError("TEMPOFTP_AUTH=none needs a loopback TEMPOFTP_BIND: others could do everything")
         if self.tls_certificate is None and not self.trusted_proxies and not self.plain_http:
             raise ValueError(
                 f"TEMPOFTP_BIND={self.bind} is no loopback address: give TEMPOFTP_TLS_CERTIFICATE and "

@@ -80,6 +80,14 @@ class Settings(  # the fields of the last base come first: docs and env file lis
                 "TEMPOFTP_PLAIN_HTTP=1 says that the network may read along"
             )
 
+    @cross_check("auth", "public_url")
+    def _check_public(self) -> None:
+        if self.auth == "none" and not is_loopback(urlsplit(self.public_url or "//localhost").hostname or ""):
+            raise ValueError(
+                "TEMPOFTP_AUTH=none and a TEMPOFTP_PUBLIC_URL beyond this machine exclude each other: everybody who "
+                "reaches that address could do everything. Make tokens (`tempoftp token create`), remove TEMPOFTP_AUTH"
+            )
+
     @cross_check("oidc_issuer", "oidc_client_id", "oidc_client_secret", "oidc_roles", "public_url")
     def _check_provider(self) -> None:
         parts = {

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from tempoftp.accounts.accounts import is_password_hash
 from tempoftp.db.clock import write_time
 from tempoftp.db.models import Account, Downloads, FtpHost, Share
 from tempoftp.downloads.counts import describe_downloads
@@ -106,7 +107,7 @@ def show_password(account: Account, share: Share, *, reuse_password: bool) -> tu
     """Return the password as a requester gets it, and its kind: `fernet` (encrypted) or `hash`.
 
     The encrypted password is returned for shares that are older than the account, or than its present password. Later
-    shares get the stored hash.
+    shares get the stored hash, or no password where what is stored is no hash.
     """
     since = account.exists_since
     if since is not None and account.password_since is not None:
@@ -114,7 +115,9 @@ def show_password(account: Account, share: Share, *, reuse_password: bool) -> tu
     is_first = since is None or share.created_at <= since
     if account.token is not None and (is_first or reuse_password):
         return account.token, "fernet"
-    return account.password_hash, "hash"
+    stored = account.password_hash
+    # An account that was there before tempoftp may have its password in clear in the users table.
+    return stored if stored is not None and is_password_hash(stored) else None, "hash"
 
 
 def describe_row(share: Share, downloads: Downloads | None) -> dict[str, Any]:

@@ -88,3 +88,11 @@ def count_rows(context: ApiContext) -> Callable[[], tuple[int, int]]:
         return shares, history
 
     return count
+
+
+@pytest.fixture
+def ready_share(client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None]) -> str:
+    """The id of a share that is ready."""
+    client.post("/tmpftp", json=body)
+    move_share(body["id"], State.LISTO)
+    return str(body["id"])

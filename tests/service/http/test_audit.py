@@ -69,9 +69,9 @@ def test_before_the_first_audit(client: FlaskClient) -> None:
     assert answer.json["hosts"][HOST]["auditado_at"] is None
 
 
-def test_ahora_makes_an_audit_and_answers_it(client: FlaskClient, run_worker: Callable[[], Any]) -> None:
+def test_a_post_makes_an_audit_and_answers_it(client: FlaskClient, run_worker: Callable[[], Any]) -> None:
     with run_worker():
-        answer = client.get(f"{PATH}?ahora=true")
+        answer = client.post(PATH, json={})
     assert (answer.status_code, answer.json and answer.json["estado"]) == (200, "limpio")
     assert answer.json is not None
     host = answer.json["hosts"][HOST]
@@ -79,6 +79,14 @@ def test_ahora_makes_an_audit_and_answers_it(client: FlaskClient, run_worker: Ca
     assert host["cuentas"] == {"shares": 0, "ended": 0, "accounts": 0}
     again = client.get(PATH)
     assert again.json is not None and again.json["hosts"][HOST]["auditado_at"] == host["auditado_at"]
+
+
+def test_a_get_asks_for_no_audit(client: FlaskClient, context: ApiContext) -> None:
+    for query in ("?ahora=true", "?ahora=1", "?reparar=true", "?ahora=true&reparar=true"):
+        assert client.get(f"{PATH}{query}").status_code == 422
+    client.get(PATH)
+    with context.database.read() as session:
+        assert not [audit for audit in session.query(HostAudit) if audit.requested_at is not None]
 
 
 def test_without_a_worker_the_audit_is_pending(impatient: FlaskClient, auditor: Auditor) -> None:
@@ -106,7 +114,7 @@ def test_findings_are_listed_and_repaired(
         share = session.get_one(Share, body["id"])
         share.state_changed_at = share.wished_at = past
     with run_worker():
-        seen = client.get(f"{PATH}?ahora=true").json
+        seen = client.post(PATH, json={}).json
         repaired = client.post(PATH, json={"reparar": True}).json
     assert seen is not None and repaired is not None
     (finding,) = seen["hosts"][HOST]["hallazgos"]

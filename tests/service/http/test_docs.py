@@ -98,7 +98,7 @@ EXAMPLES: dict[str, list[type[BaseModel]]] = {
 
 
 # Documented once for all routes, in the table of refusals.
-COMMON = {"401", "414", "429", "431"}
+COMMON = {"401", "414", "421", "429", "431"}
 
 
 def read_routes(app: Flask) -> set[str]:

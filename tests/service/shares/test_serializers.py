@@ -21,6 +21,7 @@ from tempoftp.shares.serializers import describe_share, show_password
 from tempoftp.states import State
 
 AcceptShare = Callable[..., Share]
+BCRYPT = "$2b$12$" + "abcdefghijklmnopqrstu." + "ABCDEFGHIJKLMNOPQRSTUVWXYZ01234"
 
 
 def test_on_its_way(settings: Settings, database: Database, accept_share: AcceptShare) -> None:
@@ -72,10 +73,10 @@ def test_ready(settings: Settings, database: Database, accept_share: AcceptShare
     [
         ("T", None, 0, False, ("T", "fernet")),
         ("T", 5, 0, False, ("T", "fernet")),
-        ("T", 5, 9, False, ("H", "hash")),
+        ("T", 5, 9, False, (BCRYPT, "hash")),
         ("T", 5, 9, True, ("T", "fernet")),
-        (None, 5, 0, False, ("H", "hash")),
-        (None, 5, 0, True, ("H", "hash")),
+        (None, 5, 0, False, (BCRYPT, "hash")),
+        (None, 5, 0, True, (BCRYPT, "hash")),
     ],
 )
 def test_password_by_when_it_was_asked_for(
@@ -85,11 +86,56 @@ def test_password_by_when_it_was_asked_for(
     account = Account(
         name="a",
         token=token,
-        password_hash="H",
+        password_hash=BCRYPT,
         exists_since=None if exists_since is None else start + timedelta(seconds=exists_since),
     )
     share = Share(id="p1", created_at=start + timedelta(seconds=asked))
     assert show_password(account, share, reuse_password=reuse) == expected
+
+
+HASHES = [
+    BCRYPT,
+    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$" + "A" * 43,
+    "$6$rounds=5000$sal$" + "x" * 86,
+    "$5$salsalsal$" + "x" * 43,
+    "$1$sal$" + "x" * 22,
+    "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$" + "x" * 43,
+]
+NO_HASHES = [
+    *(
+        "secreta",
+        "",
+        "$",
+        "$6$",
+        "$6$sal$corta",
+        "$2b$12$corta",
+        "clave$6$sal$" + "x" * 86,
+        "$6$sal$" + "x" * 87,
+        BCRYPT + "\n",
+    ),
+    *(
+        "x" * 13,
+        "d41d8cd98f00b204e9800998ecf8427e",
+        "*" + "A" * 40,
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        BCRYPT + " ",
+    ),
+]
+
+
+@pytest.mark.parametrize("stored", HASHES)
+def test_the_hash_of_an_account_that_was_there_is_shown(stored: str) -> None:
+    now = utc_now()
+    account = Account(token=None, password_hash=stored, exists_since=now)
+    assert show_password(account, Share(id="p1", created_at=now), reuse_password=False) == (stored, "hash")
+
+
+@pytest.mark.parametrize("stored", NO_HASHES)
+@pytest.mark.parametrize("reuse", [False, True])
+def test_what_may_be_a_password_in_clear_is_not_shown(stored: str, reuse: bool) -> None:
+    now = utc_now()
+    account = Account(token=None, password_hash=stored, exists_since=now)
+    assert show_password(account, Share(id="p1", created_at=now), reuse_password=reuse) == (None, "hash")
 
 
 @pytest.mark.parametrize("share_id", ["nada", "P1"])

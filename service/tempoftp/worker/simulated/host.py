@@ -19,9 +19,7 @@ from tempoftp.worker.request import ShareItem, TransfersItem, UserItem
 BYTES_PER_SECOND = 100_000_000
 DAY_SECONDS = 86_400
 ALWAYS = "always"
-ADOPTED_HASH = (
-    "$6$simulated$not-a-hash-of-anything"  # an account of somebody else, in a file nobody logs in by
-)
+ADOPTED_HASH = "$6$simulated$" + "x" * 86  # of an account that was there before; no password has this hash
 _FAILURE = re.compile(r"falla-(?P<name>[a-z_]+?)(?:-(?P<seconds>\d+))?")
 _DURATION = re.compile(r"tarda-(?P<seconds>\d+)")
 
