@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
@@ -16,6 +18,7 @@ from tempoftp.db.models import FtpHost, Run, Share
 from tempoftp.errors import ERROR_CLASSES
 from tempoftp.hosts.holds import find_holds
 from tempoftp.hosts.pauses import count_runs, describe_pause
+from tempoftp.hosts.workers import describe_silence
 from tempoftp.notices.backlog import describe_backlog
 from tempoftp.settings import Settings, SettingsError
 from tempoftp.shares.serializers import describe_progress
@@ -31,6 +34,11 @@ QUEUE_AGE_LIMIT = 60.0
 """Seconds that a due share may wait; longer means that something is wrong with the workers."""
 COPIES_LIMIT = 50
 RUNS_HOURS = 24
+FULL_SHARE = 0.01
+"""A disk of an FTP host with less of it free is full."""
+STATE_FREE_MIN = 50 * 10**6
+"""Bytes that the service needs free for its database and its logs."""
+FEW_INODES = 100
 
 
 def read_health(session: Session, settings: Settings, *, unreadable: Sequence[str] = ()) -> dict[str, Any]:
@@ -49,6 +57,9 @@ def read_health(session: Session, settings: Settings, *, unreadable: Sequence[st
     }
     problems = [f"{name}: {text}" for name, host in hosts.items() for text in host["problemas"]]
     problems += [f"{name}: {reason}" for name, reason in find_holds(session).items() if name in hosts]
+    problems += _find_gone_hosts(session, settings)
+    problems += describe_silence(session)
+    problems += describe_full_disk(settings.state_dir)
     waiting, age = read_queue(session, now)
     if age > QUEUE_AGE_LIMIT:
         problems.append(f"a share has waited {age:.0f} s for a worker; is tempoftp-worker.service running?")
@@ -90,6 +101,7 @@ def _describe_host(row: FtpHost | None, settings: Settings, now: datetime) -> di
         problems.append(f"last heard of {age:.0f} s ago")
         return _build_host(row.facts, None, row.facts_at, problems)
     facts, database = row.facts or {}, row.database_facts or {}
+    problems += _find_full(facts)
     root = facts.get("root") or {}
     if root.get("ok") is False:
         problems.append(f"root_missing: {root.get('error')}")
@@ -99,6 +111,43 @@ def _describe_host(row: FtpHost | None, settings: Settings, now: datetime) -> di
         error = database.get("error") or {}
         problems.append(str(error.get("message") or "the database of pure-ftpd does not answer"))
     return _build_host(facts, database, row.facts_at, problems)
+
+
+def _find_full(facts: dict[str, Any]) -> list[str]:
+    free, total, inodes = facts.get("space_free"), facts.get("space_total"), facts.get("inodes_free")
+    if total and free is not None and free < total * FULL_SHARE:
+        return [f"its disk is full: {free} of {total} bytes are free"]
+    return (
+        [f"its disk is full: {inodes} inodes are free"] if inodes is not None and inodes < FEW_INODES else []
+    )
+
+
+def describe_full_disk(folder: Path) -> list[str]:
+    """Return the problem that the disk of the state folder is full, if that is so."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError as error:
+        return [f"the state folder {folder} cannot be read: {error.strerror}"]
+    free = disk.f_bavail * disk.f_frsize
+    if free < STATE_FREE_MIN:
+        return [f"the disk of the state folder {folder} is full: {free} bytes are free"]
+    if disk.f_files and disk.f_favail < FEW_INODES:
+        return [f"the disk of the state folder {folder} is full: {disk.f_favail} inodes are free"]
+    return []
+
+
+def _find_gone_hosts(session: Session, settings: Settings) -> list[str]:
+    query = (
+        select(Share.ftp_host, func.count())
+        .where(Share.state.not_in(TERMINAL), Share.ftp_host.not_in(settings.ftp_host_names))
+        .group_by(Share.ftp_host)
+        .order_by(Share.ftp_host)
+    )
+    return [
+        f"{name}: {count} share(s) live there, but it is not in TEMPOFTP_FTP_HOSTS: nobody works on it. "
+        "Put it back until they have ended"
+        for name, count in session.execute(query)
+    ]
 
 
 def _build_host(

@@ -11,11 +11,13 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from tempoftp.audits.audits import find_due_audits
 from tempoftp.db.engine import Database
 from tempoftp.downloads.counts import find_uncounted_hosts
 from tempoftp.hosts.wake_ups import RedisReceiver, SocketReceiver, parse_wake_up
+from tempoftp.hosts.workers import SIGN_SECONDS, name_worker, note_worker
 from tempoftp.settings import Settings
 from tempoftp.shares.claims import find_due_hosts, find_next_due, find_stale_hosts
 from tempoftp.shares.expiry import find_expired, sweep_expired
@@ -49,6 +51,8 @@ class Worker:
         self._prepare_next = prepare
         self._notify = notify
         self._database = database
+        self._name = name_worker()
+        self._next_sign = 0.0
         self._slots = RunSlots(settings.worker_threads)
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -123,15 +127,19 @@ class Worker:
             self._prepare_next(ftp_host)
 
     def look(self) -> None:
-        """Search for what is due: end expired shares, wake the hosts' threads, start previews and notices."""
-        try:
-            self.expire()
-        finally:
-            try:
-                self.reconcile()
-            finally:
-                self._previews.wake()
-                self._notify()
+        """Give a sign of life; search for what is due: end expired shares, wake hosts, start notices and previews."""
+        with ExitStack() as parts:  # one that fails keeps no other one back
+            parts.callback(self._notify)
+            parts.callback(self._previews.wake)
+            parts.callback(self.reconcile)
+            parts.callback(self.expire)
+            self._give_sign()
+
+    def _give_sign(self) -> None:
+        """Write a sign of life, unless the last one is still new."""
+        if time.monotonic() >= self._next_sign:
+            self._database.transact(lambda session: note_worker(session, self._name))
+            self._next_sign = time.monotonic() + SIGN_SECONDS
 
     def expire(self) -> None:
         """Begin to end the expired shares; their rows are then due, before all copies."""

@@ -8,6 +8,7 @@ from cryptography.fernet import Fernet
 from flask.testing import FlaskClient
 
 from tempoftp.db.models import Account, FtpHost
+from tempoftp.hosts.workers import note_worker
 
 SEED_KEYS = {"status", "space_free_gb", "space_total_gb", "space_used_pct", "ftpd", "database"}
 FACTS: dict[str, Any] = {
@@ -24,6 +25,7 @@ def tell_facts(context, settings):
 
     def tell(facts: dict[str, Any], database: dict[str, Any], *, age: float = 0, **columns: Any) -> None:
         with context.database.write() as session:
+            note_worker(session, "here 1")
             session.merge(
                 FtpHost(
                     name=settings.ftp_host_names[0],

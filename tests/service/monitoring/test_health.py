@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
-from tempoftp.db.models import FtpHost, Share
-from tempoftp.monitoring.health import OVERDUE_LIMIT, QUEUE_AGE_LIMIT, read_health
+from tempoftp.db.models import FtpHost, Share, WorkerProcess
+from tempoftp.hosts.workers import KEPT, SILENCE_LIMIT, note_worker
+from tempoftp.monitoring.health import OVERDUE_LIMIT, QUEUE_AGE_LIMIT, describe_full_disk, read_health
 from tempoftp.settings import Settings
 from tempoftp.states import State
 
 FACTS = {"space_total": 4_000_000_000, "space_free": 1_000_000_000, "ftpd": {"ok": True, "banner": "220 hi"}}
 DATABASE = {"ok": True, "password_schemes": ["bcrypt"]}
+
+
+@pytest.fixture(autouse=True)
+def worker(database: Database) -> None:
+    """A worker that gives signs of life."""
+    with database.write() as session:
+        note_worker(session, "here 1")
 
 
 def read(settings: Settings, database: Database) -> dict[str, Any]:
@@ -165,3 +176,91 @@ def test_a_sources_file_that_went_wrong_after_the_start_is_told(
     health = read(settings, database)
     assert health["status"] == "degraded"
     assert [part in " ".join(health["problemas"]) for part in ("roots.0.path", "tipo")] == [True, True]
+
+
+@pytest.mark.parametrize("silent", [None, SILENCE_LIMIT + 5, 7200.0], ids=["never", "a_minute", "hours"])
+def test_a_dead_worker_is_said_although_nothing_waits(
+    settings: Settings, database: Database, ftp_host: str, silent: float | None
+) -> None:
+    put_host(database, ftp_host)
+    with database.write() as session:
+        row = session.get_one(WorkerProcess, "here 1")
+        if silent is None:
+            session.delete(row)
+        else:
+            row.seen_at = utc_now() - timedelta(seconds=silent)
+    health = read(settings, database)
+    assert (health["status"], health["cola"]["pendientes"]) == ("degraded", 0)
+    assert "no worker" in health["problemas"][0]
+    with database.write() as session:
+        note_worker(session, "there 2")
+    assert read(settings, database)["status"] == "ok", "one that works is enough"
+
+
+def test_a_worker_that_ended_long_ago_is_forgotten(database: Database) -> None:
+    with database.write() as session:
+        session.get_one(WorkerProcess, "here 1").seen_at = utc_now() - KEPT - timedelta(hours=1)
+    with database.write() as session:
+        note_worker(session, "there 2")
+    with database.read() as session:
+        assert [row.name for row in session.scalars(select(WorkerProcess))] == ["there 2"]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"space_free": 0}, {"space_free": 39_000_000}, {"inodes_free": 3}],
+    ids=["nothing", "less_than_a_hundredth", "inodes"],
+)
+def test_a_full_disk_of_a_host_is_said(
+    settings: Settings, database: Database, ftp_host: str, facts: dict[str, int]
+) -> None:
+    put_host(database, ftp_host, facts=FACTS | facts)
+    health = read(settings, database)
+    assert health["status"] == "degraded"
+    assert health["problemas"][0].startswith(f"{ftp_host}: its disk is full")
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [({"f_bavail": 10}, "bytes are free"), ({"f_favail": 3}, "3 inodes are free")],
+    ids=["bytes", "inodes"],
+)
+def test_a_full_disk_of_the_state_folder_is_said(
+    settings: Settings,
+    database: Database,
+    ftp_host: str,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, int],
+    part: str,
+) -> None:
+    put_host(database, ftp_host)
+    values = {"f_bavail": 10**9, "f_frsize": 4096, "f_files": 10**6, "f_favail": 10**5} | changes
+    monkeypatch.setattr("os.statvfs", lambda _folder: SimpleNamespace(**values))
+    health = read(settings, database)
+    assert health["status"] == "degraded"
+    assert str(settings.state_dir) in health["problemas"][0]
+    assert part in health["problemas"][0]
+
+
+def test_a_filesystem_without_inodes_is_not_full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    values = {"f_bavail": 10**9, "f_frsize": 4096, "f_files": 0, "f_favail": 0}
+    monkeypatch.setattr("os.statvfs", lambda _folder: SimpleNamespace(**values))
+    assert describe_full_disk(tmp_path) == []
+
+
+def test_a_state_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    assert "cannot be read" in describe_full_disk(tmp_path / "gone")[0]
+
+
+@pytest.mark.parametrize("state", [State.LISTO, State.ERROR, State.EXPIRANDO])
+def test_shares_of_a_host_that_is_not_configured_are_said(
+    settings: Settings, database: Database, ftp_host: str, accept_share: Callable[..., Share], state: State
+) -> None:
+    accept_share("p1")
+    put_host(database, "nuevo")
+    with database.write() as session:
+        share = session.get_one(Share, "p1")
+        share.state, share.due_at = state, None
+    health = read(settings.model_copy(update={"ftp_hosts": ("nuevo",)}), database)
+    assert health["status"] == "degraded"
+    assert health["problemas"][0].startswith(f"{ftp_host}: 1 share(s) live there")

@@ -12,8 +12,9 @@ import pytest
 
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
-from tempoftp.db.models import FtpHost, Share
+from tempoftp.db.models import FtpHost, Share, WorkerProcess
 from tempoftp.hosts.wake_ups import wake
+from tempoftp.hosts.workers import name_worker
 from tempoftp.settings import Settings, load_settings
 from tempoftp.states import State
 from tempoftp.worker.worker import Worker
@@ -370,3 +371,27 @@ def test_stop_waits_for_runs_and_then_abandons_them(settings: Settings, database
     assert abandoned == [True]
     wake(settings, "ftp1")
     assert runs.calls == ["ftp1"]
+
+
+def test_a_worker_gives_signs_of_life_also_when_its_search_fails(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_session: object) -> bool:
+        raise RuntimeError("the search broke")
+
+    monkeypatch.setattr("tempoftp.worker.worker.find_expired", fail)
+    worker = Worker(settings, lambda _host: 0, database)
+    with pytest.raises(RuntimeError, match="the search broke"):
+        worker.look()
+    with database.read() as session:
+        assert [row.name for row in session.query(WorkerProcess)] == [name_worker()]
+
+
+def test_a_sign_of_life_is_not_written_at_every_search(settings: Settings, database: Database) -> None:
+    worker = Worker(settings, lambda _host: 0, database)
+    worker.look()
+    with database.write() as session:
+        session.query(WorkerProcess).delete()
+    worker.look()
+    with database.read() as session:
+        assert session.query(WorkerProcess).count() == 0

@@ -2,7 +2,7 @@
 
 from tempoftp.db.models.accounts import Account
 from tempoftp.db.models.base import Base, Leased, UtcDateTime, identifier
-from tempoftp.db.models.hosts import FtpHost, HostAudit, Preview, Run, RunTotal
+from tempoftp.db.models.hosts import FtpHost, HostAudit, Preview, Run, RunTotal, WorkerProcess
 from tempoftp.db.models.notices import Notice, NoticeDelivery
 from tempoftp.db.models.shares import Downloads, ExtensionRequest, HistoryEntry, Share
 from tempoftp.db.models.tokens import Caller, Token
@@ -25,5 +25,6 @@ __all__ = [
     "Share",
     "Token",
     "UtcDateTime",
+    "WorkerProcess",
     "identifier",
 ]

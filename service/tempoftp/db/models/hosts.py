@@ -1,4 +1,4 @@
-"""The FTP hosts, the runs on them, and what is asked of them: audits and previews."""
+"""The FTP hosts, the workers, the runs on them, and what is asked of them: audits and previews."""
 
 from __future__ import annotations
 
@@ -46,6 +46,16 @@ class FtpHost(Base):
     """The same time by the FTP host's own clock: the next count begins there."""
     transfers_problem: Mapped[str | None] = mapped_column(Text)
     """Why its log of transfers could not be read at the last count."""
+
+
+class WorkerProcess(Base):
+    """A worker process, and when it last said that it works. Its row is removed a day after its end."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(identifier(64), primary_key=True)
+    """Its machine and the number of its process there."""
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime())
 
 
 class Run(Base):
