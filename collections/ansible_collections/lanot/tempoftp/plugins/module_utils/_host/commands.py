@@ -14,6 +14,8 @@ from typing import NamedTuple, Optional
 
 from .errors import TempoftpError
 
+LOCALE = "C.UTF-8"
+
 
 class Ended(NamedTuple):
     """The result of a program; a negative *rc* is the signal that killed it."""
@@ -25,7 +27,8 @@ class Ended(NamedTuple):
 
 def build_environment() -> dict[str, str]:
     """Return a small environment: programs print in English, and the caller's secrets are not passed on."""
-    return {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), "LC_ALL": "C", "HOME": "/root"}
+    path = os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+    return {"PATH": path, "LANG": LOCALE, "LC_ALL": LOCALE, "HOME": "/root"}
 
 
 def run_command(

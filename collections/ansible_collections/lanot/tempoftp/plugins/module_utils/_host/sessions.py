@@ -22,6 +22,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Callable, NamedTuple, Optional
 
+from .commands import LOCALE
 from .errors import TempoftpError
 
 # Seconds.
@@ -157,7 +158,7 @@ def _run_who() -> str:
             capture_output=True,
             check=False,
             timeout=_WHO_TIMEOUT,
-            env={"LC_ALL": "C.UTF-8", "PATH": _SERVICE_PATH},
+            env={"LC_ALL": LOCALE, "PATH": _SERVICE_PATH},
             stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 
-from .commands import build_environment, run_command
+from .commands import LOCALE, build_environment, run_command
 from .errors import TempoftpError
 
 COPY_PREFIX, PURGE_PREFIX, SSH_PREFIX = "tempoftp-copy-", "tempoftp-purge-", "tempoftp-ssh-"
@@ -79,7 +79,9 @@ class Units:
 
 
 def _build_run_argv(name: str) -> list[str]:
-    return ["systemd-run", f"--unit={name}", "--collect", "--no-block", "--quiet"]
+    # Otherwise a unit gets the host's own locale, which may not be generated.
+    locale = [f"--setenv={variable}={LOCALE}" for variable in ("LANG", "LC_ALL")]
+    return ["systemd-run", f"--unit={name}", "--collect", "--no-block", "--quiet", *locale]
 
 
 def _choose_properties(name: str) -> tuple[str, ...]:

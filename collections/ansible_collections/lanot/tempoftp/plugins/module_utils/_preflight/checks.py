@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Optional
 
 from .._account.passwords import choose_schemes, require_scheme
 from .._account.users_table import TableFacts
+from .._host.commands import LOCALE
 from .._host.errors import TempoftpError
 from .._host.pureftpd_config import PureftpdConfig
 from .._host.space import Disk, Need
@@ -69,6 +70,25 @@ def check_program(
     if parse_version(version) < parse_version(good):
         return Check(name, WARN, version, f"tested from {good} on")
     return Check(name, OK, version)
+
+
+def check_locale(has_plain: bool, name: str, is_generated: bool) -> Check:
+    """Check whether there is C.UTF-8, in which every program of tempoftp runs. *name*: the host's own locale."""
+    if not has_plain:
+        return Check(
+            "locale",
+            WARN,
+            f"{LOCALE} is missing",
+            "install it (Debian: libc-bin, RHEL: glibc-minimal-langpack); other names than ASCII are shown as escapes",
+        )
+    if name and not is_generated:
+        return Check(
+            "locale",
+            WARN,
+            f"{name} is this host's locale and is not generated",
+            f"generate it (locale-gen) or set LANG={LOCALE}, which tempoftp uses: Ansible does not start on this host",
+        )
+    return Check("locale", OK, LOCALE)
 
 
 def parse_version(text: str) -> tuple[int, ...]:

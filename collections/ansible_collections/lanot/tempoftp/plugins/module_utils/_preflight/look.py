@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import grp
+import locale
 import os
 import pwd
 import re
@@ -22,7 +23,7 @@ from typing import Optional
 from .._account.mysql_login import (
     PYMYSQL_IMPORT_ERROR,
 )
-from .._host.commands import run_command
+from .._host.commands import LOCALE, run_command
 from .._host.errors import TempoftpError
 from .._host.facts import read_greeting
 from .._host.mounts import parse_mountinfo
@@ -37,6 +38,7 @@ from .checks import (
     check_distribution,
     check_filesystem,
     check_identity,
+    check_locale,
     check_program,
     check_pureftpd,
     check_root,
@@ -101,7 +103,29 @@ def look_at_system(fresh: bool) -> list[Check]:
     pymysql = None if PYMYSQL_IMPORT_ERROR else "1"
     missing = check_program("pymysql", pymysql, fresh=fresh, least="0", good="0", package="python3-pymysql")
     checks.append(missing if pymysql is None else Check("pymysql", OK, "installed"))
-    return checks
+    return [*checks, look_at_locale()]
+
+
+def look_at_locale(files: Sequence[str] = ("/etc/locale.conf", "/etc/default/locale")) -> Check:
+    """Check the locale of tempoftp's programs, and the one that this host gives to all others."""
+    values: dict[str, str] = {}
+    for path in files:
+        with contextlib.suppress(OSError):
+            values.update(parse_os_release(_read_text(path)))
+    name = values.get("LC_ALL") or values.get("LANG", "")
+    return check_locale(is_generated(LOCALE), name, not name or is_generated(name))
+
+
+def is_generated(name: str) -> bool:
+    """Return whether this host has a locale."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, name)
+    except locale.Error:
+        return False
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
+    return True
 
 
 def look_at_identities(wanted: PreflightOptions) -> list[Check]:

@@ -20,7 +20,9 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight import (
 from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.database import is_above
 from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import (
     find_filesystem,
+    is_generated,
     is_rotated,
+    look_at_locale,
     look_at_timer,
     parse_os_release,
 )
@@ -364,3 +366,27 @@ def test_a_timer_that_does_not_run_is_a_failure(host, tmp_path, monkeypatch, sta
     assert [check.status for check in look_at_timer(fresh=False)] == ["warn"]
     (tmp_path / "expire.json").write_text("{}")
     assert [check.status for check in look_at_timer(fresh=False)] == [status]
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("LANG=C.UTF-8\n", "ok"),
+        ("", "ok"),
+        ('LANG="es_QQ.UTF-8"\n', "warn"),
+        ("LANG=C.UTF-8\nLC_ALL=eo_XX.ISO-8859-3\n", "warn"),
+    ],
+)
+def test_a_locale_that_the_host_has_not_generated_is_told(text, status, tmp_path):
+    file = tmp_path / "locale"
+    file.write_text(text)
+    check = look_at_locale([str(tmp_path / "none"), str(file)])
+    assert (check.name, check.status) == ("locale", status)
+    assert (status == "ok") == (not check.todo)
+
+
+def test_a_host_without_the_plain_locale_is_told():
+    check = preflight.check_locale(False, "", True)
+    assert (check.status, "C.UTF-8 is missing" in check.what) == ("warn", True)
+    assert is_generated("C")
+    assert not is_generated("xx_YY.UTF-9")
