@@ -25,6 +25,7 @@ _TABLE = (
     ErrorClass("source_unreachable", True, "the source host does not answer"),
     ErrorClass("ftp_host_unreachable", True, "the FTP host does not answer"),
     ErrorClass("root_missing", True, "the disk of the FTP host is not mounted", endless=True),
+    ErrorClass("clock_unsure", True, "the clock of the FTP host is in doubt", endless=True),
     ErrorClass("database_unavailable", True, "the database of pure-ftpd does not answer"),
     ErrorClass("no_space", True, "other shares or copies hold the disk space of the FTP host"),
     ErrorClass("no_inodes", True, "other shares or copies hold the inodes of the FTP host"),

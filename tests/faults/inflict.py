@@ -218,15 +218,14 @@ def deny_source(ground: Ground, subject: Subject) -> Iterator[None]:
 
 
 FAKETIME = """[Service]
-Environment=LD_PRELOAD=libfaketime.so.1 FAKETIME=-10d FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1
+Environment=LD_PRELOAD=libfaketime.so.1 FAKETIME=%s FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1
 """
 CLOCKS = ("mariadb", "tempoftp-expire")
 """The programs that read the time on the FTP host: the login query and the expiry of shares."""
 
 
-@fault
-def set_clock_back(ground: Ground, subject: Subject) -> Iterator[None]:
-    """The clock of MariaDB and of the expiry of shares is ten days slow."""
+def _move_clocks(ground: Ground, by: str) -> None:
+    """Move the clocks; the kernel's own clock, which the sweep compares with the programs', stays as it is."""
     ground.stage.ftp(
         "export DEBIAN_FRONTEND=noninteractive; "
         "dpkg -s libfaketime >/dev/null 2>&1 || apt-get install -qq -y libfaketime >/dev/null; "
@@ -234,15 +233,36 @@ def set_clock_back(ground: Ground, subject: Subject) -> Iterator[None]:
     )
     for unit in CLOCKS:
         folder = f"/run/systemd/system/{unit}.service.d"
-        ground.stage.ftp(f"mkdir -p {folder} && printf '{FAKETIME}' > {folder}/clock.conf")
+        ground.stage.ftp(f"mkdir -p {folder} && printf '{FAKETIME % by}' > {folder}/clock.conf")
     ground.stage.ftp("systemctl daemon-reload && systemctl restart mariadb")
-    assert (
-        ground.stage.query(
-            "SELECT UTC_TIMESTAMP() < FROM_UNIXTIME(" + str(int(time.time()) - 9 * 86400) + ")"
-        )
-        == "1\n"
-    )
-    yield
+
+
+def _put_clocks_right(ground: Ground) -> None:
     for unit in CLOCKS:
         ground.stage.ftp(f"rm -rf /run/systemd/system/{unit}.service.d/clock.conf")
     ground.stage.ftp("systemctl daemon-reload && systemctl restart mariadb")
+
+
+@fault
+def set_clock_back(ground: Ground, subject: Subject) -> Iterator[None]:
+    """The clock of MariaDB and of the expiry of shares is ten days slow."""
+    _move_clocks(ground, "-10d")
+    slow = f"SELECT UTC_TIMESTAMP() < FROM_UNIXTIME({int(time.time()) - 9 * 86400})"
+    assert ground.stage.query(slow) == "1\n"
+    yield
+    _put_clocks_right(ground)
+
+
+@fault
+def set_clock_ahead(ground: Ground, subject: Subject) -> Iterator[None]:
+    """The clock of MariaDB and of the expiry of shares is a year fast, and the timer has run by it."""
+    ground.stage.ftp("systemctl start tempoftp-expire.service")  # a mark of the right time
+    _move_clocks(ground, "+365d")
+    fast = f"SELECT UTC_TIMESTAMP() > FROM_UNIXTIME({int(time.time()) + 300 * 86400})"
+    assert ground.stage.query(fast) == "1\n"
+    ground.stage.ftp("systemctl start tempoftp-expire.service || true")
+    yield
+    ground.wait_on_ftp("systemctl is-failed --quiet tempoftp-expire.service")
+    assert ground.stage.ftp("cat /data/.tempoftp/clock.json").count(f"{time.gmtime().tm_year + 1}-") == 0
+    _put_clocks_right(ground)
+    ground.stage.ftp("systemctl start tempoftp-expire.service")

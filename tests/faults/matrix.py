@@ -59,6 +59,12 @@ def arrives(ground: Ground, subject: Subject) -> str:
     return "delivered meanwhile"
 
 
+def arrives_without_login(ground: Ground, subject: Subject) -> str:
+    """It is delivered, but the database's clock lets nobody in and the timer keeps the data out of the home."""
+    subject.wait_state("listo", "error", seconds=300)
+    return f"delivered meanwhile, {refuse_logins(ground, subject)}"
+
+
 def told(error_class: str) -> Meanwhile:
     """The share says what is wrong and keeps its state; the service tries again."""
 
@@ -298,6 +304,18 @@ FAULTS: dict[str, Fault] = {
             "bloqueado": AFTER_DELIVERY,
             "expirando": AFTER_DELIVERY,
             "eliminando": AFTER_DELIVERY,
+        },
+    ),
+    "clock a year ahead": Fault(
+        inflict.set_clock_ahead,
+        {
+            "recibido": Cell(arrives_without_login),
+            "preparando": Cell(arrives_without_login),
+            "traslado": Cell(arrives_without_login),
+            "listo": Cell(refuse_logins),
+            "bloqueado": Cell(arrives_without_login, in_ci=True),
+            "expirando": Cell(expire),
+            "eliminando": Cell(finish_deletion, bring=bring_eliminando_untouched),
         },
     ),
     "clock set back": Fault(

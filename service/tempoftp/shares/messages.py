@@ -31,6 +31,7 @@ ERROR_MESSAGES: dict[str, str] = {
     "source_unreachable": "El servidor de origen no responde; se reintentará.",
     "ftp_host_unreachable": "El servidor FTP no responde; se reintentará.",
     "root_missing": "El disco del servidor FTP no está montado y nada se toca; se reintentará.",
+    "clock_unsure": "El reloj del servidor FTP no es de fiar y nada se borra; se reintentará.",
     "database_unavailable": "La base de datos de cuentas (MySQL/MariaDB) no responde; se reintentará.",
     "no_space": "No hay espacio libre en el servidor FTP por ahora; se reintentará.",
     "no_inodes": "No caben más archivos en el servidor FTP por ahora; se reintentará.",

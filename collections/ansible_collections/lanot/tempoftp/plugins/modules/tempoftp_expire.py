@@ -162,6 +162,12 @@ clock_ahead:
   returned: without O(only_program)
   type: int
   sample: 0
+clock_confirmed:
+  description:
+    - Whether the clock may be believed. It is synchronised, or at most a day away from the latest time that was confirmed. Without it
+      no data is removed.
+  returned: without O(only_program)
+  type: bool
 problems:
   description: What could not be done, one sentence for each problem.
   returned: without O(only_program)

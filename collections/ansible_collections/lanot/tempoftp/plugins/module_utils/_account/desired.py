@@ -45,9 +45,15 @@ class DesiredAccount(NamedTuple):
 
 
 class AccountSite(NamedTuple):
-    """The values that all accounts of an execution share. ``now``: seconds since the epoch; widths in characters."""
+    """The values that all accounts of an execution share. Widths are in characters.
+
+    ``now``: the time by which access ends, ``confirmed``: the time by which data may go (None: the same), in seconds
+    since the epoch. ``clock_problem``: why the clock is in doubt and ahead; empty when it is not.
+    """
 
     now: float
+    confirmed: Optional[float] = None
+    clock_problem: str = ""
     shares_root: Optional[str] = None
     default_uid: int = 2001
     default_gid: int = 2001

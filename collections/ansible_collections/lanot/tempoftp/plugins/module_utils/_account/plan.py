@@ -15,11 +15,12 @@ from typing import NamedTuple, Optional
 
 from .._host.errors import (
     AccountConflictError,
+    ClockUnsureError,
     InvalidValueError,
     StaleGenerationError,
     TempoftpError,
 )
-from .._host.times import format_time
+from .._host.times import DAY, format_time
 from .._record.accounts import Account
 from .._record.manifest import Manifest
 from .desired import (
@@ -39,7 +40,6 @@ CREATED = "created"
 ADOPTED = "adopted"
 NO_DELIVERED_SHARE = "no_delivered_share"
 LIVE_SHARES = "live_shares"
-_DAY = 86400
 
 
 class SeenAccount(NamedTuple):
@@ -147,7 +147,9 @@ def _plan_blocked(seen: SeenAccount, site: AccountSite, desired: DesiredAccount)
         return plan
     if plan.origin == ADOPTED:
         return plan._replace(kept_reason=ADOPTED)
-    times = plan_times(seen.shares, site.now) if site.shares_root is not None else ()
+    # A share that has no end yet gets none while the clock is in doubt; blocking does not wait for that.
+    shares = [share for share in seen.shares if share.expires is not None or not site.clock_problem]
+    times = plan_times(shares, site) if site.shares_root is not None else ()
     plan = plan._replace(row=seen.row._replace(status=BLOCKED), end_sessions=desired.end_sessions)
     if not times:
         return plan
@@ -169,7 +171,7 @@ def _plan_swept(seen: SeenAccount, site: AccountSite, desired: DesiredAccount) -
     plan = _keep(seen, site)
     if not _has_live_share(seen, site) or (plan.origin == ADOPTED and seen.row is not None):
         return _plan_absent(seen, site, desired)
-    times = plan_times([share for share in seen.shares if share.ready_at and share.expires], site.now)
+    times = plan_times([share for share in seen.shares if share.ready_at and share.expires], site)
     if seen.row is None or not times:
         return plan._replace(kept_reason=LIVE_SHARES)
     closed = seen.row.status != ACTIVE or choose_status(seen.shares, site.now) == BLOCKED
@@ -210,7 +212,7 @@ def _plan_present_for_shares(desired: DesiredAccount, seen: SeenAccount, site: A
     elif seen.row is None:
         # Refuse the name now, before data is copied for an account that cannot be created.
         check_new_name(desired.name)
-    times = plan_times(seen.shares, site.now)
+    times = plan_times(seen.shares, site)
     if not times:
         return plan._replace(skipped_reason=NO_DELIVERED_SHARE)
     record = seen.record or Account(desired.name, plan.origin or CREATED, format_time(site.now))
@@ -222,7 +224,7 @@ def _plan_created(
     plan: AccountPlan, desired: DesiredAccount, seen: SeenAccount, site: AccountSite
 ) -> AccountPlan:
     """Return the plan with the whole row of an account that tempoftp created and that has a share here."""
-    times = plan_times(seen.shares, site.now)
+    times = plan_times(seen.shares, site)
     _check_password_generation(desired, plan.record)
     if seen.row is None:
         row, hash_with = _build_new_row(desired, site)
@@ -284,7 +286,9 @@ def _note_password(
 
 
 def _has_live_share(seen: SeenAccount, site: AccountSite) -> bool:
-    return any(share.live and not share.is_over(site.now) for share in seen.shares)
+    # By the confirmed time: an account of a share that may come back is not removed.
+    now = site.now if site.confirmed is None else site.confirmed
+    return any(share.live and not share.is_over(now) for share in seen.shares)
 
 
 def _is_expired(row: UserRow, site: AccountSite) -> bool:
@@ -379,15 +383,19 @@ def list_arrived(shares: Sequence[Manifest], now: float) -> list[Manifest]:
     return [share for share in shares if share.arrived and not share.is_over(now)]
 
 
-def plan_times(shares: Sequence[Manifest], now: float) -> tuple[ShareTimes, ...]:
-    """Return the times of the shares that are here. A new share is ready *now*; the others keep their ``ready_at``.
+def plan_times(shares: Sequence[Manifest], site: AccountSite) -> tuple[ShareTimes, ...]:
+    """Return the times of the shares that are here. A new share is ready now; the others keep their ``ready_at``.
 
-    ``ready_at`` never changes. The end is computed again when the requested number of days has changed.
+    ``ready_at`` changes only when it lies in the future, where a clock that was wrong has put it. The end is computed
+    again when the requested number of days has changed. Raises ClockUnsureError for a new share while the clock is in
+    doubt, since nobody could say when it ends.
     """
-    times = []
+    times, now = [], site.now
     for share in list_arrived(shares, now):
-        if share.ready_at is None or share.expires is None:
-            ends = format_time(int(now) + share.lifetime_days * _DAY)
+        if share.ready_at is None or share.expires is None or share.is_from_future(now):
+            if site.clock_problem:
+                raise ClockUnsureError(f"share {share.id} gets no end yet: {site.clock_problem}")
+            ends = format_time(int(now) + share.lifetime_days * DAY)
             times.append(ShareTimes(share.id, share.generation, format_time(now), ends, True))
         else:
             ends = share.promised or share.expires

@@ -15,7 +15,7 @@ import errno
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._host.clock import advance_mark, read_mark
+from .._host.clock import AHEAD, Now, read_now, write_mark
 from .._host.errors import (
     AccountConflictError,
     DatabaseUnavailableError,
@@ -170,21 +170,25 @@ def _look_plan_apply(
 ) -> None:
     try:
         with _open_shares(site.shares_root, check_mode) as tree:
-            if tree is not None:
-                site = site._replace(now=max(site.now, read_mark(tree)))
+            now = None if tree is None else read_now(tree)
+            if now is not None:
+                problem = now.explain() if now.doubt == AHEAD else ""
+                site = site._replace(now=now.ends, confirmed=now.confirmed, clock_problem=problem)
             _look_and_plan(cursor, facts, site, tree, outcomes)
             if not check_mode:
                 _hide_from_strangers(tree, outcomes)
                 _apply(connection, cursor, facts, tree, outcomes)
-                _record_time(tree, site.now, outcomes)
+                _record_time(tree, now, outcomes)
     except OSError as error:
         raise _explain_file(error, "the accounts") from None
 
 
-def _record_time(tree: Optional[Tree], now: float, outcomes: list[Outcome]) -> None:
+def _record_time(tree: Optional[Tree], now: Optional[Now], outcomes: list[Outcome]) -> None:
     """Record the time once an end was set, so that a clock that is set back later does not extend the share."""
-    if tree is not None and any(entry.fixed for o in outcomes if o.pending for entry in o.pending.times):
-        advance_mark(tree, now)
+    if tree is None or now is None:
+        return
+    if any(entry.fixed for o in outcomes if o.pending for entry in o.pending.times):
+        write_mark(tree, now)
 
 
 @contextlib.contextmanager

@@ -143,9 +143,14 @@ def _find_damaged(world: World) -> Iterator[Finding]:
         yield Finding("damaged_manifest", f"{world.root}/{STATE_DIRECTORY}/{name}", detail)
 
 
+def get_confirmed(world: World) -> float:
+    """Return the time by which data may go."""
+    return world.now if world.confirmed is None else world.confirmed
+
+
 def _find_expired(world: World) -> Iterator[Finding]:
     for share in world.shares:
-        if share.live and share.is_over(world.now - EXPIRY_SLACK):
+        if share.live and share.is_over(get_confirmed(world) - EXPIRY_SLACK):
             detail = (
                 f"of {share.ftpuser}, its time was up at {share.ends_at}: does tempoftp-expire.timer run?"
             )
@@ -283,6 +288,8 @@ def _find_places(world: World) -> Iterator[Finding]:
         home = homes.get(share.ftpuser)
         seen = home is not None and share.id in (home.entries or {})
         held = share.id in world.held
+        if held and not seen and share.is_over(world.now) and not share.is_over(get_confirmed(world)):
+            continue  # kept out of its home while the clock is in doubt
         if (seen and not share.hidden) or (held and share.hidden and not seen):
             if seen and is_bind(share) and home is not None and not (home.entries or {})[share.id].mounted:
                 detail = f"of {share.ftpuser} is to be a mount of its source, and is none"

@@ -116,8 +116,12 @@ def _look_files(tree: Tree, units: Units) -> World:
         if place is not None and place.kind in ("directory", "link"):
             homes.append(_look_home(tree, name, place, name in own, known.get(name, ()), mounts))
     own_library = name_library()
+    now = read_now(tree)
+    if now.doubt is not None:
+        problems.append(now.explain())
     return World(
-        now=read_now(tree),
+        now=now.ends,
+        confirmed=now.confirmed,
         root=str(tree.root),
         uid=os.geteuid(),
         gid=os.getegid(),

@@ -76,6 +76,8 @@ class World(NamedTuple):
 
     now: float
     root: str
+    # The time by which data may go; None: ``now``, by which access ends.
+    confirmed: Optional[float] = None
     uid: int = 0
     gid: int = 0
     shares: tuple[Manifest, ...] = ()

@@ -136,7 +136,7 @@ def sweep_binds(tree: Tree) -> SweptBinds:
 
     Other runs wait for that lock, so after some seconds the rest is left to the next sweep.
     """
-    changed, problems, now = [], [], read_now(tree)
+    changed, problems, now = [], [], read_now(tree).ends
     begun = time.monotonic()
     for share_id in list_binds(tree):
         if time.monotonic() - begun > _SWEEP_LIMIT:

@@ -16,6 +16,7 @@ CLASSES: dict[str, bool] = {
     "source_unreachable": True,
     "ftp_host_unreachable": True,
     "root_missing": True,
+    "clock_unsure": True,
     "database_unavailable": True,
     "no_space": True,
     "no_inodes": True,
@@ -104,6 +105,12 @@ class RootMissingError(TempoftpError):
     """The disk of the delivery root is not there."""
 
     error_class = "root_missing"
+
+
+class ClockUnsureError(TempoftpError):
+    """The clock of this host is in doubt, and what was asked for needs the right time."""
+
+    error_class = "clock_unsure"
 
 
 class LockTimeoutError(TempoftpError):

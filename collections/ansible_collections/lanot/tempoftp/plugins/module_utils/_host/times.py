@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 from .errors import InvalidValueError
 
-_DAY = 86400
+DAY = 86400
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -24,7 +24,7 @@ def format_time(seconds: float) -> str:
 def add_days(moment: str, days: int) -> Optional[str]:
     """Return *moment* (ISO 8601 UTC) plus some days; None when it is no such time."""
     begins = parse_time(moment)
-    return None if begins is None else format_time(begins + days * _DAY)
+    return None if begins is None else format_time(begins + days * DAY)
 
 
 def parse_time(moment: Any) -> Optional[int]:

@@ -26,7 +26,7 @@ from .._host.files import (
     write_json,
 )
 from .._host.names import parse_ftpuser, parse_id
-from .._host.times import add_days, format_time
+from .._host.times import DAY, add_days, format_time
 from .._host.tree import Tree
 from .facts import fill_facts, parse_facts
 
@@ -120,6 +120,10 @@ class Manifest(NamedTuple):
     def is_over(self, now: float) -> bool:
         """Whether the share's time is up. *now*: seconds since the epoch, never earlier than once seen."""
         return self.ends_at is not None and self.ends_at <= format_time(now)
+
+    def is_from_future(self, now: float) -> bool:
+        """Whether the share became ready more than a day after *now*: a clock that was wrong has set its times."""
+        return self.ready_at is not None and self.ready_at > format_time(now + DAY)
 
 
 def read_manifest(tree: Tree, share_id: str) -> Optional[Manifest]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from .._host.errors import (
+    ClockUnsureError,
     DestinationOccupiedError,
     EndedError,
     InvalidValueError,
@@ -35,8 +36,10 @@ class Seen(NamedTuple):
     ``status`` is that of the manifest's generation; ``stale_status`` says that there is one of another.
     ``destination``, ``staged`` and ``held`` are inodes: of the share in its home, in staging, and among the blocked
     shares. ``expired``: its time is up. ``evicting``: sessions that began while it was in its home may still be open.
-    ``unmounted``: it should be a mount of its source, and is not mounted. ``occupied``: something that tempoftp did not
-    make has the share's name in the home. ``home_problem``: why the account's home cannot be used.
+    ``lapsed``: its time is up by a clock that may be wrong: access ends, and nothing is removed; ``clock_problem`` says
+    what is wrong with the clock. ``unmounted``: it should be a mount of its source, and is not mounted.
+    ``occupied``: something that tempoftp did not make has the share's name in the home. ``home_problem``: why the
+    account's home cannot be used.
     """
 
     boot_id: str
@@ -50,6 +53,8 @@ class Seen(NamedTuple):
     staged: Optional[int] = None
     held: Optional[int] = None
     expired: bool = False
+    lapsed: bool = False
+    clock_problem: str = ""
     evicting: bool = False
     unmounted: bool = False
     occupied: bool = False
@@ -66,6 +71,11 @@ class Seen(NamedTuple):
     def known(self) -> int:
         """The newest generation that this host knows, 0 for an unknown id."""
         return max(self.ended, self.manifest.generation if self.manifest else 0)
+
+    @property
+    def suspended(self) -> bool:
+        """Whether access ends for now, since the time is up by a clock that may be wrong."""
+        return self.lapsed and not self.expired
 
     @property
     def copied(self) -> bool:
@@ -184,6 +194,8 @@ def _plan_progress(desired: DesiredShare, seen: Seen, manifest: Manifest) -> Ste
 
 def _plan_place(desired: DesiredShare, seen: Seen, manifest: Manifest) -> Step:
     """Return the next step of a share whose data is complete: it is only moved, mounted or cleaned up."""
+    if seen.suspended and not manifest.hidden:
+        return _plan_suspended(seen) or Step("refuse", _explain_suspended(desired.id, seen))
     if manifest.hidden and seen.delivered:
         return Step("hide")
     if not manifest.hidden and seen.held is not None:
@@ -204,9 +216,29 @@ def _plan_if_expired(seen: Seen) -> Step:
         if seen.trash and not seen.purging:
             return Step("purge")
         return EVICT if seen.evicting else NOTHING
-    if manifest.live:
-        return Step("expire") if seen.expired else NOTHING
-    return _plan_end(seen)
+    if not manifest.live:
+        return _plan_end(seen)
+    if seen.expired:
+        return Step("expire")
+    if not manifest.arrived or manifest.hidden:
+        return NOTHING
+    if seen.suspended:
+        return _plan_suspended(seen) or NOTHING
+    # The clock was wrong and is right again.
+    return Step("show") if seen.held is not None and seen.destination is None else NOTHING
+
+
+def _plan_suspended(seen: Seen) -> Optional[Step]:
+    """Return the step that keeps a share from its recipient without removing anything; None when that is done."""
+    if seen.delivered:
+        return Step("hide")
+    return EVICT if seen.evicting else None
+
+
+def _explain_suspended(share_id: str, seen: Seen) -> ClockUnsureError:
+    return ClockUnsureError(
+        f"share {share_id}: {seen.clock_problem}; it is available again when the clock is right"
+    )
 
 
 def _plan_absent(desired: DesiredShare, seen: Seen) -> Step:

@@ -67,8 +67,8 @@ def _sweep_for_a_minute(tree: Tree, settings: ExpireSettings) -> list[str]:
 def describe_result(result: SweepResult) -> list[str]:
     """Return what a sweep did, one line for each share, account, folder and program."""
     lines = [
-        f"share {share['id']} of {share['ftpuser']}, generation {share['generation']}, {share['reason']}: "
-        f"{share['state']}"
+        f"share {share['id']} of {share['ftpuser']}, generation {share['generation']}, "
+        f"{share['reason'] or 'by the clock'}: {share['state']}"
         for share in result.shares
         if share["error"] is None
     ]
@@ -84,6 +84,6 @@ def describe_result(result: SweepResult) -> list[str]:
     if result.clock_ahead > 60:
         lines.append(
             f"the clock of this host is {result.clock_ahead} s behind what it was once: shares whose time was up stay "
-            "ended; when it ran ahead by mistake and is right now, remove clock.json"
+            "ended until the clock is synchronised"
         )
     return lines

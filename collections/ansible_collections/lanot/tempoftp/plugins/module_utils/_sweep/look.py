@@ -66,8 +66,14 @@ class SweepLook:
         self._problems += [
             f"evictions/{name} cannot be read: look at it, then remove it" for name in unreadable
         ]
+        now = read_now(self._tree)
+        if now.doubt is not None:
+            self._problems.append(now.explain())
         return SweepSeen(
-            now=read_now(self._tree),
+            now=now.ends,
+            confirmed=now.confirmed,
+            doubt=now.doubt is not None,
+            held=tuple(list_folder(self._tree.held_folder)),
             manifests=tuple(manifests),
             damaged=tuple(damaged),
             records=tuple(self._read_records()),

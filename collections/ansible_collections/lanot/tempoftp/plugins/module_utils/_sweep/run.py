@@ -21,7 +21,7 @@ from .._account.run import Execution, Outcome, run_accounts
 from .._copy.bind import list_binds, sweep_binds
 from .._host.ballast import drop_ballast
 from .._host.boot import read_uptime
-from .._host.clock import advance_mark, read_now
+from .._host.clock import read_now, write_mark
 from .._host.mounts import list_mounts_below
 from .._host.times import parse_time
 from .._host.tree import Tree, hold_tree, prepare_tree
@@ -51,6 +51,7 @@ class SweepResult(NamedTuple):
     libraries: list[str]
     database: Optional[dict[str, Any]]
     clock_ahead: int
+    clock_confirmed: bool
     next_end: Optional[str]
     problems: list[str]
     wake_at: Optional[float]
@@ -67,8 +68,8 @@ def run_sweep(
         seen = sweep.look()
         plan = plan_sweep(seen, settings.staging_days)
         if not check_mode:
-            advance_mark(tree, seen.now)
-            sweep.give_up(plan, seen.now)
+            write_mark(tree, read_now(tree))
+            sweep.give_up(plan, seen.confirmed)
     if check_mode:
         return sweep.predict(plan)
     sweep.end_shares(plan)
@@ -77,6 +78,11 @@ def run_sweep(
     sweep.end_sessions()
     sweep.remove_libraries(plan)
     return sweep.build_result(changed=sweep.changed, next_end=plan.next_end)
+
+
+def _predict_place(tree: Tree, share_id: str) -> str:
+    """Return the state of a share that leaves its home, or returns to it."""
+    return "delivered" if tree.held(share_id).exists() else "blocked"
 
 
 class _Sweep:
@@ -127,7 +133,7 @@ class _Sweep:
 
     def end_shares(self, plan: SweepPlan) -> None:
         """End the shares by the steps of tempoftp_share, which read the host again: an extended share stays."""
-        ids = sorted({*plan.shares, *self._staging})
+        ids = sorted({*plan.shares, *plan.moved, *self._staging})
         if not ids:
             return
         site = Site(wait=False, evicts=False, grace_seconds=self._settings.grace_seconds)
@@ -181,7 +187,7 @@ class _Sweep:
             stale = {library.name: library for library in look_libraries(self._tree)}
             running = read_running(self._tree)
             for name in set(plan.libraries) & set(stale) - running:
-                if is_outdated(stale[name], read_now(self._tree)):
+                if is_outdated(stale[name], read_now(self._tree).confirmed):
                     shutil.rmtree(self._tree.lib / name)
                     self._libraries.append(name)
         self.changed = self.changed or bool(self._libraries)
@@ -190,7 +196,7 @@ class _Sweep:
         """Return the result of check mode: what would be done."""
         self._staging += [*plan.failed, *plan.orphans]
         self._libraries += plan.libraries
-        for share_id in plan.shares:
+        for share_id in (*plan.shares, *plan.moved):
             with self._guard(f"share {share_id}"):
                 manifest = read_manifest(self._tree, share_id)
                 self._shares.append(
@@ -199,9 +205,11 @@ class _Sweep:
                         "generation": manifest.generation if manifest else None,
                         "ftpuser": manifest.ftpuser if manifest else None,
                         "reason": EXPIRED
-                        if manifest and manifest.live
+                        if manifest and manifest.live and share_id in plan.shares
                         else getattr(manifest, "reason", None),
-                        "state": "absent",
+                        "state": "absent"
+                        if share_id in plan.shares
+                        else _predict_place(self._tree, share_id),
                         "error": None,
                     }
                 )
@@ -215,7 +223,7 @@ class _Sweep:
 
     def build_result(self, changed: bool, next_end: Optional[str] = None) -> SweepResult:
         """Return the result of the sweep."""
-        end = parse_time(next_end)
+        end, now = parse_time(next_end), read_now(self._tree)
         wakes = self._wake_times if end is None else [*self._wake_times, float(end)]
         return SweepResult(
             changed=changed,
@@ -226,7 +234,8 @@ class _Sweep:
             staging=self._staging,
             libraries=self._libraries,
             database=self._database,
-            clock_ahead=max(0, round(read_now(self._tree) - time.time())),
+            clock_ahead=round(max(0.0, now.ends - time.time())),
+            clock_confirmed=now.doubt is None,
             next_end=next_end,
             problems=self._problems,
             wake_at=min(wakes, default=None),

@@ -26,6 +26,7 @@ from typing import Any, Optional
 
 import pytest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy import ssh as _ssh
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host import clock as _clock
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host import sessions as _sessions
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.root import (
     establish_root,
@@ -234,8 +235,10 @@ def fixture_record_root() -> Callable[[Path], Tree]:
 
 @pytest.fixture(autouse=True)
 def configuration(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees this machine's own /etc/tempoftp."""
+    """No test sees this machine's own /etc/tempoftp, and none its clock daemon."""
     monkeypatch.setenv("TEMPOFTP_CONFIGURATION_DIRECTORY", str(tmp_path_factory.mktemp("etc")))
+    # Tests that move the clock say themselves whether it is synchronised.
+    monkeypatch.setattr(_clock, "read_synchronised", lambda: None)
 
 
 def kill_session(leader: int) -> None:

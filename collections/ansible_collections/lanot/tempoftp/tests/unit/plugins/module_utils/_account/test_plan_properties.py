@@ -120,6 +120,8 @@ SEEN = build(
 SITES = build(
     AccountSite,
     now=st.just(NOW),
+    confirmed=mostly(None, NOW - 400 * DAY),
+    clock_problem=mostly("", "the clock runs ahead"),
     shares_root=mostly("/data", None),
     default_uid=st.just(2001),
     default_gid=st.just(2001),
@@ -339,7 +341,7 @@ def test_an_account_that_tempoftp_created_ends_with_its_last_share(case):
 @given(draw_shares())
 def test_a_share_lives_its_days_from_the_moment_it_is_ready(shares):
     by_id = {share.id: share for share in shares}
-    for entry in plan_times(shares, NOW):
+    for entry in plan_times(shares, SHARED):
         share = by_id[entry.id]
         assert share.arrived
         assert require_time(entry.expires) - require_time(entry.ready_at) == share.lifetime_days * DAY

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 NOW = 1_800_000_000
 DAY = 86400
 DAYS = 7
-SEEN = SweepSeen(NOW)
+SEEN = SweepSeen(NOW, NOW)
 OURS = Account("ftp_x", "created", "then")
 
 
