@@ -197,6 +197,8 @@ class ServiceClient:
     ) -> httpx.Response:
         try:
             return self._http.request(method, path, json=body, params=params)
+        except UnicodeEncodeError as error:
+            raise click.UsageError(_NO_TEXT) from error
         except httpx.ConnectError as error:
             raise ServiceUnreachable(self._explain_no_connection(error)) from error
         except httpx.TimeoutException as error:
@@ -254,6 +256,9 @@ class ServiceClient:
         )
 
 
+_NO_TEXT = "an argument has bytes that are no UTF-8 text: the service takes text only"
+
+
 def parse_service_url(url: str, origin: str = "TEMPOFTP_URL") -> str:
     """Return the address without a trailing slash. Raises BadSetting, which names `origin`, for no http(s) URL."""
     try:
@@ -282,7 +287,10 @@ def is_loopback(host: str) -> bool:
 def _share_path(share_id: str) -> str:
     if share_id in ("", ".", ".."):
         raise click.UsageError(f"{share_id!r} is not an id")
-    return f"{SHARES_PATH}/{quote(share_id, safe='')}"
+    try:
+        return f"{SHARES_PATH}/{quote(share_id, safe='')}"
+    except UnicodeEncodeError as error:
+        raise click.UsageError(_NO_TEXT) from error
 
 
 def _decode_object(response: httpx.Response) -> dict[str, Any] | None:

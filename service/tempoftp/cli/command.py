@@ -23,6 +23,18 @@ from tempoftp.cli.exits import (
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
 watch_option = click.option("--watch", is_flag=True, help="Follow the share until it is ready or has failed.")
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    help="With --watch: stop after so many seconds. When not given: wait until it settles.",
+)
+
+
+def check_timeout(timeout: float | None, *, watch: bool) -> None:
+    """Refuse --timeout where nothing is waited for. Raises UsageError."""
+    if timeout is not None and not watch:
+        raise click.UsageError("--timeout needs --watch")
+
 
 OF_CLIENTS = (USAGE, UNREACHABLE, REFUSED, SERVICE_FAILED)
 """The exit codes of a command that calls the API, besides those that every command has."""

@@ -3,7 +3,7 @@
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | not as asked: `error`, `bloqueado`, `expirado`; `health`, `audit --strict` or `preview` found what is wrong |
+| 1 | not as asked: `error`, `bloqueado`, `expirado`, `--timeout`; `health`, `audit --strict`, `preview` found a fault |
 | 2 | the command line or a setting is wrong |
 | 3 | the service cannot be reached |
 | 4 | the service refused the request (HTTP 4xx), or has no such share |

@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
 import click
 
 from tempoftp.cli.command import CONTEXT_SETTINGS
 from tempoftp.cli.exits import INTERRUPTED
+from tempoftp.cli.output import let_output_escape
 
 # name → (module, attribute, summary). The summaries stand here so that `tempoftp --help` imports no command.
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -83,6 +85,11 @@ NO_COLOR=1 leaves colours out.
 
 class LazyGroup(click.Group):
     """A group that imports a subcommand's module when that subcommand is used, not before."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; help and errors too are printed in what the output can show."""
+        let_output_escape()
+        return super().main(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

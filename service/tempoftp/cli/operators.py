@@ -162,15 +162,22 @@ AUDIT_PATIENCE_SECONDS = 600.0
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 when something is wrong and not repaired.")
 @click.option("--last", is_flag=True, help="Show the last audit instead of making one.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=AUDIT_PATIENCE_SECONDS,
+    show_default=True,
+    help="Seconds to wait at most.",
+)
 @json_option
-def audit(repair: bool, after_restore: bool, strict: bool, last: bool, as_json: bool) -> None:
+def audit(repair: bool, after_restore: bool, strict: bool, last: bool, timeout: float, as_json: bool) -> None:
     """Compare rows, FTP hosts, accounts, disks and sessions."""
     with connect() as client:
         if last:
             answer = client.get_audit()
         else:
             answer = client.post_audit({"reparar": repair, "tras_restaurar": after_restore})
-            answer = wait_for_audit(client, answer)
+            answer = wait_for_audit(client, answer, patience_seconds=timeout)
     if as_json:
         print_json(answer)
     else:
@@ -184,13 +191,15 @@ def wait_for_audit(
     answer: dict[str, Any],
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
+    *,
+    patience_seconds: float = AUDIT_PATIENCE_SECONDS,
 ) -> dict[str, Any]:
     """Ask again until the audit is made. Raises ServiceFailed when that takes too long."""
     return wait_while_pending(
         lambda _pending: client.get_audit(),
         answer,
         poll_seconds=AUDIT_POLL_SECONDS,
-        patience_seconds=AUDIT_PATIENCE_SECONDS,
+        patience_seconds=patience_seconds,
         too_late="the audit is still not made: is the worker running, and can it reach the FTP hosts?",
         sleep=sleep,
         clock=clock,

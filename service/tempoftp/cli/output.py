@@ -5,7 +5,9 @@ Only a table imports rich, because many commands print none and then start in ha
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,20 @@ STATE_COLOURS = {"listo": "green", "error": "red", "bloqueado": "yellow", "expir
 
 def print_json(value: object) -> None:
     """Print one JSON document on one line of standard output."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    # What the output cannot encode is escaped as JSON does: backslashes of another kind would break the document.
+    click.echo(json.dumps(value, ensure_ascii=not can_show_all(sys.stdout.encoding)))
+
+
+def can_show_all(encoding: str | None) -> bool:
+    """Whether an output of this encoding has every character."""
+    return (encoding or "ascii").lower().startswith("utf")
+
+
+def let_output_escape() -> None:
+    """Let standard output and error escape a character that they cannot encode, instead of failing after the work."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def show_text(value: object) -> str:
@@ -48,7 +63,7 @@ def format_seconds(seconds: float | None) -> str:
 
 def format_progress_line(share: Mapping[str, Any]) -> str:
     """Return one plain line: state, percentage, bytes, rate, time left and the service's message."""
-    parts = [str(share.get("status", "?"))]
+    parts = [name_state(share)]
     progress = share.get("progreso") or {}
     if progress.get("total"):
         parts.append(f"{_percentage(progress):.0f}%")
@@ -59,6 +74,12 @@ def format_progress_line(share: Mapping[str, Any]) -> str:
     if share.get("mensaje"):
         parts.append(show_text(share["mensaje"]))
     return "  ".join(parts)
+
+
+def name_state(share: Mapping[str, Any]) -> str:
+    """Return the state, and for a share on its way the class of the error that holds it up."""
+    state = str(share.get("status", "?"))
+    return f"{state} ({share['error']})" if share.get("error") and state in UNDER_WAY | ENDING else state
 
 
 def _percentage(progress: Mapping[str, Any]) -> float:
@@ -152,7 +173,13 @@ def print_rows(
     from rich.console import Console
 
     console = console or Console()
-    shown = [["" if value is None else show_text(value) for value in row] for row in rows]
+    encoding = console.encoding or "ascii"
+
+    def show(value: object) -> str:
+        # Escaped here and not by the stream, so that the columns of the table fit.
+        return "" if value is None else show_text(value).encode(encoding, "backslashreplace").decode(encoding)
+
+    shown = [[show(value) for value in row] for row in rows]
     if not console.is_terminal:
         for row in shown:
             click.echo("\t".join(row))

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import click
 
 from tempoftp.cli.client import connect
-from tempoftp.cli.command import Command, json_option, watch_option
+from tempoftp.cli.command import Command, check_timeout, json_option, timeout_option, watch_option
 from tempoftp.cli.output import print_json
 from tempoftp.cli.watch import finish_watch
 from tempoftp.shares.fields import Requested
@@ -33,29 +33,39 @@ def requested_options(command: Callable[..., Any]) -> Callable[..., Any]:
     cls=Command,
     examples=[
         "tempoftp request ana@dominio.example goes_2026_11 source1:/srv/datos/goes --vigencia 5",
-        "tempoftp request ana@dominio.example goes_2026_11 source1:/srv/datos/goes --watch --json",
+        "tempoftp request ana@dominio.example goes_2026_11 source1:/srv/datos/goes --watch --timeout 600 --json",
     ],
-    exits_1="the share is in error, blocked or expired",
+    exits_1="the share is in error, blocked or expired, or not ready after --timeout",
 )
 @click.argument("usuario")
 @click.argument("id_", metavar="ID")
 @click.argument("ruta")
 @requested_options
 @watch_option
+@timeout_option
 @json_option
-def request(usuario: str, id_: str, ruta: str, watch: bool, as_json: bool, **requested: object) -> None:
+def request(
+    usuario: str,
+    id_: str,
+    ruta: str,
+    watch: bool,
+    timeout: float | None,
+    as_json: bool,
+    **requested: object,
+) -> None:
     """Ask for a share.
 
     USUARIO is the requester's e-mail, ID the name of the share, RUTA where the data is: host:/path.
 
     Repeating a request is not an error: the answer is then the share's present state.
     """
+    check_timeout(timeout, watch=watch)
     said = {name: value for name, value in requested.items() if value is not None}
     body: dict[str, object] = {"usuario": usuario, "id": id_, "ruta": ruta, **said}
     with connect() as client:
         answer = client.post_share(body)
         if watch:
-            finish_watch(client, id_, as_json=as_json)
+            finish_watch(client, id_, as_json=as_json, timeout=timeout)
         elif as_json:
             print_json(answer)
         else:

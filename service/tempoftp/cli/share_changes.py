@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from tempoftp.cli.client import connect
-from tempoftp.cli.command import Command, json_option, watch_option
+from tempoftp.cli.command import Command, check_timeout, json_option, timeout_option, watch_option
 from tempoftp.cli.output import print_change, print_json
 from tempoftp.cli.watch import finish_watch
 
@@ -65,17 +65,19 @@ def unblock(id_: str, account: bool, as_json: bool) -> None:
 @click.command(
     cls=Command,
     examples=["tempoftp retry goes_2026_11 --watch"],
-    exits_1="the share is in error, blocked or expired",
+    exits_1="the share is in error, blocked or expired, or not ready after --timeout",
 )
 @click.argument("id_", metavar="ID")
 @watch_option
+@timeout_option
 @json_option
-def retry(id_: str, watch: bool, as_json: bool) -> None:
+def retry(id_: str, watch: bool, timeout: float | None, as_json: bool) -> None:
     """Try a failed share again, from what was copied; a share that waits for its next try is tried now."""
+    check_timeout(timeout, watch=watch)
     with connect() as client:
         answer = client.retry_share(id_)
         if watch:
-            finish_watch(client, id_, as_json=as_json)
+            finish_watch(client, id_, as_json=as_json, timeout=timeout)
         else:
             print_change(answer, as_json=as_json)
 

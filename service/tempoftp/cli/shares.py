@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 import click
 
 from tempoftp.cli.client import LogPiece, ServiceClient, connect
-from tempoftp.cli.command import Command, json_option, watch_option
-from tempoftp.cli.exits import PreviewFailed
+from tempoftp.cli.command import Command, check_timeout, json_option, timeout_option, watch_option
+from tempoftp.cli.exits import PreviewFailed, ShareFailed
 from tempoftp.cli.output import (
     ENDING,
     UNDER_WAY,
@@ -34,14 +35,21 @@ FITS = {True: "yes", False: "no", None: "not known"}
     exits_1="it does not fit, or could not be measured",
 )
 @click.argument("ruta")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=PREVIEW_PATIENCE_SECONDS,
+    show_default=True,
+    help="Seconds to wait at most.",
+)
 @json_option
-def preview(ruta: str, as_json: bool) -> None:
+def preview(ruta: str, timeout: float, as_json: bool) -> None:
     """Show how much a source has, and whether it fits on the FTP host.
 
     RUTA is where the data is: host:/path. This neither asks for a share nor reserves space.
     """
     with connect() as client:
-        answer = wait_for_preview(client, client.post_preview(ruta))
+        answer = wait_for_preview(client, client.post_preview(ruta), patience_seconds=timeout)
     if as_json:
         print_json(answer)
     else:
@@ -55,13 +63,15 @@ def wait_for_preview(
     answer: dict[str, Any],
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
+    *,
+    patience_seconds: float = PREVIEW_PATIENCE_SECONDS,
 ) -> dict[str, Any]:
     """Ask again until the source is measured. Raises ServiceFailed when that takes too long."""
     return wait_while_pending(
         lambda pending: client.get_preview(str(pending["id"])),
         answer,
         poll_seconds=PREVIEW_POLL_SECONDS,
-        patience_seconds=PREVIEW_PATIENCE_SECONDS,
+        patience_seconds=patience_seconds,
         too_late="the source is still not measured: is the worker running, and is the FTP host paused?",
         sleep=sleep,
         clock=clock,
@@ -97,16 +107,18 @@ def print_preview(answer: Mapping[str, Any]) -> None:
 @click.command(
     cls=Command,
     examples=["tempoftp status goes_2026_11", "tempoftp status goes_2026_11 --watch"],
-    exits_1="the share is in error, blocked or expired",
+    exits_1="the share is in error, blocked or expired, or not ready after --timeout",
 )
 @click.argument("id_", metavar="ID")
 @watch_option
+@timeout_option
 @json_option
-def status(id_: str, watch: bool, as_json: bool) -> None:
+def status(id_: str, watch: bool, timeout: float | None, as_json: bool) -> None:
     """Show a share, or watch it until it is ready."""
+    check_timeout(timeout, watch=watch)
     with connect() as client:
         if watch:
-            finish_watch(client, id_, as_json=as_json)
+            finish_watch(client, id_, as_json=as_json, timeout=timeout)
             return
         share = client.get_share(id_)
     if as_json:
@@ -167,19 +179,30 @@ def events(id_: str, as_json: bool) -> None:
 LOG_POLL_SECONDS = 1.0
 
 
-@click.command(cls=Command, examples=["tempoftp log goes_2026_11 --follow"])
+@click.command(
+    cls=Command,
+    examples=["tempoftp log goes_2026_11 --follow"],
+    exits_1="--follow, and the share has not settled after --timeout",
+)
 @click.argument("id_", metavar="ID")
 @click.option("--follow", is_flag=True, help="Continue as the log grows, until the share has settled.")
 @click.option(
     "--from", "since", type=click.IntRange(min=0), help="Byte to begin at. When not given: near the end."
 )
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    help="With --follow: stop after so many seconds. When not given: until the share has settled.",
+)
 @json_option
-def log(id_: str, follow: bool, since: int | None, as_json: bool) -> None:
+def log(id_: str, follow: bool, since: int | None, timeout: float | None, as_json: bool) -> None:
     """Show the log of a share: a line for each run that worked on it. For operators; also of a deleted share.
 
     Without --from, print its last 64 KiB. With --json, print an object with `lineas` and `siguiente`, which is the
     --from of the next part; with --follow, print one object each time the log has grown.
     """
+    if timeout is not None and not follow:
+        raise click.UsageError("--timeout needs --follow")
     with connect() as client:
         piece = client.get_log(id_, since)
         show_piece(id_, piece, as_json=as_json)
@@ -189,7 +212,7 @@ def log(id_: str, follow: bool, since: int | None, as_json: bool) -> None:
             if piece.text:
                 show_piece(id_, piece, as_json=as_json)
         if follow:
-            follow_log(client, id_, piece.following, as_json=as_json)
+            follow_log(client, id_, piece.following, as_json=as_json, timeout=timeout)
 
 
 def follow_log(
@@ -198,11 +221,18 @@ def follow_log(
     following: int,
     *,
     as_json: bool,
+    timeout: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Print what is added to the log until the share is neither under way nor ending, and then the rest."""
-    settled = False
+    """Print what is added to the log until the share is neither under way nor ending, and then the rest.
+
+    Raises ShareFailed after `timeout` seconds.
+    """
+    settled, deadline = False, math.inf if timeout is None else clock() + timeout
     while not settled:
+        if clock() >= deadline:
+            raise ShareFailed(f"{share_id} has not settled after {timeout:g} s; its log goes on")
         events = client.get_events(share_id).get("eventos") or [{}]
         settled = events[-1].get("a") not in UNDER_WAY | ENDING
         # A run changes the row first and writes the log afterwards.

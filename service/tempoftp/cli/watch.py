@@ -5,6 +5,7 @@ A share is shown as a live bar at a terminal, and as plain lines anywhere else.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -24,6 +25,7 @@ from tempoftp.cli.output import (
     UNDER_WAY,
     format_progress_line,
     format_seconds,
+    name_state,
     print_json,
     print_share,
     show_bytes,
@@ -51,12 +53,13 @@ def wait_while_pending(
 ) -> dict[str, Any]:
     """Call `read` with the last answer until one is no longer `pendiente`; return that one.
 
-    Raises ServiceFailed with the message `too_late` after `patience_seconds`.
+    Raises ServiceFailed after `patience_seconds`, with the message `too_late` and what the service says meanwhile.
     """
     begun = clock()
     while answer.get("estado") == "pendiente":
         if clock() - begun > patience_seconds:
-            raise ServiceFailed(too_late)
+            said = show_text(answer.get("mensaje") or "")
+            raise ServiceFailed(f"{too_late} {said}".rstrip())
         sleep(poll_seconds)
         answer = read(answer)
     return answer
@@ -74,57 +77,75 @@ def iterate_states(
     share_id: str,
     *,
     on_trouble: Callable[[str], None],
+    timeout: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the share as the service describes it, until it is neither under way nor ending.
+    """Yield the share as the service describes it, until it is neither under way nor ending, or until `timeout`.
 
     When the service cannot be reached or is too busy, ask again for `PATIENCE_SECONDS`, then raise its error.
     """
     silent_since: float | None = None
+    deadline = math.inf if timeout is None else clock() + timeout
     for pause in chain(FIRST_POLLS_SECONDS, repeat(POLL_SECONDS)):
         try:
             share = client.get_share(share_id)
         except (ServiceUnreachable, ServiceFailed, ServiceBusy) as error:
             silent_since = clock() if silent_since is None else silent_since
-            if clock() - silent_since > PATIENCE_SECONDS:
+            if clock() - silent_since > PATIENCE_SECONDS or clock() >= deadline:
                 raise
             on_trouble(error.message)
         else:
             silent_since = None
             yield share
-            if share.get("status") not in UNDER_WAY | ENDING:
+            if share.get("status") not in UNDER_WAY | ENDING or clock() >= deadline:
                 return
-        sleep(pause)
+        sleep(min(pause, max(0.0, deadline - clock())))
 
 
-def watch_share(client: ServiceClient, share_id: str, console: Console) -> dict[str, Any]:
-    """Show the share's progress on `console` until it settles; return its last state."""
+def watch_share(
+    client: ServiceClient, share_id: str, console: Console, timeout: float | None = None
+) -> dict[str, Any]:
+    """Show the share's progress on `console` until it settles, or until `timeout`; return its last state."""
     display: Display = BarDisplay(share_id, console) if console.is_terminal else LineDisplay(console)
     share: dict[str, Any] = {}
     with display:
-        for share in iterate_states(client, share_id, on_trouble=display.show_trouble):
+        for share in iterate_states(client, share_id, on_trouble=display.show_trouble, timeout=timeout):
             display.show(share)
     return share
 
 
-def finish_watch(client: ServiceClient, share_id: str, *, as_json: bool) -> None:
-    """Follow a share and show its last state. Raises ShareFailed when the share did not become ready.
+def finish_watch(
+    client: ServiceClient, share_id: str, *, as_json: bool, timeout: float | None = None
+) -> None:
+    """Follow a share and show its last state. Raises ShareFailed when it did not become ready, or not in time.
 
     With JSON the progress goes to standard error, so that standard output holds one document and nothing else.
     """
-    share = watch_share(client, share_id, Console(stderr=as_json))
+    share = watch_share(client, share_id, Console(stderr=as_json), timeout)
     if as_json:
         print_json(share)
     else:
         print_share(share)
     exit_for_state(share)
+    if share.get("status") in UNDER_WAY | ENDING:
+        raise ShareFailed(
+            f"{share_id} is still {share['status']} after {timeout:g} s: {_explain(share)}. "
+            f"The service goes on with it: tempoftp status {share_id} --watch"
+        )
+
+
+def _explain(share: ShareView) -> str:
+    """Return why a share is where it is, in the service's words."""
+    return show_text(share.get("mensaje") or "no message").rstrip(".")
 
 
 def exit_for_state(share: Mapping[str, Any]) -> None:
     """Raise `ShareFailed` for a share that will not become ready by itself."""
     if share.get("status") in ("error", "bloqueado", "expirado"):
-        raise ShareFailed(f"{share.get('id')} is {share['status']}: {share.get('mensaje') or 'no message'}")
+        raise ShareFailed(
+            f"{share.get('id')} is {share['status']}: {show_text(share.get('mensaje') or 'no message')}"
+        )
 
 
 class BarDisplay:
@@ -136,7 +157,7 @@ class BarDisplay:
     def __init__(self, share_id: str, console: Console) -> None:
         console.print(share_id, style="bold", markup=False, highlight=False)
         self._progress = Progress(
-            SpinnerColumn(),
+            SpinnerColumn("dots" if console.encoding.startswith("utf") else "line"),
             _build_fixed_column("state"),
             BarColumn(bar_width=None, table_column=Column(ratio=1)),
             _build_fixed_column("percent"),
@@ -168,7 +189,7 @@ class BarDisplay:
             self._task,
             total=total,
             completed=min(done, total) if total else 0,
-            state=str(share.get("status", "?")),
+            state=name_state(share),
             percent=f"{100 * min(done, total) // total:3d}%" if total else "",
             volume=f"{show_bytes(done)}/{show_bytes(progress['total'])}" if progress.get("total") else "",
             pace=_format_pace(progress) if under_way else "",
