@@ -52,6 +52,7 @@ EXAMPLE = {
 }
 EXAMPLE_SETTINGS = {
     "TEMPOFTP_ENCRYPTION_KEY": "",
+    "TEMPOFTP_SECRET_KEY": "",
     "TEMPOFTP_SIMULACRO": "0",
     "TEMPOFTP_WORKER_DIR": "/var/lib/tempoftp-worker",
     "TEMPOFTP_LOG_DIR": "/var/log/tempoftp",

@@ -15,6 +15,7 @@ from tempoftp.db.engine import open_database
 from tempoftp.http import (  # noqa: F401 - each puts its routes on a blueprint
     accounts,
     audits,
+    credentials,
     events,
     extensions,
     hosts,

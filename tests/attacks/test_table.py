@@ -22,7 +22,14 @@ ATTACKS = {
     ),
     *("templates", "late run", "poisoned neighbour", "deletion through a mount", "somebody else's e-mail"),
     *("account that was there", "`id`", "`usuario`", "source tree", "share tree", "account row"),
-    *("HTTP", "secrets", "recipient's link", "sign-in through a provider", "after access ends"),
+    *(
+        "HTTP",
+        "secrets",
+        "the key that clients hold",
+        "recipient's link",
+        "sign-in through a provider",
+        "after access ends",
+    ),
 }
 FOLDERS = (PROJECT / "tests", PROJECT / "collections/ansible_collections/lanot/tempoftp/tests/unit")
 _TEST = re.compile(r"`(test_\w+)::(test_\w+)`")

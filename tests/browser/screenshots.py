@@ -93,7 +93,10 @@ def run_service(folder: Path) -> Iterator[tuple[Place, Callable[[], None]]]:
     argv = {name: [TEMPOFTP, name] for name in ("serve", "worker")}
     database = Database(
         Settings(
-            simulacro=True, encryption_key=environ["TEMPOFTP_ENCRYPTION_KEY"], state_dir=folder / "state"
+            simulacro=True,
+            encryption_key=environ["TEMPOFTP_ENCRYPTION_KEY"],
+            secret_key=environ["TEMPOFTP_SECRET_KEY"],
+            state_dir=folder / "state",
         ).sqlalchemy_url
     )
     with (folder / "log").open("w") as log:

@@ -64,7 +64,12 @@ MODULES = {path.stem for path in (COLLECTION / "plugins" / "modules").glob("*.py
 def routes(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
     """Every (method, path) of the API, with `{id}` for a parameter."""
     folder = tmp_path_factory.mktemp("routes")
-    settings = load_settings(encryption_key=Fernet.generate_key().decode(), simulacro=True, state_dir=folder)
+    settings = load_settings(
+        encryption_key=Fernet.generate_key().decode(),
+        secret_key=Fernet.generate_key().decode(),
+        simulacro=True,
+        state_dir=folder,
+    )
     upgrade_database(settings)
     return {
         (method, re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))

@@ -245,7 +245,7 @@ def test_no_secret_is_where_it_does_not_belong(api: ApiClient, stage: Stage, out
         pages |= {"mails": outside.read_mails(), "webhook": outside.read_calls()}
         api.delete("canario_3")
     stage.ftp("systemctl restart mariadb")  # writes to disk what is only in memory
-    keys = [key.strip() for key in stage.encryption_key.split(",")]
+    keys = [key.strip() for key in f"{stage.encryption_key},{stage.secret_key}".split(",")]
     secrets = {
         "password": password,
         "password that replaced it": stage.decrypt(rotated["password"]),

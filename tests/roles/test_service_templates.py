@@ -17,6 +17,7 @@ from tempoftp.worker.playbook import AUDIT_PLAYBOOK, PLAYBOOK, PREVIEW_PLAYBOOK
 from tests.roles.rendering import FAMILIES, PLAYBOOKS, ROLES, evaluate, read_variables, render
 
 HOSTVARS = {"ftp1": {"tempoftp_root": "/data2"}, "ftp2": {"ansible_host": "192.0.2.12"}}
+KEYS = {name: Fernet.generate_key().decode() for name in ("TEMPOFTP_ENCRYPTION_KEY", "TEMPOFTP_SECRET_KEY")}
 ORIGIN = {"service_origin": "test"}
 
 
@@ -28,7 +29,7 @@ def _render_env(*, options: dict[str, Any] | None = None, **values: str) -> dict
 
 
 def test_env_file_is_accepted_by_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in _render_env(TEMPOFTP_ENCRYPTION_KEY=Fernet.generate_key().decode()).items():
+    for name, value in _render_env(**KEYS).items():
         monkeypatch.setenv(name, value)
     settings = load_settings()
     assert settings.ftp_hosts == ("ftp1",)
@@ -37,8 +38,7 @@ def test_env_file_is_accepted_by_the_settings(monkeypatch: pytest.MonkeyPatch) -
 
 
 def _load(monkeypatch: pytest.MonkeyPatch, **options: Any) -> Settings:
-    key = Fernet.generate_key().decode()
-    for name, value in _render_env(options=options, TEMPOFTP_ENCRYPTION_KEY=key).items():
+    for name, value in _render_env(options=options, **KEYS).items():
         monkeypatch.setenv(name, value)
     return load_settings()
 
@@ -79,6 +79,7 @@ def test_without_a_certificate_the_api_listens_for_others_only_behind_a_proxy(
 def test_settings_with_their_own_names_are_passed_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {
         "TEMPOFTP_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+        "TEMPOFTP_SECRET_KEY": Fernet.generate_key().decode(),
         "TEMPOFTP_PUBLIC_URL": "https://datos.example.org",
         "TEMPOFTP_OIDC_ISSUER": "https://login.example.org/realms/datos",
         "TEMPOFTP_OIDC_CLIENT_ID": "tempoftp",

@@ -57,6 +57,7 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings(
         simulacro=True,
         encryption_key=Fernet.generate_key().decode(),
+        secret_key=Fernet.generate_key().decode(),
         state_dir=tmp_path / "state",
         sources_file=sources,
     )
@@ -68,7 +69,10 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state_dir = tmp_path_factory.mktemp("migrated")
     upgrade_database(
         Settings(
-            simulacro=True, encryption_key=SecretStr(Fernet.generate_key().decode()), state_dir=state_dir
+            simulacro=True,
+            encryption_key=SecretStr(Fernet.generate_key().decode()),
+            secret_key=SecretStr(Fernet.generate_key().decode()),
+            state_dir=state_dir,
         )
     )
     return state_dir / "tempoftp.sqlite3"

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import re
+from pathlib import Path
+
 import pytest
 from cryptography.fernet import Fernet
 
+import tempoftp
 from tempoftp.settings import CLIENT_VARIABLES, Settings, SettingsError, load_settings, variable_of
 
-KEY = Fernet.generate_key().decode()
+KEY, SECRET = (Fernet.generate_key().decode() for _ in range(2))
 
 
 @pytest.fixture(autouse=True)
 def minimal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEMPOFTP_ENCRYPTION_KEY", KEY)
+    monkeypatch.setenv("TEMPOFTP_SECRET_KEY", SECRET)
     monkeypatch.setenv("TEMPOFTP_FTP_HOSTS", "ftp1")
 
 
@@ -65,6 +71,7 @@ def test_client_variables_may_stand(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_secrets_do_not_show() -> None:
     shown = repr(load_settings(ftp_db_pass="clave"))
     assert KEY not in shown
+    assert SECRET not in shown
     assert "clave" not in shown
 
 
@@ -74,6 +81,13 @@ def test_secrets_do_not_show() -> None:
         ("TEMPOFTP_LIFETIME_DEFALT", "3", "TEMPOFTP_LIFETIME_DEFALT"),
         ("TEMPOFTP_ENCRYPTION_KEY", "abc", "tempoftp key new"),
         ("TEMPOFTP_ENCRYPTION_KEY", " , ", "TEMPOFTP_ENCRYPTION_KEY"),
+        ("TEMPOFTP_SECRET_KEY", "abc", "32 random bytes"),
+        ("TEMPOFTP_SECRET_KEY", "a" * 32, "32 random bytes"),
+        ("TEMPOFTP_SECRET_KEY", "ñandú " * 20, "32 random bytes"),
+        ("TEMPOFTP_SECRET_KEY", f"{SECRET},abc", "32 random bytes"),
+        ("TEMPOFTP_SECRET_KEY", " , ", "TEMPOFTP_SECRET_KEY"),
+        ("TEMPOFTP_SECRET_KEY", KEY, "must not be a TEMPOFTP_ENCRYPTION_KEY"),
+        ("TEMPOFTP_SECRET_KEY", f"{SECRET}, {KEY.rstrip('=')}", "must not be a TEMPOFTP_ENCRYPTION_KEY"),
         ("TEMPOFTP_BIND", "0.0.0.0", "TEMPOFTP_BIND"),
         ("TEMPOFTP_AUTH", "basic", "TEMPOFTP_AUTH"),
         ("TEMPOFTP_ADDRESS_ROLES", "10.1.2.3", "TEMPOFTP_ADDRESS_ROLES"),
@@ -173,10 +187,50 @@ def test_reads_mapped_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_requires_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("TEMPOFTP_ENCRYPTION_KEY")
-    with pytest.raises(SettingsError, match="TEMPOFTP_ENCRYPTION_KEY is required"):
+@pytest.mark.parametrize("name", ["TEMPOFTP_ENCRYPTION_KEY", "TEMPOFTP_SECRET_KEY"])
+def test_requires_both_keys(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv(name)
+    with pytest.raises(SettingsError, match=f"{name} is required"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "00" * 16 + "ff" * 16,
+        "+/" * 22,
+        base64.b64encode(bytes(range(32))).decode(),
+        base64.urlsafe_b64encode(bytes(range(200, 248))).decode(),
+    ],
+)
+def test_a_secret_key_may_be_base64_or_hex(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("TEMPOFTP_SECRET_KEY", key)
+    assert [len(derived) for derived in load_settings().derive_keys("test")] == [32]
+
+
+def test_each_purpose_and_each_secret_key_has_its_own_derived_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Fernet.generate_key().decode()
+    monkeypatch.setenv("TEMPOFTP_SECRET_KEY", f"{SECRET},{other}")
+    settings = load_settings()
+    derived = [*settings.derive_keys("one"), *settings.derive_keys("two")]
+    assert len(set(derived)) == 4
+    monkeypatch.setenv("TEMPOFTP_SECRET_KEY", other)
+    assert load_settings().derive_keys("one") == derived[1:2]
+
+
+def test_nothing_is_derived_from_the_encryption_key() -> None:
+    """The seam: with another encryption key every derived key is the same."""
+    one = load_settings().derive_keys("portal session")
+    assert load_settings(encryption_key=Fernet.generate_key().decode()).derive_keys("portal session") == one
+    sources = {
+        path: path.read_text(encoding="utf-8") for path in Path(tempoftp.__file__).parent.rglob("*.py")
+    }
+    deriving = {
+        path.name for path, text in sources.items() if re.search(r"\bHKDF|PBKDF2|Scrypt|hmac\.new", text)
+    }
+    assert deriving == {"keys.py"}
+    readers = {path.name for path, text in sources.items() if "encryption_key.get_secret_value" in text}
+    assert readers == set()
 
 
 def test_every_setting_says_what_it_is() -> None:

@@ -45,6 +45,7 @@ def build_settings(state_dir: Path, sources_file: Path) -> Settings:
     return load_settings(
         simulacro=True,
         encryption_key=Fernet.generate_key().decode(),
+        secret_key=Fernet.generate_key().decode(),
         state_dir=state_dir,
         sources_file=sources_file,
         deletion_wait_seconds=0.2,

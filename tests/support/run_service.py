@@ -47,6 +47,7 @@ def build_environ(folder: Path, **extra: str) -> dict[str, str]:
     return inherited | {
         "TEMPOFTP_SIMULACRO": "1",
         "TEMPOFTP_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+        "TEMPOFTP_SECRET_KEY": Fernet.generate_key().decode(),
         "TEMPOFTP_STATE_DIR": str(folder / "state"),
         "TEMPOFTP_SOURCES_FILE": str(sources),
         "TEMPOFTP_RUN_WAIT_SECONDS": "0.2",

@@ -148,6 +148,10 @@ class Stage:
     # -- what a test looks at -----------------------------------------------------------------------------------
 
     @property
+    def secret_key(self) -> str:
+        return self.control.read_settings()["TEMPOFTP_SECRET_KEY"]
+
+    @property
     def encryption_key(self) -> str:
         return self.control.read_settings()["TEMPOFTP_ENCRYPTION_KEY"]
 

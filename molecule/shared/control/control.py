@@ -50,10 +50,12 @@ class Control:
         return parse_env_text(self.env_file.read_text())
 
     def prepare(self) -> None:
-        """Write the settings file. Settings that an earlier start wrote are kept, above all the encryption key."""
+        """Write the settings file. Settings that an earlier start wrote are kept, above all the keys."""
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         settings = self.read_settings() if self.env_file.exists() else {}
-        settings.setdefault("TEMPOFTP_ENCRYPTION_KEY", self._run_cli("key", "new").strip())
+        for key in ("TEMPOFTP_ENCRYPTION_KEY", "TEMPOFTP_SECRET_KEY"):
+            if key not in settings:
+                settings[key] = self._run_cli("key", "new").strip()
         settings |= {
             "TEMPOFTP_STATE_DIR": str(self.home / "state"),
             "TEMPOFTP_PROJECT_DIR": str(PROJECT),

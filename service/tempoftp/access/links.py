@@ -1,8 +1,9 @@
 """Recipients' links: a signed link to one share that expires, for a person without a token.
 
-A link contains the generation of the request (`asked_generation`) and the number of revocations (`link_number`), so
-it ends with the share and with each revocation. The signing key is derived from TEMPOFTP_ENCRYPTION_KEY. With several
-keys, the first one signs and all of them verify. A link is compared as a whole, so each has exactly one spelling.
+A link contains the random nonce of the share's row (`link_nonce`), which is another one after each revocation and for
+each new request of the id. So a link that was revoked, or whose share has ended, is dead also for somebody who knows
+the signing key. That key is derived from TEMPOFTP_SECRET_KEY. With several keys, the first one signs and all of them
+verify. A link is compared as a whole, so each has exactly one spelling.
 """
 
 from __future__ import annotations
@@ -13,13 +14,11 @@ import hmac
 import json
 from datetime import timedelta
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from itsdangerous import Signer
 from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import database_now, utc_now
-from tempoftp.db.models import Share
+from tempoftp.db.models import Share, draw_nonce
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import IllegalTransition, LinkNotFound
 from tempoftp.settings import Settings
@@ -64,7 +63,7 @@ def make_link(settings: Settings, share: Share) -> str | None:
 def make_link_token(settings: Settings, share: Share) -> str:
     """Return a new token for a share. It is valid for `link_days`, unless the share ends earlier."""
     ends = utc_now() + timedelta(days=settings.link_days)
-    content = [share.id, share.asked_generation, share.link_number, int(ends.timestamp())]
+    content = [share.id, share.link_nonce, int(ends.timestamp())]
     payload = base64.urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).rstrip(b"=")
     return _build_signers(settings)[0].sign(payload).decode()
 
@@ -74,12 +73,12 @@ def find_linked_share(session: Session, settings: Settings, token: str) -> Share
     content = _read_token(settings, token)
     if content is None:
         raise LinkNotFound("link_not_found")
-    share_id, generation, number, ends = content
+    share_id, nonce, ends = content
     share = session.get(Share, share_id)
     if (
         share is None
         or not is_link_alive(share)
-        or (share.asked_generation, share.link_number) != (generation, number)
+        or not hmac.compare_digest(share.link_nonce.encode(), nonce.encode())
         or database_now(session).timestamp() >= ends
     ):
         raise LinkNotFound("link_not_found")
@@ -91,13 +90,13 @@ def revoke_links(
 ) -> Share:
     """Revoke every link of a share, in a write transaction. Raises ShareNotFound."""
     share = lock_share(session, share_id, emails)
-    share.link_number += 1
+    share.link_nonce = draw_nonce()
     share.request_id = request_id
     record_change(session, share, reason=Phrase("links_revoked"), author=author)
     return share
 
 
-def _read_token(settings: Settings, token: str) -> tuple[str, int, int, int] | None:
+def _read_token(settings: Settings, token: str) -> tuple[str, str, int] | None:
     """Return the contents of a token that one of the present keys has signed; None for any other text."""
     if len(token) > TOKEN_LENGTH or not token.isascii():
         return None
@@ -107,21 +106,14 @@ def _read_token(settings: Settings, token: str) -> tuple[str, int, int, int] | N
     signed = [signer.sign(payload.encode()) for signer in _build_signers(settings)]
     if not any([hmac.compare_digest(token.encode(), text) for text in signed]):
         return None
-    share_id, generation, number, ends = json.loads(
-        base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-    )
-    return share_id, generation, number, ends
+    match json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))):
+        case [str(share_id), str(nonce), int(ends)]:
+            return share_id, nonce, ends
+    return None  # signed by another version of this service
 
 
 def _build_signers(settings: Settings) -> list[Signer]:
     return [
-        Signer(
-            _derive_key(key), salt="tempoftp.recipient", key_derivation="none", digest_method=hashlib.sha256
-        )
-        for key in settings.list_keys()
+        Signer(key, salt="tempoftp.recipient", key_derivation="none", digest_method=hashlib.sha256)
+        for key in settings.derive_keys("recipient links")
     ]
-
-
-def _derive_key(key: str) -> bytes:
-    derivation = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"tempoftp recipient links")
-    return derivation.derive(base64.urlsafe_b64decode(key))

@@ -6,38 +6,19 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from tempoftp.accounts.accounts import is_rotating
-from tempoftp.db.models import Account, FtpHost, Share
+from tempoftp.db.models import Account, Share
 from tempoftp.downloads.counts import describe_downloads
 from tempoftp.phrases import Phrase, Translate, keep
 from tempoftp.refusals import ConfirmationNeeded, IllegalTransition
 from tempoftp.settings import Settings
-from tempoftp.shares.credentials import PasswordShown, list_opened, open_password, request_rotation
+from tempoftp.shares.credentials import PasswordShown, describe_credentials, list_opened, request_rotation
 from tempoftp.shares.extensions import describe_extension, find_last_extension
 from tempoftp.shares.lifecycle import record_change
-from tempoftp.shares.serializers import describe_access, describe_share
+from tempoftp.shares.serializers import SECRET_FIELDS, describe_share
 from tempoftp.states import State
 
 RECIPIENT = "recipient"
 """Author of what is done through a link."""
-
-_SECRET = frozenset({"password", "password_tipo"})
-
-
-PASSWORD_MESSAGES: dict[PasswordShown, str] = {
-    PasswordShown.EARLIER: (
-        "La cuenta ya existía cuando se pidió esta solicitud: su contraseña anterior sigue valiendo, y por eso no se "
-        "muestra aquí. Si ya no la tiene, pida una nueva; valdrá también para las demás solicitudes de la cuenta."
-    ),
-    PasswordShown.FOREIGN: (
-        "La cuenta existía antes que este servicio: entre con la contraseña que ya tiene. La cambia quien administra "
-        "el servidor FTP."
-    ),
-    PasswordShown.UNREADABLE: (
-        "La contraseña no se puede mostrar ahora. Pida una nueva, o avise a quien opera el servicio."
-    ),
-}
-NEW_PASSWORD_MESSAGE = "La contraseña es nueva: vale en cuanto el servidor FTP la confirme."  # noqa: S105 - words
 
 
 def describe_for_recipient(
@@ -45,7 +26,7 @@ def describe_for_recipient(
 ) -> dict[str, Any]:
     """Return a share for the recipient's page: state, progress, end and downloads, without credentials."""
     described = describe_share(session, settings, share, translate)
-    answer = {key: value for key, value in described.items() if key not in _SECRET}
+    answer = {key: value for key, value in described.items() if key not in SECRET_FIELDS}
     request = find_last_extension(session, share)
     return {
         **answer,
@@ -64,24 +45,13 @@ def reveal_credentials(session: Session, settings: Settings, share: Share) -> di
     """
     if share.state != State.LISTO:
         raise IllegalTransition("credentials_not_ready", state=share.state)
-    account = session.get_one(Account, share.ftpuser)
-    access = describe_access(settings, share, account, session.get(FtpHost, share.ftp_host))
-    credentials = open_password(settings, account, share)
-    if credentials.shown is PasswordShown.VISIBLE:
+    answer = describe_credentials(session, settings, share)
+    if answer["password_estado"] == PasswordShown.VISIBLE:
         reason = Phrase("password_shown_to_recipient")
     else:
-        reason = Phrase("access_shown_to_recipient", shown=credentials.shown.value)
+        reason = Phrase("access_shown_to_recipient", shown=answer["password_estado"])
     record_change(session, share, reason=reason, author=RECIPIENT)
-    message = PASSWORD_MESSAGES.get(credentials.shown)
-    if message is None and is_rotating(account):
-        message = NEW_PASSWORD_MESSAGE
-    return {
-        **{key: value for key, value in access.items() if key not in _SECRET},
-        "id": share.id,
-        "password": credentials.password,
-        "password_estado": credentials.shown.value,
-        "password_mensaje": message,
-    }
+    return answer
 
 
 def list_others_opened(session: Session, share: Share) -> list[str]:

@@ -9,10 +9,11 @@ import hashlib
 import re
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
@@ -51,6 +52,8 @@ class Principal:
     name: str
     role: Role
     emails: frozenset[str] | None
+    sealed_key: str | None = field(default=None, repr=False)
+    """The caller's own key, encrypted with the service's; None: the caller has none."""
 
     def may_act_for(self, email: str) -> bool:
         """Whether this caller may act for the person with this e-mail."""
@@ -115,7 +118,22 @@ def revoke_token(session: Session, name: str) -> Token:
         raise TokenRefused("token_not_found", name=name)
     if token.revoked_at is None:
         token.revoked_at = database_now(session)
+        token.key = None
     return token
+
+
+def give_key(session: Session, name: str, fernet: MultiFernet) -> str:
+    """Make a key for the holder of a token and return it, in a write transaction. It cannot be shown again.
+
+    The passwords in answers to this token are then encrypted with it. An earlier key of the token ends. `fernet`
+    encrypts the key for the database. Raises TokenRefused.
+    """
+    token = find_named_token(session, name)
+    if token is None:
+        raise TokenRefused("token_not_found", name=name)
+    key = Fernet.generate_key()
+    token.key = fernet.encrypt(key).decode()
+    return key.decode()
 
 
 def describe_state(token: Token, now: datetime) -> str:
@@ -147,7 +165,7 @@ def find_named_token(session: Session, name: str) -> Token | None:
 def build_principal(token: Token) -> Principal:
     """Return who the holder of a token is."""
     emails = None if EVERYBODY in token.emails else frozenset(token.emails)
-    return Principal(name=token.name, role=Role(token.role), emails=emails)
+    return Principal(name=token.name, role=Role(token.role), emails=emails, sealed_key=token.key)
 
 
 def is_use_to_be_noted(token: Token, now: datetime) -> bool:

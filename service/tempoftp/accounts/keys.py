@@ -1,4 +1,7 @@
-"""The keys that encrypt stored passwords: encrypt all with the first key, and find those that no key decrypts."""
+"""The keys that encrypt what is stored: encrypt all of it with the first key, and find what no key decrypts.
+
+Stored are the passwords of accounts, and the tokens' own keys.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import CursorResult, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tempoftp.db.engine import Database
-from tempoftp.db.models import Account
+from tempoftp.db.models import Account, Token
 
 CHECK_EVERY_SECONDS = 300.0
 BATCH = 200
@@ -20,30 +23,30 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """The result of `rotate_passwords`: counts, and the accounts whose password no key decrypts."""
+    """The result of `rotate_stored`: counts, and whose stored values no key decrypts."""
 
     rotated: int
     current: int
     unreadable: list[str]
 
 
-def rotate_passwords(database: Database, fernets: Sequence[Fernet]) -> Rotation:
-    """Encrypt every stored password with the first of these keys, unless that is done already.
+def rotate_stored(database: Database, fernets: Sequence[Fernet]) -> Rotation:
+    """Encrypt every stored password and token's key with the first of these keys, unless that is done already.
 
-    The passwords stay the same. A password that changes meanwhile is left alone. It may be interrupted and repeated.
+    Both stay the same. What changes meanwhile is left alone. It may be interrupted and repeated.
     """
     first, every = fernets[0], MultiFernet(fernets)
     with database.read() as session:
         stored = _read_stored(session)
-    changes: list[tuple[str, str, str]] = []
+    changes: list[tuple[Stored, str]] = []
     unreadable = []
-    for name, token in stored:
-        if _opens(first, token):
+    for value in stored:
+        if _opens(first, value.text):
             continue
         try:
-            changes.append((name, token, every.rotate(token.encode()).decode()))
+            changes.append((value, every.rotate(value.text.encode()).decode()))
         except InvalidToken:
-            unreadable.append(name)
+            unreadable.append(value.shown)
     rotated = 0
     for start in range(0, len(changes), BATCH):
         # The transactions are short, so that the service can work meanwhile.
@@ -53,22 +56,47 @@ def rotate_passwords(database: Database, fernets: Sequence[Fernet]) -> Rotation:
 
 
 def find_unreadable(session: Session, fernet: MultiFernet) -> list[str]:
-    """Return the names of the accounts whose stored password no configured key decrypts."""
-    return [name for name, token in _read_stored(session) if not _opens(fernet, token)]
+    """Return the accounts whose stored password, and the tokens whose key, no configured key decrypts."""
+    return [value.shown for value in _read_stored(session) if not _opens(fernet, value.text)]
 
 
 def describe_unreadable(names: Sequence[str]) -> str:
     """Return what is wrong and what to do."""
     shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
     return (
-        f"{len(names)} stored password(s) need a key that TEMPOFTP_ENCRYPTION_KEY lacks (accounts {shown}): put the "
-        "old key back behind the new one, and run `tempoftp key rotate` before it is taken out"
+        f"{len(names)} stored password(s) need a key that TEMPOFTP_ENCRYPTION_KEY lacks ({shown}): put the old key "
+        "back behind the new one, and run `tempoftp key rotate` before it is taken out"
     )
 
 
-def _read_stored(session: Session) -> list[tuple[str, str]]:
-    query = select(Account.name, Account.token).where(Account.token.is_not(None)).order_by(Account.name)
-    return [(name, str(token)) for name, token in session.execute(query)]
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An encrypted value, the table and row that have it, and how a message names it."""
+
+    table: type[Account | Token]
+    name: str
+    text: str
+
+    @property
+    def shown(self) -> str:
+        """Return the account's name, or `token NAME`."""
+        return self.name if self.table is Account else f"token {self.name}"
+
+
+_TABLES: tuple[type[Account | Token], ...] = (Account, Token)
+
+
+def _read_stored(session: Session) -> list[Stored]:
+    found = []
+    for table in _TABLES:
+        column = _find_column(table)
+        query = select(table.name, column).where(column.is_not(None)).order_by(table.name)
+        found += [Stored(table, name, str(text)) for name, text in session.execute(query)]
+    return found
+
+
+def _find_column(table: type[Account | Token]) -> InstrumentedAttribute[str | None]:
+    return Account.token if table is Account else Token.key
 
 
 def _opens(fernet: Fernet | MultiFernet, token: str) -> bool:
@@ -79,17 +107,17 @@ def _opens(fernet: Fernet | MultiFernet, token: str) -> bool:
     return True
 
 
-def _replace(session: Session, name: str, old: str, new: str) -> int:
-    same = (Account.name == name, Account.token == old)
-    query = update(Account).where(*same).values(token=new)
-    result = session.execute(query)
+def _replace(session: Session, value: Stored, new: str) -> int:
+    column = _find_column(value.table)
+    same = (value.table.name == value.name, column == value.text)
+    result = session.execute(update(value.table).where(*same).values({column: new}))
     assert isinstance(result, CursorResult)  # noqa: S101 - tells mypy what an UPDATE returns
     return result.rowcount
 
 
 @dataclass(slots=True)
 class KeyCheck:
-    """The result of `find_unreadable`, kept for some time because it decrypts every stored password."""
+    """The result of `find_unreadable`, kept for some time because it decrypts everything that is stored."""
 
     fernet: MultiFernet
     clock: Callable[[], float] = time.monotonic

@@ -117,6 +117,10 @@ class ServiceClient:
         """Try again what failed."""
         return self._call("POST", f"{_share_path(share_id)}/reintentar", body={})
 
+    def show_credentials(self, share_id: str) -> dict[str, Any]:
+        """Read how to log in to a share, with the password in clear."""
+        return self._call("POST", f"{_share_path(share_id)}/credenciales", body={})
+
     def rotate_password(self, share_id: str) -> dict[str, Any]:
         """Make a new password for a share's account."""
         return self._call("POST", f"{_share_path(share_id)}/password", body={})

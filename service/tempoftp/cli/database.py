@@ -1,4 +1,4 @@
-"""The service's database (`db upgrade|backup|import`) and the keys of the passwords in it (`key new|rotate`).
+"""The service's database (`db upgrade|backup|import`).
 
 The functions import the service themselves, so that help and completion need neither SQLAlchemy nor pydantic.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from tempoftp.cli.command import Group, json_option
-from tempoftp.cli.exits import SERVICE_FAILED, UNDECRYPTABLE, USAGE
+from tempoftp.cli.exits import SERVICE_FAILED, USAGE
 from tempoftp.cli.output import print_json
 
 
@@ -92,53 +92,3 @@ def import_command(file: Path, as_json: bool) -> None:
         print_json({"file": str(file), "rows": rows})
     else:
         click.echo(f"{sum(rows.values())} rows of {len(rows)} tables, {rows['shares']} shares among them")
-
-
-@click.group(cls=Group)
-def key() -> None:
-    """Make keys that encrypt the stored passwords, and change them."""
-
-
-@key.command(examples=["tempoftp key new"], exits=(USAGE,))
-@json_option
-def new(as_json: bool) -> None:
-    """Print a new Fernet key.
-
-    To change keys, put it before the old one, separated by a comma (the first encrypts, all decrypt), restart the
-    service, and run `tempoftp key rotate`.
-    """
-    from cryptography.fernet import Fernet
-
-    made = Fernet.generate_key().decode()
-    if as_json:
-        print_json({"key": made})
-    else:
-        click.echo(made)
-
-
-@key.command(examples=["tempoftp key rotate"], exits=(USAGE, SERVICE_FAILED, UNDECRYPTABLE))
-@json_option
-def rotate(as_json: bool) -> None:
-    """Encrypt every stored password again, with the first key.
-
-    Run it on the service's host, as root or as the service's user, once API and worker have the new key. It may be
-    repeated. Passwords that no key decrypts are listed: the old key is then missing.
-    """
-    from tempoftp.accounts.keys import describe_unreadable, rotate_passwords
-    from tempoftp.cli.exits import Undecryptable
-    from tempoftp.cli.service import read_host_settings, upgrade
-    from tempoftp.db.engine import open_database
-
-    settings = read_host_settings()
-    upgrade(settings)
-    database = open_database(settings)
-    try:
-        done = rotate_passwords(database, settings.build_fernets())
-    finally:
-        database.close()
-    if as_json:
-        print_json({"rotated": done.rotated, "current": done.current, "unreadable": list(done.unreadable)})
-    else:
-        click.echo(f"{done.rotated} encrypted anew, {done.current} had the first key already")
-    if done.unreadable:
-        raise Undecryptable(describe_unreadable(done.unreadable))

@@ -59,6 +59,11 @@ def fetch_token(share_id: str) -> str:
             f"{share_id}: the account existed before this share; the answer carries its password's hash, which cannot "
             "be turned back. The password given with the account's first share still works."
         )
+    if share.get("status") == "listo" and not share.get("password"):
+        raise Undecryptable(
+            f"{share_id}: the service encrypts no password for this caller, because the token has no key of its own; "
+            f"`tempoftp credentials {share_id}` shows the password"
+        )
     if share.get("password_tipo") != "fernet" or not share.get("password"):
         raise Undecryptable(
             f"{share_id} has no password yet (it is {share.get('status')}). Wait until it is listo."

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "block": ("tempoftp.cli.share_changes", "block", "Hide a share, or block its account."),
     "unblock": ("tempoftp.cli.share_changes", "unblock", "Show a blocked share again."),
     "retry": ("tempoftp.cli.share_changes", "retry", "Try again what failed."),
+    "credentials": ("tempoftp.cli.shares", "credentials", "Show how to log in, with the clear password."),
     "password": ("tempoftp.cli.share_changes", "password", "Make a new password for a share's account."),
     "link": (
         "tempoftp.cli.recipients",
@@ -64,7 +65,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "account": ("tempoftp.cli.accounts", "account", "Map people to accounts that existed before tempoftp."),
     "settings": ("tempoftp.cli.settings", "settings", "Check the service's settings before it reads them."),
     "token": ("tempoftp.cli.tokens", "token", "Make, list and revoke tokens of the API."),
-    "key": ("tempoftp.cli.database", "key", "Make keys that encrypt the stored passwords."),
+    "key": ("tempoftp.cli.keys", "key", "Make and change the keys of the service."),
     "db": ("tempoftp.cli.database", "db", "Upgrade, back up or move the service's database."),
 }
 
@@ -78,7 +79,8 @@ Settings of the client commands (environment; url, token, encryption_key in
 ~/.config/tempoftp/config.toml; the same in /etc/tempoftp/config.toml; the first wins):
   TEMPOFTP_URL             where the service is (default http://127.0.0.1:9043)
   TEMPOFTP_TOKEN           bearer token that the operator gave (`tempoftp token create`)
-  TEMPOFTP_ENCRYPTION_KEY  Fernet key or keys (comma separated), for decrypt
+  TEMPOFTP_ENCRYPTION_KEY  Fernet key or keys (comma separated), for decrypt;
+                           `tempoftp credentials` needs none
 NO_COLOR=1 leaves colours out.
 """
 

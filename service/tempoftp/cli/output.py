@@ -93,15 +93,35 @@ def print_share(share: Mapping[str, Any]) -> None:
 
     Values are never wrapped, because people copy tokens and paths.
     """
-    rows = _describe_share(share)
+    print_facts(_describe_share(share), {"status": STATE_COLOURS.get(str(share.get("status")))})
+    if share.get("usuario") and share.get("password_tipo") != "hash":
+        click.echo(click.style(f"clear password: tempoftp credentials {share.get('id')}", dim=True))
+
+
+def print_credentials(answer: Mapping[str, Any]) -> None:
+    """Print how to log in to a share; without the password where it cannot be shown."""
+    rows = [(key, str(answer[key])) for key in ("id", "usuario", "password") if answer.get(key)]
+    rows += _describe_server(answer.get("servidor") or {})
+    rows += [(key, str(answer[key])) for key in ("homedir", "directorio", "expira") if answer.get(key)]
+    print_facts(rows)
+
+
+def print_facts(rows: Sequence[tuple[str, str]], colours: Mapping[str, str | None] | None = None) -> None:
+    """Print one line for each label and value; `colours` by label."""
     width = max(len(label) for label, _value in rows)
     for label, value in rows:
-        colour = STATE_COLOURS.get(str(share.get("status"))) if label == "status" else None
-        click.echo(
-            f"{click.style(label.ljust(width), bold=True)}  {click.style(show_text(value), fg=colour)}"
-        )
-    if share.get("password_tipo") == "fernet":
-        click.echo(click.style(f"clear password: tempoftp decrypt --id {share.get('id')}", dim=True))
+        shown = click.style(show_text(value), fg=(colours or {}).get(label))
+        click.echo(f"{click.style(label.ljust(width), bold=True)}  {shown}")
+
+
+def _describe_server(server: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if not server:
+        return []
+    tls = "TLS" if server.get("tls") else "no TLS"
+    rows = [("servidor", f"{server.get('host')}:{server.get('puerto')} ({tls})")]
+    if server.get("huella"):
+        rows.append(("huella", str(server["huella"])))
+    return rows
 
 
 def _describe_share(share: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -117,12 +137,7 @@ def _describe_share(share: Mapping[str, Any]) -> list[tuple[str, str]]:
         files = progress.get("archivos")
         rows.append(("progreso", f"{done}, {files} files" if isinstance(files, int) else done))
     rows.extend((key, str(share[key])) for key in ("usuario", "password", "password_tipo") if share.get(key))
-    server = share.get("servidor") or {}
-    if server:
-        tls = "TLS" if server.get("tls") else "no TLS"
-        rows.append(("servidor", f"{server.get('host')}:{server.get('puerto')} ({tls})"))
-        if server.get("huella"):
-            rows.append(("huella", str(server["huella"])))
+    rows += _describe_server(share.get("servidor") or {})
     rows.extend(
         (key, str(share[key])) for key in ("homedir", "directorio", "vigencia", "expira") if share.get(key)
     )

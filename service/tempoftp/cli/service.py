@@ -100,10 +100,14 @@ def check_certificate(settings: Settings) -> None:
 def read_host_settings() -> Settings:
     """Read the settings for a command that an administrator types on the service's host.
 
-    A shell there has none of the settings that systemd gives the service. They are then read from systemd's file.
+    A shell there has none of the settings that systemd gives the service. They are then read from systemd's file. It
+    may have TEMPOFTP_ENCRYPTION_KEY for the client commands: that of the file is used, which the service has too.
     """
-    if "TEMPOFTP_ENCRYPTION_KEY" not in os.environ:
-        for name, value in read_env_file().items():
+    if "TEMPOFTP_SECRET_KEY" not in os.environ:
+        stored = read_env_file()
+        if "TEMPOFTP_ENCRYPTION_KEY" in stored:
+            os.environ.pop("TEMPOFTP_ENCRYPTION_KEY", None)
+        for name, value in stored.items():
             os.environ.setdefault(name, value)
     return read_settings()
 

@@ -88,7 +88,7 @@ def retry(id_: str, watch: bool, timeout: float | None, as_json: bool) -> None:
 def password(id_: str, as_json: bool) -> None:
     """Make a new password for the account of a share; sessions with the old one end.
 
-    The new password opens every share of the account; they are listed. `tempoftp decrypt --id ID` shows it in clear.
+    The new password opens every share of the account; they are listed. `tempoftp credentials ID` shows it in clear.
     """
     with connect() as client:
         answer = client.rotate_password(id_)

@@ -1,4 +1,4 @@
-"""Read what the service knows of shares: `preview`, `status`, `list`, `events` and `log`."""
+"""Read what the service knows of shares: `preview`, `status`, `credentials`, `list`, `events` and `log`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,25 @@ from typing import Any
 import click
 
 from tempoftp.cli.client import LogPiece, ServiceClient, connect
-from tempoftp.cli.command import Command, check_timeout, json_option, timeout_option, watch_option
-from tempoftp.cli.exits import PreviewFailed, ShareFailed
+from tempoftp.cli.command import (
+    OF_CLIENTS,
+    Command,
+    check_timeout,
+    json_option,
+    timeout_option,
+    watch_option,
+)
+from tempoftp.cli.exits import UNDECRYPTABLE, PreviewFailed, ShareFailed, Undecryptable
 from tempoftp.cli.output import (
     ENDING,
     UNDER_WAY,
+    print_credentials,
+    print_facts,
     print_json,
     print_rows,
     print_share,
     print_share_table,
     show_bytes,
-    show_text,
 )
 from tempoftp.cli.watch import exit_for_state, finish_watch, wait_while_pending
 
@@ -99,9 +107,7 @@ def print_preview(answer: Mapping[str, Any]) -> None:
     if unnamed > 0:
         rows.append(("left out", f"and {unnamed} more"))
     rows.append(("mensaje", str(answer.get("mensaje"))))
-    width = max(len(label) for label, _value in rows)
-    for label, value in rows:
-        click.echo(f"{click.style(label.ljust(width), bold=True)}  {show_text(value)}")
+    print_facts(rows)
 
 
 @click.command(
@@ -126,6 +132,29 @@ def status(id_: str, watch: bool, timeout: float | None, as_json: bool) -> None:
     else:
         print_share(share)
     exit_for_state(share)
+
+
+@click.command(
+    cls=Command, examples=["tempoftp credentials goes_2026_11"], exits=(*OF_CLIENTS, UNDECRYPTABLE)
+)
+@click.argument("id_", metavar="ID")
+@json_option
+def credentials(id_: str, as_json: bool) -> None:
+    """Show how to log in to a share that is ready, with the password in clear.
+
+    No key is needed: the service decrypts the password and writes to the share's history who asked. If it cannot show
+    the password, it says why.
+    """
+    with connect() as client:
+        answer = client.show_credentials(id_)
+    if as_json:
+        print_json(answer)
+    else:
+        print_credentials(answer)
+    if not answer.get("password"):
+        raise Undecryptable(f"{id_}: {answer.get('password_mensaje') or 'the password cannot be shown'}")
+    if answer.get("password_mensaje"):
+        click.echo(answer["password_mensaje"], err=True)
 
 
 @click.command(

@@ -1,4 +1,4 @@
-"""`tempoftp token create|list|revoke|readmit`: who may use the API.
+"""`tempoftp token create|key|list|revoke|readmit`: who may use the API.
 
 These commands run on the service's host and work on its database. The functions import the service themselves, so that
 help and completion need neither SQLAlchemy nor pydantic.
@@ -29,7 +29,7 @@ def token() -> None:
 @token.command(
     examples=[
         "tempoftp token create ana --email ana@dominio.example",
-        "tempoftp token create portal-de-datos --email '*' --days 365",
+        "tempoftp token create portal-de-datos --email '*' --days 365 --key",
         "tempoftp token create guardia --role operador",
     ],
     exits=ON_THE_HOST,
@@ -51,24 +51,61 @@ def token() -> None:
 @click.option(
     "--days", type=click.IntRange(1, 3650), help="Days until it ends. When not given, it does not end."
 )
+@click.option(
+    "--key",
+    "with_key",
+    is_flag=True,
+    help="Also make a key, with which passwords are encrypted for this token; printed on a second line.",
+)
 @json_option
-def create(name: str, role: str, emails: tuple[str, ...], days: int | None, as_json: bool) -> None:
+def create(
+    name: str, role: str, emails: tuple[str, ...], days: int | None, with_key: bool, as_json: bool
+) -> None:
     """Make a token and print it, once.
 
     NAME stands for its holder in histories. A cliente sees and changes the shares of its --email. An operador sees and
     changes those of everybody, and may block, audit and pause.
     """
-    from tempoftp.access.tokens import Role, create_token
-    from tempoftp.cli.service import write_database
+    from tempoftp.access.tokens import Role, create_token, give_key
+    from tempoftp.cli.service import read_host_settings, write_database
 
     lifetime = None if days is None else timedelta(days=days)
     with write_database() as session:
         secret = create_token(session, name, Role(role), emails, lifetime=lifetime)
+        made = {"token": secret}
+        if with_key:
+            made["key"] = give_key(session, name, read_host_settings().build_fernet())
     if as_json:
-        print_json({"name": name, "token": secret})
+        print_json({"name": name, **made})
     else:
-        click.echo(secret)
-    click.echo("keep it: it is not shown again (clients read it from TEMPOFTP_TOKEN)", err=True)
+        click.echo("\n".join(made.values()))
+    if with_key:
+        click.echo(
+            "keep both: they are not shown again (clients read them from TEMPOFTP_TOKEN and TEMPOFTP_ENCRYPTION_KEY)",
+            err=True,
+        )
+    else:
+        click.echo("keep it: it is not shown again (clients read it from TEMPOFTP_TOKEN)", err=True)
+
+
+@token.command(examples=["tempoftp token key portal-de-datos"], exits=ON_THE_HOST)
+@click.argument("name")
+@json_option
+def key(name: str, as_json: bool) -> None:
+    """Make a key for the holder of the token NAME and print it, once.
+
+    Passwords in answers to this token are then encrypted with it, and with no earlier key. The token stays the same.
+    """
+    from tempoftp.access.tokens import give_key
+    from tempoftp.cli.service import read_host_settings, write_database
+
+    with write_database() as session:
+        made = give_key(session, name, read_host_settings().build_fernet())
+    if as_json:
+        print_json({"name": name, "key": made})
+    else:
+        click.echo(made)
+    click.echo("keep it: it is not shown again (clients read it from TEMPOFTP_ENCRYPTION_KEY)", err=True)
 
 
 @token.command("list", examples=["tempoftp token list"], exits=ON_THE_HOST)
@@ -85,7 +122,7 @@ def list_command(as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    columns = ("name", "role", "state", "emails", "created", "last used", "expires")
+    columns = ("name", "role", "state", "emails", "created", "last used", "expires", "own key")
     print_rows(columns, [[_show(value) for value in row.values()] for row in rows])
 
 
@@ -136,8 +173,11 @@ def _describe(row: Token, state: str) -> dict[str, Any]:
         "created": write_time(row.created_at),
         "last_used": write_time(row.last_used_at),
         "expires": write_time(row.expires),
+        "key": row.key is not None,
     }
 
 
 def _show(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ",".join(value) if isinstance(value, list) else str(value or "-")

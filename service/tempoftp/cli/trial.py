@@ -67,8 +67,10 @@ class Trial:
         self.folder = folder
         self.url = f"http://{HOST}:{port}"
         self.client_file = folder / "client.env"
+        self.server_file = folder / "server.env"
         self.token = ""
         self._key = ""
+        self._server_keys: dict[str, str] = {}
         self._port = port
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -78,8 +80,8 @@ class Trial:
         Raises BadSetting when the folder was not made by this command, or cannot be written.
         """
         with explain_unwritable(self.folder):
-            self._read_client_file()
-            self._write_client_file()
+            self._read_files()
+            write_env_file(self.server_file, self._server_keys)
             (self.folder / "sources.yml").write_text(SOURCES, encoding="utf-8")
         self._set_environment()
         self._choose_token()
@@ -143,34 +145,29 @@ class Trial:
         """Return the file that has the log of `serve` or `worker`."""
         return self.folder / f"{program}.log"
 
-    def _read_client_file(self) -> None:
-        from cryptography.fernet import Fernet
+    def _read_files(self) -> None:
+        from tempoftp.cli.keys import VARIABLES as KEYS
+        from tempoftp.cli.keys import make_key
 
-        try:
-            words = shlex.split(self.client_file.read_text(encoding="utf-8"), comments=True)
-        except FileNotFoundError:
-            words = []
-        values = dict(word.split("=", 1) for word in words if "=" in word)
+        values = read_env_file(self.client_file)
         self.token = values.get("TEMPOFTP_TOKEN", "")
         self._key = values.get("TEMPOFTP_ENCRYPTION_KEY", "")
-        if not self._key and (self.folder / "state").exists():
+        kept = read_env_file(self.server_file)
+        if not kept and (self.folder / "state").exists():
             raise BadSetting(
-                f"{self.folder} has a folder `state` and no key for it in client.env: remove {self.folder}, or give "
-                "another folder with --folder"
+                f"{self.folder} has a folder `state` and no keys for it in {self.server_file.name}: remove "
+                f"{self.folder}, or give another folder with --folder"
             )
-        self._key = self._key or Fernet.generate_key().decode()
+        self._server_keys = {name: kept.get(name) or make_key() for name in KEYS.values()}
 
     def _write_client_file(self) -> None:
         values = {
             "TEMPOFTP_URL": self.url,
             "TEMPOFTP_TOKEN": self.token,
+            # The token's own key, not the service's.
             "TEMPOFTP_ENCRYPTION_KEY": self._key,
         }
-        fresh = self.client_file.with_suffix(".new")
-        fresh.touch(mode=0o600)
-        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in values.items()]
-        fresh.write_text("".join(lines), encoding="utf-8")
-        fresh.replace(self.client_file)
+        write_env_file(self.client_file, values)
 
     def _set_environment(self) -> None:
         """Set the settings of this process and its children, and remove those that the caller's shell has."""
@@ -180,7 +177,7 @@ class Trial:
         for name in [name for name in os.environ if name.startswith(PREFIX) or name in known]:
             del os.environ[name]
         os.environ |= SETTINGS | {
-            "TEMPOFTP_ENCRYPTION_KEY": self._key,
+            **self._server_keys,
             "TEMPOFTP_STATE_DIR": str(self.folder / "state"),
             "TEMPOFTP_SOURCES_FILE": str(self.folder / "sources.yml"),
             "TEMPOFTP_PORT": str(self._port),
@@ -190,19 +187,39 @@ class Trial:
     def _choose_token(self) -> None:
         from alembic.util import CommandError
 
-        from tempoftp.access.tokens import Role, create_token, find_token
-        from tempoftp.cli.service import write_database
+        from tempoftp.access.tokens import Role, create_token, find_token, give_key
+        from tempoftp.cli.service import read_settings, write_database
 
         try:
             with write_database() as session:
-                if not self.token or find_token(session, self.token) is None:
+                if not (self.token and self._key) or find_token(session, self.token) is None:
                     # A new name, because the name of a token that was lost cannot be used again.
-                    self.token = create_token(session, f"try-{secrets.token_hex(4)}", Role.OPERADOR, ())
+                    name = f"try-{secrets.token_hex(4)}"
+                    self.token = create_token(session, name, Role.OPERADOR, ())
+                    self._key = give_key(session, name, read_settings().build_fernet())
         except CommandError as error:
             raise BadSetting(
                 f"the database in {self.folder} is of another version of tempoftp ({error}): remove {self.folder}, or "
                 "give another folder with --folder"
             ) from error
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return the variables that a shell gets from this file; none when it does not exist."""
+    try:
+        words = shlex.split(path.read_text(encoding="utf-8"), comments=True)
+    except FileNotFoundError:
+        return {}
+    return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+def write_env_file(path: Path, values: dict[str, str]) -> None:
+    """Write a file, readable for its owner only, from which a shell gets these variables."""
+    fresh = path.with_suffix(".new")
+    fresh.touch(mode=0o600)
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in values.items()]
+    fresh.write_text("".join(lines), encoding="utf-8")
+    fresh.replace(path)
 
 
 @contextmanager

@@ -41,7 +41,7 @@ CHECK_SECONDS = 0.5
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
-    help="Where shares, key, token and logs stay until the next start. When not given: "
+    help="Where shares, keys, token and logs stay until the next start. When not given: "
     "~/.local/state/tempoftp-try.",
 )
 def try_it(port: int | None, folder: Path | None) -> None:
@@ -120,7 +120,7 @@ def print_ways_on(trial: Trial, share_id: str, link: str) -> None:
     click.echo(f"    -d '{body}' $TEMPOFTP_URL/tmpftp")
     click.echo(f"  curl {auth} $TEMPOFTP_URL/tmpftp/mio_1")
     click.echo("The same with the command line: the password of the share above, a slow copy, and a failure:")
-    click.echo(f"  {tempoftp} decrypt --id {share_id}")
+    click.echo(f"  {tempoftp} credentials {share_id}")
     click.echo(f"  {tempoftp} request {REQUESTER} mio_2 source1:/srv/datos/tarda-20 --watch")
     click.echo(f"  {tempoftp} request {REQUESTER} mio_3 source1:/srv/datos/falla-source_not_found --watch")
     click.echo(f"Stop       Ctrl-C. To begin anew, stop it and remove {show_path(trial.folder)}")

@@ -93,7 +93,11 @@ class ShareAnswer(BaseModel):
     password: str | None = Field(
         default=None, description="A Fernet token or the stored hash: see `password_tipo`."
     )
-    password_tipo: str | None = Field(default=None, description="`fernet` or `hash`.")
+    password_tipo: str | None = Field(
+        default=None,
+        description="`fernet`: for the caller's own key, or for the shared one. `hash`. Null: this caller gets it only "
+        "by `POST /tmpftp/{id}/credenciales`.",
+    )
     expira: str | None = Field(default=None, description="When access and data end: ISO 8601, UTC.")
     servidor: Server | None = None
     homedir: str | None = None

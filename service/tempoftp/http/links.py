@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from flask import Response, jsonify, redirect, request, url_for
 from pydantic import BaseModel, Field
@@ -13,7 +13,7 @@ from tempoftp.access.recipients import describe_for_recipient, request_new_passw
 from tempoftp.access.recipients import reveal_credentials as reveal
 from tempoftp.db.models import Account, Share
 from tempoftp.http.access import PUBLIC, Role, allow
-from tempoftp.http.answers import Delivery, Server, ShareAnswer, answer_state
+from tempoftp.http.answers import ShareAnswer, answer_state
 from tempoftp.http.body import OptionalBody, allow_empty
 from tempoftp.http.changes import (
     Caller,
@@ -23,10 +23,11 @@ from tempoftp.http.changes import (
     write_change,
 )
 from tempoftp.http.context import get_context
+from tempoftp.http.credentials import CredentialsAnswer
 from tempoftp.http.extensions import Extension
 from tempoftp.http.problems import document_refusals
 from tempoftp.http.routes import LINK_ROUTE, SHARE_ROUTE, LinkPath, SharePath, links, shares
-from tempoftp.shares.credentials import PasswordShown, list_opened
+from tempoftp.shares.credentials import list_opened
 from tempoftp.shares.desired_state import Pending
 from tempoftp.states import State
 
@@ -48,7 +49,7 @@ class RevokedAnswer(BaseModel):
     """No link that was made before opens anything."""
 
     id: str
-    enlaces: int = Field(description="How often the links of this id were revoked.")
+    status: Literal["ok"]
 
 
 @shares.post(
@@ -84,8 +85,8 @@ def create_link(share_id: str, base: str = "") -> str:
 def revoke_share_links(path: SharePath) -> Response:
     """End every link of the share that was made so far, those in mails too."""
     share_id = path.read_id()
-    share = revoke_all_links(share_id)
-    response: Response = jsonify({"id": share_id, "enlaces": share.link_number})
+    revoke_all_links(share_id)
+    response: Response = jsonify({"id": share_id, "status": "ok"})
     return response
 
 
@@ -137,25 +138,6 @@ def _lead_to_page(token: str) -> Response:
 
 class RevealRequest(OptionalBody):
     """Nothing needs to be said."""
-
-
-class CredentialsAnswer(BaseModel):
-    """How to log in. Without a password, `password_mensaje` says why and what to do."""
-
-    id: str
-    usuario: str = Field(description="The FTP account.")
-    ftpuser: str = Field(description="The same.")
-    password: str | None = Field(description="In clear; never a token, never a hash.")
-    password_estado: PasswordShown = Field(
-        description="`anterior`: an earlier one still works; `ajena`: the account was there before tempoftp; "
-        "`ilegible`: the service lacks the key to it."
-    )
-    password_mensaje: str | None
-    expira: str | None
-    servidor: Server
-    homedir: str | None
-    directorio: str | None
-    entrega: Delivery  # type: ignore[valid-type]
 
 
 @links.post(

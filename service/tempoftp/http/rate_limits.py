@@ -53,6 +53,15 @@ def name_link() -> str:
     return hashlib.sha256(str((request.view_args or {}).get("token")).encode()).hexdigest()[:32]
 
 
+def name_share() -> str:
+    """Return the key of the caller and the share whose credentials it asks for."""
+    return f"{name_caller()} {(request.view_args or {}).get('id')}"
+
+
+def _asks_no_credentials() -> bool:
+    return request.url_rule is None or not request.url_rule.rule.endswith("/<id>/credenciales")
+
+
 def _is_no_link() -> bool:
     # The portal's pages of a link have the same path behind the portal's prefix.
     return request.url_rule is None or LINK_ROUTE not in request.url_rule.rule
@@ -86,6 +95,14 @@ def init_rate_limits(app: Flask, settings: Settings) -> None:
         ApplicationLimit(settings.rate_strangers, scope="strangers", exempt_when=_is_known),
         ApplicationLimit(
             settings.rate_links, name_link, scope="links", methods=WRITES, exempt_when=_is_no_link
+        ),
+        # As through a link. Each of them adds a line to the share's history.
+        ApplicationLimit(
+            settings.rate_links,
+            name_share,
+            scope="credentials",
+            methods=WRITES,
+            exempt_when=_asks_no_credentials,
         ),
     ]
     Limiter(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from flask import Response, jsonify
@@ -15,7 +14,6 @@ from tempoftp.http.access import Role, allow
 from tempoftp.http.answers import answer_change
 from tempoftp.http.body import OptionalBody, allow_empty
 from tempoftp.http.changes import (
-    answer_when_done,
     describe_pending,
     perform_change,
     wait_until_gone,
@@ -33,7 +31,6 @@ from tempoftp.shares.changes import (
     request_retry,
     request_unblock,
 )
-from tempoftp.shares.credentials import list_opened, request_rotation
 from tempoftp.shares.desired_state import Pending
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.serializers import describe_block
@@ -263,60 +260,3 @@ def retry_share(path: SharePath, body: RetryRequest) -> Response:
     settings, share_id = get_context().settings, path.read_id()
     share = write_share_change(lambda session, caller: request_retry(session, settings, share_id, **caller))
     return answer_accepted(share)
-
-
-class PasswordRequest(OptionalBody):
-    """Nothing needs to be said."""
-
-
-class PasswordAnswer(BaseModel):
-    """The new password. While `password` is pending, the FTP host still takes the old one."""
-
-    id: str
-    status: State
-    usuario: str = Field(description="The FTP account.")
-    password: str = Field(description="A Fernet token.")
-    password_tipo: Literal["fernet"]
-    abre: list[str] = Field(description="Every share that it opens, or will once it is delivered.")
-    pendiente: list[Pending]
-    mensaje: str
-
-
-@shares.post(
-    f"{SHARE_ROUTE}/password",
-    summary="Contraseña nueva para la cuenta de una solicitud",
-    responses={
-        200: PasswordAnswer,
-        202: PasswordAnswer,
-        **document_refusals(400, 404, 409, 413, 415, 422, 503),
-    },
-)
-@allow(Role.CLIENTE)
-@allow_empty
-def rotate_password(path: SharePath, body: PasswordRequest) -> Response:
-    """Make a new password, and end what is open with the old one: 200 once it works, 202 if it waits.
-
-    It is the account's: it opens all of its shares, as `abre` says. An account that was there before tempoftp is 409.
-    """
-    settings, share_id = get_context().settings, path.read_id()
-    share, account = write_change(
-        lambda session, caller: request_rotation(session, settings, share_id, **caller),
-        lambda rotated: (rotated[0].ftp_host,),
-    )
-    # The password of this request, even if another request makes a newer one during the wait.
-    describe = partial(_describe_password, password=account.token)
-    return answer_when_done(share, describe, Pending.PASSWORD)
-
-
-def _describe_password(
-    session: Session, share: Share, account: Account, *, password: str | None
-) -> dict[str, Any]:
-    return {
-        "id": share.id,
-        "status": share.state,
-        "usuario": account.name,
-        "password": password,
-        "password_tipo": "fernet",
-        "abre": list_opened(session, account),
-        **describe_pending(session, share, account),
-    }

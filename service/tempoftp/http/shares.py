@@ -8,6 +8,7 @@ from flask import Response, jsonify, url_for
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import StatementError
 
+from tempoftp.access.sealing import choose_seal
 from tempoftp.db.models import Share
 from tempoftp.http.access import Role, allow, get_principal, require_email
 from tempoftp.http.answers import ShareAnswer, answer_state
@@ -87,7 +88,8 @@ def get_share(path: SharePath) -> Response:
     share_id = path.read_id()
     with context.database.read() as session:
         share = find_share(session, share_id, get_principal().emails)
-        body = describe_share(session, context.settings, share)
+        seal = choose_seal(context.settings, get_principal())
+        body = describe_share(session, context.settings, share, seal=seal)
         return answer_state(body, State(share.state), eta=share.eta)
 
 

@@ -115,6 +115,9 @@ class HealthAnswer(BaseModel):
         description="Who uses at least 80 % of a quota, the nearest first; only operators see them."
     )
     problemas: list[str]
+    advertencias: list[str] = Field(
+        description="What works and should be changed all the same; it does not change `status`."
+    )
     simulacro: bool
 
 
@@ -134,7 +137,7 @@ def get_health() -> Response:
         is_operator = principal is not None and principal.role is Role.OPERADOR
         health["cuotas"] = list_near(session, context.settings) if is_operator else []
     if principal is None or principal.emails is not None:
-        health |= {"hosts": {}, "problemas": [UNTOLD] if health["problemas"] else []}
+        health |= {"hosts": {}, "problemas": [UNTOLD] if health["problemas"] else [], "advertencias": []}
     if health["status"] == "ok":
         response: Response = jsonify(health)
         return response

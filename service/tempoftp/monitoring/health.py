@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tempoftp.access.sealing import warn_of_shared_key
 from tempoftp.accounts.keys import describe_unreadable
 from tempoftp.db.clock import database_now, write_time
 from tempoftp.db.leases import is_free
@@ -43,6 +44,7 @@ FEW_INODES = 100
 
 def read_health(session: Session, settings: Settings, *, unreadable: Sequence[str] = ()) -> dict[str, Any]:
     """Return `GET /health`: `status` is `ok` or `degraded`; `problemas` says what is wrong and where.
+    `advertencias` says what works and should be changed all the same.
 
     Space is summed over the FTP hosts; `ftpd` and `database` are `ok`, `error` or `unknown` (the host's facts are
     old), the worst of all hosts. `unreadable` are accounts whose stored password no key can decrypt.
@@ -82,6 +84,7 @@ def read_health(session: Session, settings: Settings, *, unreadable: Sequence[st
         "avisos": notices,
         "hosts": hosts,
         "problemas": problems,
+        "advertencias": warn_of_shared_key(session, settings),
         "simulacro": settings.simulacro,
     }
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from flask import request
 from flask_babel import gettext
 
-from tempoftp.access.recipients import NEW_PASSWORD_MESSAGE, PASSWORD_MESSAGES
 from tempoftp.http import wording
 from tempoftp.http.problems import word_refusal
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import Refused
 from tempoftp.shares import history, messages
+from tempoftp.shares.credentials import NEW_PASSWORD_MESSAGE, PASSWORD_MESSAGES
 
 LANGUAGES = ("es", "en")
 TRANSLATIONS = Path(__file__).parent / "translations"

@@ -11,8 +11,6 @@ import hashlib
 import time
 from datetime import timedelta
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask, session
 
 from tempoftp.access.identities import end_identity_sessions, is_identity
@@ -28,10 +26,8 @@ _NAME, _MARK, _SINCE = "token", "marca", "desde"
 
 
 def init_sessions(app: Flask, settings: Settings) -> None:
-    """Configure the cookie. Its keys are derived from the encryption keys: all processes agree, and rotation works."""
-    first, *older = [
-        _derive_key(key.strip()) for key in settings.encryption_key.get_secret_value().split(",")
-    ]
+    """Configure the cookie. Its keys are derived from the secret keys: all processes agree, and rotation works."""
+    first, *older = settings.derive_keys("portal session")
     app.secret_key = first
     app.config.update(
         SECRET_KEY_FALLBACKS=older,
@@ -50,10 +46,6 @@ def is_behind_tls(settings: Settings) -> bool:
     """Whether browsers reach the portal over TLS, by this service or by a proxy in front of it."""
     is_behind_proxy = settings.trusted_proxies > 0 or (settings.public_url or "").startswith("https:")
     return settings.tls_certificate is not None or (is_behind_proxy and not settings.plain_http)
-
-
-def _derive_key(key: str) -> bytes:
-    return HKDF(hashes.SHA256(), 32, salt=None, info=b"tempoftp portal session").derive(key.encode())
 
 
 def begin_session(context: ApiContext, secret: str) -> Principal | None:

@@ -26,13 +26,12 @@ from tempoftp.shares.credentials import reveal_credentials
 from tempoftp.shares.extensions import Decision, find_last_extension
 from tempoftp.shares.history import read_events
 from tempoftp.shares.queries import find_share
-from tempoftp.shares.serializers import describe_share
+from tempoftp.shares.serializers import SECRET_FIELDS, describe_share
 from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, State
 
 PAGE_SIZE = 20
 TEXT_LENGTH = 254
 CURSOR_LENGTH = 256
-_HIDDEN = ("password", "password_tipo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ def read_share(share_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         row = find_share(session, wanted, get_principal().emails)
         share = describe_share(session, context.settings, row, gettext)
         events = read_events(session, wanted, word=say_history)
-    return {name: value for name, value in share.items() if name not in _HIDDEN}, events
+    return {name: value for name, value in share.items() if name not in SECRET_FIELDS}, events
 
 
 def _find_asked_days(share_id: str) -> int | None:

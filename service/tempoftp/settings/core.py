@@ -1,12 +1,11 @@
-"""What every process needs: the key, the database, the FTP hosts, the bounds of a share, the journal."""
+"""What every process needs: the database, the FTP hosts, the bounds of a share, the journal."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cryptography.fernet import Fernet, MultiFernet
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, field_validator
 from pydantic_settings import NoDecode
 
 from tempoftp.settings.cross_checks import cross_check
@@ -15,12 +14,8 @@ SIMULATED_FTP_HOST = "simulado"
 
 
 class CoreSettings(BaseModel):
-    """The key, the database, the FTP hosts and the bounds of a share."""
+    """The database, the FTP hosts and the bounds of a share."""
 
-    encryption_key: SecretStr = Field(
-        description="Fernet key that protects generated passwords (make one with `tempoftp key new`); "
-        "several, separated by commas, for rotation: the first encrypts, all decrypt. Required."
-    )
     simulacro: bool = Field(
         default=False,
         description="1: simulate the FTP hosts instead of running Ansible, for work without hosts.",
@@ -75,19 +70,6 @@ class CoreSettings(BaseModel):
             return tuple(name.strip() for name in value.split(",") if name.strip())
         return value
 
-    @field_validator("encryption_key")
-    @classmethod
-    def _check_keys(cls, value: SecretStr) -> SecretStr:
-        keys = [key.strip() for key in value.get_secret_value().split(",") if key.strip()]
-        if not keys:
-            raise ValueError("is empty; make a key with `tempoftp key new`")
-        for key in keys:
-            try:
-                Fernet(key)
-            except ValueError:
-                raise ValueError("is not a Fernet key; make one with `tempoftp key new`") from None
-        return value
-
     @cross_check("lifetime_min", "lifetime_default", "lifetime_max")
     def _check_lifetime(self) -> None:
         if not self.lifetime_min <= self.lifetime_default <= self.lifetime_max:
@@ -117,19 +99,6 @@ class CoreSettings(BaseModel):
     def sqlalchemy_url(self) -> str:
         """The URL of the database."""
         return self.database_url or f"sqlite:///{self.state_dir / 'tempoftp.sqlite3'}"
-
-    def list_keys(self) -> list[str]:
-        """Return the keys in their order: the first encrypts and signs, all decrypt and verify."""
-        keys = self.encryption_key.get_secret_value().split(",")
-        return [key.strip() for key in keys if key.strip()]
-
-    def build_fernets(self) -> list[Fernet]:
-        """Return what encrypts and decrypts with each of the keys, in their order."""
-        return [Fernet(key) for key in self.list_keys()]
-
-    def build_fernet(self) -> MultiFernet:
-        """Return what encrypts with the first key and decrypts with all of them."""
-        return MultiFernet(self.build_fernets())
 
 
 class JournalSettings(BaseModel):

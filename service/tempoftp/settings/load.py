@@ -16,6 +16,7 @@ from tempoftp.settings.core import CoreSettings, JournalSettings
 from tempoftp.settings.cross_checks import cross_check, find_conflicts
 from tempoftp.settings.delivery import DeliverySettings
 from tempoftp.settings.http import HttpSettings
+from tempoftp.settings.keys import KeySettings
 from tempoftp.settings.limits import LimitSettings
 from tempoftp.settings.notices import NoticeSettings
 from tempoftp.settings.worker import WorkerSettings
@@ -43,7 +44,7 @@ class SettingsError(Exception):
         return "; ".join(self.mistakes)
 
 
-class Settings(  # the fields of the last base come first: docs and env file list them in this order, core first
+class Settings(  # the fields of the last base come first: docs and env file list them in this order, keys first
     DeliverySettings,
     JournalSettings,
     NoticeSettings,
@@ -52,6 +53,7 @@ class Settings(  # the fields of the last base come first: docs and env file lis
     HttpSettings,
     WorkerSettings,
     CoreSettings,
+    KeySettings,
     BaseSettings,
 ):
     """The configuration of API, worker and command line: one flat object, so that each field has one variable.

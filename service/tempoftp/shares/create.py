@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.accounts.accounts import ensure_password, leave_gone_host, take_account
 from tempoftp.db.clock import database_now
-from tempoftp.db.models import FtpHost, Share
+from tempoftp.db.models import FtpHost, Share, draw_nonce
 from tempoftp.hosts.holds import find_ended_generation
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import IdInUse
@@ -134,7 +134,7 @@ def _accept(
             id=request.id,
             generation=generation,
             asked_generation=generation,
-            link_number=0,
+            link_nonce=draw_nonce(),
             state=State.RECIBIDO,
             state_changed_at=now,
             message="",
@@ -177,6 +177,7 @@ def _begin_generation(share: Share, wanted: dict[str, object]) -> None:
     """Wipe what was known of the ended generation and put down what is wanted now."""
     share.generation += 1
     share.asked_generation = share.generation
+    share.link_nonce = draw_nonce()
     for column in (
         *WIRES,
         *("error_class", "path", "skipped", "skipped_total", "ready_at", "expires"),

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography.fernet import InvalidToken
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tempoftp.accounts.accounts import renew_password
+from tempoftp.accounts.accounts import is_rotating, renew_password
 from tempoftp.db.clock import database_now
-from tempoftp.db.models import Account, Share
+from tempoftp.db.models import Account, FtpHost, Share
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import AccountNotOurs, IllegalTransition
 from tempoftp.settings import Settings
 from tempoftp.shares.lifecycle import record_change
 from tempoftp.shares.queries import lock_share
-from tempoftp.shares.serializers import show_password
+from tempoftp.shares.serializers import SECRET_FIELDS, describe_access, show_password
 from tempoftp.states import DELIVERED, ON_ITS_WAY, State
 
 
@@ -32,6 +33,22 @@ class PasswordShown(enum.StrEnum):
     EARLIER = "anterior"
     FOREIGN = "ajena"
     UNREADABLE = "ilegible"
+
+
+PASSWORD_MESSAGES: dict[PasswordShown, str] = {
+    PasswordShown.EARLIER: (
+        "La cuenta ya existía cuando se pidió esta solicitud: su contraseña anterior sigue valiendo, y por eso no se "
+        "muestra aquí. Si ya no la tiene, pida una nueva; valdrá también para las demás solicitudes de la cuenta."
+    ),
+    PasswordShown.FOREIGN: (
+        "La cuenta existía antes que este servicio: entre con la contraseña que ya tiene. La cambia quien administra "
+        "el servidor FTP."
+    ),
+    PasswordShown.UNREADABLE: (
+        "La contraseña no se puede mostrar ahora. Pida una nueva, o avise a quien opera el servicio."
+    ),
+}
+NEW_PASSWORD_MESSAGE = "La contraseña es nueva: vale en cuanto el servidor FTP la confirme."  # noqa: S105 - words
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +90,52 @@ def open_password(settings: Settings, account: Account, share: Share) -> Credent
     except InvalidToken:
         return Credentials(PasswordShown.UNREADABLE)
     return Credentials(PasswordShown.VISIBLE, password)
+
+
+def describe_credentials(session: Session, settings: Settings, share: Share) -> dict[str, Any]:
+    """Return how to log in to a share that is ready, with the clear password or the reason why it is not shown.
+
+    The caller writes to the history that this was shown.
+    """
+    account = session.get_one(Account, share.ftpuser)
+    access = describe_access(settings, share, account, session.get(FtpHost, share.ftp_host))
+    credentials = open_password(settings, account, share)
+    message = PASSWORD_MESSAGES.get(credentials.shown)
+    if message is None and is_rotating(account):
+        message = NEW_PASSWORD_MESSAGE
+    return {
+        **{key: value for key, value in access.items() if key not in SECRET_FIELDS},
+        "id": share.id,
+        "password": credentials.password,
+        "password_estado": credentials.shown.value,
+        "password_mensaje": message,
+    }
+
+
+def tell_credentials(
+    session: Session,
+    settings: Settings,
+    share_id: str,
+    *,
+    emails: frozenset[str] | None,
+    author: str,
+    request_id: str,
+) -> dict[str, Any]:
+    """Return how to log in to a share, for its own client, and write to its history who asked for it.
+
+    It needs a write transaction. Raises ShareNotFound, IllegalTransition.
+    """
+    share = lock_share(session, share_id, emails)
+    if share.state != State.LISTO:
+        raise IllegalTransition("not_ready", state=share.state)
+    answer = describe_credentials(session, settings, share)
+    share.request_id = request_id
+    if answer["password_estado"] == PasswordShown.VISIBLE:
+        reason = Phrase("password_shown")
+    else:
+        reason = Phrase("access_shown", shown=answer["password_estado"])
+    record_change(session, share, reason=reason, author=author)
+    return answer
 
 
 OPENABLE = ON_ITS_WAY | DELIVERED

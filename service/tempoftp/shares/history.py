@@ -49,6 +49,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "account_unblock_requested": ("unblock of its account requested", "Se pidió desbloquear su cuenta."),
     "new_password_requested": ("new password requested", "Se pidió una contraseña nueva."),
     "password_shown": ("password shown", "Se mostró la contraseña."),
+    "access_shown": (
+        "credentials shown (%(shown)s)",
+        "Se mostró cómo entrar; la contraseña no se pudo mostrar.",
+    ),
     "link_made": ("a link for the recipient was made", "Se hizo un enlace para quien la recibe."),
     "links_revoked": (
         "the recipient's links were revoked",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -17,13 +18,28 @@ from tempoftp.shares.fields import DELIVERY, PROGRESS, describe_fields
 from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, explain_state, say_message
 from tempoftp.states import State
 
+SECRET_FIELDS = frozenset({"password", "password_tipo"})
+"""Fields of a share that only its own client gets."""
+
+Seal = Callable[[str], str | None]
+"""Makes of a stored password the text that a caller gets; None: this caller gets none."""
+
+
+def hide_password(_stored: str) -> None:
+    """Give no caller a password: what pages and recipients get."""
+
 
 def describe_share(
-    session: Session, settings: Settings, share: Share, translate: Translate = keep
+    session: Session,
+    settings: Settings,
+    share: Share,
+    translate: Translate = keep,
+    *,
+    seal: Seal = hide_password,
 ) -> dict[str, Any]:
     """Return a share as `GET /tmpftp/{id}` shows it; with the credentials once it is `listo`.
 
-    `mensaje` is Spanish, or what `translate` makes of it.
+    `mensaje` is Spanish, or what `translate` makes of it. `seal` encrypts the password for the caller.
     """
     state = State(share.state)
     account = session.get_one(Account, share.ftpuser)
@@ -45,7 +61,7 @@ def describe_share(
         "omitidos": {"total": share.skipped_total or 0, "lista": list(share.skipped or [])},
     }
     if state is State.LISTO:
-        answer |= describe_access(settings, share, account, host)
+        answer |= describe_access(settings, share, account, host, seal)
         answer["descargas"] = describe_downloads(session, share)
         if answer["password_tipo"] == "hash" and not (share.message or pending or paused):  # noqa: S105
             answer["mensaje"] = translate(READY_WITH_EARLIER_PASSWORD)
@@ -80,16 +96,22 @@ def describe_progress(share: Share) -> dict[str, Any]:
 
 
 def describe_access(
-    settings: Settings, share: Share, account: Account, host: FtpHost | None
+    settings: Settings,
+    share: Share,
+    account: Account,
+    host: FtpHost | None,
+    seal: Seal = hide_password,
 ) -> dict[str, Any]:
     """Return how to log in to a share that is ready, as it goes over the wire."""
     password, kind = show_password(account, share, reuse_password=settings.reuse_password)
+    if password is not None and kind == "fernet":
+        password = seal(password)
     server: dict[str, Any] = ((host.facts or {}).get("server") or {}) if host is not None else {}
     return {
         "usuario": share.ftpuser,
         "ftpuser": share.ftpuser,
         "password": password,
-        "password_tipo": kind,
+        "password_tipo": None if kind == "fernet" and password is None else kind,
         "expira": write_time(share.expires),
         "servidor": {
             "host": server.get("host"),

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from tempoftp.access.links import find_linked_share, make_link, make_link_token, revoke_links
 from tempoftp.db.engine import Database
-from tempoftp.db.models import Share
+from tempoftp.db.models import Share, draw_nonce
 from tempoftp.phrases import Phrase
 from tempoftp.refusals import LinkNotFound
 from tempoftp.settings import Settings
@@ -48,7 +48,7 @@ def follow(database: Database, settings: Settings) -> Callable[..., str]:
 
 
 def with_keys(settings: Settings, *keys: str) -> Settings:
-    return settings.model_copy(update={"encryption_key": SecretStr(",".join(keys))})
+    return settings.model_copy(update={"secret_key": SecretStr(",".join(keys))})
 
 
 def test_it_opens_its_share(settings: Settings, share: Share, follow) -> None:
@@ -100,7 +100,7 @@ def test_what_is_no_link_opens_nothing(follow, share: Share, token: str) -> None
 def test_every_refusal_reads_alike(settings: Settings, database: Database, share: Share, follow) -> None:
     revoked = make_link_token(settings, share)
     expired = make_link_token(settings.model_copy(update={"link_days": -1}), share)
-    unknown = make_link_token(settings, Share(id="nadie", asked_generation=1, link_number=0))
+    unknown = make_link_token(settings, Share(id="nadie", link_nonce=draw_nonce()))
     with database.write() as session:
         revoke_links(session, "p1", emails=None, author="test", request_id="r")
     refusals = []

@@ -131,7 +131,9 @@ def test_forgotten_account_gets_a_new_password(settings: Settings) -> None:
 def test_rotated_keys_still_read_old_tokens() -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     account = Account(name="ftp_a", email="a@b", ftp_host="ftp1", created_at=utc_now(), password_generation=0)
-    ensure_password(account, load_settings(simulacro=True, encryption_key=old).build_fernet(), utc_now())
-    rotated = load_settings(simulacro=True, encryption_key=f"{new},{old}").build_fernet()
+    secret = Fernet.generate_key().decode()
+    before = load_settings(simulacro=True, encryption_key=old, secret_key=secret)
+    ensure_password(account, before.build_fernet(), utc_now())
+    rotated = load_settings(simulacro=True, encryption_key=f"{new},{old}", secret_key=secret).build_fernet()
     assert account.token is not None
     assert len(rotated.decrypt(account.token.encode())) == 20

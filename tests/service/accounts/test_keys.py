@@ -16,7 +16,7 @@ from tempoftp.accounts.keys import (
     Rotation,
     describe_unreadable,
     find_unreadable,
-    rotate_passwords,
+    rotate_stored,
 )
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
@@ -43,14 +43,14 @@ def test_every_password_is_brought_to_the_first_key_and_stays_the_same(database:
     for name, key in {"ftp_a": old, "ftp_b": new, "ftp_c": old, "ftp_d": None}.items():
         store(database, name, key)
     untouched = read(database, "ftp_b")
-    assert rotate_passwords(database, [new, old]) == Rotation(2, 1, [])
+    assert rotate_stored(database, [new, old]) == Rotation(2, 1, [])
     for name in ("ftp_a", "ftp_b", "ftp_c"):
         assert new.decrypt((read(database, name) or "").encode()).decode() == f"clave de {name}"
     assert read(database, "ftp_b") == untouched
     assert read(database, "ftp_d") is None
     # Now the old key is not needed any more, and a second time changes nothing.
     before = [read(database, name) for name in ("ftp_a", "ftp_b", "ftp_c")]
-    assert rotate_passwords(database, [new]) == Rotation(0, 3, [])
+    assert rotate_stored(database, [new]) == Rotation(0, 3, [])
     assert [read(database, name) for name in ("ftp_a", "ftp_b", "ftp_c")] == before
 
 
@@ -59,7 +59,7 @@ def test_what_no_key_opens_is_named_and_left(database: Database) -> None:
     store(database, "ftp_perdida", lost)
     store(database, "ftp_vieja", old)
     before = read(database, "ftp_perdida")
-    assert rotate_passwords(database, [new, old]) == Rotation(1, 0, ["ftp_perdida"])
+    assert rotate_stored(database, [new, old]) == Rotation(1, 0, ["ftp_perdida"])
     assert read(database, "ftp_perdida") == before
     with database.read() as session:
         assert find_unreadable(session, MultiFernet([new, old])) == ["ftp_perdida"]
@@ -74,13 +74,13 @@ def test_a_password_that_is_changed_meanwhile_is_left(
     fresh = old.encrypt(b"otra clave").decode()
     replace = keys_module._replace
 
-    def change_first(session, name: str, before: str, after: str) -> int:
-        session.get_one(Account, name).token = fresh
+    def change_first(session, value: keys_module.Stored, after: str) -> int:
+        session.get_one(Account, value.name).token = fresh
         session.flush()
-        return replace(session, name, before, after)
+        return replace(session, value, after)
 
     monkeypatch.setattr(keys_module, "_replace", change_first)
-    assert rotate_passwords(database, [new, old]) == Rotation(0, 0, [])
+    assert rotate_stored(database, [new, old]) == Rotation(0, 0, [])
     assert read(database, "ftp_a") == fresh
 
 
@@ -88,7 +88,7 @@ def test_more_than_one_batch(database: Database, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(keys_module, "BATCH", 2)
     for number in range(5):
         store(database, f"ftp_{number}", KEYS[1])
-    assert rotate_passwords(database, KEYS[:2]) == Rotation(5, 0, [])
+    assert rotate_stored(database, KEYS[:2]) == Rotation(5, 0, [])
 
 
 @hypothesis_settings(
@@ -105,7 +105,7 @@ def test_after_it_the_first_key_opens_what_any_opened(
         session.execute(delete(Account))
     for number, key in enumerate(stored):
         store(database, f"ftp_{number}", KEYS[key])
-    done = rotate_passwords(database, [KEYS[key] for key in configured])
+    done = rotate_stored(database, [KEYS[key] for key in configured])
     assert done.unreadable == [f"ftp_{n}" for n, key in enumerate(stored) if key not in configured]
     assert done.rotated + done.current + len(done.unreadable) == len(stored)
     with database.read() as session:

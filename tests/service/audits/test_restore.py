@@ -413,5 +413,6 @@ def test_every_state_is_reached_by_legal_steps(origin: State, target: State) -> 
 def test_a_key_is_no_part_of_the_database(stage: Stage, tmp_path: Path) -> None:
     make_ready(stage, "p1")
     stage.backup()
-    key = stage.settings.encryption_key.get_secret_value().encode()
-    assert Fernet(key) and key not in stage.copy.read_bytes()
+    for setting in (stage.settings.encryption_key, stage.settings.secret_key):
+        key = setting.get_secret_value().encode()
+        assert Fernet(key) and key not in stage.copy.read_bytes()

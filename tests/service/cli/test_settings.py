@@ -28,6 +28,7 @@ def sources(tmp_path: Path) -> Path:
 def good(sources: Path) -> dict[str, str]:
     return {
         "TEMPOFTP_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+        "TEMPOFTP_SECRET_KEY": Fernet.generate_key().decode(),
         "TEMPOFTP_FTP_HOSTS": "ftp1",
         "TEMPOFTP_SOURCES_FILE": str(sources),
     }
@@ -104,7 +105,7 @@ def test_a_line_that_systemd_would_leave_out_is_a_mistake(tempoftp_alone, tmp_pa
     path.write_text(path.read_text() + "TEMPOFTP_PORT 9044\n")
     ended = tempoftp_alone("settings", "check", str(path))
     assert ended.code == 2
-    assert "line 5" in ended.err
+    assert "line 6" in ended.err
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe", None])

@@ -35,7 +35,7 @@ def test_watch_follows_until_it_is_ready_in_plain_lines_without_a_terminal(tempo
     states = [line.split()[1] for line in ended.out.splitlines() if line[:2].isdigit()]
     assert states[-1] == "listo"
     assert "traslado" in states
-    assert "tempoftp decrypt --id sigue_1" in ended.out
+    assert "tempoftp credentials sigue_1" in ended.out
     assert "\x1b" not in ended.out
 
 
@@ -94,6 +94,32 @@ def test_status_with_json_prints_the_answer_of_the_service(tempoftp) -> None:
     share = json.loads(tempoftp("status", "mira_json", "--json").out)
     assert (share["id"], share["status"]) == ("mira_json", "listo")
     assert share["progreso"]["bytes"] == share["progreso"]["total"] > 0
+
+
+def test_credentials_shows_the_password_in_clear_without_a_key(tempoftp) -> None:
+    assert tempoftp("request", "entra@dominio", "entra_1", "source1:/srv/datos/a", "--watch").code == 0
+    shown = tempoftp("credentials", "entra_1", TEMPOFTP_ENCRYPTION_KEY="")
+    assert shown.code == 0, shown.err
+    rows = dict(line.split(maxsplit=1) for line in shown.out.splitlines())
+    assert (rows["id"], rows["usuario"], len(rows["password"])) == ("entra_1", "ftp_entra_dominio", 20)
+    assert rows["servidor"].endswith("(TLS)")
+    assert tempoftp("decrypt", "--id", "entra_1").out.strip() == rows["password"]
+    assert json.loads(tempoftp("credentials", "entra_1", "--json").out)["password"] == rows["password"]
+    assert "password shown" in tempoftp("events", "entra_1").out
+
+
+def test_credentials_without_a_password_says_why_and_exits_6(tempoftp) -> None:
+    for share_id in ("luego_1", "luego_2"):
+        asked = tempoftp("request", "luego@dominio", share_id, "source1:/srv/datos/a", "--watch")
+        assert asked.code == 0, asked.err
+    shown = tempoftp("credentials", "luego_2")
+    assert (shown.code, "password" in shown.out) == (6, False)
+    assert "usuario" in shown.out
+    assert "sigue valiendo" in shown.err
+
+
+def test_credentials_of_an_unknown_share_exits_4(tempoftp) -> None:
+    assert tempoftp("credentials", "nadie").code == 4
 
 
 def test_watch_draws_a_live_bar_at_a_terminal(tempoftp, service) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from tempoftp.access.identities import Identity, admit_identity
@@ -27,6 +28,38 @@ def test_create_prints_a_token_that_the_api_accepts(tempoftp, service) -> None:
     assert (row["role"], row["state"], row["emails"]) == ("cliente", "valid", ["ana@dominio"])
     assert row["expires"] > row["created"]
     assert made.out.strip() not in tempoftp("token", "list").out
+
+
+def test_create_with_a_key_prints_both_and_decrypt_reads_passwords_with_it(tempoftp) -> None:
+    made = tempoftp("token", "create", "con-clave", "--email", "clave@dominio", "--key")
+    assert made.code == 0, made.err
+    secret, key = made.out.split()
+    assert "keep both" in made.err
+    client = {"TEMPOFTP_TOKEN": secret, "TEMPOFTP_ENCRYPTION_KEY": key}
+    asked = tempoftp("request", "clave@dominio", "clave_1", "source1:/srv/datos/a", "--watch", **client)
+    assert asked.code == 0, asked.err
+    clear = tempoftp("decrypt", "--id", "clave_1", **client)
+    assert (clear.code, len(clear.out.strip())) == (0, 20)
+    # With the service's key, as an operator has it who was given one, this token's password cannot be read.
+    assert tempoftp("decrypt", "--id", "clave_1", TEMPOFTP_TOKEN=secret).code == 6
+    shown = tempoftp("credentials", "clave_1", "--json", TEMPOFTP_TOKEN=secret, TEMPOFTP_ENCRYPTION_KEY="")
+    assert json.loads(shown.out)["password"] == clear.out.strip()
+    listed = {row["name"]: row["key"] for row in json.loads(tempoftp("token", "list", "--json").out)}
+    assert listed["con-clave"] is True
+    printed = tempoftp("token", "list").out
+    assert key not in printed and secret not in printed
+
+
+def test_key_gives_a_token_another_key(tempoftp) -> None:
+    made = json.loads(tempoftp("token", "create", "rota", "--role", "operador", "--key", "--json").out)
+    renewed = tempoftp("token", "key", "rota")
+    assert renewed.code == 0, renewed.err
+    assert renewed.out.strip() != made["key"]
+    Fernet(renewed.out.strip())
+    again = json.loads(tempoftp("token", "key", "rota", "--json").out)
+    assert (again["name"], again["key"] not in (made["key"], renewed.out.strip())) == ("rota", True)
+    assert tempoftp("token", "revoke", "rota").code == 0
+    assert tempoftp("token", "key", "rota").code == 4
 
 
 def test_client_commands_send_the_token(tempoftp) -> None:
@@ -50,7 +83,14 @@ def test_a_revoked_token_is_refused_at_once(tempoftp) -> None:
 def test_readmit_allows_a_revoked_person_again(tempoftp, service) -> None:
     ana = Identity("https://login.example.org", "1", Role.CLIENTE, "ana@dominio.example")
     key = SecretStr(service.environ["TEMPOFTP_ENCRYPTION_KEY"])
-    database = open_database(Settings(simulacro=True, encryption_key=key, state_dir=service.state_dir))
+    database = open_database(
+        Settings(
+            simulacro=True,
+            encryption_key=key,
+            secret_key=SecretStr(service.environ["TEMPOFTP_SECRET_KEY"]),
+            state_dir=service.state_dir,
+        )
+    )
     with database.write() as session:
         name = admit_identity(session, ana, timedelta(hours=1)).name
     database.close()
@@ -70,6 +110,7 @@ def test_readmit_allows_a_revoked_person_again(tempoftp, service) -> None:
         (("create", "con espacio", "--email", "*"), 4),
         (("create", "a", "--role", "root", "--email", "*"), 2),
         (("create", "a", "--email", "*", "--days", "0"), 2),
+        (("key", "nadie"), 4),
         (("revoke", "nadie"), 4),
         (("readmit", "nadie"), 4),
         (("readmit", "oidc:nadie"), 4),

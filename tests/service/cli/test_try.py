@@ -130,6 +130,13 @@ def test_a_share_becomes_ready_and_its_token_opens_api_and_portal(
     client_file = plain_home / "trial" / "client.env"
     assert stat.S_IMODE(client_file.stat().st_mode) == 0o600
     assert f"export TEMPOFTP_TOKEN={running.token}\n" in client_file.read_text()
+    server_file = plain_home / "trial" / "server.env"
+    assert stat.S_IMODE(server_file.stat().st_mode) == 0o600
+    server_keys = re.findall(
+        r"^export TEMPOFTP_(?:ENCRYPTION|SECRET)_KEY=(\S+)$", server_file.read_text(), re.M
+    )
+    assert len(set(server_keys)) == 2
+    assert not [key for key in server_keys if key in client_file.read_text() + printed]
 
     assert running.end(signal.SIGINT) == 0
     assert running.list_processes() == []
@@ -234,7 +241,10 @@ def test_refuses_a_database_of_another_version(start, plain_home: Path) -> None:
     state = plain_home / "trial" / "state"
     state.mkdir(parents=True)
     key = Fernet.generate_key().decode()
-    (plain_home / "trial" / "client.env").write_text(f"export TEMPOFTP_ENCRYPTION_KEY={key}\n")
+    secret = Fernet.generate_key().decode()
+    (plain_home / "trial" / "server.env").write_text(
+        f"export TEMPOFTP_ENCRYPTION_KEY={key}\nexport TEMPOFTP_SECRET_KEY={secret}\n"
+    )
     with closing(sqlite3.connect(state / "tempoftp.sqlite3")) as database, database:
         database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         database.execute("INSERT INTO alembic_version VALUES ('from_the_future')")

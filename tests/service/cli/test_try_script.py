@@ -118,4 +118,4 @@ def test_installs_once_in_a_fresh_copy_and_runs(
             code = process.wait(60)
         assert code == 0, out.read_text()
         assert ("Installing into .venv-try" in out.read_text()) is installs
-        assert "  .venv-try/bin/tempoftp decrypt --id prueba_" in out.read_text()
+        assert "  .venv-try/bin/tempoftp credentials prueba_" in out.read_text()

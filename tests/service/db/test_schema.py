@@ -14,6 +14,7 @@ from sqlalchemy import Connection, inspect, select, text
 from tempoftp.db.engine import Database, open_database
 from tempoftp.db.models import Base
 from tempoftp.db.models.shares import HistoryEntry, Share
+from tempoftp.db.models.tokens import Token
 from tempoftp.db.schema import build_config, upgrade_database
 from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings
@@ -116,3 +117,35 @@ def test_texts_of_an_earlier_release_become_phrases(settings: Settings, database
         messages = connection.execute(text("SELECT message FROM shares ORDER BY id")).scalars().all()
     assert texts == ["requested", "block requested: 'uso'"]
     assert messages == ["Falló: «x» 100 %", ""]
+
+
+def test_each_share_gets_a_nonce_of_its_own_and_tokens_have_no_key_yet(
+    settings: Settings, database: Database
+) -> None:
+    config = build_config()
+    with database.begin_exclusive() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "body_digests")
+        insert_row(connection, "accounts", name="ftp_a", email="a@b")
+        for number, state in enumerate(("listo", "eliminado", "expirado", "listo")):
+            insert_row(
+                connection,
+                "shares",
+                id=f"s{number}",
+                ftpuser="ftp_a",
+                state=state,
+                link_number=number,
+                message="[]",
+            )
+        insert_row(connection, "tokens", name="ana", emails='["*"]')
+        command.upgrade(config, "head")
+    with database.read() as session:
+        nonces = list(session.scalars(select(Share.link_nonce)))
+        assert session.get_one(Token, "ana").key is None
+    assert [len(nonce) for nonce in nonces] == [22] * 4
+    assert len(set(nonces)) == 4
+    with database.begin_exclusive() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "body_digests")
+        numbers = connection.execute(text("SELECT link_number FROM shares")).scalars().all()
+    assert numbers == [0] * 4

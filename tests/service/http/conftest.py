@@ -8,13 +8,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from tempoftp.access.tokens import Role, create_token
+from tempoftp.access.tokens import Role, create_token, give_key
 from tempoftp.app import create_app
-from tempoftp.db.models import HistoryEntry, Share
+from tempoftp.db.clock import utc_now
+from tempoftp.db.models import Account, HistoryEntry, Share
 from tempoftp.http.context import ApiContext
 from tempoftp.settings import Settings
 from tempoftp.states import State
@@ -67,6 +69,17 @@ def make_token(context: ApiContext) -> Callable[..., dict[str, str]]:
 
 
 @pytest.fixture
+def make_key(context: ApiContext) -> Callable[..., Fernet]:
+    """Give a token a key of its own and return what decrypts with it."""
+
+    def make(name: str = "aplicacion") -> Fernet:
+        with context.write() as session:
+            return Fernet(give_key(session, name, context.settings.build_fernet()))
+
+    return make
+
+
+@pytest.fixture
 def body() -> dict[str, Any]:
     """A valid request, for a source that these settings allow."""
     return {
@@ -75,6 +88,37 @@ def body() -> dict[str, Any]:
         "ruta": "lanotadm@source1:/srv/datos/goes",
         "vigencia": 3,
     }
+
+
+@pytest.fixture
+def ready(client: FlaskClient, context: ApiContext, body: dict[str, Any], move_share: Any) -> str:
+    """The id of a share that is `listo`, of an account that tempoftp made for it."""
+    share_id = str(body["id"])
+    client.post("/tmpftp", json=body)
+    now = utc_now()
+    move_share(
+        share_id, State.LISTO, path=f"/data/x/{share_id}", ready_at=now, expires=now + timedelta(days=365)
+    )
+    with context.write() as session:
+        account = session.get_one(Account, session.get_one(Share, share_id).ftpuser)
+        account.origin, account.exists_since = "created", now
+        account.password_confirmed = account.password_generation
+        account.status = "present"
+        share = session.get_one(Share, share_id)
+        share.confirmed_generation, share.due_at, share.lifetime_confirmed = share.generation, None, 3
+    return share_id
+
+
+@pytest.fixture
+def read_password(context: ApiContext) -> Callable[[str], str]:
+    """The clear password of a share's account, as it is stored."""
+
+    def read(share_id: str) -> str:
+        with context.database.read() as session:
+            stored = session.get_one(Account, session.get_one(Share, share_id).ftpuser).token
+        return context.settings.build_fernet().decrypt((stored or "").encode()).decode()
+
+    return read
 
 
 @pytest.fixture

@@ -336,7 +336,13 @@ def test_an_address_has_a_role_only_by_a_mapped_network(
     }
     written = ",".join(f"{network}={role}" for network, role in networks.items())
     principal = find_by_address(
-        Settings(simulacro=True, encryption_key=KEY, address_roles=written), str(caller)
+        Settings(
+            simulacro=True,
+            encryption_key=KEY,
+            secret_key=Fernet.generate_key().decode(),
+            address_roles=written,
+        ),
+        str(caller),
     )
     seen = getattr(caller, "ipv4_mapped", None) or caller
     fitting = sorted(

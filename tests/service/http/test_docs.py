@@ -17,6 +17,7 @@ from tempoftp.cli.main import main
 from tempoftp.http.accounts import AccountDeletionAnswer
 from tempoftp.http.answers import ShareAnswer
 from tempoftp.http.audits import AuditAnswer, AuditOrder
+from tempoftp.http.credentials import CredentialsAnswer, PasswordAnswer
 from tempoftp.http.events import EventsAnswer
 from tempoftp.http.extensions import (
     DecisionAnswer,
@@ -28,7 +29,6 @@ from tempoftp.http.extensions import (
 )
 from tempoftp.http.hosts import PauseAnswer, PauseRequest, ResumeRequest
 from tempoftp.http.links import (
-    CredentialsAnswer,
     LinkAnswer,
     NewLinkAnswer,
     RenewAnswer,
@@ -44,7 +44,6 @@ from tempoftp.http.share_changes import (
     ExpiryAnswer,
     LifetimeAnswer,
     LifetimeRequest,
-    PasswordAnswer,
     UnblockRequest,
 )
 from tempoftp.http.shares import AcceptedAnswer, ListAnswer
@@ -68,6 +67,7 @@ EXAMPLES: dict[str, list[type[BaseModel]]] = {
     "POST /tmpftp/{id}/bloquear": [BlockRequest, BlockAnswer],
     "POST /tmpftp/{id}/desbloquear": [UnblockRequest, BlockAnswer],
     "POST /tmpftp/{id}/reintentar": [AcceptedAnswer],
+    "POST /tmpftp/{id}/credenciales": [CredentialsAnswer],
     "POST /tmpftp/{id}/password": [PasswordAnswer],
     "GET /tmpftp/{id}/eventos": [EventsAnswer],
     "DELETE /tmpftp/user/{ftpuser}": [AccountDeletionAnswer],

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given
 from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
@@ -16,7 +14,6 @@ from hypothesis import strategies as st
 from tempoftp.access.links import make_link_token
 from tempoftp.access.tokens import Role
 from tempoftp.app import create_app
-from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, HistoryEntry, Share
 from tempoftp.settings import Settings
 from tempoftp.states import State
@@ -26,20 +23,10 @@ ID = "proyecto_real_1"
 
 
 @pytest.fixture
-def link(client: FlaskClient, context, body: dict[str, Any], move_share) -> str:
+def link(context, ready: str) -> str:
     """The path of the link of a share that is `listo`."""
-    client.post("/tmpftp", json=body)
-    now = utc_now()
-    move_share(ID, State.LISTO, path=f"/data/x/{ID}", ready_at=now, expires=now + timedelta(days=365))
-    with context.write() as session:
-        account = session.get_one(Account, session.get_one(Share, ID).ftpuser)
-        account.origin, account.exists_since = "created", now
-        account.password_confirmed = account.password_generation
-        account.status = "present"
-        share = session.get_one(Share, ID)
-        share.confirmed_generation, share.due_at, share.lifetime_confirmed = share.generation, None, 3
-        token = make_link_token(context.settings, share)
-    return f"/enlace/{token}"
+    with context.database.read() as session:
+        return f"/enlace/{make_link_token(context.settings, session.get_one(Share, ready))}"
 
 
 @pytest.fixture

@@ -139,6 +139,7 @@ PREPARE: dict[tuple[str, int], Prepare] = {
     ("POST /tmpftp/{id}/bloquear", 200): ask_and_wait,
     ("POST /tmpftp/{id}/desbloquear", 200): block,
     ("POST /tmpftp/{id}/reintentar", 202): fail,
+    ("POST /tmpftp/{id}/credenciales", 200): ask_and_wait,
     ("POST /tmpftp/{id}/password", 200): ask_and_wait,
     ("GET /tmpftp/{id}/eventos", 200): ask,
     ("DELETE /tmpftp/user/{ftpuser}", 200): ask_and_wait,

@@ -35,6 +35,7 @@ def test_the_link_of_the_mail_shows_the_password(
         "PYTHONPATH": str(Path(__file__).parents[3] / "service"),
         "TEMPOFTP_SIMULACRO": "1",
         "TEMPOFTP_ENCRYPTION_KEY": settings.encryption_key.get_secret_value(),
+        "TEMPOFTP_SECRET_KEY": settings.secret_key.get_secret_value(),
         "TEMPOFTP_STATE_DIR": str(settings.state_dir),
         "TEMPOFTP_SOURCES_FILE": str(settings.sources_file),
         "TEMPOFTP_PUBLIC_URL": str(settings.public_url),

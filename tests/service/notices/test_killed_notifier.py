@@ -38,6 +38,7 @@ def start(settings: Settings) -> subprocess.Popen[bytes]:
         "PYTHONPATH": str(Path(__file__).parents[3] / "service"),
         "TEMPOFTP_SIMULACRO": "1",
         "TEMPOFTP_ENCRYPTION_KEY": settings.encryption_key.get_secret_value(),
+        "TEMPOFTP_SECRET_KEY": settings.secret_key.get_secret_value(),
         "TEMPOFTP_STATE_DIR": str(settings.state_dir),
         "TEMPOFTP_SMTP_HOST": "localhost",
         "TEMPOFTP_SMTP_PORT": str(settings.smtp_port),

@@ -292,7 +292,9 @@ class TestServers:
     ],
 )
 def test_links_may_begin_so(settings: Settings, values: dict[str, object]) -> None:
-    loaded = load_settings(encryption_key=settings.encryption_key, simulacro=True, **values)
+    loaded = load_settings(
+        encryption_key=settings.encryption_key, secret_key=settings.secret_key, simulacro=True, **values
+    )
     assert loaded.public_url == values["public_url"]
 
 
@@ -316,4 +318,6 @@ def test_links_may_begin_so(settings: Settings, values: dict[str, object]) -> No
 )
 def test_settings_that_do_not_fit_are_refused(settings: Settings, values: dict[str, str], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        load_settings(encryption_key=settings.encryption_key, simulacro=True, **values)
+        load_settings(
+            encryption_key=settings.encryption_key, secret_key=settings.secret_key, simulacro=True, **values
+        )

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from tempoftp.access.links import make_link_token
 from tempoftp.app import create_app
 from tempoftp.db.clock import utc_now
-from tempoftp.db.models import Account, Downloads, ExtensionRequest, HistoryEntry, Share
+from tempoftp.db.models import Account, Downloads, ExtensionRequest, HistoryEntry, Share, draw_nonce
 from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings
 from tempoftp.shares.extensions import grant_extension, refuse_extension
@@ -237,7 +237,7 @@ def test_wrong_and_revoked_links_have_the_same_404(
 
     texts = {call(page[:-1]), call(f"{page}x"), call("/portal/enlace/x")}
     with context.database.write() as session:
-        session.get_one(Share, "uno").link_number += 1
+        session.get_one(Share, "uno").link_nonce = draw_nonce()
     texts.add(call(page))
     assert len(texts) == 1
     assert "Enlace no válido" in texts.pop()

@@ -111,9 +111,7 @@ def test_signing_out_ends_the_session(client_browser) -> None:
 
 def test_a_cookie_signed_with_another_key_is_ignored(app, settings, client_browser) -> None:
     value, _content = read_cookie(client_browser)
-    other = Settings.model_validate(
-        settings.model_dump() | {"encryption_key": Fernet.generate_key().decode()}
-    )
+    other = Settings.model_validate(settings.model_dump() | {"secret_key": Fernet.generate_key().decode()})
     stranger = create_app(other)
     browser = stranger.test_client()
     browser.set_cookie("tempoftp_portal", value, path="/portal")
@@ -123,8 +121,8 @@ def test_a_cookie_signed_with_another_key_is_ignored(app, settings, client_brows
 
 def test_a_session_continues_after_a_rotation_of_the_key(settings, client_browser) -> None:
     value, _content = read_cookie(client_browser)
-    keys = f"{Fernet.generate_key().decode()},{settings.encryption_key.get_secret_value()}"
-    rotated = create_app(Settings.model_validate(settings.model_dump() | {"encryption_key": keys}))
+    keys = f"{Fernet.generate_key().decode()},{settings.secret_key.get_secret_value()}"
+    rotated = create_app(Settings.model_validate(settings.model_dump() | {"secret_key": keys}))
     browser = rotated.test_client()
     browser.set_cookie("tempoftp_portal", value, path="/portal")
     assert browser.get("/portal/solicitudes").status_code == 200

@@ -251,7 +251,10 @@ def test_schema_refuses(changes: dict[str, object]) -> None:
 
 def test_new_account_goes_where_most_space_is_free(settings: Settings, database: Database) -> None:
     several = load_settings(
-        encryption_key=settings.encryption_key, ftp_hosts=("a", "b", "c"), state_dir=settings.state_dir
+        encryption_key=settings.encryption_key,
+        secret_key=settings.secret_key,
+        ftp_hosts=("a", "b", "c"),
+        state_dir=settings.state_dir,
     )
     with database.write() as session:
         session.add(FtpHost(name="a", facts={"space_free": 5}, paused=False))

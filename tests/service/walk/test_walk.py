@@ -159,6 +159,7 @@ class Walk(RuleBasedStateMachine):
         self.settings = load_settings(
             simulacro=True,
             encryption_key=Fernet.generate_key().decode(),
+            secret_key=Fernet.generate_key().decode(),
             state_dir=self.folder / "state",
             sources_file=self.folder / "sources.yml",
             deletion_wait_seconds=0,
@@ -467,7 +468,12 @@ def opens(stored: str, password: str) -> bool:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("walk") / "state"
     upgrade_database(
-        load_settings(simulacro=True, encryption_key=Fernet.generate_key().decode(), state_dir=folder)
+        load_settings(
+            simulacro=True,
+            encryption_key=Fernet.generate_key().decode(),
+            secret_key=Fernet.generate_key().decode(),
+            state_dir=folder,
+        )
     )
     return folder
 

@@ -190,8 +190,9 @@ def test_stopping_leaves_no_process(ansible_settings: Settings, provisioner: Ans
 
 def test_environment_has_no_key_and_checks_host_keys(settings: Settings) -> None:
     environment = build_environment(settings)
-    key = settings.encryption_key.get_secret_value()
-    assert not [name for name, value in environment.items() if key in value]
+    for setting in (settings.encryption_key, settings.secret_key):
+        key = setting.get_secret_value()
+        assert not [name for name, value in environment.items() if key in value]
     assert environment["ANSIBLE_HOST_KEY_CHECKING"] == "True"
     assert not [name for name in environment if name.startswith("FTP_DB_")]
 

@@ -41,6 +41,7 @@ class WorkerProcess:
             "PATH": os.environ["PATH"],
             "TEMPOFTP_SIMULACRO": "1",
             "TEMPOFTP_ENCRYPTION_KEY": settings.encryption_key.get_secret_value(),
+            "TEMPOFTP_SECRET_KEY": settings.secret_key.get_secret_value(),
             "TEMPOFTP_STATE_DIR": str(settings.state_dir),
             "TEMPOFTP_SOURCES_FILE": str(settings.sources_file),
             "TEMPOFTP_LEASE_SECONDS": str(LEASE_SECONDS),
@@ -143,6 +144,7 @@ def test_sigterm_lets_a_run_finish(
 def test_environment_is_scrubbed(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = dict(os.environ)
     monkeypatch.setenv("TEMPOFTP_ENCRYPTION_KEY", "secret")
+    monkeypatch.setenv("TEMPOFTP_SECRET_KEY", "secret")
     monkeypatch.setenv("FTP_DB_PASS", "secret")
     monkeypatch.setenv("TEMPOFTP_LAB_NET", "test")
     try:

@@ -4,7 +4,7 @@ from tempoftp.db.models.accounts import Account
 from tempoftp.db.models.base import Base, Leased, UtcDateTime, identifier
 from tempoftp.db.models.hosts import FtpHost, HostAudit, Preview, Run, RunTotal, WorkerProcess
 from tempoftp.db.models.notices import Notice, NoticeDelivery
-from tempoftp.db.models.shares import Downloads, ExtensionRequest, HistoryEntry, Share
+from tempoftp.db.models.shares import Downloads, ExtensionRequest, HistoryEntry, Share, draw_nonce
 from tempoftp.db.models.tokens import Caller, Token
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "Token",
     "UtcDateTime",
     "WorkerProcess",
+    "draw_nonce",
     "identifier",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,11 @@ from tempoftp.db.models.base import Base, Leased, OnePhrase, Phrases, UtcDateTim
 from tempoftp.phrases import Phrase
 
 
+def draw_nonce() -> str:
+    """Return a new text that nobody can guess (128 bits)."""
+    return secrets.token_urlsafe(16)
+
+
 class Share(Leased, Base):
     """One temporary share: what is desired (upper half) and what is known (lower half)."""
 
@@ -35,8 +41,8 @@ class Share(Leased, Base):
     generation: Mapped[int] = mapped_column(Integer)
     asked_generation: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     """The generation of the last request for this id: a new request may come from another person."""
-    link_number: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    """Number of times that its recipient's links were revoked: a link contains the number of its time."""
+    link_nonce: Mapped[str] = mapped_column(identifier(32), default=draw_nonce)
+    """What a recipient's link must contain. Revoking the links, and asking for the id again, draws another one."""
     email: Mapped[str] = mapped_column(identifier(254), index=True)
     ftpuser: Mapped[str] = mapped_column(identifier(32), ForeignKey("accounts.name"), index=True)
     ftp_host: Mapped[str] = mapped_column(identifier(64))
