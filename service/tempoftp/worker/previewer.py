@@ -25,8 +25,9 @@ from tempoftp.previews.previews import (
     is_any_old,
     release_previews,
 )
-from tempoftp.previews.results import PreviewItem, PreviewOutcome, PreviewRequest
+from tempoftp.previews.results import PreviewItem, PreviewOutcome, PreviewRequest, SourceResult
 from tempoftp.settings import Settings
+from tempoftp.worker.allow_list import find_error
 from tempoftp.worker.provisioner import Provisioner, RunAbandoned, RunFailed, check_run_id, new_run_id
 
 logger = logging.getLogger(__name__)
@@ -115,19 +116,26 @@ class Previewer:
         return len(keys)
 
     def _measure(self, ftp_host: str, run_id: str, claimed: list[Preview]) -> PreviewOutcome:
+        items = [PreviewItem.model_validate(preview.item) for preview in claimed]
+        errors = [find_error(self.settings, item) for item in items]
         request = PreviewRequest(
             run_id=run_id,
             ftp_host=ftp_host,
             time_limit=self.settings.preview_limit_seconds,
-            sources=[PreviewItem.model_validate(preview.item) for preview in claimed],
+            sources=[item for item, error in zip(items, errors, strict=True) if error is None],
             requests=tuple(sorted({preview.request_id for preview in claimed})),
         )
         outcome = self.provisioner.preview(request, self._is_over)
         check_run_id(outcome, run_id)
-        if len(outcome.sources) != len(claimed):
-            text = f"the outcome file has {len(outcome.sources)} sources, not {len(claimed)}"
+        if len(outcome.sources) != len(request.sources):
+            text = f"the outcome file has {len(outcome.sources)} sources, not {len(request.sources)}"
             raise RunFailed(ShareError.of("run_failed", text))
-        return outcome
+        measured = iter(outcome.sources)
+        sources = [
+            next(measured) if error is None else SourceResult(source=item.source, error=error)
+            for item, error in zip(items, errors, strict=True)
+        ]
+        return outcome.model_copy(update={"sources": sources})
 
     def _count(self, ftp_host: str, begun: float, outcome: str) -> None:
         count_run(self.database, ftp_host, "preview", outcome, time.monotonic() - begun)

@@ -33,6 +33,7 @@ from tempoftp.shares.log import ShareLog
 from tempoftp.shares.outcomes import Applied, apply_failure, apply_outcome
 from tempoftp.shares.results import Outcome
 from tempoftp.states import DELIVERED, ON_ITS_WAY, State
+from tempoftp.worker.allow_list import find_refused
 from tempoftp.worker.passwords import PasswordHasher, read_schemes
 from tempoftp.worker.provisioner import Provisioner, RunAbandoned, RunFailed, check_run_id
 from tempoftp.worker.request import RunRequest, build_request
@@ -169,15 +170,17 @@ class HostRunner:
             self.passwords.hash_for_run(
                 claim.run_id, [account for account, wanted in accounts if wanted], schemes
             )
+            refused = find_refused(self.settings, shares, {account.name: account for account, _ in accounts})
             request = build_request(
                 claim.run_id,
                 claim.ftp_host,
                 plan_wait(shares, self.settings.run_wait_seconds),
-                shares,
+                [share for share in shares if share.id not in refused],
                 accounts,
                 transfers,
             )
             outcome = self._run(request)
+            outcome = outcome.model_copy(update={"shares": [*outcome.shares, *refused.values()]})
         except RunFailed as failure:
             self._write_failure(claim, begun, failure.error)
             return

@@ -271,3 +271,22 @@ def test_shares_go_on_whatever_becomes_of_previews(
     wait_until(lambda: len(told) > 1)
     worker.stop(lambda: None)
     assert "the work of thread previews broke" in caplog.text
+
+
+def test_a_forged_source_is_not_measured_and_no_other_suffers(
+    database: Database,
+    previewer: Previewer,
+    provisioner: Provisioner,
+    ask: Callable[..., str],
+    read: Callable[[str], Preview],
+    ftp_host: str,
+) -> None:
+    """The API's user can write rows; the worker reads the allow-list itself."""
+    forged, good = ask("source1:/srv/datos/a"), ask("source1:/srv/datos/b")
+    with database.write() as session:
+        preview = session.get_one(Preview, forged)
+        preview.item = {**preview.item, "source": "root@here:/etc", "ssh_user": "root", "local": True}
+    assert previewer.run_host(ftp_host) == 2
+    assert (read(forged).error_class, read(forged).result) == ("source_denied", None)
+    assert (read(good).error_class, read(good).result is not None) == (None, True)
+    assert [item.source for item in provisioner.requests[0].sources] == ["lanotadm@source1:/srv/datos/b"]
