@@ -124,7 +124,12 @@ def render_template(template: str) -> str:
     debian = yaml.safe_load((path.parents[1] / "vars" / "Debian.yml").read_text(encoding="utf-8"))
     # As Ansible sets it up. The results are configuration files, not HTML.
     environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
-    text = environment.from_string(path.read_text(encoding="utf-8")).render(**debian, **RENDER_VALUES)
+    # Some of the distribution's values are themselves templates, of a variable that the inventory may set.
+    values = {
+        name: environment.from_string(value).render(RENDER_VALUES) if isinstance(value, str) else value
+        for name, value in debian.items()
+    }
+    text = environment.from_string(path.read_text(encoding="utf-8")).render(**values, **RENDER_VALUES)
     return text.strip() + "\n"
 
 

@@ -44,6 +44,7 @@ def answer_database(
     pureftpd: bool = False,
     server: bool = False,
     table: int | None = None,
+    signs: tuple[str, ...] = (),
     family: str = "Debian",
     **variables: Any,
 ) -> tuple[bool, bool, bool]:
@@ -54,6 +55,7 @@ def answer_database(
         family,
         ftp_database_marks=_slurp(kept, ftpd_kept, login),
         ftp_database_found=_stat(pureftpd, server),
+        ftp_database_signs_found={"results": [{"item": sign, "stat": {"exists": True}} for sign in signs]},
         ftp_database_table_found=asked,
         **variables,
     )
@@ -87,6 +89,17 @@ def test_an_existing_pure_ftpd_and_its_database_are_not_ours() -> None:
 
 def test_in_an_existing_database_server_we_manage_only_our_database() -> None:
     assert answer_database(server=True, table=0) == (True, False, True)
+
+
+@pytest.mark.parametrize(
+    "sign", ["/usr/sbin/mariadbd", "/etc/systemd/system/mysql.service", "/var/lib/mysql/ibdata1"]
+)
+def test_a_server_that_is_stopped_or_has_another_socket_is_not_ours(sign: str) -> None:
+    """The program, the unit or the data are enough. The role stops then, since it cannot ask."""
+    assert answer_database(signs=(sign,)) == (False, False, True)
+    assert answer_database(signs=(sign,), login=OUR_LOGIN)[1] is True
+    assert answer_database(signs=(sign,), kept='{"manage": true, "server": true}')[1] is True
+    assert answer_database(signs=(sign,), ftp_database_manage=True)[1] is True
 
 
 @pytest.mark.parametrize("managed", [True, False])

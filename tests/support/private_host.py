@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,34 +60,44 @@ class PrivateHost:
         self, role: str, tasks: str, *flags: str, **variables: Any
     ) -> subprocess.CompletedProcess[str]:
         """Run one file of tasks of a role of the collection, with Ansible, on this host."""
-        play = {
-            "hosts": "localhost",
-            "connection": "local",
-            "gather_facts": True,
-            "gather_subset": ["!all", "!min", "distribution", "pkg_mgr", "service_mgr"],
-            "vars": {"ansible_python_interpreter": sys.executable, **variables},
-            "tasks": [
-                {
-                    "ansible.builtin.include_role": {
-                        "name": f"lanot.tempoftp.{role}",
-                        "tasks_from": tasks,
-                        "rolespec_validate": False,
-                    }
-                }
-            ],
+        argv = build_run(self._folder, role, [tasks], {"here": variables})
+        return self.try_run(*argv, *flags, timeout=150, **build_environ(self._folder))
+
+
+def build_run(folder: Path, role: str, tasks: list[str], hosts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the command that runs files of tasks of a role here, once for the variables of each of `hosts`."""
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    family = PROJECT / "collections/ansible_collections/lanot/tempoftp/roles" / role / "vars"
+    includes: list[dict[str, Any]] = [
+        {"ansible.builtin.include_vars": f"{family}/{{{{ ansible_facts['os_family'] }}}}.yml"}
+    ]
+    includes += [
+        {
+            "ansible.builtin.include_role": {
+                "name": f"lanot.tempoftp.{role}",
+                "tasks_from": name,
+                "rolespec_validate": False,
+            }
         }
-        playbook = self._folder / f"{role}-{tasks}.yml"
-        playbook.write_text(yaml.safe_dump([play]), encoding="utf-8")
-        return self.try_run(
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            "-i",
-            "localhost,",
-            str(playbook),
-            *flags,
-            timeout=150,
-            ANSIBLE_CONFIG=str(PROJECT / "ansible.cfg"),
-            ANSIBLE_HOME=str(self._folder / "ansible"),
-        )
+        for name in tasks
+    ]
+    play = {
+        "hosts": "all",
+        "gather_facts": True,
+        "gather_subset": ["!all", "!min", "distribution", "pkg_mgr", "service_mgr"],
+        "tasks": includes,
+    }
+    playbook, inventory = folder / f"{role}.yml", folder / f"{role}-hosts.yml"
+    playbook.write_text(yaml.safe_dump([play]), encoding="utf-8")
+    entries = {name: {**local, **variables} for name, variables in hosts.items()}
+    inventory.write_text(yaml.safe_dump({"all": {"hosts": entries}}), encoding="utf-8")
+    program = Path(sys.executable).with_name("ansible-playbook")
+    return [str(program), "-i", str(inventory), str(playbook)]
+
+
+def build_environ(folder: Path) -> dict[str, str]:
+    """Return what Ansible needs of the environment. Its files are in `folder`."""
+    return {"ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"), "ANSIBLE_HOME": str(folder / "ansible")}
 
 
 @contextlib.contextmanager
