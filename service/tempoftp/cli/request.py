@@ -12,7 +12,7 @@ import click
 
 from tempoftp.cli.client import connect
 from tempoftp.cli.command import Command, check_timeout, json_option, timeout_option, watch_option
-from tempoftp.cli.output import print_json
+from tempoftp.cli.output import print_json, show_text
 from tempoftp.cli.watch import finish_watch
 from tempoftp.shares.fields import Requested
 
@@ -64,6 +64,8 @@ def request(
     body: dict[str, object] = {"usuario": usuario, "id": id_, "ruta": ruta, **said}
     with connect() as client:
         answer = client.post_share(body)
+        for warning in answer.get("advertencias") or ():
+            click.echo(f"warning: {show_text(warning.get('mensaje'))}", err=True)
         if watch:
             finish_watch(client, id_, as_json=as_json, timeout=timeout)
         elif as_json:

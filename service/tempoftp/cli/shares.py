@@ -92,6 +92,9 @@ def print_preview(answer: Mapping[str, Any]) -> None:
     if answer.get("bytes") is not None:
         least = "at least " if answer.get("completa") is False else ""
         rows.append(("size", f"{least}{show_bytes(answer['bytes'])}, {answer.get('archivos')} files"))
+    if answer.get("medida_at") and answer.get("edad_segundos") is not None:
+        rows.append(("measured", f"{answer['medida_at']}, {answer['edad_segundos']:.0f} s ago"))
+    rows += [("warning", str(warning.get("mensaje"))) for warning in answer.get("advertencias") or ()]
     room = answer.get("espacio") or {}
     if room:
         rows.append(

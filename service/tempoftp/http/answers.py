@@ -68,6 +68,13 @@ class Downloads(BaseModel):
     contado: str | None = Field(description="When the FTP host was last asked: ISO 8601, UTC.")
 
 
+class Warned(BaseModel):
+    """Something that is allowed and probably not meant."""
+
+    codigo: Literal["source_empty"]
+    mensaje: str
+
+
 class ShareAnswer(BaseModel):
     """One share. The lower half is there only when it is `listo`."""
 
@@ -83,6 +90,9 @@ class ShareAnswer(BaseModel):
     created_at: str = Field(description="ISO 8601, UTC.")
     progreso: Progress  # type: ignore[valid-type]
     omitidos: Skipped
+    advertencias: list[Warned] | None = Field(
+        default=None, description="Only where there is one: the delivery has not one file."
+    )
     razon: str | None = Field(default=None, description="Why it is, or is to be, blocked.")
     alcance: Literal["solicitud", "cuenta"] | None = Field(
         default=None, description="What is blocked: this share, or its account with every share."

@@ -8,13 +8,13 @@ from flask import Response, jsonify, url_for
 from pydantic import BaseModel, ConfigDict, Field
 
 from tempoftp.http.access import Role, allow, get_principal
-from tempoftp.http.answers import RETRY_AFTER_LEAST, Skipped
+from tempoftp.http.answers import RETRY_AFTER_LEAST, Skipped, Warned
 from tempoftp.http.changes import wait_for, write_change
 from tempoftp.http.context import ApiContext, get_context
 from tempoftp.http.problems import document_refusals
 from tempoftp.http.routes import SHARES_ROUTE, shares
 from tempoftp.phrases import Translate, keep
-from tempoftp.previews.previews import ask_preview, is_settled, read_preview
+from tempoftp.previews.previews import ask_preview, is_settled, note_shown, read_preview
 from tempoftp.previews.serializers import describe_preview
 from tempoftp.shares.schemas import Ruta
 
@@ -51,6 +51,10 @@ class PreviewAnswer(BaseModel):
     espacio: Room | None
     pedida_at: str = Field(description="ISO 8601, UTC.")
     medida_at: str | None = Field(description="ISO 8601, UTC; up to a minute before it was asked for.")
+    edad_segundos: float | None = Field(description="How long ago that was.")
+    advertencias: list[Warned] | None = Field(
+        default=None, description="Only where there is one: the source has not one file."
+    )
 
 
 def ask_and_wait(context: ApiContext, ruta: str, translate: Translate = keep) -> dict[str, Any]:
@@ -69,7 +73,11 @@ def read_answer(context: ApiContext, preview_id: str, translate: Translate = kee
     """Return a preview of the present caller. Raises PreviewNotFound, also for another caller's preview."""
     with context.database.read() as session:
         preview = read_preview(session, preview_id, get_principal().name)
-        return describe_preview(session, preview, translate)
+        answer = describe_preview(session, preview, translate)
+    if preview.answered_at is not None and not preview.shown:
+        with context.write() as session:
+            note_shown(session, preview_id)
+    return answer
 
 
 def answer_preview(body: dict[str, Any]) -> Response:
@@ -103,7 +111,8 @@ class PreviewOrder(BaseModel):
 def post_preview(body: PreviewOrder) -> Response:
     """Have a source measured, and wait a bounded time for it: 200 with what was found, 202 when it takes longer.
 
-    Sources are those that may be requested. What was found for the same source in the last minute is answered again.
+    Sources are those that may be requested. What another caller was told of the same source in the last minute is
+    answered again; who has seen an answer and asks again has it measured again.
     """
     return answer_preview(ask_and_wait(get_context(), body.ruta))
 

@@ -11,13 +11,15 @@ from sqlalchemy.exc import StatementError
 from tempoftp.access.sealing import choose_seal
 from tempoftp.db.models import Share
 from tempoftp.http.access import Role, allow, get_principal, require_email
-from tempoftp.http.answers import ShareAnswer, answer_state
+from tempoftp.http.answers import ShareAnswer, Warned, answer_state
 from tempoftp.http.changes import write_change
 from tempoftp.http.context import get_context
 from tempoftp.http.problems import document_refusals
 from tempoftp.http.routes import SHARE_ROUTE, SHARES_ROUTE, SharePath, shares
-from tempoftp.refusals import InvalidRequest
+from tempoftp.previews.previews import is_known_empty
+from tempoftp.refusals import InvalidRequest, Refused
 from tempoftp.shares.create import Accepted, create_share
+from tempoftp.shares.messages import describe_emptiness
 from tempoftp.shares.queries import LIST_DEFAULT, LIST_MAX, find_share, list_shares
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.shares.serializers import describe_share
@@ -30,6 +32,9 @@ class AcceptedAnswer(BaseModel):
     id: str
     status: State = Field(
         description="`recibido`; for a body that was accepted before, the share's present state."
+    )
+    advertencias: list[Warned] | None = Field(
+        default=None, description="Only where there is one: the caller's last preview found not one file."
     )
 
 
@@ -49,7 +54,18 @@ def post_share(body: ShareRequest) -> Response:
     The same body again is answered with the share's present state, and nothing is done twice.
     """
     require_email(body.usuario)
-    return answer_accepted(accept_share(body).share)
+    empty = is_source_empty(body.ruta)
+    return answer_accepted(accept_share(body).share, empty=empty)
+
+
+def is_source_empty(ruta: str) -> bool:
+    """Whether the caller's last preview of a source found not one file. False for a source that is refused."""
+    context, asker = get_context(), get_principal().name
+    try:
+        with context.database.read() as session:
+            return is_known_empty(session, context.settings, ruta, asker)
+    except Refused:
+        return False
 
 
 def accept_share(body: ShareRequest) -> Accepted:
@@ -69,9 +85,12 @@ def accept_share(body: ShareRequest) -> Accepted:
     )
 
 
-def answer_accepted(share: Share) -> Response:
+def answer_accepted(share: Share, *, empty: bool = False) -> Response:
     """Answer the state of a share that was just asked for; `Location` is its path."""
-    response = answer_state({"id": share.id, "status": share.state}, State(share.state))
+    body: dict[str, Any] = {"id": share.id, "status": share.state}
+    if empty:
+        body["advertencias"] = [describe_emptiness()]
+    response = answer_state(body, State(share.state))
     response.headers["Location"] = url_for("shares.get_share", id=share.id)
     return response
 

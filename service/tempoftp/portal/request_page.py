@@ -17,7 +17,7 @@ from tempoftp.http.access import Role, allow, get_principal
 from tempoftp.http.context import get_context
 from tempoftp.http.previews import ask_and_wait
 from tempoftp.http.problems import WrongField, find_http_status, find_wrong_fields
-from tempoftp.http.shares import accept_share
+from tempoftp.http.shares import accept_share, is_source_empty
 from tempoftp.portal.forms import parse_days, read_field
 from tempoftp.portal.languages import say_refusal
 from tempoftp.portal.routes import portal
@@ -34,6 +34,8 @@ from tempoftp.shares.sources import read_sources
 
 PREVIEW_BUTTON = "ver"
 """Name of the button that measures the source and does not ask for the share."""
+EMPTY_CONFIRMED = "vacia"
+"""Name of the box that says that a source without one file is meant."""
 FIELDS = ("usuario", "origen", "camino", "id", "vigencia")
 """The fields of the form in their order; `origen` and `camino` together are the request's `ruta`."""
 
@@ -51,8 +53,7 @@ class RequestForm:
     @property
     def ruta(self) -> str:
         """The source as `ruta` of the API."""
-        path = self.camino.strip("/")
-        return f"{self.origen}/{path}" if path else self.origen
+        return read_sources(get_context().settings).join_typed(self.origen, self.camino.strip())
 
     def build_body(self) -> dict[str, Any]:
         """Return the body of `POST /tmpftp` with the same values."""
@@ -93,6 +94,8 @@ def request_share() -> Response | str | tuple[str, int]:
     if not get_principal().may_act_for(body.usuario):
         return _show(form, {"usuario": gettext("Su token no puede pedir nada para ese correo.")}), 403
     try:
+        if is_source_empty(body.ruta) and EMPTY_CONFIRMED not in request.form:
+            return _show(form, {}, empty=True), 409
         _accept(body)
     except InvalidRequest as error:
         return _show(form, {_name_field(error.field): say_refusal(error)}), 422
@@ -139,7 +142,9 @@ def _name_field(name: str) -> str:
     return "camino" if name == "ruta" else name
 
 
-def _show(form: RequestForm, errors: dict[str, str], preview: dict[str, Any] | None = None) -> str:
+def _show(
+    form: RequestForm, errors: dict[str, str], preview: dict[str, Any] | None = None, *, empty: bool = False
+) -> str:
     context, principal = get_context(), get_principal()
     with context.database.read() as session:
         hosts = read_space(session, context.settings)
@@ -152,4 +157,6 @@ def _show(form: RequestForm, errors: dict[str, str], preview: dict[str, Any] | N
         settings=context.settings,
         hosts=hosts,
         preview=preview,
+        empty=empty or bool(preview and preview.get("advertencias")),
+        asked_for_empty=empty,
     )

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -27,7 +29,7 @@ from tempoftp.shares.create import choose_ftp_host
 from tempoftp.shares.sources import ResolvedSource, read_sources
 
 FRESH_FOR = timedelta(minutes=1)
-"""For this long, the same answer is given again for the same source."""
+"""For this long, the answer that one caller got is given to the next one who asks for the same source."""
 GIVE_UP_AFTER = timedelta(minutes=10)
 """After this time a source is not measured any more, because nobody waits for the answer now."""
 KEPT_FOR = timedelta(days=1)
@@ -43,12 +45,15 @@ LEASE_MARGIN_SECONDS = 40
 def ask_preview(
     session: Session, settings: Settings, ruta: str, principal: Principal, request_id: str
 ) -> Preview:
-    """Return the preview of a source: a fresh or unfinished one, else a new row. In a write transaction.
+    """Return the preview of a source, in a write transaction.
+
+    It is the caller's own that is unfinished or was not shown yet, or a fresh one of somebody else, else a new row:
+    who has seen an answer and asks again has the source measured again.
 
     Commit, then wake `preview.ftp_host` unless it is answered. Raises InvalidSource, SourceNotAllowed, TooManyPreviews.
     """
     item = build_item(read_sources(settings).resolve_source(ruta))
-    key = hashlib.sha256(item.model_dump_json().encode()).hexdigest()
+    key = _digest(item)
     ftp_host = _choose_host(session, settings, principal)
     now = database_now(session)
     known = _find_known(session, ftp_host, key, principal.name, now)
@@ -98,18 +103,22 @@ def _choose_host(session: Session, settings: Settings, principal: Principal) -> 
 
 
 def _find_known(session: Session, ftp_host: str, key: str, asker: str, now: datetime) -> Preview | None:
-    """Return a preview that answers the question: the caller's own, unfinished or fresh, else any fresh one."""
+    """Return a preview that answers the question: the caller's own, else one that tells more than the caller saw."""
+    seen = session.scalar(
+        select(func.max(Preview.answered_at)).where(
+            Preview.ftp_host == ftp_host,
+            Preview.source_key == key,
+            Preview.asker == asker,
+            Preview.shown.is_(True),
+        )
+    )
+    is_own, is_fresh = Preview.asker == asker, Preview.answered_at > now - FRESH_FOR
+    is_untold = _is_waiting(now) | (is_fresh & Preview.shown.is_(False))
+    is_news = is_fresh if seen is None else is_fresh & (Preview.answered_at > seen)
     query = (
         select(Preview)
         .where(Preview.ftp_host == ftp_host, Preview.source_key == key, Preview.error_class.is_(None))
-        .where(
-            or_(
-                Preview.answered_at > now - FRESH_FOR,
-                Preview.answered_at.is_(None)
-                & (Preview.asked_at > now - GIVE_UP_AFTER)
-                & (Preview.asker == asker),
-            )
-        )
+        .where(or_(is_own & is_untold, (Preview.asker != asker) & is_news))
         .order_by((Preview.asker == asker).desc(), Preview.answered_at.desc())
         .limit(1)
     )
@@ -134,6 +143,35 @@ def read_preview(session: Session, preview_id: str, asker: str) -> Preview:
     if preview is None or preview.asker != asker or preview.asked_at <= database_now(session) - KEPT_FOR:
         raise PreviewNotFound("preview_not_found")
     return preview
+
+
+def note_shown(session: Session, preview_id: str) -> None:
+    """Write that the asker got the answer of a preview; in a write transaction."""
+    session.execute(
+        update(Preview).where(Preview.id == preview_id, Preview.answered_at.is_not(None)).values(shown=True)
+    )
+
+
+def is_known_empty(session: Session, settings: Settings, ruta: str, asker: str) -> bool:
+    """Whether the last preview of a source that this caller asked for found not one file."""
+    key = _digest(build_item(read_sources(settings).resolve_source(ruta)))
+    last = session.scalar(
+        select(Preview)
+        .where(Preview.source_key == key, Preview.asker == asker, Preview.answered_at.is_not(None))
+        .where(Preview.asked_at > database_now(session) - KEPT_FOR)
+        .order_by(Preview.answered_at.desc())
+        .limit(1)
+    )
+    return last is not None and last.result is not None and is_empty(last.result["source"])
+
+
+def is_empty(source: Mapping[str, Any]) -> bool:
+    """Whether a source that was measured to its end has no file that can be delivered."""
+    return source.get("files") == 0 and not source.get("timed_out")
+
+
+def _digest(item: PreviewItem) -> str:
+    return hashlib.sha256(item.model_dump_json().encode()).hexdigest()
 
 
 def find_hosts_to_ask(session: Session) -> set[str]:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from tempoftp.db.clock import database_now, write_time
 from tempoftp.db.models import FtpHost, Preview
 from tempoftp.phrases import Translate, keep
-from tempoftp.previews.previews import GIVE_UP_AFTER
+from tempoftp.previews.previews import GIVE_UP_AFTER, is_empty
 from tempoftp.previews.results import HostRoom, SourceResult
 from tempoftp.shares.messages import (
     PAUSED_MESSAGE,
@@ -19,6 +19,7 @@ from tempoftp.shares.messages import (
     PREVIEW_PENDING,
     PREVIEW_SHORTAGES,
     PREVIEW_UNKNOWN,
+    describe_emptiness,
     explain_preview_error,
 )
 
@@ -40,6 +41,7 @@ def describe_preview(session: Session, preview: Preview, translate: Translate = 
         "espacio": None,
         "pedida_at": write_time(preview.asked_at),
         "medida_at": write_time(preview.answered_at),
+        "edad_segundos": _count_age(session, preview),
     }
     if preview.result is not None:
         measured = SourceResult.model_validate(preview.result["source"])
@@ -58,8 +60,17 @@ def describe_preview(session: Session, preview: Preview, translate: Translate = 
     return body
 
 
+def _count_age(session: Session, preview: Preview) -> float | None:
+    """Return how many seconds ago the source was measured."""
+    if preview.answered_at is None:
+        return None
+    return max(0.0, round((database_now(session) - preview.answered_at).total_seconds(), 1))
+
+
 def _describe_measured(measured: SourceResult, room: HostRoom, translate: Translate) -> dict[str, Any]:
-    return {
+    empty = is_empty(measured.model_dump())
+    warnings = {"advertencias": [describe_emptiness(translate)]} if empty else {}
+    return warnings | {
         "estado": "lista",
         "mensaje": translate(_explain(measured)),
         "completa": not measured.timed_out,

@@ -71,6 +71,9 @@ PENDING_MESSAGES: dict[str, str] = {
 }
 PAUSED_MESSAGE = "El servidor FTP está en pausa por mantenimiento; lo pendiente sigue cuando termine."
 
+SOURCE_EMPTY = "En el origen no hay ningún archivo: la entrega queda vacía."
+READY_EMPTY = "El origen no tenía ningún archivo: la entrega está vacía."
+
 PREVIEW_PENDING = "Se mide el origen."
 PREVIEW_FITS = "Cabe en el servidor FTP."
 PREVIEW_LEAST = "No se terminó de contar a tiempo: es al menos esto, y no se sabe si cabe."
@@ -96,6 +99,7 @@ def list_texts() -> Iterator[str]:
     """Return every text of this file: what the portal's catalogue has to translate."""
     for texts in (STATE_MESSAGES, ERROR_MESSAGES, GIVEN_UP_MESSAGES, PENDING_MESSAGES):
         yield from texts.values()
+    yield from (SOURCE_EMPTY, READY_EMPTY)
     yield from (GIVEN_UP, LIFETIME_KEPT, DETAIL, PAUSED_MESSAGE, READY_WITH_EARLIER_PASSWORD)
     yield from (
         PREVIEW_PENDING,
@@ -125,8 +129,21 @@ def explain_state(share: Share, pending: Iterable[str], *, paused: bool, transla
 def say_message(share: Share, translate: Translate = keep) -> str:
     """Return what failed last of a share, else its state."""
     if not share.message:
-        return translate(STATE_MESSAGES[State(share.state)])
+        parts = [translate(STATE_MESSAGES[State(share.state)])]
+        if is_delivered_empty(share):
+            parts.append(translate(READY_EMPTY))
+        return " ".join(parts)
     return say_phrases(share.message, translate)
+
+
+def is_delivered_empty(share: Share) -> bool:
+    """Whether a share is ready and has not one file."""
+    return share.state == State.LISTO and share.files_total == 0
+
+
+def describe_emptiness(translate: Translate = keep, *, delivered: bool = False) -> dict[str, str]:
+    """Return the warning, as answers have it, that there is no file in a source, or was none."""
+    return {"codigo": "source_empty", "mensaje": translate(READY_EMPTY if delivered else SOURCE_EMPTY)}
 
 
 def say_phrases(message: Iterable[Phrase], translate: Translate = keep) -> str:

@@ -15,7 +15,14 @@ from tempoftp.phrases import Translate, keep
 from tempoftp.settings import Settings
 from tempoftp.shares.desired_state import DesiredState, list_pending, read_desired_state
 from tempoftp.shares.fields import DELIVERY, PROGRESS, describe_fields
-from tempoftp.shares.messages import READY_WITH_EARLIER_PASSWORD, explain_state, say_message
+from tempoftp.shares.messages import (
+    READY_EMPTY,
+    READY_WITH_EARLIER_PASSWORD,
+    describe_emptiness,
+    explain_state,
+    is_delivered_empty,
+    say_message,
+)
 from tempoftp.states import State
 
 SECRET_FIELDS = frozenset({"password", "password_tipo"})
@@ -60,11 +67,15 @@ def describe_share(
         "progreso": describe_progress(share),
         "omitidos": {"total": share.skipped_total or 0, "lista": list(share.skipped or [])},
     }
+    if is_delivered_empty(share):
+        answer["advertencias"] = [describe_emptiness(translate, delivered=True)]
     if state is State.LISTO:
         answer |= describe_access(settings, share, account, host, seal)
         answer["descargas"] = describe_downloads(session, share)
         if answer["password_tipo"] == "hash" and not (share.message or pending or paused):  # noqa: S105
             answer["mensaje"] = translate(READY_WITH_EARLIER_PASSWORD)
+            if is_delivered_empty(share):
+                answer["mensaje"] += " " + translate(READY_EMPTY)
     elif share.expires is not None:
         answer["expira"] = write_time(share.expires)
     if read_desired_state(share, account) is DesiredState.BLOCKED:

@@ -156,6 +156,23 @@ class SourceCatalogue:
             for root in source.roots
         ]
 
+    def join_typed(self, origin: str, typed: str) -> str:
+        """Return the `ruta` that a person means who chose `origin` (`host:/root`) and typed a path below it.
+
+        Many paste the full path, or the whole `ruta`: what lies below a root of the chosen host, or names a host of the
+        file, is taken as it is. Anything else is below `origin`, also with a slash before it.
+        """
+        found = _RUTA.fullmatch(typed.strip())
+        if found is not None and found["host"].lower() in self._by_host:
+            return typed.strip()
+        host, _colon, _root = origin.partition(":")
+        path = _normalise_path(typed) if typed.startswith("/") else ""
+        _name, source = self._by_host.get(host.lower(), ("", None))
+        if path and source is not None and _find_root(source, path) is not None:
+            return f"{host}:{path}"
+        below = typed.strip("/")
+        return f"{origin}/{below}" if below else origin
+
     def resolve_source(self, ruta: str) -> ResolvedSource:
         """Return the canonical source of a `ruta`.
 

@@ -95,7 +95,8 @@ def test_size_and_space_are_answered(client: FlaskClient, run_worker: Worker) ->
     assert told["espacio"]["disponible"] <= told["espacio"]["libre"] <= told["espacio"]["total"]
     assert told["mensaje"] == "Cabe en el servidor FTP."
     again = client.get(answer.headers["Location"])
-    assert (again.status_code, again.json) == (200, told)
+    assert again.status_code == 200
+    assert again.json | {"edad_segundos": None} == told | {"edad_segundos": None}
 
 
 def test_a_preview_creates_no_share(client: FlaskClient, context: ApiContext, run_worker: Worker) -> None:
@@ -139,7 +140,7 @@ def test_two_requests_at_once_are_one_preview(impatient: FlaskClient, context: A
     assert count(context) == 1
 
 
-def test_an_answer_of_the_last_minute_is_used_again(
+def test_an_answer_of_the_last_minute_is_used_for_others_with_its_age(
     impatient: FlaskClient,
     previewer: Previewer,
     context: ApiContext,
@@ -147,15 +148,49 @@ def test_an_answer_of_the_last_minute_is_used_again(
 ) -> None:
     impatient.post(PATH, json={"ruta": GOES})
     previewer.run_host(HOST)
-    mine = impatient.post(PATH, json={"ruta": GOES})
-    other = impatient.post(PATH, json={"ruta": GOES}, headers=make_token("alguien@dominio"))
+    mine = impatient.post(PATH, json={"ruta": GOES})  # the answer of the first request, not told yet
+    age(context, timedelta(seconds=40))
+    others = [make_token("alguien@dominio", name=name) for name in ("otra", "tarde")]
+    other = impatient.post(PATH, json={"ruta": GOES}, headers=others[0])
     assert (mine.status_code, other.status_code) == (200, 200)
     assert mine.json is not None and other.json is not None
     assert mine.json["id"] != other.json["id"], "a preview is of one asker"
-    assert mine.json["medida_at"] == other.json["medida_at"]
+    assert mine.json["bytes"] == other.json["bytes"]
+    assert (mine.json["edad_segundos"] < 30, other.json["edad_segundos"] >= 40) == (True, True)
     assert previewer.run_host(HOST) == 0
-    age(context, timedelta(seconds=61))
-    assert impatient.post(PATH, json={"ruta": GOES}).status_code == 202
+    age(context, timedelta(seconds=21))
+    assert impatient.post(PATH, json={"ruta": GOES}, headers=others[1]).status_code == 202
+
+
+def test_who_has_seen_an_answer_and_asks_again_has_it_measured_again(
+    impatient: FlaskClient, previewer: Previewer, make_token: Callable[..., dict[str, str]]
+) -> None:
+    """Also who polled for it, and also when the answer was somebody else's."""
+    other = make_token("alguien@dominio")
+    place = impatient.post(PATH, json={"ruta": GOES}).headers["Location"]
+    previewer.run_host(HOST)
+    first = impatient.get(place).json
+    assert impatient.post(PATH, json={"ruta": GOES}, headers=other).status_code == 200
+    assert impatient.post(PATH, json={"ruta": GOES}, headers=other).status_code == 202
+    second = impatient.post(PATH, json={"ruta": GOES})
+    assert second.status_code == 202
+    assert second.json["id"] != first["id"]
+    assert previewer.run_host(HOST) == 1
+    assert impatient.get(second.headers["Location"]).json["medida_at"] >= first["medida_at"]
+
+
+@pytest.mark.parametrize(("name", "empty"), [("vacia", True), ("vacia_2", True), ("goes", False)])
+def test_a_source_without_a_file_is_told_before_and_when_it_is_asked_for(
+    client: FlaskClient, run_worker: Worker, body: dict[str, Any], name: str, empty: bool
+) -> None:
+    ruta = f"source1:/srv/datos/{name}"
+    with run_worker():
+        told = client.post(PATH, json={"ruta": ruta}).json
+    warnings = ["source_empty"] if empty else []
+    assert [warning["codigo"] for warning in told.get("advertencias", [])] == warnings
+    answer = client.post("/tmpftp", json=body | {"ruta": f"lanotadm@{ruta}/"})
+    assert answer.status_code == 202
+    assert [warning["codigo"] for warning in answer.json.get("advertencias", [])] == warnings
 
 
 def test_two_callers_of_one_source_cause_one_measurement(

@@ -116,6 +116,34 @@ def test_an_unknown_field_is_ignored(client_browser, read_row) -> None:
     assert read_row("goes_2026").writable is False
 
 
+@pytest.mark.parametrize(
+    ("origin", "typed", "source"),
+    [
+        ("source1:/srv/datos", "/srv/datos/goes16", "/srv/datos/goes16"),
+        ("source1:/srv/datos", " /srv/datos/goes16/ ", "/srv/datos/goes16"),
+        ("source1:/srv/datos", "/srv/datos", "/srv/datos"),
+        ("source1:/srv/datos", "source1:/srv/datos/goes16", "/srv/datos/goes16"),
+        ("source1:/srv/datos", "lanotadm@source1:/srv/datos/goes16", "/srv/datos/goes16"),
+        ("source1:/srv/datos", "datos.example.org:/srv/datos/b", "/srv/datos/b"),
+        # What does not name the whole path is below the chosen source.
+        ("source1:/srv/datos", "/goes16", "/srv/datos/goes16"),
+        ("source1:/srv/datos", "srv/datos/goes16", "/srv/datos/srv/datos/goes16"),
+        ("source1:/srv/datos", "/srv/datos2/x", "/srv/datos/srv/datos2/x"),
+        ("source1:/srv/datos", "otro:/x", "/srv/datos/otro:/x"),
+    ],
+)
+def test_a_full_path_that_is_pasted_is_recognised(
+    client_browser, read_row, origin: str, typed: str, source: str
+) -> None:
+    assert send(client_browser, origen=origin, camino=typed).status_code == 303
+    assert read_row("goes_2026").source == f"lanotadm@source1:{source}"
+
+
+def test_a_path_that_goes_up_is_refused_however_it_is_pasted(client_browser) -> None:
+    for typed in ("/srv/datos/../etc", "source1:/srv/datos/../etc", "/srv/datos/../../etc/shadow"):
+        assert send(client_browser, camino=typed).status_code == 422
+
+
 @pytest.fixture
 def run_worker(context: ApiContext) -> Callable[[], Any]:
     """Measure the requested sources while the block runs."""
@@ -235,3 +263,29 @@ def test_the_overview_shows_who_is_near_a_quota(client_browser, sign_in, context
     page = operator_browser.open("/portal/resumen").text
     assert "Cerca de su cuota" in page
     assert "alguien@dominio.example" in page
+
+
+def test_the_page_says_how_old_a_measurement_is(client_browser, run_worker) -> None:
+    with run_worker():
+        page = send(client_browser, ver="1").text
+    assert "Medido" in page
+    assert re.search(r"\(hace [^)]+\)", page)
+
+
+def test_a_source_without_a_file_needs_a_confirmation(client_browser, run_worker, read_row) -> None:
+    with run_worker():
+        page = send(client_browser, camino="vacia", ver="1").text
+    assert "No hay ningún archivo" in page
+    assert 'name="vacia"' in page
+    refused = send(client_browser, camino="vacia")
+    assert refused.status_code == 409
+    assert "Pedirla aunque no tenga archivos" in refused.text
+    assert 'value="alguien@dominio.example"' in refused.text  # the typed text is kept
+    assert send(client_browser, camino="vacia", vacia="1").status_code == 303
+    assert read_row("goes_2026").source.endswith("/vacia")
+
+
+def test_a_source_with_files_needs_none(client_browser, run_worker) -> None:
+    with run_worker():
+        assert 'name="vacia"' not in send(client_browser, ver="1").text
+    assert send(client_browser).status_code == 303

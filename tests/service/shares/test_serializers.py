@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, FtpHost, Share
 from tempoftp.refusals import InvalidRequest, ShareNotFound
 from tempoftp.settings import Settings
+from tempoftp.shares.messages import say_message
 from tempoftp.shares.queries import _read_cursor, _write_cursor, find_share, list_shares
 from tempoftp.shares.serializers import describe_share, show_password
 from tempoftp.states import State
@@ -256,3 +258,15 @@ def test_any_cursor_is_read_or_refused(cursor: str) -> None:
 def test_times_are_utc_with_z() -> None:
     assert write_time(datetime.fromisoformat("2026-01-01T06:00:00.9-06:00")) == "2026-01-01T12:00:00Z"
     assert write_time(None) is None
+
+
+@pytest.mark.parametrize(("files", "empty"), [(0, True), (1, False), (None, False)])
+def test_a_delivery_without_a_file_says_so(desk: Any, files: int | None, empty: bool) -> None:
+    desk.make_ready()
+    with desk.database.write() as session:
+        share = session.get_one(Share, "p1")
+        share.files_total = files
+        told = describe_share(session, desk.settings, share)
+        assert ("está vacía" in told["mensaje"]) == empty
+        assert ("está vacía" in say_message(share)) == empty  # in lists and mails
+        assert [entry["codigo"] for entry in told.get("advertencias", [])] == ["source_empty"] * empty

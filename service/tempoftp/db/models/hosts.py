@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -144,6 +145,8 @@ class Preview(Leased, Base):
     """The source as the request file names it."""
     request_id: Mapped[str] = mapped_column(identifier(64))
     asked_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+    shown: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the asker got the answer: asking again then measures again."""
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """The FTP host's answer: `source` and `host`."""

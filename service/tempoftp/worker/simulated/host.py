@@ -114,6 +114,8 @@ def _list_live(world: World, ftpuser: str) -> dict[str, dict[str, Any]]:
 
 def plan_copy(source: str) -> dict[str, Any]:
     """Return size, files and duration for a path: always the same for the same path."""
+    if source.rsplit("/", 1)[-1].startswith("vacia"):
+        return {"bytes_total": 0, "files_total": 0, "seconds": 0.2}
     digest = hashlib.sha256(source.encode()).digest()
     size = 1_000_000 + int.from_bytes(digest[:4], "big") % 50_000_000
     found = _DURATION.fullmatch(source.rsplit("/", 1)[-1])
