@@ -242,9 +242,10 @@ def _answer(**changes: Any) -> dict[str, Any]:
 def _describe(answer: dict[str, Any], **account: Any) -> dict[str, list[str]]:
     plan = {"refused": account.pop("refused", [])}
     unfit = account.pop("unfit", [])
+    folder = account.pop("folder", "/var/credentials/ftp1")
     shares = [{"id": "uno", "expires": "2030-01-31T12:00:00Z"}]
     user = {"name": "ftp_uno", "error": None, "kept_reason": None, "shares": shares, **account}
-    return describe_delivery(plan, [answer], [user], unfit, SERVER, "/var/credentials/ftp1")
+    return describe_delivery(plan, [answer], [user], unfit, SERVER, folder)
 
 
 def test_a_ready_share_names_the_file_of_the_password_not_the_password() -> None:
@@ -257,6 +258,13 @@ def test_a_ready_share_names_the_file_of_the_password_not_the_password() -> None
     assert "\"$(cat '/var/credentials/ftp1/ftp_uno')\"" in text
     assert "ftp://ftp.example.org:21" in text
     assert "sha256:AA:BB" in text
+
+
+def test_a_password_of_another_store_is_not_looked_for_in_a_file() -> None:
+    text = "\n".join(_describe(_answer(), folder="")["lines"])
+    assert "password of ftp_uno: in tempoftp_passwords" in text
+    assert "lftp -u ftp_uno -e " in text
+    assert "$(cat" not in text
 
 
 def test_an_account_from_before_keeps_its_password() -> None:

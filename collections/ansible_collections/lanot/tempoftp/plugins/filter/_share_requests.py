@@ -110,7 +110,10 @@ def describe_delivery(
     server: Mapping[str, Any],
     folder: str,
 ) -> dict[str, list[str]]:
-    """Return `lines` for the operator and `failures`, from the plan and the answers of the two modules."""
+    """Return `lines` for the operator and `failures`, from the plan and the answers of the two modules.
+
+    Without a `folder` the passwords are in the variable tempoftp_passwords.
+    """
     accounts = {user["name"]: user for user in users}
     unknown_passwords = set(unfit)
     lines: list[str] = []
@@ -248,10 +251,12 @@ def _describe_ready(
             f"  account {name} was there before: its earlier password still works, it is not known here",
         ]
     trust = "set ftp:ssl-force true; set ssl:verify-certificate no"  # the output also has the fingerprint
+    place = f"{folder}/{name}" if folder else "tempoftp_passwords"
+    login = f"{name},\"$(cat '{place}')\"" if folder else name
     return [
         *lines,
-        f"  password of {name}: in {folder}/{name}",
-        f"  lftp -u {name},\"$(cat '{folder}/{name}')\" -e '{trust}; mirror {share['id']}; quit' ftp://{host}:{port}",
+        f"  password of {name}: in {place}",
+        f"  lftp -u {login} -e '{trust}; mirror {share['id']}; quit' ftp://{host}:{port}",
         *([f"  certificate: {server['fingerprint']}"] if server.get("fingerprint") else []),
     ]
 
