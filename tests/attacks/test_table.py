@@ -27,6 +27,7 @@ ATTACKS = {
         "secrets",
         "the key that clients hold",
         "recipient's link",
+        "a shell as the API's user",
         "sign-in through a provider",
         "after access ends",
     ),
@@ -63,6 +64,12 @@ def test_every_attack_has_a_row() -> None:
 def test_every_named_test_exists(attack: str) -> None:
     named = _TEST.findall(" ".join(ROWS[attack]))
     assert named, f"{attack}: no test at all"
+    assert [f"{file}::{test}" for file, test in named if test not in TESTS[file]] == []
+
+
+def test_every_test_that_the_page_names_elsewhere_exists() -> None:
+    named = _TEST.findall(PAGE.read_text(encoding="utf-8").partition(HEADING)[0])
+    assert len(named) > 10
     assert [f"{file}::{test}" for file, test in named if test not in TESTS[file]] == []
 
 
