@@ -95,9 +95,10 @@ class PlaybookRun:
             except OSError:  # the playbook does not read yet
                 self.check(deadline, should_stop)
                 time.sleep(OUTCOME_POLL_SECONDS)
-        os.set_blocking(descriptor, True)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as pipe:
-            pipe.write(request.write_json())
+        try:
+            write_all(descriptor, request.write_json().encode(), lambda: self.check(deadline, should_stop))
+        finally:
+            os.close(descriptor)
 
     def read_outcome(self, deadline: float, should_stop: Callable[[], bool]) -> bytes:
         """Wait for the outcome file and return its content. The playbook may end a little later."""
@@ -194,6 +195,20 @@ def remove_folder(folder: Path) -> None:
 
 _CLASS = re.compile(r"\s*\[(?P<name>[a-z_]+)\]$")
 """The playbooks append the class of a module's error to its message."""
+
+
+def write_all(descriptor: int, content: bytes, check: Callable[[], object]) -> None:
+    """Write to a pipe that does not block, which holds 64 KiB. `check` is called while its reader takes nothing.
+
+    A playbook that has opened its request and hangs would otherwise hold the thread of its host for ever.
+    """
+    left = memoryview(content)
+    while left:
+        try:
+            left = left[os.write(descriptor, left) :]
+        except BlockingIOError:
+            check()
+            time.sleep(OUTCOME_POLL_SECONDS)
 
 
 def classify_event(event: dict[str, Any], ftp_host: str) -> ShareError | None:
