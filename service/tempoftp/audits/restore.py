@@ -23,7 +23,7 @@ from tempoftp.phrases import Phrase
 from tempoftp.shares.desired_state import DesiredState
 from tempoftp.shares.expiry import SWEEPER
 from tempoftp.shares.lifecycle import record_birth, record_change, transition
-from tempoftp.states import ENDING, TERMINAL, TRANSITIONS, State
+from tempoftp.states import CLAIMABLE, ENDING, TERMINAL, TRANSITIONS, State
 
 AUTHOR = "restore"
 
@@ -170,12 +170,15 @@ class _Restore:
         if self._facts.accounts is None:
             return []
         seen = self._accounts.get(account.name)
+        on_host = seen.password_generation if seen is not None else 0
         if seen is None or seen.state == "absent":
             if account.exists_since is not None:
+                rotated = self._is_newer_password(account, on_host)
+                token, password_hash = account.token, account.password_hash
                 forget_account(account)
-            account.password_generation = max(
-                account.password_generation, seen.password_generation if seen is not None else 0
-            )
+                if rotated:  # somebody has been told this password: the account gets it when it is made again
+                    account.token, account.password_hash = token, password_hash
+            account.password_generation = max(account.password_generation, on_host)
             return []
         account.exists_since = account.exists_since or self._now
         account.origin = seen.origin or account.origin
@@ -185,6 +188,8 @@ class _Restore:
         return [*self._correct_password(account, seen), *self._correct_block(account, seen)]
 
     def _correct_password(self, account: Account, seen: HostAccount) -> list[Finding]:
+        if self._is_newer_password(account, seen.password_generation):
+            return self._carry_out_password(account, seen.password_generation)
         newer = seen.password_generation > account.password_generation
         account.password_generation = max(account.password_generation, seen.password_generation)
         known = account.password_hash
@@ -198,6 +203,26 @@ class _Restore:
                 account.name, "its password on the FTP host is newer and stays; it can be rotated"
             )
         ]
+
+    def _is_newer_password(self, account: Account, on_host: int) -> bool:
+        """Whether a person asked for a password that the host does not have yet, before or after the restore."""
+        if account.token is None or account.password_generation <= 1:
+            return False
+        since = account.password_since
+        after_restore = self._stale_since is not None and since is not None and since > self._stale_since
+        return after_restore or account.password_generation > on_host
+
+    def _carry_out_password(self, account: Account, on_host: int) -> list[Finding]:
+        """Keep a password that is newer than the host's, and have the next run set it."""
+        if account.password_generation > on_host and account.password_confirmed <= on_host:
+            return []  # the next run does it anyway
+        account.password_generation = max(account.password_generation, on_host + 1)
+        account.password_confirmed = on_host
+        due = select(Share).where(Share.ftpuser == account.name, Share.state.in_(CLAIMABLE))
+        for share in self._session.scalars(due.order_by(Share.id).with_for_update()):
+            share.due_at = self._now
+        detail = "a password that was asked for is newer than that of the FTP host: it is set there"
+        return [_report_corrected(account.name, detail)]
 
     def _correct_block(self, account: Account, seen: HostAccount) -> list[Finding]:
         shares = [share for share in self._live.values() if share.ftpuser == account.name]

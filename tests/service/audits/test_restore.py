@@ -9,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import argon2
+import bcrypt
 import pytest
 from cryptography.fernet import Fernet
 from hypothesis import given
@@ -26,6 +28,7 @@ from tempoftp.db.models import Account, HistoryEntry, HostAudit, Share
 from tempoftp.settings import SIMULATED_FTP_HOST, Settings
 from tempoftp.shares.changes import request_block, request_deletion, request_lifetime
 from tempoftp.shares.create import create_share
+from tempoftp.shares.credentials import request_rotation
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import TRANSITIONS, State
@@ -416,3 +419,79 @@ def test_a_key_is_no_part_of_the_database(stage: Stage, tmp_path: Path) -> None:
     for setting in (stage.settings.encryption_key, stage.settings.secret_key):
         key = setting.get_secret_value().encode()
         assert Fernet(key) and key not in stage.copy.read_bytes()
+
+
+USER = "ftp_alguien_dominio"
+
+
+def rotate(stage: Stage) -> str:
+    """Give the account of p1 a new password; return it as its person is told."""
+    with stage.database.write() as session:
+        _share, account = request_rotation(session, stage.settings, "p1", author="ana", request_id="r9")
+        return stage.settings.build_fernet().decrypt((account.token or "").encode()).decode()
+
+
+def opens(stage: Stage, password: str) -> bool:
+    stored = stage.read_world()["users"][USER]["password_hash"]
+    if stored.startswith("$argon2"):
+        try:
+            return argon2.PasswordHasher().verify(stored, password)
+        except argon2.exceptions.VerifyMismatchError:
+            return False
+    return bcrypt.checkpw(password.encode(), stored.encode())
+
+
+@pytest.mark.parametrize("on_host", [0, 1, 3], ids=["none", "one", "three"])
+def test_a_password_asked_for_after_the_restore_is_carried_out(stage: Stage, on_host: int) -> None:
+    """The restored row counts from before; the host may have had several passwords since."""
+    make_ready(stage, "p1")
+    stage.backup()
+    for _ in range(on_host):
+        rotate(stage)
+        stage.work()
+    with stage.database.write() as session:
+        request_lifetime(session, stage.settings, "p1", 9, author="tester", request_id="r")
+    stage.work()
+    stage.restore()
+    stage.work()
+    assert stage.read_audit().stale_since is not None
+    told = rotate(stage)
+    assert not opens(stage, told)
+    stage.audit(restore=True)
+    stage.work()
+    assert opens(stage, told)
+    with stage.database.read() as session:
+        account = session.get_one(Account, USER)
+    assert account.token is not None
+    assert account.password_generation == account.password_confirmed == on_host + 2
+
+
+def test_a_password_that_no_run_has_brought_to_the_host_yet_is_kept(stage: Stage) -> None:
+    make_ready(stage, "p1")
+    told = rotate(stage)
+    stage.audit(restore=True)
+    stage.work()
+    assert opens(stage, told)
+
+
+def test_a_password_of_an_account_that_the_host_lost_is_kept(stage: Stage) -> None:
+    make_ready(stage, "p1")
+    told = rotate(stage)
+    with stage.provisioner.open_world(SIMULATED_FTP_HOST) as world:
+        del world["users"][USER]
+    stage.audit(restore=True)
+    with stage.database.read() as session:
+        account = session.get_one(Account, USER)
+    token = stage.settings.build_fernet().decrypt((account.token or "").encode()).decode()
+    assert token == told
+
+
+def test_a_password_that_was_confirmed_is_not_set_again(stage: Stage) -> None:
+    make_ready(stage, "p1")
+    told = rotate(stage)
+    stage.work()
+    stage.audit(restore=True)
+    with stage.database.read() as session:
+        account = session.get_one(Account, USER)
+    assert (account.password_generation, account.password_confirmed) == (2, 2)
+    assert opens(stage, told)
