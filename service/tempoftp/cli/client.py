@@ -145,9 +145,10 @@ class ServiceClient:
         """End every link of a share."""
         return self._call("DELETE", f"{_share_path(share_id)}/enlace")
 
-    def get_events(self, share_id: str) -> dict[str, Any]:
-        """Read a share's history."""
-        return self._call("GET", f"{_share_path(share_id)}/eventos")
+    def get_events(self, share_id: str, cursor: str | None = None) -> dict[str, Any]:
+        """Read the newest events of a share's history, or a page of older ones."""
+        params = {} if cursor is None else {"cursor": cursor}
+        return self._call("GET", f"{_share_path(share_id)}/eventos", params=params)
 
     def get_log(self, share_id: str, since: int | None = None) -> LogPiece:
         """Read a share's log from a byte on, else its end."""

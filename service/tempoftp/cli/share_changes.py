@@ -104,7 +104,7 @@ def delete(id_: str, as_json: bool) -> None:
     """End a share: access and data.
 
     The service answers `deleted` once both are out of reach, or `eliminando` when that takes longer. It then continues
-    by itself.
+    by itself. For a share that has ended already it answers `expirado` and changes nothing.
     """
     with connect() as client:
         answer = client.delete_share(id_)

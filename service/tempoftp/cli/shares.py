@@ -192,11 +192,12 @@ def list_shares(
 
 @click.command(cls=Command, examples=["tempoftp events goes_2026_11"])
 @click.argument("id_", metavar="ID")
+@click.option("--cursor", help="Continue with the older events, from the command's last line.")
 @json_option
-def events(id_: str, as_json: bool) -> None:
+def events(id_: str, cursor: str | None, as_json: bool) -> None:
     """Show a share's history: when, from which state to which, who and why. Also of a deleted share."""
     with connect() as client:
-        answer = client.get_events(id_)
+        answer = client.get_events(id_, cursor)
     if as_json:
         print_json(answer)
         return
@@ -206,6 +207,8 @@ def events(id_: str, as_json: bool) -> None:
         moved = origin if origin == event.get("a") else f"{origin} -> {event.get('a')}"
         rows.append((event.get("fecha"), moved, event.get("autor"), event.get("razon")))
     print_rows(("when", "what", "who", "why"), rows)
+    if answer.get("siguiente"):
+        click.echo(f"older: tempoftp events {id_} --cursor {answer['siguiente']}", err=True)
 
 
 LOG_POLL_SECONDS = 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 from flask import Response, jsonify, request
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +16,7 @@ from tempoftp.http.context import ApiContext, get_context
 from tempoftp.http.problems import Problem, document_refusals
 from tempoftp.http.routes import SHARE_ROUTE, SharePath, shares
 from tempoftp.shares.desired_state import list_pending
-from tempoftp.shares.history import read_events
+from tempoftp.shares.history import EVENTS_MAX, read_event_page, read_events
 from tempoftp.shares.log import PIECE_BYTES, read_log
 from tempoftp.shares.queries import find_share
 from tempoftp.shares.serializers import describe_progress, explain_share
@@ -46,10 +46,22 @@ class Event(BaseModel):
 
 
 class EventsAnswer(BaseModel):
-    """The events since the share was last asked for, oldest first."""
+    """A page of the events since the share was last asked for, oldest first. The first page has the newest ones."""
 
     id: str
     eventos: list[Event]
+    siguiente: str | None = Field(description="`cursor` of the page with older events, or null on the last.")
+
+
+class EventsQuery(BaseModel):
+    """Which page of the events; a stream has all of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limite: int = Field(default=EVENTS_MAX, ge=1, le=EVENTS_MAX, description="At most so many.")
+    cursor: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="The `siguiente` of the page before."
+    )
 
 
 @shares.get(
@@ -63,11 +75,11 @@ class EventsAnswer(BaseModel):
                 EVENT_STREAM: {"schema": {"type": "string"}},
             },
         },
-        **document_refusals(404, 503),
+        **document_refusals(404, 422, 503),
     },
 )
 @allow(Role.CLIENTE)
-def get_events(path: SharePath) -> Response:
+def get_events(path: SharePath, query: EventsQuery) -> Response:
     """Answer what became of a share, also of a deleted one.
 
     As a stream: `evento` for each event (its number is the id, `Last-Event-ID` goes on after it) and `progreso` when
@@ -78,10 +90,10 @@ def get_events(path: SharePath) -> Response:
     after = parse_event_number(request.headers.get("Last-Event-ID"))
     with context.database.read() as session:
         # The events first: if the id goes to somebody else in between, the caller is refused.
-        events = read_events(session, share_id)
+        events, following = read_event_page(session, share_id, limit=query.limite, cursor=query.cursor)
         share = find_share(session, share_id, get_principal().emails, deleted=True)
         if request.accept_mimetypes.best_match(["application/json", EVENT_STREAM]) != EVENT_STREAM:
-            response: Response = jsonify({"id": share_id, "eventos": events})
+            response: Response = jsonify({"id": share_id, "eventos": events, "siguiente": following})
             return response
     return answer_stream(context, share, after)
 
@@ -142,7 +154,7 @@ class EventStream:
                 shown = progress
                 yield write_event("progreso", progress)
                 spoken = time.monotonic()
-            if ended or time.monotonic() >= deadline:
+            if (ended and len(events) < EVENTS_MAX) or time.monotonic() >= deadline:
                 return
             if time.monotonic() - spoken >= SILENCE_SECONDS:
                 yield ": \n\n"

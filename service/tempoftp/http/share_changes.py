@@ -94,7 +94,10 @@ def describe_lifetime(session: Session, share: Share, account: Account) -> dict[
 
 
 class DeletionAnswer(BaseModel):
-    """`deleted`: access and data are out of reach; `eliminando`: that is under way and goes on by itself."""
+    """`deleted`: access and data are out of reach; `eliminando`: that is under way and goes on by itself.
+
+    `expirado`: nothing was changed, because access and data had ended before.
+    """
 
     status: str
     id: str
@@ -107,9 +110,14 @@ class DeletionAnswer(BaseModel):
 )
 @allow(Role.CLIENTE)
 def delete_share(path: SharePath) -> Response:
-    """Take access and data away: 200 once both are gone, 202 if that takes longer than the bounded wait."""
+    """Take access and data away: 200 once both are gone, 202 if that takes longer than the bounded wait.
+
+    A share that has expired stays `expirado`: there is nothing to take away.
+    """
     share_id = path.read_id()
     share = write_share_change(lambda session, caller: request_deletion(session, share_id, **caller))
+    if share.state == State.EXPIRADO:
+        return answer_change({"status": State.EXPIRADO.value, "id": share_id}, done=True)
     done = wait_until_gone(get_context(), [share])
     return answer_change({"status": name_end(done=done), "id": share_id}, done=done)
 

@@ -135,7 +135,7 @@ def read_share(share_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     with context.database.read() as session:
         row = find_share(session, wanted, get_principal().emails)
         share = describe_share(session, context.settings, row, gettext)
-        events = read_events(session, wanted, word=say_history)
+        events = read_events(session, wanted, newest=True, word=say_history)
     return {name: value for name, value in share.items() if name not in SECRET_FIELDS}, events
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from tempoftp.db.clock import write_time
 from tempoftp.db.models import HistoryEntry
 from tempoftp.phrases import VERBATIM, Phrase, Translate, fill, keep
+from tempoftp.refusals import InvalidRequest
 from tempoftp.shares.messages import FAILURES, say_phrase
 from tempoftp.states import TERMINAL, State
 
@@ -111,18 +112,25 @@ def _word(reason: Phrase, language: int, translate: Translate) -> str:
     return fill(REASONS[reason.code][language], reason.params, translate)
 
 
+EVENTS_MAX = 1000
+"""Most events at once."""
+
+
 def read_events(
     session: Session,
     share_id: str,
     *,
     after: int = 0,
-    limit: int = 1000,
+    before: int | None = None,
+    newest: bool = False,
+    limit: int = EVENTS_MAX,
     word: Callable[[Phrase], str] = word_reason,
 ) -> list[dict[str, Any]]:
-    """Return the events of a share since it was last asked for, oldest first, numbered above `after`.
+    """Return the events of a share since it was last asked for, oldest first, numbered between `after` and `before`.
 
-    An id that was asked for again may belong to another person now, so its earlier events are left out. `word` says
-    each reason, by default in English as the API does.
+    When there are more than `limit`, they are the oldest ones, or with `newest` the newest ones. An id that was asked
+    for again may belong to another person now, so its earlier events are left out. `word` says each reason, by default
+    in English as the API does.
     """
     begun = session.execute(
         select(HistoryEntry.number, HistoryEntry.generation)
@@ -143,10 +151,28 @@ def read_events(
             HistoryEntry.number > after,
             HistoryEntry.number >= begun.number,
         )
-        .order_by(HistoryEntry.number)
+        .order_by(HistoryEntry.number.desc() if newest else HistoryEntry.number)
         .limit(limit)
     )
-    return [_describe_event(entry, word, begun.generation) for entry in session.scalars(query)]
+    if before is not None:
+        query = query.where(HistoryEntry.number < before)
+    entries = sorted(session.scalars(query), key=lambda entry: entry.number)
+    return [_describe_event(entry, word, begun.generation) for entry in entries]
+
+
+def read_event_page(
+    session: Session, share_id: str, *, limit: int = EVENTS_MAX, cursor: str | None = None
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the newest events, or those before a cursor, oldest first, and the cursor of the page with older ones.
+
+    Raises InvalidRequest.
+    """
+    if cursor is not None and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 19):
+        raise InvalidRequest("cursor", "cursor_invalid")
+    before = None if cursor is None else int(cursor)
+    events = read_events(session, share_id, before=before, newest=True, limit=limit + 1)
+    page = events[-limit:]
+    return page, str(page[0]["numero"]) if len(events) > limit else None
 
 
 def _describe_event(entry: HistoryEntry, word: Callable[[Phrase], str], first: int) -> dict[str, Any]:

@@ -64,14 +64,17 @@ def test_a_second_deletion_changes_nothing(client: FlaskClient, body: dict[str, 
     assert count_rows() == before
 
 
-def test_deletion_of_an_expired_share_is_200(
-    client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None]
+def test_deletion_of_an_expired_share_answers_its_state_and_changes_nothing(
+    client: FlaskClient, body: dict[str, Any], move_share: Callable[..., None], count_rows
 ) -> None:
     client.post("/tmpftp", json=body)
     move_share(body["id"], State.LISTO, State.EXPIRANDO, State.EXPIRADO)
+    before = count_rows()
     answer = client.delete("/tmpftp/proyecto_real_1")
     assert answer.status_code == 200
-    assert answer.json["status"] == "deleted"
+    assert answer.json == {"status": "expirado", "id": "proyecto_real_1"}
+    assert client.get("/tmpftp/proyecto_real_1").json["status"] == "expirado"
+    assert count_rows() == before
 
 
 def test_deletion_of_a_deleted_share_is_404(

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from tempoftp.db.models import Share
 from tempoftp.http import events
 from tempoftp.http.context import STREAM_SLOTS, STREAMS_PER_CALLER, ApiContext
 from tempoftp.http.events import parse_event_number, write_event
+from tempoftp.phrases import Phrase
+from tempoftp.shares.lifecycle import record_change
 from tempoftp.states import State
 
 ROUTE = "/tmpftp/proyecto_real_1/eventos"
@@ -175,3 +178,77 @@ def test_an_event_is_one_line_of_data() -> None:
         write_event("evento", {"razon": "a\nb"}, number=3)
         == 'id: 3\nevent: evento\ndata: {"razon": "a\\nb"}\n\n'
     )
+
+
+def add_events(context: ApiContext, share_id: str, count: int) -> None:
+    with context.write() as session:
+        share = session.get_one(Share, share_id)
+        for number in range(count):
+            record_change(session, share, reason=Phrase("verbatim", text=f"e{number}"), author="test")
+
+
+def test_the_newest_events_come_first_and_a_cursor_leads_to_the_others(
+    client: FlaskClient, share: str, context: ApiContext
+) -> None:
+    add_events(context, share, 1203)
+    first = client.get(ROUTE).json
+    assert [event["razon"] for event in first["eventos"]] == [f"e{number}" for number in range(203, 1203)]
+    second = client.get(ROUTE, query_string={"cursor": first["siguiente"]}).json
+    assert [event["razon"] for event in second["eventos"]][-1] == "e202"
+    assert [event["a"] for event in second["eventos"]][:2] == ["recibido", "preparando"]
+    assert (len(second["eventos"]), second["siguiente"]) == (206, None)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+def test_pages_have_every_event_once(
+    client: FlaskClient, share: str, context: ApiContext, limit: int
+) -> None:
+    add_events(context, share, 4)
+    numbers: list[int] = []
+    cursor = None
+    while True:
+        query = {"limite": limit} | ({} if cursor is None else {"cursor": cursor})
+        page = client.get(ROUTE, query_string=query).json
+        numbers = [event["numero"] for event in page["eventos"]] + numbers
+        cursor = page["siguiente"]
+        if cursor is None:
+            break
+    assert numbers == [event["numero"] for event in client.get(ROUTE).json["eventos"]]
+    assert len(numbers) == 7
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limite": 0},
+        {"limite": 1001},
+        {"limite": "x"},
+        {"cursor": "x"},
+        {"cursor": "9" * 40},
+        {"cursor": "٣"},
+        {"pagina": 2},
+    ],
+    ids=str,
+)
+def test_a_page_that_cannot_be_is_422(client: FlaskClient, share: str, query: dict[str, Any]) -> None:
+    assert client.get(ROUTE, query_string=query).status_code == 422
+
+
+def test_a_cursor_leads_to_no_event_of_an_earlier_share_of_the_id(
+    client: FlaskClient, share: str, body: dict[str, Any], move_share: Callable[..., None]
+) -> None:
+    move_share(share, State.ELIMINANDO, State.ELIMINADO)
+    client.post("/tmpftp", json=body)
+    page = client.get(ROUTE, query_string={"limite": 1}).json
+    assert (len(page["eventos"]), page["siguiente"]) == (1, None)
+    assert client.get(ROUTE, query_string={"cursor": page["eventos"][0]["numero"]}).json["eventos"] == []
+
+
+def test_the_stream_of_an_ended_share_has_all_of_its_events(
+    client: FlaskClient, share: str, context: ApiContext, move_share: Callable[..., None]
+) -> None:
+    add_events(context, share, 1203)
+    move_share(share, State.ELIMINANDO, State.ELIMINADO)
+    found = [entry for entry in parse(client.get(ROUTE, headers=STREAM).text) if entry["event"] == "evento"]
+    assert len(found) == 1208
+    assert found[-1]["data"]["a"] == "eliminado"
