@@ -118,13 +118,18 @@ pureftpd:
       returned: always
       type: int
       sample: 21
+    address:
+      description: The one address that it listens on, or null for all.
+      returned: always
+      type: str
+      sample: 192.0.2.11
     certificate:
       description: File with its certificate, or null.
       returned: always
       type: str
       sample: /etc/ssl/private/pure-ftpd.pem
     transfer_log:
-      description: Its log of downloads when its format can be read (C(clf)), else null.
+      description: Its log of downloads when its format can be read (C(clf) or C(w3c)), else null.
       returned: always
       type: str
       sample: /var/log/pure-ftpd/transfer.log
@@ -204,8 +209,9 @@ def main() -> None:
             "found": config.found,
             "tls": config.tls,
             "port": config.port,
+            "address": config.address,
             "certificate": config.certificate,
-            "transfer_log": config.download_log[1] if config.download_log[0] == "clf" else None,
+            "transfer_log": config.transfer_log,
             "mysql_conf": config.mysql_conf,
             "database": config.mysql.get("mysqldatabase"),
         },

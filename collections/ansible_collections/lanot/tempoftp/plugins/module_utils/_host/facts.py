@@ -21,6 +21,8 @@ from .times import format_now
 
 # Seconds. The FTP server is on this host: when it has not greeted by then, it does not work.
 _GREETING_LIMIT = 1.0
+# Where to connect when it listens on all addresses.
+_LOOPBACK = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not listened on
 _PEM_BEGIN, _PEM_END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
@@ -31,7 +33,7 @@ def read_host(root: Path, copies_running: int) -> dict[str, Any]:
         **_read_root(root),
         "boot_id": read_boot_id(),
         "time": format_now(),
-        "ftpd": read_greeting(_parse_port(server)),
+        "ftpd": read_greeting(_parse_port(server), server.get("address")),
         "server": server,
         "copies_running": copies_running,
     }
@@ -77,10 +79,11 @@ def read_fingerprint(path: Path) -> Optional[str]:
     return "sha256:" + ":".join(digest[index : index + 2] for index in range(0, len(digest), 2))
 
 
-def read_greeting(port: int) -> dict[str, Any]:
-    """Return whether the FTP server on this host greets, and its greeting."""
+def read_greeting(port: int, address: Optional[str] = None) -> dict[str, Any]:
+    """Return whether the FTP server on this host greets, and its greeting. *address*: the one that it listens on."""
+    target = _LOOPBACK.get(address or "*", address)
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=_GREETING_LIMIT) as connection:
+        with socket.create_connection((target, port), timeout=_GREETING_LIMIT) as connection:
             connection.settimeout(_GREETING_LIMIT)
             banner = connection.recv(512).decode("utf-8", "replace").partition("\r")[0].strip()
     except OSError as error:

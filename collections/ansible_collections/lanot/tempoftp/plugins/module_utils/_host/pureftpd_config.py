@@ -45,6 +45,11 @@ class PureftpdConfig(NamedTuple):
         return _parse_number(self.options.get("bind", "").rpartition(",")[2], _DEFAULT_PORT)
 
     @property
+    def address(self) -> Optional[str]:
+        """The one address that it listens on; None when it listens on all."""
+        return self.options.get("bind", "").rpartition(",")[0].strip() or None
+
+    @property
     def clients(self) -> int:
         """How many sessions are possible at the same time."""
         return _parse_number(self.options.get("maxclientsnumber"), DEFAULT_CLIENTS)
@@ -66,6 +71,12 @@ class PureftpdConfig(NamedTuple):
         """Format and path of the transfer log; two empty texts when there is none."""
         style, _colon, path = self.options.get("altlog", "").partition(":")
         return (style.strip().lower(), path.strip()) if path else ("", "")
+
+    @property
+    def transfer_log(self) -> Optional[str]:
+        """The log of downloads, when its format can be read."""
+        style, path = self.download_log
+        return path if style in ("clf", "w3c") else None
 
     def is_on(self, name: str) -> bool:
         """Whether a yes-or-no option is on."""

@@ -177,7 +177,7 @@ def look_at_pureftpd(config: PureftpdConfig, wanted: PreflightOptions) -> list[C
     )
     if not config.found:
         return [program]
-    greeting = read_greeting(config.port)
+    greeting = read_greeting(config.port, config.address)
     if greeting["ok"]:
         answers = Check("pure_ftpd_answers", OK, f"port {config.port}")
     else:

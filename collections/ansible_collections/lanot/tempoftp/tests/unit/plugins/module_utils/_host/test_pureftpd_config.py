@@ -61,6 +61,36 @@ def test_what_is_not_said_is_pure_ftpds_default(tmp_path, write):
     assert config.download_log == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("line", "log"),
+    [
+        ("clf:/var/log/a.log", "/var/log/a.log"),
+        ("w3c:/var/log/b.log", "/var/log/b.log"),
+        ("W3C: /var/log/c.log", "/var/log/c.log"),
+        ("xferlog:/var/log/d.log", None),
+        ("", None),
+    ],
+)
+def test_a_log_counts_if_its_format_can_be_read(tmp_path, line, log):
+    write_debian(tmp_path, {"AltLog": line})
+    assert read_pureftpd(tmp_path).transfer_log == log
+
+
+@pytest.mark.parametrize(
+    ("line", "address", "port"),
+    [
+        ("192.0.2.7,2121", "192.0.2.7", 2121),
+        (",21", None, 21),
+        ("2001:db8::7,21", "2001:db8::7", 21),
+        ("", None, 21),
+    ],
+)
+def test_the_address_on_which_it_listens(tmp_path, line, address, port):
+    write_debian(tmp_path, {"Bind": line})
+    config = read_pureftpd(tmp_path)
+    assert (config.address, config.port) == (address, port)
+
+
 def test_no_folder_is_no_configuration(tmp_path):
     assert read_pureftpd(tmp_path / "pure-ftpd") == PureftpdConfig()
 

@@ -215,6 +215,25 @@ def test_the_ftpd_is_asked_for_its_greeting() -> None:
     assert refused["ok"] is False and "refused" in refused["error"]
 
 
+@pytest.mark.parametrize(
+    ("bound", "address"),
+    [("127.0.0.7", "127.0.0.7"), ("127.0.0.1", "0.0.0.0"), ("::1", "::"), ("::1", "::1")],
+)
+def test_the_ftpd_is_asked_at_the_address_on_which_it_listens(bound: str, address: str) -> None:
+    family = socket.AF_INET6 if ":" in bound else socket.AF_INET
+    with socket.create_server((bound, 0), family=family) as server:
+
+        def greet() -> None:
+            connection, _address = server.accept()
+            with connection:
+                connection.sendall(b"220 ready\r\n")
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        assert read_greeting(server.getsockname()[1], address)["ok"] is True
+        thread.join(10)
+
+
 def test_the_copier_is_written_once_and_runs_alone(
     tmp_path: Path, record_root: Callable[[Path], Tree]
 ) -> None:
