@@ -117,6 +117,8 @@ def health(as_json: bool) -> None:
             f"the oldest for {queue.get('edad_segundos')} s",
             err=True,
         )
+        for warning in answer.get("advertencias") or ():
+            click.echo(f"warning: {warning}", err=True)
         for use in answer.get("cuotas") or ():
             click.echo(_describe_quota(use), err=True)
     if answer.get("status") != "ok":

@@ -26,7 +26,8 @@ class LimitSettings(BaseModel):
     )
     rate_links: str = Field(
         default="10/minute,60/hour",
-        description="How many POST may be sent through one recipient's link, by all callers together.",
+        description="How many POST may be sent through one recipient's link, by all callers together; and how often "
+        "one caller may ask for the credentials of one share.",
     )
     quota_person_shares: int = Field(
         default=1000,

@@ -106,6 +106,13 @@ def test_health_names_problems_and_exits_1(monkeypatch: pytest.MonkeyPatch) -> N
     assert "ftp1: no greeting" in ended.stderr
 
 
+def test_health_shows_warnings_and_exits_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {"status": "ok", "problemas": [], "advertencias": ["1 token(s) without a key"], "hosts": {}}
+    monkeypatch.setattr(ServiceClient, "get_health", lambda _self: answer)
+    ended = CliRunner().invoke(main, ["health"], env={"XDG_CONFIG_HOME": "/nonexistent"})
+    assert (ended.exit_code, "warning: 1 token(s) without a key\n" in ended.stderr) == (0, True)
+
+
 def test_expire(tempoftp: Any) -> None:
     assert tempoftp("expire").out == "0 expired\n"
     assert json.loads(tempoftp("expire", "--json").out) == {"status": "ok", "expiradas": 0}

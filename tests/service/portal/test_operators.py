@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from tempoftp.access.tokens import give_key
 from tempoftp.db.clock import utc_now
 from tempoftp.db.models import Account, FtpHost, HostAudit, Token
 from tempoftp.hosts.space import plan_space
@@ -30,6 +31,18 @@ def test_overview_with_nothing_known(operator) -> None:
     page = operator.open("/portal/resumen")
     assert page.status_code == 200
     assert "Todavía no se sabe" in page.text
+
+
+def test_overview_warns_of_tokens_that_use_the_shared_key(context, operator, make_secret) -> None:
+    make_secret("vieja@dominio.example", name="vieja")
+    page = operator.open("/portal/resumen").text
+    assert "Conviene cambiarlo" in page
+    assert "vieja" in page
+    with context.write() as session:
+        for token in session.scalars(select(Token)):
+            if token.key is None:
+                give_key(session, token.name, context.settings.build_fernet())
+    assert "without a key of their own" not in operator.open("/portal/resumen").text
 
 
 def test_overview_shows_space_copies_and_failures(operator, host, ask, move_share) -> None:
