@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import pwd
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,17 +37,23 @@ def look_at_sources(sources: Sequence[dict[str, Any]], fresh: bool) -> list[Chec
     pairs = [(source, root) for source in sources for root in source.get("roots") or ()]
     remote = [pair for pair in pairs if not pair[0].get("local")]
     # One after the other: each is read as its own user, and a change of the user applies to the whole process.
-    local = [look_at_local_source(*pair) for pair in pairs if pair[0].get("local")]
+    local = [look_at_local_source(*pair, fresh) for pair in pairs if pair[0].get("local")]
     if not remote:
         nothing = Check("sources", WARN, "none", "set tempoftp_sources")
         return local or [nothing]
     with ThreadPoolExecutor(min(8, len(remote))) as pool:
-        return [*local, *pool.map(lambda pair: look_at_source(pair[0], pair[1], fresh), remote)]
+        return [*local, *pool.map(lambda pair: look_at_source(pair[0], pair[1]), remote)]
 
 
-def look_at_local_source(source: dict[str, Any], root: dict[str, Any]) -> Check:
-    """Check one root of a source on this host itself, as its own user."""
+def look_at_local_source(source: dict[str, Any], root: dict[str, Any], fresh: bool) -> Check:
+    """Check one root of a source on this host itself, as its own user.
+
+    A host that is new may get the user and the root from the role source_host.
+    """
     name, user = f"source:{source['name']}-{root['name']}", source.get("ssh_user") or "lanotadm"
+    if fresh and not (_has_user(user) and Path(root["path"]).exists()):
+        todo = f"{SITE}, which makes both when this host is one of source_hosts"
+        return Check(name, WARN, f"{user} or {root['path']} is not there", todo)
     try:
         path = parse_path(root["path"], "path")
         with reading_as(user):
@@ -60,13 +67,21 @@ def look_at_local_source(source: dict[str, Any], root: dict[str, Any]) -> Check:
     return Check(name, OK, f"{user} can read {path} on this host")
 
 
-def look_at_source(source: dict[str, Any], root: dict[str, Any], fresh: bool) -> Check:
+def _has_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def look_at_source(source: dict[str, Any], root: dict[str, Any]) -> Check:
     """Check one root of one source."""
     name = f"source:{source['name']}-{root['name']}"
     key = KEYS / f"{source['name']}-{root['name']}"
     if not key.exists():
         todo = f"{SITE}, which makes it; then let {key}.pub in on {source['name']}"
-        return Check(name, WARN if fresh else FAIL, f"{key} is not there", todo)
+        return Check(name, WARN, f"{key} is not there", todo)
     ssh_user = source.get("ssh_user") or "lanotadm"
     path = parse_path(root["path"], "path")
     access = Access(

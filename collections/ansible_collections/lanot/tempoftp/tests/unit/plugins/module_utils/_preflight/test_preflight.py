@@ -316,9 +316,9 @@ def test_a_source_without_a_key_says_what_to_do(tmp_path, monkeypatch):
         "ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.sources.KEYS", tmp_path
     )
     source, root = {"name": "source1"}, {"name": "datos", "path": "/srv/datos"}
-    assert look_at_source(source, root, fresh=True).status == "warn"
-    check = look_at_source(source, root, fresh=False)
-    assert (check.name, check.status) == ("source:source1-datos", "fail")
+    # site.yml makes it, on a new host and for a new source of an old one.
+    check = look_at_source(source, root)
+    assert (check.name, check.status) == ("source:source1-datos", "warn")
     assert "source1-datos.pub" in check.todo
 
 
@@ -334,17 +334,23 @@ def test_a_source_is_listed_with_its_key(host, tmp_path, monkeypatch, restricted
     )
     (tmp_path / "source1-datos").write_text("a key")
     root = {"name": "datos", "path": f"{host.source}{path}", "restricted": restricted}
-    check = look_at_source({"name": "source1", "ssh_user": "lanotadm"}, root, fresh=False)
+    check = look_at_source({"name": "source1", "ssh_user": "lanotadm"}, root)
     assert check.status == status, check.what
 
 
 def test_a_source_on_the_host_itself_is_read_as_its_own_user(host):
     source = {"name": "aqui", "local": True, "ssh_user": host.user}
-    assert look_at_local_source(source, {"name": "datos", "path": str(host.source)}).status == "ok"
+    assert look_at_local_source(source, {"name": "datos", "path": str(host.source)}, True).status == "ok"
     for wrong in ({"path": f"{host.source}/nada"}, {"path": "relative"}):
-        assert look_at_local_source(source, {"name": "datos", **wrong}).status == "fail"
-    check = look_at_local_source({**source, "ssh_user": "no_such_user"}, {"name": "datos", "path": "/srv"})
+        assert look_at_local_source(source, {"name": "datos", **wrong}, False).status == "fail"
+    nobody, root = {**source, "ssh_user": "no_such_user"}, {"name": "datos", "path": "/srv"}
+    check = look_at_local_source(nobody, root, False)
     assert (check.status, check.name) == ("fail", "source:aqui-datos")
+    # On a new host site.yml is about to make user and folder.
+    assert look_at_local_source(nobody, root, True).status == "warn"
+    assert (
+        look_at_local_source(source, {"name": "datos", "path": f"{host.source}/nada"}, True).status == "warn"
+    )
 
 
 def test_a_source_that_does_not_answer_is_a_failure(host, tmp_path, monkeypatch):
@@ -353,7 +359,7 @@ def test_a_source_that_does_not_answer_is_a_failure(host, tmp_path, monkeypatch)
     )
     (tmp_path / "source1-datos").write_text("a key")
     (host.folder / "unreachable").touch()
-    check = look_at_source({"name": "source1"}, {"name": "datos", "path": str(host.source)}, fresh=False)
+    check = look_at_source({"name": "source1"}, {"name": "datos", "path": str(host.source)})
     assert (check.status, check.what.split(":")[0]) == ("fail", "source_unreachable")
 
 
