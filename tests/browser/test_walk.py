@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.portal import (
+    READY_MILLISECONDS,
     Place,
     ask,
     change,
@@ -63,7 +64,7 @@ def test_from_signing_in_to_deleting(make_page, place: Place, locale: str) -> No
     change(page, share_id, "password")
     confirm(page)
     wait_until(page, "listo")
-    expect(page.locator("[data-moving='0']")).to_be_visible()
+    expect(page.locator("[data-moving='0']")).to_be_visible(timeout=READY_MILLISECONDS)
     fresh = reveal_password(page)
     assert fresh != password
     assert account is None or (account.fetch(password) is None and account.fetch(fresh) is not None)
