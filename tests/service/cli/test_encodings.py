@@ -16,6 +16,8 @@ from rich.console import Console
 from tempoftp.cli.output import print_rows
 from tempoftp.cli.watch import BarDisplay
 
+pytestmark = pytest.mark.processes
+
 TEMPOFTP = str(Path(sys.executable).with_name("tempoftp"))
 ENCODINGS = ["latin-1", "ascii", "cp1252", "utf-8"]
 EMAIL = "мария@dominio.example"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ def test_size_and_space_are_shown(tempoftp: Any) -> None:
     done = tempoftp("preview", "source1:/srv/datos/goes")
     assert done.code == 0, done.err
     shown = dict(line.split("  ", 1) for line in done.out.splitlines())
-    assert {key.strip() for key in shown} == {"ruta", "size", "space", "fits", "mensaje"}
+    assert {key.strip() for key in shown} == {"ruta", "size", "measured", "space", "fits", "mensaje"}
     assert "lanotadm@source1:/srv/datos/goes" in done.out
     assert "files" in done.out and "yes" in done.out
 
@@ -76,3 +77,14 @@ def test_an_incomplete_count_is_shown_as_at_least(capsys: pytest.CaptureFixture[
     assert "at least 2.0 kB, 3 files" in shown
     assert "not known" in shown
     assert "link -> /etc/passwd" in shown and "and 2 more" in shown
+
+
+def test_a_source_without_a_file_is_told_before_and_when_it_is_asked_for(tempoftp: Any) -> None:
+    before = tempoftp("preview", "source1:/srv/datos/vacia")
+    assert before.code == 0
+    assert re.search(r"^warning +.*ningún archivo", before.out, re.MULTILINE)
+    assert re.search(r"^measured +\S+, \d+ s ago$", before.out, re.MULTILINE)
+    asked = tempoftp("request", "ana@dominio", "sin_archivos", "source1:/srv/datos/vacia", "--watch")
+    assert asked.code == 0
+    assert "ningún archivo" in asked.err
+    assert "está vacía" in asked.out

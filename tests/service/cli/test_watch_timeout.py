@@ -13,6 +13,8 @@ from tempoftp.cli.output import format_progress_line
 from tempoftp.cli.shares import follow_log
 from tempoftp.cli.watch import iterate_states
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.mark.parametrize("error", ["source_unreachable", "ftp_host_unreachable", "no_space"])
 def test_a_request_whose_source_is_down_ends_with_the_reason(tempoftp, error: str) -> None:
