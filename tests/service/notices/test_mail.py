@@ -100,6 +100,24 @@ def test_the_words_differ_by_kind_and_language(build_message) -> None:
     assert len(texts) == 2 * len(Kind)
 
 
+@pytest.mark.parametrize(
+    ("language", "words", "promise"),
+    [
+        ("es", "si su cuenta es de antes", "está la contraseña"),
+        ("en", "if your account is from before", "has the password"),
+    ],
+)
+@pytest.mark.parametrize("link", [LINK, None], ids=["link", "no_link"])
+def test_no_password_is_promised_that_the_page_may_not_show(
+    build_message, language: str, words: str, promise: str, link: str | None
+) -> None:
+    """The page of a later share of an account shows no password: the earlier one is valid."""
+    text = write_mail(build_message(Kind.LISTO, link=link), language)
+    for shown in (text.plain, text.html):
+        assert words in shown
+        assert promise not in shown
+
+
 def test_an_operator_is_told_who_wants_more_days(start_mailbox, with_mail, build_message) -> None:
     mailbox = start_mailbox()
     settings = with_mail(mailbox, operator_email="guardia@x.mx")
