@@ -82,6 +82,13 @@ def build_log_config(
                 "filters": ["unquoted"],
                 "propagate": False,
             },
+            # It reports starts and stops, which gunicorn does too.
+            "uvicorn.error": {
+                "level": "WARNING",
+                "handlers": ["line"],
+                "filters": ["unquoted"],
+                "propagate": False,
+            },
             # Its access line has the path as it came: ours has the route, since a path may hold a signed link.
             "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
         },

@@ -50,7 +50,7 @@ def _add_header(response: Response) -> Response:
 
 
 def _forget_request_id(_error: BaseException | None) -> None:
-    # gthread reuses its threads: without this, a later log line of the thread would have the id of a finished request.
+    # Threads are used again: without this, a later log line of the thread would have the id of a finished request.
     _current.set(NO_REQUEST)
 
 

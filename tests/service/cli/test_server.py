@@ -67,6 +67,16 @@ def test_several_processes_count_their_requests_together(
     assert float(seen.pop()) >= 40
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["SCRIPT_NAME", "Script-Name", "PATH_INFO", "X-Forwarded-Prefix", "X-Script-Name", "X_Forwarded_Prefix"],
+)
+def test_no_header_moves_the_service(http, name: str) -> None:
+    """gunicorn believes SCRIPT_NAME and PATH_INFO from loopback."""
+    answer = http.get("/", headers={name: "/mal", "Accept": "text/html"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/portal/")
+
+
 def test_a_body_of_50_mb_is_refused_without_being_read(http) -> None:
     answer = http.post("/tmpftp", content=b"x" * 50_000_000, headers={"Content-Type": "application/json"})
     assert answer.status_code == 413

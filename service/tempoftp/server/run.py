@@ -1,10 +1,8 @@
-"""gunicorn around the application: threads, time limits and logs. The command line calls `run_server`."""
+"""gunicorn with our worker: processes, threads, time limits and logs. The command line calls `run_server`."""
 
 from __future__ import annotations
 
 import os
-import ssl
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +27,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     """gunicorn with its options from `Settings`; each process builds its own application after the fork."""
 
     def __init__(self, settings: Settings, options: dict[str, Any]) -> None:
-        self._settings = settings
+        self.settings = settings
         self._options = options
         super().__init__()
 
@@ -40,7 +38,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """Build the application in a worker process."""
-        return create_app(self._settings)
+        return create_app(self.settings)
 
 
 def build_options(settings: Settings, *, workers: int, pidfile: Path | None) -> dict[str, Any]:
@@ -48,7 +46,7 @@ def build_options(settings: Settings, *, workers: int, pidfile: Path | None) -> 
     host = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
     return {
         "bind": f"{host}:{settings.port}",
-        "worker_class": "gthread",
+        "worker_class": "tempoftp.server.worker.ApiWorker",
         "workers": workers,
         "threads": settings.api_threads + WAITING_SLOTS + STREAM_SLOTS + SIGN_IN_SLOTS,
         # A change holds a thread for its bounded wait; the limit must not cut that.
@@ -61,32 +59,8 @@ def build_options(settings: Settings, *, workers: int, pidfile: Path | None) -> 
         "logconfig_dict": build_log_config(
             settings.log_level, settings.log_format, request_filter=REQUEST_FILTER
         ),
-        # Its own one writes the path of every request into a talkative log, and a path may be a recipient's link.
-        "pre_request": _note_nothing,
         "child_exit": _forget_counts,
-        "forwarded_allow_ips": "127.0.0.1,::1",
-        **_build_tls_options(settings),
     }
-
-
-def _build_tls_options(settings: Settings) -> dict[str, Any]:
-    if settings.tls_certificate is None:
-        return {}
-    return {
-        "certfile": str(settings.tls_certificate),
-        "keyfile": str(settings.tls_key),
-        "ssl_context": _build_tls_context,
-    }
-
-
-def _build_tls_context(_config: object, build_default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-    context = build_default()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def _note_nothing(_worker: object, _request: object) -> None:
-    pass
 
 
 def _forget_counts(_arbiter: object, worker: Any) -> None:
