@@ -29,6 +29,7 @@ def test_the_program_reads_what_the_role_writes(family: str, tmp_path: Path) -> 
         "ftp_server_expire",
         tempoftp_expire_grace_seconds=300,
         tempoftp_staging_days=3,
+        tempoftp_trash_hours=24,
         tempoftp_table="ftpd",
         tempoftp_columns={"name": "login"},
         tempoftp_login_config_file="/etc/x.cnf",
@@ -36,7 +37,7 @@ def test_the_program_reads_what_the_role_writes(family: str, tmp_path: Path) -> 
     path = tmp_path / "expire.json"
     path.write_text(json.dumps(written))
     settings = read_settings(path)
-    assert (settings.grace_seconds, settings.staging_days) == (300.0, 3)
+    assert (settings.grace_seconds, settings.staging_days, settings.trash_hours) == (300.0, 3, 24.0)
     assert (settings.table.table, settings.table.name, settings.table.home) == ("ftpd", "login", "Dir")
     assert settings.login.login_config_file == "/etc/x.cnf"
     assert settings.mysql_conf == evaluate("ftp_server", family, "ftp_server_mysql_conf")

@@ -121,6 +121,10 @@ class ServiceClient:
         """Read how to log in to a share, with the password in clear."""
         return self._call("POST", f"{_share_path(share_id)}/credenciales", body={})
 
+    def restore_share(self, share_id: str) -> dict[str, Any]:
+        """Bring an ended share back from the trash of its FTP host."""
+        return self._call("POST", f"{_share_path(share_id)}/restaurar", body={})
+
     def rotate_password(self, share_id: str) -> dict[str, Any]:
         """Make a new password for a share's account."""
         return self._call("POST", f"{_share_path(share_id)}/password", body={})

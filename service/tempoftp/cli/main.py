@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "extend": ("tempoftp.cli.share_changes", "extend", "Let a share live more or fewer days."),
     "block": ("tempoftp.cli.share_changes", "block", "Hide a share, or block its account."),
     "unblock": ("tempoftp.cli.share_changes", "unblock", "Show a blocked share again."),
+    "restore": ("tempoftp.cli.share_changes", "restore", "Bring back what was deleted or has expired."),
     "retry": ("tempoftp.cli.share_changes", "retry", "Try again what failed."),
     "credentials": ("tempoftp.cli.shares", "credentials", "Show how to log in, with the clear password."),
     "password": ("tempoftp.cli.share_changes", "password", "Make a new password for a share's account."),

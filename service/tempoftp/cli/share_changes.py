@@ -1,4 +1,4 @@
-"""Change or end shares: `extend`, `block`, `unblock`, `retry`, `password`, `delete` and `delete-account`."""
+"""Change or end shares: `extend`, `block`, `unblock`, `retry`, `restore`, `password`, `delete` and `delete-account`."""
 
 from __future__ import annotations
 
@@ -76,6 +76,29 @@ def retry(id_: str, watch: bool, timeout: float | None, as_json: bool) -> None:
     check_timeout(timeout, watch=watch)
     with connect() as client:
         answer = client.retry_share(id_)
+        if watch:
+            finish_watch(client, id_, as_json=as_json, timeout=timeout)
+        else:
+            print_change(answer, as_json=as_json)
+
+
+@click.command(
+    cls=Command,
+    examples=["tempoftp restore goes_2026_11 --watch"],
+    exits_1="the share is in error, blocked or expired, or not ready after --timeout",
+)
+@click.argument("id_", metavar="ID")
+@watch_option
+@timeout_option
+@json_option
+def restore(id_: str, watch: bool, timeout: float | None, as_json: bool) -> None:
+    """Bring back a share that was deleted or has expired, while its FTP host keeps the data.
+
+    How long it does so is the operator's choice (`tempoftp_trash_hours`). Nothing is copied.
+    """
+    check_timeout(timeout, watch=watch)
+    with connect() as client:
+        answer = client.restore_share(id_)
         if watch:
             finish_watch(client, id_, as_json=as_json, timeout=timeout)
         else:

@@ -71,7 +71,7 @@ _HEADERS_OF_STATUS = {
     "503": ("Retry-After",),
 }
 _HEADERS_OF_OPERATION = dict.fromkeys(
-    ("post_share", "retry_share", "post_preview", "get_preview"), ("Location",)
+    ("post_share", "retry_share", "restore_share", "post_preview", "get_preview"), ("Location",)
 )
 
 

@@ -28,6 +28,7 @@ from tempoftp.shares.changes import (
     request_block,
     request_deletion,
     request_lifetime,
+    request_restore,
     request_retry,
     request_unblock,
 )
@@ -267,4 +268,22 @@ def retry_share(path: SharePath, body: RetryRequest) -> Response:
     """Begin a share in `error` again, from what was copied; one that waits for its next try is tried at once."""
     settings, share_id = get_context().settings, path.read_id()
     share = write_share_change(lambda session, caller: request_retry(session, settings, share_id, **caller))
+    return answer_accepted(share)
+
+
+class RestoreRequest(OptionalBody):
+    """Nothing needs to be said."""
+
+
+@shares.post(
+    f"{SHARE_ROUTE}/restaurar",
+    summary="Restaurar una solicitud que terminó",
+    responses={202: AcceptedAnswer, **document_refusals(400, 404, 409, 413, 415, 422, 503)},
+)
+@allow(Role.CLIENTE)
+@allow_empty
+def restore_share(path: SharePath, body: RestoreRequest) -> Response:
+    """Bring a deleted or expired share back while its FTP host keeps the data (`tempoftp_trash_hours`)."""
+    settings, share_id = get_context().settings, path.read_id()
+    share = write_share_change(lambda session, caller: request_restore(session, settings, share_id, **caller))
     return answer_accepted(share)

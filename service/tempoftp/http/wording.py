@@ -237,6 +237,14 @@ REFUSALS: dict[str, Wording] = {
         _STATE_TITLE,
         "la solicitud está en %(state)s; su vigencia ya no se puede cambiar, pida otra",
     ),
+    "nothing_to_restore": Wording(
+        409, _STATE_TITLE, "la solicitud está en %(state)s; solo se restaura una que terminó"
+    ),
+    "not_restorable": Wording(
+        409,
+        "Ya no se puede restaurar",
+        "el servidor FTP ya no tiene sus datos; pídala de nuevo con el mismo id",
+    ),
     "nothing_to_retry": Wording(
         409, _STATE_TITLE, "la solicitud está en %(state)s y nada de ella ha fallado"
     ),

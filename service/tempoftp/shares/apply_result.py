@@ -160,6 +160,7 @@ class Step:
         if account_is_settled and result.state in _OUT_OF_REACH:
             self.share.confirmed_generation = self.share.generation
         if account_is_settled and result.state == "absent":
+            self.share.restorable_until = result.restorable_until
             end = State.ELIMINADO if self.share.state == State.ELIMINANDO else State.EXPIRADO
             self._move(end, Phrase("gone"))
             self.share.due_at = None
@@ -183,6 +184,7 @@ class Step:
             share.ready_at, share.expires = times.ready_at, times.expires
             share.lifetime_confirmed = _count_days(times, share.lifetime_days)
         share.path = result.path
+        share.restorable_until = None
         share.eta = 0
         share.confirmed_generation = share.generation
         to = State.BLOQUEADO if result.state == "blocked" else State.LISTO

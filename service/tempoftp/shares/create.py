@@ -181,7 +181,14 @@ def _begin_generation(share: Share, wanted: dict[str, object]) -> None:
     for column in (
         *WIRES,
         *("error_class", "path", "skipped", "skipped_total", "ready_at", "expires"),
-        *("block_reason", "lifetime_confirmed", "retry_until", "lease_run_id", "lease_until"),
+        *(
+            "block_reason",
+            "lifetime_confirmed",
+            "restorable_until",
+            "retry_until",
+            "lease_run_id",
+            "lease_until",
+        ),
     ):
         setattr(share, column, None)
     share.message = ()

@@ -69,6 +69,7 @@ REASONS: dict[str, tuple[str, str]] = {
     ),
     "days_asked": ("%(days)s more days asked for", "Se pidieron %(days)s días más."),
     "days_refused": ("%(days)s more days refused", "No se dieron los %(days)s días más que se pidieron."),
+    "restore_requested": ("restore requested", "Se pidió restaurar."),
     "retry_requested": ("retry requested", "Se pidió reintentar."),
     "host_ended": (
         "the FTP host had ended it (%(why)s)",

@@ -32,15 +32,19 @@ def find_share(
     return _check_visible(session.get(Share, share_id), share_id, emails, deleted=deleted)
 
 
-def lock_share(session: Session, share_id: str, emails: frozenset[str] | None) -> Share:
+def lock_share(
+    session: Session, share_id: str, emails: frozenset[str] | None, *, deleted: bool = False
+) -> Share:
     """Return a share as it is now, and lock it and its account until the write transaction ends. Raises ShareNotFound.
+
+    With `deleted`, also one that was deleted.
 
     SQLite allows one write transaction at a time. On other databases, without the lock, an extension could be granted
     to a share that a sweep is ending at the same moment, and two rotations of one password would be one.
     """
     locked = _lock_account_of(session, share_id)
     share = session.get(Share, share_id, with_for_update=True, populate_existing=True)
-    share = _check_visible(share, share_id, emails)
+    share = _check_visible(share, share_id, emails, deleted=deleted)
     if share.ftpuser != locked:  # its id was asked for again by somebody else in between
         lock_account(session, share.ftpuser)
     return share

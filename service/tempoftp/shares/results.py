@@ -33,6 +33,8 @@ class ShareResult(Reported):
     ]
     reason: str | None = None
     """Why it is absent, as its tombstone says: `deleted` or `expired`."""
+    restorable_until: datetime | None = None
+    """Until when its data waits in the trash, for one that is absent."""
     path: str | None = None
     skipped: list[str] = Field(default_factory=list)
     skipped_total: int | None = None

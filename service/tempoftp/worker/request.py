@@ -18,10 +18,10 @@ from tempoftp.downloads.counts import FILES_LIMIT, TransfersRequest
 from tempoftp.shares.desired_state import DesiredState, read_desired_state
 from tempoftp.shares.fields import Requested
 from tempoftp.shares.sources import Method
-from tempoftp.states import DELIVERED
+from tempoftp.states import DELIVERED, ON_ITS_WAY
 
 SCHEMA = 1
-_DERIVED = frozenset({"state", "require_existing", "adopt"})
+_DERIVED = frozenset({"state", "require_existing", "adopt", "restore"})
 
 
 class RequestPart(BaseModel):
@@ -49,6 +49,7 @@ class ShareItem(Requested, RequestPart):
     checksums: bool = False
     writable: bool
     adopt: bool = False
+    restore: bool = False
 
 
 class UserItem(RequestPart):
@@ -99,6 +100,8 @@ def build_share_item(share: Share, account: Account) -> ShareItem:
             "state": read_desired_state(share, account).value,
             "require_existing": share.state in DELIVERED,
             "adopt": account.adopt,
+            # A new request wants the present data of its source, not what an ended share has left in the trash.
+            "restore": share.restorable_until is not None and share.state in ON_ITS_WAY,
         }
     )
 

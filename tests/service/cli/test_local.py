@@ -113,7 +113,7 @@ def complete(tempoftp_alone, words: str) -> set[str]:
 
 def test_commands_options_and_choices_are_offered(tempoftp_alone) -> None:
     assert complete(tempoftp_alone, "tempoftp ") == set(COMMANDS)
-    assert complete(tempoftp_alone, "tempoftp re") == {"request", "resume", "retry"}
+    assert complete(tempoftp_alone, "tempoftp re") == {"request", "restore", "resume", "retry"}
     assert complete(tempoftp_alone, "tempoftp token ") == {"create", "key", "list", "readmit", "revoke"}
     assert "--follow" in complete(tempoftp_alone, "tempoftp log --")
     assert complete(tempoftp_alone, "tempoftp completion ") == {"bash", "zsh", "fish"}

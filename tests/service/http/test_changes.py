@@ -222,10 +222,24 @@ def test_retry(client: FlaskClient, body: dict[str, Any], work: Callable[[], int
     assert (again.status_code, again.json["title"]) == (409, "El estado no lo permite")
 
 
+def test_restore(client: FlaskClient, ready: dict[str, Any], work: Callable[[], int]) -> None:
+    early = client.post(f"{ROUTE}/restaurar", json={})
+    assert (early.status_code, early.json["codigo"]) == (409, "nothing_to_restore")
+    client.delete(ROUTE)
+    work()
+    assert client.get(ROUTE).status_code == 404
+    answer = client.post(f"{ROUTE}/restaurar", json={})
+    assert (answer.status_code, answer.json) == (202, {"id": ID, "status": "recibido"})
+    work()
+    back = client.get(ROUTE)
+    assert (back.status_code, back.json["status"]) == (200, "listo")
+    assert client.post("/tmpftp/otra_1/restaurar", json={}).status_code == 404
+
+
 VERBS = ["bloquear", "desbloquear", "reintentar", "password"]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*VERBS, "restaurar"])
 def test_an_empty_body_is_accepted_only_as_json(
     client: FlaskClient, ready: dict[str, Any], verb: str
 ) -> None:

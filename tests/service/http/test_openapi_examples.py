@@ -93,6 +93,11 @@ def fail(client: FlaskClient, work: Callable[[], None]) -> None:
     ask_and_wait(client, work, ruta="source1:/srv/datos/falla-source_denied")
 
 
+def delete(client: FlaskClient, work: Callable[[], None]) -> None:
+    ask_and_wait(client, work)
+    assert client.delete(PATH).status_code == 200
+
+
 def block(client: FlaskClient, work: Callable[[], None]) -> None:
     ask_and_wait(client, work)
     assert client.post(f"{PATH}/bloquear", json={}).status_code == 200
@@ -147,6 +152,7 @@ PREPARE: dict[tuple[str, int], Prepare] = {
     ("POST /tmpftp/{id}/desbloquear", 200): block,
     ("POST /tmpftp/{id}/reintentar", 202): fail,
     ("POST /tmpftp/{id}/credenciales", 200): ask_and_wait,
+    ("POST /tmpftp/{id}/restaurar", 202): delete,
     ("POST /tmpftp/{id}/password", 200): ask_and_wait,
     ("GET /tmpftp/{id}/eventos", 200): ask,
     ("DELETE /tmpftp/user/{ftpuser}", 200): ask_and_wait,

@@ -97,6 +97,8 @@ class Share(Leased, Base):
     confirmed_generation: Mapped[int] = mapped_column(Integer, default=0)
     """The last generation that an outcome confirmed on the FTP host; for a share that ends: access has ended."""
     lifetime_confirmed: Mapped[int | None] = mapped_column(Integer)
+    restorable_until: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    """Until when its FTP host keeps the data of an ended share. On a share that is on its way: it is being restored."""
     """The days between `ready_at` and `expires`, as the FTP host keeps them."""
 
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime())

@@ -26,6 +26,10 @@ _DURATION = re.compile(r"tarda-(?P<seconds>\d+)")
 World = dict[str, Any]
 
 
+TRASH_SECONDS = 86400.0
+"""For how long a simulated host keeps the data of an ended share."""
+
+
 def make_world() -> World:
     """Return what a host holds that has nothing yet."""
     return {"shares": {}, "users": {}, "tombstones": {}}
@@ -47,7 +51,9 @@ def apply_share(world: World, item: ShareItem, now: float) -> dict[str, Any]:
         if world["shares"].pop(item.id, None) is not None or not tombstone["generation"]:
             tombstone = {"reason": "deleted", "ftpuser": item.ftpuser}
         world["tombstones"][item.id] = tombstone | {"generation": item.generation}
-        return _describe(item, "absent", None, now) | {"reason": tombstone["reason"]}
+        until = write_time(datetime.fromtimestamp(now + TRASH_SECONDS, UTC))
+        ended = {"reason": tombstone["reason"], "restorable_until": until}
+        return _describe(item, "absent", None, now) | ended
     if share is not None and (share["source"], share["ftpuser"]) != (item.source, item.ftpuser):
         share = None  # another share under the id of one that was never ended
     if share is None:

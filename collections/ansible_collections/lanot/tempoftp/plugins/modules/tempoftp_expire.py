@@ -40,6 +40,12 @@ options:
         day.
       - When unset, the value in C(/etc/tempoftp/expire.json), which the role C(ftp_server) writes. Without that file, V(0).
     type: float
+  trash_hours:
+    description:
+      - For how many hours the data of a share that was deleted or expired waits in the trash, where M(lanot.tempoftp.tempoftp_share)
+        can restore it without a copy. V(0) removes it at once, V(24) is recommended where there is room, since waiting data takes space.
+      - When unset, the value that the role ftp_server wrote on the host, else V(0).
+    type: float
   staging_days:
     description:
       - For how many days the data of a failed copy is kept for another try. Then the share is ended.
@@ -207,6 +213,7 @@ def build_argument_spec() -> dict[str, dict[str, Any]]:
         "root": {"type": "path", "default": "/data", "no_log": False},
         "grace_seconds": {"type": "float", "no_log": False},
         "staging_days": {"type": "int", "no_log": False},
+        "trash_hours": {"type": "float", "no_log": False},
         "only_program": {"type": "bool", "default": False, "no_log": False},
         "pureftpd_mysql_conf": {"type": "path", "no_log": False},
         **build_table_argument_spec(),
@@ -216,7 +223,7 @@ def build_argument_spec() -> dict[str, dict[str, Any]]:
 
 def choose_settings(params: dict[str, Any]) -> ExpireSettings:
     """Return the settings of the options; those that are not given come from the file that the role wrote."""
-    names = ("grace_seconds", "staging_days")
+    names = ("grace_seconds", "staging_days", "trash_hours")
     times = {name: params[name] for name in names if params[name] is not None}
     if len(times) < len(names):
         times = {**{name: getattr(read_settings(), name) for name in names}, **times}

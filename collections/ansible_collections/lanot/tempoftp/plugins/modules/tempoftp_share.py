@@ -57,6 +57,13 @@ options:
       - Use it to extend or to block a share, which may have ended in the meantime.
     type: bool
     default: false
+  restore:
+    description:
+      - Whether data of this share that still waits in the trash is used instead of a new copy. It waits for C(trash_hours) of
+        M(lanot.tempoftp.tempoftp_expire) after the share was deleted or expired, and comes back by one rename.
+      - The source is not looked at then. Set V(false) for present data of the source.
+    type: bool
+    default: true
   adopt:
     description:
       - Whether the home may be one that tempoftp did not make, that of an account that was there before. Its owner and mode are
@@ -119,7 +126,7 @@ options:
   shares:
     description:
       - A list of shares, handled side by side in one execution. Each is a dictionary of O(id), O(generation), O(ftpuser),
-        O(source), O(source_root), O(state), O(require_existing), O(adopt), O(ssh_user), O(ssh_key_file), O(ssh_config_file), O(ssh_known_hosts_file),
+        O(source), O(source_root), O(state), O(require_existing), O(adopt), O(restore), O(ssh_user), O(ssh_key_file), O(ssh_config_file), O(ssh_known_hosts_file),
         O(size_probe), O(lifetime_days), O(writable), O(local), O(method), O(reuse) and O(checksums), which mean the same as
         the options.
       - The task does not fail when one of them fails, even when one has wrong keys or types. Each result has its own error.
@@ -291,6 +298,11 @@ shares:
       type: list
       elements: str
       sample: ["link -> /etc/passwd (unsafe link)"]
+    restorable_until:
+      description:
+        - Until when the data of a share that is V(absent) waits in the trash and can be restored (O(restore)). Null when it is gone.
+      type: str
+      sample: '2030-01-31T12:00:00Z'
     skipped_total:
       description: How many entries were left out.
       type: int
@@ -388,6 +400,7 @@ def build_share_spec() -> dict[str, dict[str, Any]]:
         "state": {"type": "str", "choices": list(STATES), "default": "present"},
         "require_existing": {"type": "bool", "default": False},
         "adopt": {"type": "bool", "default": False},
+        "restore": {"type": "bool", "default": True},
         "ssh_user": {"type": "str", "default": "lanotadm"},
         "ssh_key_file": {"type": "str", "no_log": False},
         "ssh_config_file": {"type": "str"},

@@ -16,6 +16,7 @@ from .._host.boot import read_uptime
 from .._host.clock import read_now
 from .._host.errors import TempoftpError
 from .._host.files import list_folder
+from .._host.grace import read_trash_hours
 from .._host.mounts import list_mounts_below
 from .._host.names import parse_ftpuser, parse_id
 from .._host.sessions import list_sessions
@@ -26,6 +27,7 @@ from .._record.manifest import list_manifests
 from .._record.tombstones import read_tombstone
 from .._share.evictions import list_evictions, read_eviction
 from .._share.library import name_library
+from .._share.trash import list_due
 from .._sweep.look import look_libraries
 from .deep import find_irregular_entries
 from .world import Home, OpenSession, Place, Staged, StateFiles, World, list_own_names
@@ -136,7 +138,7 @@ def _look_files(tree: Tree, units: Units) -> World:
         staged=tuple(
             Staged(name, place) for name, place in _look_entries(tree.state / "staging", mounts).items()
         ),
-        trash=tuple(_list_entries(tree.trash)),
+        trash=tuple(_list_due(tree)),
         libraries=tuple(
             library._replace(current=library.current or library.name == own_library)
             for library in look_libraries(tree)
@@ -146,6 +148,15 @@ def _look_files(tree: Tree, units: Units) -> World:
         mounts=mounts,
         problems=tuple(problems),
     )
+
+
+def _list_due(tree: Tree) -> Iterator[str]:
+    """Yield what is to be removed. Data that waits for its hours is no finding."""
+    hours = read_trash_hours()
+    for name in _list_entries(tree.trash):
+        share_id = name.partition(".")[0]
+        if hours <= 0 or any(path.name == name for path in list_due(tree, share_id, hours)):
+            yield name
 
 
 def _look_home(tree: Tree, name: str, place: Place, own: bool, known: Any, mounts: tuple[str, ...]) -> Home:

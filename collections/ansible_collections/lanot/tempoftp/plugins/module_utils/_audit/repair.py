@@ -22,7 +22,7 @@ from .._account.run import Execution, run_accounts
 from .._copy.bind import choose_folder_mode, sweep_binds
 from .._host.commands import run_command
 from .._host.errors import TempoftpError
-from .._host.grace import read_grace
+from .._host.grace import read_grace, read_trash_hours
 from .._host.safe_open import closing_descriptor, open_directory
 from .._host.sessions import end_sessions
 from .._host.tree import HOME_MODE, Tree, hold_tree
@@ -31,7 +31,7 @@ from .._record.manifest import Manifest, read_manifest
 from .._share.batch import Batch
 from .._share.desired import ABSENT_IF_EXPIRED, DesiredShare, Site
 from .._share.library import PURGE, build_program_argv, install_library
-from .._share.trash import check_no_mounts, choose_trash, list_trash
+from .._share.trash import check_no_mounts, choose_trash, list_due_ids, list_trash
 from .._sweep.look import read_running
 from .deep import find_irregular_entries
 from .findings import STATE_MODE, is_id, list_share_paths
@@ -89,7 +89,13 @@ def _end_shares(repairs: Repairs, world: World, findings: Sequence[Finding]) -> 
             desired_shares[share.id] = _desire_again(share)
     if not desired_shares:
         return []
-    site = Site(wait=True, wait_timeout=_WAIT, max_copies=0, grace_seconds=read_grace())
+    site = Site(
+        wait=True,
+        wait_timeout=_WAIT,
+        max_copies=0,
+        grace_seconds=read_grace(),
+        trash_hours=read_trash_hours(),
+    )
     results = Batch(repairs.tree, list(desired_shares.values()), site, repairs.units).run()
     return [result["error"]["message"] for result in results if result["error"] is not None]
 
@@ -142,7 +148,7 @@ def _start_purges(repairs: Repairs, world: World, findings: Sequence[Finding]) -
     with hold_tree(tree):
         active = repairs.units.list_active()
         library = None
-        for share_id in sorted({path.name.partition(".")[0] for path in tree.trash.iterdir()}):
+        for share_id in list_due_ids(tree, read_trash_hours()):
             unit = PURGE_PREFIX + share_id
             if not is_id(share_id) or unit in active:
                 continue

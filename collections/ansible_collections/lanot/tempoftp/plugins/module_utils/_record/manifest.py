@@ -135,9 +135,14 @@ def read_manifest(tree: Tree, share_id: str) -> Optional[Manifest]:
 
 def write_manifest(tree: Tree, manifest: Manifest) -> None:
     """Write a manifest so that after a crash either the old or the new one is there, whole."""
+    write_json(tree.manifest(manifest.id), dump_manifest(manifest))
+
+
+def dump_manifest(manifest: Manifest) -> dict[str, Any]:
+    """Return a manifest as it is written."""
     content = manifest._asdict()
     facts = fill_facts(content.pop("facts"))
-    write_json(tree.manifest(manifest.id), {"schema": SCHEMA, **content, **facts})
+    return {"schema": SCHEMA, **content, **facts}
 
 
 def delete_manifest(tree: Tree, share_id: str) -> None:

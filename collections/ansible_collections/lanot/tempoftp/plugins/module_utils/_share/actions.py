@@ -23,6 +23,7 @@ from .apply import (
     apply_mark_absent,
     apply_move_to_trash,
     apply_refresh,
+    apply_restore,
     apply_show,
     apply_write_tombstone,
     check_trash,
@@ -95,7 +96,11 @@ class Actions:
 
     def move_to_trash(self, order: Order, seen: Seen) -> None:
         """Rename all data of the share into the trash."""
-        apply_move_to_trash(self._tree, seen, self._site.grace_seconds)
+        apply_move_to_trash(self._tree, seen, self._site.grace_seconds, self._site.trash_hours)
+
+    def restore(self, order: Order, seen: Seen) -> None:
+        """Take the data of a deleted share back out of the trash."""
+        apply_restore(self._tree, order.desired, seen, self._site.trash_hours)
 
     def write_tombstone(self, order: Order, seen: Seen) -> None:
         """Remember the end of a share that is not here."""
@@ -128,6 +133,7 @@ ACTIONS: dict[str, Callable[[Actions, Order, Seen], None]] = {
     "mark_absent": Actions.mark_absent,
     "expire": Actions.expire,
     "move_to_trash": Actions.move_to_trash,
+    "restore": Actions.restore,
     "write_tombstone": Actions.write_tombstone,
     "purge": Actions.purge,
 }

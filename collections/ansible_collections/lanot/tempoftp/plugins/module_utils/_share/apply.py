@@ -16,6 +16,7 @@ from typing import Optional
 
 from .._copy.bind import bind_share, choose_folder_mode, is_bind, unbind_share
 from .._host.ballast import drop_ballast, take_ballast
+from .._host.clock import read_now
 from .._host.commands import run_command
 from .._host.errors import DestinationOccupiedError, TempoftpError
 from .._host.files import sync_directory
@@ -31,7 +32,7 @@ from .evictions import Eviction, delete_eviction, write_eviction
 from .homes import create_home, open_home, remove_empty_home
 from .look import find_origin, list_places
 from .plan import Seen, resolve_generation
-from .trash import check_no_mounts, choose_trash
+from .trash import check_no_mounts, choose_trash, read_kept, write_kept
 
 _UMOUNT_LIMIT = 10.0
 
@@ -177,11 +178,17 @@ def apply_unmount(tree: Tree, seen: Seen) -> None:
         check_no_mounts(place)
 
 
-def apply_move_to_trash(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> None:
-    """Rename all data of the share into the trash and write a tombstone. No recipient can reach it from then on."""
+def apply_move_to_trash(tree: Tree, seen: Seen, grace_seconds: float = 0.0, trash_hours: float = 0.0) -> None:
+    """Rename all data of the share into the trash and write a tombstone. No recipient can reach it from then on.
+
+    With *trash_hours*, complete data gets a note by which it can be restored.
+    """
     drop_ballast(tree)
     manifest = _require_manifest(seen)
     unbind_share(tree, manifest)
+    complete = manifest.delivered_at is not None and (seen.delivered or seen.held is not None)
+    if trash_hours > 0 and complete and not is_bind(manifest):
+        write_kept(tree, manifest, choose_trash(tree, manifest.id, manifest.generation).name)
     if seen.delivered:
         grace = grace_seconds if manifest.reason == EXPIRED else 0.0
         write_eviction(tree, Eviction(manifest.id, manifest.ftpuser, manifest.origin == "adopted", grace))
@@ -195,6 +202,38 @@ def apply_move_to_trash(tree: Tree, seen: Seen, grace_seconds: float = 0.0) -> N
         # The next share that is delivered to the account creates the home again.
         remove_empty_home(tree, manifest.ftpuser)
     delete_manifest(tree, manifest.id)
+
+
+def apply_restore(tree: Tree, desired: DesiredShare, seen: Seen, trash_hours: float) -> None:
+    """Take the data of an ended share out of the trash, as a new generation. The next step moves it into its home.
+
+    An end that is not over stays; else the days count anew. It is run again after a kill: the data is then among the
+    blocked shares already.
+    """
+    prepare_tree(tree)
+    kept = read_kept(tree, desired.id, trash_hours)
+    if kept is None:
+        raise TempoftpError(f"share {desired.id}: its data was removed a moment ago: try again")
+    held = tree.held(desired.id)
+    if not held.exists():
+        (tree.trash / kept.name).rename(held)
+        sync_directory(held.parent)
+        sync_directory(tree.trash)
+    now = read_now(tree).ends
+    generation = resolve_generation(desired, seen)
+    manifest = kept.manifest._replace(
+        generation=generation,
+        copy_generation=generation,
+        lifetime_days=desired.lifetime_days,
+        hidden=desired.hidden,
+        state="blocked" if desired.hidden else "delivered",
+        boot_id=seen.boot_id,
+    )
+    if manifest.is_over(now):
+        manifest = manifest._replace(ready_at=None, expires=None)
+    write_manifest(tree, manifest)
+    delete_tombstone(tree, desired.id)
+    (tree.trash / kept.note).unlink(missing_ok=True)
 
 
 def apply_write_tombstone(

@@ -138,7 +138,9 @@ class Batch:
         return any(moved)
 
     def _look(self, order: Order) -> Seen:
-        seen = look_share(self._tree, order.desired, self._launcher.active, self._boot_id)
+        seen = look_share(
+            self._tree, order.desired, self._launcher.active, self._boot_id, self._site.trash_hours
+        )
         order.note_look(seen)
         return seen
 

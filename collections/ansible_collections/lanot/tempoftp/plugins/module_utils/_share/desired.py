@@ -21,7 +21,7 @@ STATES = ("present", "absent", "blocked")
 ABSENT_IF_EXPIRED = "absent_if_expired"
 _BWLIMIT = re.compile(r"[0-9]+(?:\.[0-9]+)?[KMG]?", re.IGNORECASE)
 # Options of a request that are not part of the manifest.
-_NOT_KEPT = ("state", "generation", "require_existing", "adopt")
+_NOT_KEPT = ("state", "generation", "require_existing", "adopt", "restore")
 # Options that may change within one generation: how the source is reached, not what is shared and with whom.
 _CONNECTION = (
     *("ssh_key_file", "ssh_config_file", "ssh_known_hosts_file", "size_probe"),
@@ -33,7 +33,8 @@ class DesiredShare(NamedTuple):
     """What a caller wants of one share. ``generation`` None: that of the manifest, or one more than the tombstone's.
 
     ``require_existing``: only change a live share, never start a new one. ``adopt``: the home may be one that was there
-    before tempoftp, since an operator confirmed whose it is.
+    before tempoftp, since an operator confirmed whose it is. ``restore``: data of this share that still waits in the
+    trash is used instead of a new copy.
     """
 
     id: str
@@ -41,6 +42,7 @@ class DesiredShare(NamedTuple):
     generation: Optional[int] = None
     require_existing: bool = False
     adopt: bool = False
+    restore: bool = True
     ftpuser: str = ""
     source: str = ""
     source_root: Optional[str] = None
@@ -88,6 +90,8 @@ class Site(NamedTuple):
     check_mode: bool = False
     # Seconds that a running transfer may go on when the time of its share is up.
     grace_seconds: float = 0.0
+    # Hours for which the data of an ended share waits in the trash.
+    trash_hours: float = 0.0
     # Whether this execution ends sessions; else the caller does that afterwards.
     evicts: bool = True
 

@@ -14,6 +14,7 @@ from .._copy.bind import is_bind, is_bound
 from .._host.clock import read_now
 from .._host.errors import AccountConflictError, TempoftpError
 from .._host.mounts import list_mounts_below
+from .._host.times import format_time
 from .._host.tree import Tree
 from .._host.units import COPY_PREFIX, PURGE_PREFIX
 from .._record.accounts import read_account
@@ -24,12 +25,15 @@ from .desired import DesiredShare
 from .evictions import read_eviction
 from .homes import open_home, read_inode
 from .plan import Seen
-from .trash import list_trash
+from .trash import list_due, read_kept
 
 
-def look_share(tree: Tree, desired: DesiredShare, active: set[str], boot_id: str) -> Seen:
+def look_share(
+    tree: Tree, desired: DesiredShare, active: set[str], boot_id: str, trash_hours: float = 0.0
+) -> Seen:
     """Return the state of a share. *active*: names of the running units. TempoftpError when a manifest is damaged."""
     now = read_now(tree)
+    kept = read_kept(tree, desired.id, trash_hours)
     manifest = read_manifest(tree, desired.id)
     status = read_status(tree.status(desired.id))
     current = status is not None and manifest is not None and _belongs_to(manifest, status.generation)
@@ -53,7 +57,9 @@ def look_share(tree: Tree, desired: DesiredShare, active: set[str], boot_id: str
         home_problem=_check_home(tree, desired, manifest),
         mounts=tuple(_list_mounts(tree, manifest)) if manifest and ending else (),
         evicting=read_eviction(tree, desired.id) is not None,
-        trash=tuple(path.name for path in list_trash(tree, desired.id)),
+        trash=tuple(path.name for path in list_due(tree, desired.id, trash_hours)),
+        kept=None if kept is None else kept.manifest,
+        kept_until=None if kept is None else format_time(kept.until),
     )
 
 

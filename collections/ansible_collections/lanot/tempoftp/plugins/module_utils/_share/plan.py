@@ -25,7 +25,7 @@ from .desired import ABSENT_IF_EXPIRED, DesiredShare, differs
 CHANGING = frozenset(
     {
         *("enlist", "adjust", "start", "deliver", "confirm", "hide", "show", "bind"),
-        *("mark_absent", "expire", "stop", "move_to_trash", "purge"),
+        *("mark_absent", "expire", "stop", "move_to_trash", "purge", "restore"),
     }
 )
 
@@ -39,7 +39,8 @@ class Seen(NamedTuple):
     ``lapsed``: its time is up by a clock that may be wrong: access ends, and nothing is removed; ``clock_problem`` says
     what is wrong with the clock. ``unmounted``: it should be a mount of its source, and is not mounted.
     ``occupied``: something that tempoftp did not make has the share's name in the home. ``home_problem``: why the
-    account's home cannot be used.
+    account's home cannot be used. ``trash``: what is to be removed; ``kept``: the manifest of data that waits in the
+    trash until ``kept_until``, and can be restored.
     """
 
     boot_id: str
@@ -61,6 +62,8 @@ class Seen(NamedTuple):
     home_problem: Optional[TempoftpError] = None
     mounts: tuple[str, ...] = ()
     trash: tuple[str, ...] = ()
+    kept: Optional[Manifest] = None
+    kept_until: Optional[str] = None
 
     @property
     def ended(self) -> int:
@@ -164,7 +167,10 @@ def _plan_wanted(desired: DesiredShare, seen: Seen) -> Step:
 def _plan_begin(desired: DesiredShare, seen: Seen) -> Step:
     if seen.home_problem is not None:
         return Step("refuse", seen.home_problem)
-    return _refuse_occupied(desired) if seen.occupied else Step("enlist")
+    if seen.occupied:
+        return _refuse_occupied(desired)
+    kept = seen.kept if seen.manifest is None and desired.restore else None
+    return Step("enlist") if kept is None or differs(kept, desired) else Step("restore")
 
 
 def _plan_progress(desired: DesiredShare, seen: Seen, manifest: Manifest) -> Step:

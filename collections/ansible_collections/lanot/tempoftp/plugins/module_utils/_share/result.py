@@ -114,6 +114,7 @@ def _build_empty(desired: DesiredShare) -> dict[str, Any]:
         "ready_at": None,
         "expires": None,
         "reason": None,
+        "restorable_until": None,
         "durations": {},
         "skipped": [],
         "skipped_total": 0,
@@ -167,6 +168,7 @@ def _describe_end(seen: Seen) -> dict[str, Any]:
     if seen.tombstone is None:
         return {}
     told: dict[str, Any] = {"generation": seen.ended, "reason": seen.tombstone.reason}
+    told["restorable_until"] = seen.kept_until
     if seen.tombstone.ftpuser is not None:
         told["ftpuser"] = seen.tombstone.ftpuser
     return told

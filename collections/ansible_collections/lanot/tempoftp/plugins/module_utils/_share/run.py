@@ -15,7 +15,7 @@ from typing import Any, Optional, Union
 from .._copy.bind import SweptBinds, list_binds, sweep_binds
 from .._host.errors import InvalidValueError, Refused, RootMissingError, TempoftpError
 from .._host.facts import read_host
-from .._host.grace import read_grace
+from .._host.grace import read_grace, read_trash_hours
 from .._host.tree import Tree, hold_tree, open_tree
 from .._host.units import Units
 from .batch import Batch
@@ -45,6 +45,7 @@ def read_site(params: Mapping[str, Any], check_mode: bool) -> Site:
         wait_timeout=float(params["wait_timeout"]),
         check_mode=check_mode,
         grace_seconds=read_grace(),
+        trash_hours=read_trash_hours(),
     )
 
 

@@ -23,6 +23,7 @@ from .._record.accounts import Account, read_account
 from .._record.manifest import list_manifests
 from .._record.status import read_status
 from .._share.evictions import list_evictions
+from .._share.trash import list_due_ids
 from .plan import Library, Staging, SweepSeen
 
 # The link in ``lib`` to the program that the timer starts.
@@ -52,8 +53,9 @@ class Guard:
 class SweepLook:
     """A look at one host. Damaged files are named among the *problems*, and the look goes on without them."""
 
-    def __init__(self, tree: Tree, units: Units, problems: list[str]) -> None:
+    def __init__(self, tree: Tree, units: Units, problems: list[str], trash_hours: float = 0.0) -> None:
         self._tree = tree
+        self._trash_hours = trash_hours
         self._units = units
         self._problems = problems
         self._active: Optional[set[str]] = None
@@ -77,7 +79,7 @@ class SweepLook:
             manifests=tuple(manifests),
             damaged=tuple(damaged),
             records=tuple(self._read_records()),
-            trash=tuple({name.partition(".")[0] for name in list_folder(self._tree.trash)}),
+            trash=tuple(list_due_ids(self._tree, self._trash_hours)),
             evictions=tuple(evictions),
             staging=tuple(self._look_staging()),
             libraries=tuple(look_libraries(self._tree)),

@@ -99,7 +99,7 @@ class _Sweep:
         self._staging: list[str] = []
         self._libraries: list[str] = []
         self._problems: list[str] = []
-        self._look = SweepLook(tree, units, self._problems)
+        self._look = SweepLook(tree, units, self._problems, settings.trash_hours)
         self._wake_times: list[float] = []
         self.changed = False
 
@@ -136,7 +136,12 @@ class _Sweep:
         ids = sorted({*plan.shares, *plan.moved, *self._staging})
         if not ids:
             return
-        site = Site(wait=False, evicts=False, grace_seconds=self._settings.grace_seconds)
+        site = Site(
+            wait=False,
+            evicts=False,
+            grace_seconds=self._settings.grace_seconds,
+            trash_hours=self._settings.trash_hours,
+        )
         with self._guard("shares"):
             for result in Batch(
                 self._tree, [DesiredShare(share_id, ABSENT_IF_EXPIRED) for share_id in ids], site, self._units

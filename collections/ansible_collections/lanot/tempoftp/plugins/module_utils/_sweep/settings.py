@@ -15,7 +15,7 @@ from .._account.options import build_table, fill_columns
 from .._account.users_table import TableDescription
 from .._host.errors import InvalidValueError, TempoftpError
 from .._host.files import read_json
-from .._host.grace import SETTINGS_FILE, check_grace
+from .._host.grace import SETTINGS_FILE, check_grace, check_trash_hours
 
 _DAYS = range(1, 3651)
 
@@ -23,11 +23,13 @@ _DAYS = range(1, 3651)
 class ExpireSettings(NamedTuple):
     """``grace_seconds``: how long a running transfer may continue after the end of its share. ``staging_days``: for how
     many days the data of a failed copy is kept for another try. ``login_seconds``: after how long a session without a
-    login is ended; 0 where pure-ftpd is not managed by tempoftp."""
+    login is ended; 0 where pure-ftpd is not managed by tempoftp. ``trash_hours``: for how long
+    the data of ended shares is kept."""
 
     grace_seconds: float = 0.0
     staging_days: int = 7
     login_seconds: float = 0.0
+    trash_hours: float = 0.0
     login: LoginOptions = LoginOptions()
     table: TableDescription = TableDescription()
     mysql_conf: Optional[str] = None
@@ -52,6 +54,7 @@ def build_settings(values: Mapping[str, Any]) -> ExpireSettings:
     return ExpireSettings(
         grace_seconds=check_grace(grace),
         staging_days=days,
+        trash_hours=check_trash_hours(values.get("trash_hours", defaults.trash_hours)),
         login_seconds=float(login_seconds),
         login=LoginOptions(**login),
         table=build_table(
