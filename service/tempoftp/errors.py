@@ -35,6 +35,7 @@ _TABLE = (
     ErrorClass("password_scheme", True, "pure-ftpd is not configured for a safe password scheme"),
     ErrorClass("source_not_found", False, "the path does not exist on the source"),
     ErrorClass("source_denied", False, "the source does not let us read the path"),
+    ErrorClass("source_shell", False, "the login shell on the source prints something before rsync starts"),
     ErrorClass("source_changing", False, "the source kept changing while it was copied"),
     ErrorClass("too_large", False, "the share is larger than the whole disk"),
     ErrorClass("account_conflict", False, "the FTP account exists and is not ours to use"),

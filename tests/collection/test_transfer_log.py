@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ftplib
+import json
 import os
 import shutil
 import socket
@@ -43,9 +44,9 @@ class Ftpd:
         return self.root / USER / "p1"
 
     @contextlib.contextmanager
-    def login(self) -> Iterator[ftplib.FTP]:
+    def login(self, encoding: str = "utf-8") -> Iterator[ftplib.FTP]:
         """Open a session, and end it."""
-        session = ftplib.FTP(encoding="utf-8")
+        session = ftplib.FTP(encoding=encoding)
         session.connect("127.0.0.1", self.port, timeout=30)
         session.login(USER, PASSWORD)
         session.voidcmd("TYPE I")
@@ -194,9 +195,68 @@ def test_real_downloads_are_counted(ftpd: Ftpd) -> None:
             session.retrbinary(f"RETR p1/{name}", lambda _got: None)
             ftpd.wait_for_lines(number)
     found = ftpd.read()
-    assert {file["name"] for file in found["files"]} == {*names, "new\nline", "empty"}
+    assert {file["name"] for file in found["files"]} == {*names, r"new\x0aline", "empty"}
     assert (found["complete"], found["partial"]) == (len(names) + 2, 0)
     assert found["never_fetched"] == ["never"]
+
+
+# Names with bytes that are not UTF-8, and names that look like the escapes of others.
+ODD_NAMES = {
+    b"a\xf1o.nc": r"a\xf1o.nc",
+    b"\xff.nc": r"\xff.nc",
+    b"caf\xc3\xa9\xe9": r"café\xe9",
+    b"d\xed\xe1/\xe2\x82x": r"d\xed\xe1/\xe2\x82x",
+    b"per%F1.nc": "per%F1.nc",
+    b" lead": " lead",
+    b"trail ": "trail ",
+    b"\xc2\x85nel": "\x85nel",
+}
+
+
+@pytest.mark.parametrize("ftpd", ["w3c", "clf"], indirect=True)
+def test_names_keep_their_bytes_from_the_disk_to_the_answer(ftpd: Ftpd) -> None:
+    for name in (*ODD_NAMES, b"never\xf1"):
+        path = ftpd.share / os.fsdecode(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"12345")
+    with ftpd.login("latin-1") as session:
+        for number, name in enumerate(ODD_NAMES, start=1):
+            session.retrbinary(f"RETR p1/{name.decode('latin-1')}", lambda _got: None)
+            ftpd.wait_for_lines(number)
+    found = ftpd.read()
+    json.dumps(found, ensure_ascii=False).encode()
+    assert {file["name"]: file["complete"] for file in found["files"]} == dict.fromkeys(ODD_NAMES.values(), 1)
+    assert (found["files_total"], found["files_complete"]) == (len(ODD_NAMES) + 1, len(ODD_NAMES))
+    assert found["never_fetched"] == [r"never\xf1"]
+    assert ftpd.read()["complete"] == len(ODD_NAMES), "the counts are read again from the disk"
+
+
+UNFETCHABLE_NAMES = (
+    *(b"new\nline", b"cr\rx", b"end\r", b"tab\tx", b"esc\x1bx", b"del\x7fx", b"\x01", b"back\\slash"),
+    b"in\na folder/x",
+)
+
+
+def test_no_client_can_fetch_these_names_and_a_share_is_complete_without_them(ftpd: Ftpd) -> None:
+    from ansible_collections.lanot.tempoftp.plugins.module_utils._host.names import is_fetchable
+
+    for name in (*UNFETCHABLE_NAMES, b"a.nc"):
+        path = ftpd.share / os.fsdecode(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"12345")
+        assert is_fetchable(name) == (name == b"a.nc")
+    with ftpd.login("latin-1") as session:
+        listed = [name.encode("latin-1") for name, _facts in session.mlsd("p1")]
+        assert b"a.nc" in listed
+        # What is listed all the same is refused when somebody asks for it.
+        assert set(listed) & set(UNFETCHABLE_NAMES) <= {b"back\\slash"}
+        for name in set(listed) & set(UNFETCHABLE_NAMES):
+            with pytest.raises(ftplib.error_perm):
+                session.retrbinary(f"RETR p1/{name.decode('latin-1')}", lambda _got: None)
+        session.retrbinary("RETR p1/a.nc", lambda _got: None)
+    ftpd.wait_for_lines(1)
+    found = ftpd.read()
+    assert (found["files_total"], found["files_complete"], found["never_fetched"]) == (1, 1, [])
 
 
 def test_real_aborts_and_resumes_are_told_apart(ftpd: Ftpd) -> None:

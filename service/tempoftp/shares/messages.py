@@ -39,8 +39,9 @@ ERROR_MESSAGES: dict[str, str] = {
     "run_failed": "El paso falló; se reintentará.",
     "copy_failed": "La copia se interrumpió; se reintentará desde donde quedó.",
     "password_scheme": "El servidor FTP no acepta un cifrado seguro de contraseñas; avise al operador.",
-    "source_not_found": "La ruta no existe en el origen; corríjala y pida otra vez.",
+    "source_not_found": "El origen no tiene esa carpeta ni ese archivo; corrija la ruta y pida otra vez.",
     "source_denied": "El origen no permite leer toda la ruta; pida permiso de lectura y vuelva a pedirla.",
+    "source_shell": "La sesión de ssh en el origen imprime texto que estorba a rsync; avise al operador.",
     "source_changing": "El origen cambiaba mientras se copiaba; pida otra vez cuando nadie escriba ahí.",
     "too_large": "Los datos no caben en el disco del servidor FTP ni aun vacío; pida menos.",
     "account_conflict": "Ya existe una cuenta FTP con ese nombre y no se puede usar; avise al operador.",
@@ -87,8 +88,9 @@ PREVIEW_SHORTAGES: dict[str, str] = {
 PREVIEW_ERRORS: dict[str, str] = {
     "source_unreachable": "El servidor de origen no responde.",
     "ftp_host_unreachable": "El servidor FTP no responde.",
-    "source_not_found": "La ruta no existe en el origen; corríjala.",
+    "source_not_found": "El origen no tiene esa carpeta ni ese archivo; corrija la ruta.",
     "source_denied": "El origen no permite leer toda la ruta; pida permiso de lectura.",
+    "source_shell": "La sesión de ssh en el origen imprime texto que estorba a rsync; avise al operador.",
     "source_changing": "El origen cambia mientras se mide; intente otra vez cuando nadie escriba ahí.",
     "invalid": "El servidor FTP rechazó la ruta por inválida; avise al operador.",
 }

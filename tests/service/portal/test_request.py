@@ -206,7 +206,7 @@ def test_the_size_is_shown_in_english(client_browser, run_worker) -> None:
     ("camino", "text"),
     [
         ("enorme", "pida menos"),
-        ("falla-source_not_found", "La ruta no existe en el origen"),
+        ("falla-source_not_found", "El origen no tiene esa carpeta ni ese archivo"),
         ("lento", "es al menos esto"),
     ],
 )

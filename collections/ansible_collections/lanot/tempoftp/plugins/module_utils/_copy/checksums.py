@@ -20,6 +20,7 @@ from typing import NamedTuple, Optional
 
 from .._host.commands import Ended, run_command
 from .._host.errors import InvalidValueError, TempoftpError
+from .._host.names import UNFETCHABLE, decode_name, show_name
 from .local import build_reader_argv
 from .ssh import Access, build_ssh_argv
 
@@ -45,10 +46,10 @@ class Line(NamedTuple):
 
 
 def build_sums_script(is_file: bool, name: str = "") -> str:
-    """Return a shell command that prints the sums of all files below its folder, or of one file in it."""
+    """Return a shell command that prints the sums of all delivered files below its folder, or of one file in it."""
     if is_file:
         return f"sha256sum -- {shlex.quote('./' + name)}"
-    return f"find . -type f -print0 | {_PIPELINE}"
+    return f"LC_ALL=C find . -name {shlex.quote(UNFETCHABLE)} -prune -o -type f -print0 | {_PIPELINE}"
 
 
 def build_source_argv(access: Access, control_path: Optional[str], is_file: bool) -> list[str]:
@@ -89,7 +90,7 @@ def compare_sums(theirs: Path, ours: Path) -> Optional[str]:
     for left, right in zip_longest(_read_lines(theirs), _read_lines(ours)):
         if left != right:
             named = right or left
-            return named.name.decode("utf-8", "backslashreplace") if named else "?"
+            return show_name(decode_name(named.name)) if named else "?"
     return None
 
 

@@ -37,8 +37,9 @@ from .passes import PASSES, SHARED_COPY_LIMIT, Passes
 from .progress import Report, SupersededError
 from .reflink import Cloner, ImpossibleError, can_clone
 from .reuse import find_base
-from .rsync import Progress, Survey, Verdict, build_copy_argv, parse_progress
+from .rsync import Clamped, Progress, Survey, build_copy_argv, parse_progress
 from .staging import drop_linked_files, prepare_data, remove_data, sync_data
+from .verdicts import Verdict
 
 # Seconds.
 _ALIVE_WAIT = 2.0
@@ -110,7 +111,7 @@ class Copier:
         prepare_data(self._data)
         self._data.chmod(FOLDER_MODE)
         survey = self._passes.probe()
-        if survey.skipped_total:
+        if survey.unsafe_total:
             raise InvalidValueError(
                 f"{self._manifest.source} cannot be mounted, since a mount leaves nothing out and these must not be "
                 f"shared: {', '.join(survey.skipped[:5])}; use copy"
@@ -229,7 +230,12 @@ class Copier:
         verdict = Verdict("again", "source_changing", "its files changed during every pass")
         if mismatch is not None and not survey.changes:
             verdict = mismatch
-        while survey.changes or checksum:
+        copied = Clamped()
+        while (
+            survey.changes
+            or checksum
+            or (survey.clamped.different and survey.clamped.digest != copied.digest)
+        ):
             if self._report.status.passes == PASSES:
                 raise self._passes.explain(verdict)
             if self._report.status.passes == 0 or survey.bytes_left > self._report.status.need_bytes:
@@ -237,7 +243,7 @@ class Copier:
                     self._passes.reserve_space(survey)
             with self._report.measure("copy"):
                 verdict = self._passes.copy(survey, checksum) or verdict
-            checksum = False
+            checksum, copied = False, survey.clamped
             survey = self._passes.verify()
         self._report.note(bytes_done=survey.bytes_total, files_done=survey.files_total)
 

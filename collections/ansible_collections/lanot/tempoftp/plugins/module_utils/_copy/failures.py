@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .._host.errors import TempoftpError
 from .._record.manifest import Manifest
-from .rsync import Verdict
+from .verdicts import Verdict
 
 # What happened and what to do, by error class: the same for a copy and for a measurement.
 _EXPLANATIONS = {
@@ -18,6 +18,10 @@ _EXPLANATIONS = {
     ),
     "source_not_found": ("does not exist on the source host", "check the path"),
     "source_denied": ("cannot be read by the ssh user", "let it read all of that path"),
+    "source_shell": (
+        "cannot be read, since the login shell of the ssh user prints something before rsync starts",
+        "let its startup files (.bashrc, .profile) print nothing when they are not at a terminal",
+    ),
 }
 _COPY_EXPLANATIONS = {
     **_EXPLANATIONS,
@@ -39,13 +43,19 @@ MEASURE_EXPLANATIONS = {
 def build_copy_error(manifest: Manifest, verdict: Verdict) -> TempoftpError:
     """Return the classified failure of a share's copy; rsync's own words stand in parentheses."""
     error_class = verdict.error_class or "copy_failed"
-    what, advice = _COPY_EXPLANATIONS[error_class]
-    message = f"{manifest.source} {what}: {advice.format(id=manifest.id)} ({verdict.reason})"
+    what, advice = _word(_COPY_EXPLANATIONS[error_class], verdict)
+    advice = advice.replace("{id}", manifest.id)
+    message = f"{manifest.source} {what}: {advice} ({verdict.reason})"
     return TempoftpError(message, error_class)
 
 
 def build_measure_error(source: str, verdict: Verdict) -> TempoftpError:
     """Return the classified failure of a source's measurement; a full disk cannot make one fail."""
     error_class = verdict.error_class if verdict.error_class in MEASURE_EXPLANATIONS else "copy_failed"
-    what, advice = MEASURE_EXPLANATIONS[error_class]
+    what, advice = _word(MEASURE_EXPLANATIONS[error_class], verdict)
     return TempoftpError(f"{source} {what}: {advice} ({verdict.reason})", error_class)
+
+
+def _word(explanation: tuple[str, str], verdict: Verdict) -> tuple[str, str]:
+    what, advice = explanation
+    return verdict.what or what, verdict.advice or advice

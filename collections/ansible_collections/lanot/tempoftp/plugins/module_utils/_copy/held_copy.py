@@ -68,9 +68,10 @@ class HeldCopy:
                         return survey
                     self._reserve_rest(survey)
                     ended = self._copy_rest(stream, survey)
-            if self._passes.read_verdict(ended).kind != "file":
+            verdict = self._passes.read_verdict(ended)
+            if verdict.kind != "file" or self._passes.is_file:
                 break
-            self._passes.is_file = True
+            self._passes.take_for_file(verdict)
         return None
 
     def _start_rsync(self) -> Stream:

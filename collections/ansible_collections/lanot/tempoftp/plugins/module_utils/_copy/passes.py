@@ -18,16 +18,15 @@ from .._host.stream import stream_command
 from .._host.tree import Tree, hold_tree
 from .._record.manifest import Manifest
 from .failures import build_copy_error
+from .login_shell import SHELL_PAUSE, check_login_shell
 from .progress import STATUS_INTERVAL, Meter, Report
 from .rsync import (
     CopyPlan,
     Progress,
     Survey,
     SurveyReader,
-    Verdict,
     build_copy_argv,
     build_survey_argv,
-    classify_end,
     parse_progress,
 )
 from .ssh import (
@@ -40,6 +39,8 @@ from .ssh import (
     read_access,
 )
 from .staging import clear_strangers, remove_data, sum_held
+from .target_times import build_time_check
+from .verdicts import Verdict, classify_end, judge_file, name_paths
 
 # How often a source that changes is copied before the copy fails.
 PASSES = 3
@@ -61,7 +62,9 @@ class Passes:
         self._manifest = manifest
         self._report = report
         self._data = tree.data(manifest.id)
+        self._holds_time = build_time_check(tree.staging(manifest.id))
         self._access: Optional[Access] = None
+        self._folder_reason = ""
         self.is_file = False
         self.base: Optional[Path] = None
         self.linked = False
@@ -88,24 +91,20 @@ class Passes:
         if self.is_file:
             # A killed rsync may have left a part of it under another name.
             self._clear_strangers()
-        for _attempt in range(PASSES):
-            reader = SurveyReader()
+        for attempt in range(PASSES):
+            if attempt and verdict.error_class == "source_shell":
+                time.sleep(SHELL_PAUSE)
+            # A mount shows the times of the source.
+            reader = SurveyReader(None if self._manifest.method == "bind" else self._holds_time)
             argv = build_survey_argv(self.build_plan(shared=True), self.is_file, f"{self._data}/")
             ended = stream_command(argv, reader.feed)
-            verdict = classify_end(ended.rc, ended.stderr)
-            if verdict.kind == "file" and not self.is_file:
-                self.is_file = True
-                self._clear_strangers()
-            elif verdict.kind != "again":
+            verdict = self._judge_survey(ended, reader)
+            if verdict.kind != "again":
                 break
         self._report.note(rc=ended.rc)
         if verdict.kind != "done":
-            raise self.explain(verdict)
+            raise self.explain(self._check_shell(verdict))
         survey = reader.finish()
-        if self.is_file and not survey.files_total:
-            raise self.explain(
-                Verdict("failed", "source_not_found", "it is neither a folder nor a plain file")
-            )
         self._report.note(
             bytes_total=survey.bytes_total,
             bytes_done=survey.bytes_total - survey.bytes_left,
@@ -116,9 +115,43 @@ class Passes:
         )
         return survey
 
+    def _judge_survey(self, ended: Ended, reader: SurveyReader) -> Verdict:
+        verdict = self._classify(ended)
+        if verdict.kind == "file":
+            if self.is_file:
+                return verdict._replace(kind="failed")
+            self.take_for_file(verdict)
+            return verdict._replace(kind="again")
+        if verdict.kind == "done" and self.is_file:
+            plan = self.build_plan(shared=True)
+            verdict = judge_file(plan, reader.finish(), reader.link, self._folder_reason)
+            # When a folder took the place of the file, the next attempt takes it for one.
+            self.is_file = verdict.kind != "again"
+        return verdict
+
+    def take_for_file(self, verdict: Verdict) -> None:
+        """From now on take the source for a file: *verdict* says that it is no folder."""
+        self.is_file, self._folder_reason = True, verdict.reason
+        self._clear_strangers()
+
+    def _classify(self, ended: Ended) -> Verdict:
+        path = self.require_access().source.path
+        return classify_end(ended.rc, name_paths(ended.stderr, path, self.is_file))
+
+    def _check_shell(self, verdict: Verdict) -> Verdict:
+        """Ask the login shell when rsync could not talk to its peer."""
+        restricted = self._manifest.source_root is not None
+        return check_login_shell(verdict, self.require_access(), self.choose_socket(True), restricted)
+
     def _clear_strangers(self) -> None:
-        """Remove all but the source's one file from staging: rsync's --delete does not remove files beside it."""
-        clear_strangers(self._data, self.require_access().source.path.rpartition("/")[2])
+        """Remove all but the source's one file from staging: rsync's --delete does not remove files beside it.
+
+        A link is removed too, so that the dry run names it: it is not delivered.
+        """
+        name = self.require_access().source.path.rpartition("/")[2]
+        clear_strangers(self._data, name)
+        if (self._data / name).is_symlink():
+            (self._data / name).unlink()
 
     def _measure_by_du(self) -> int:
         access = self.require_access()
@@ -184,7 +217,7 @@ class Passes:
     def read_verdict(self, ended: Ended) -> Verdict:
         """Classify the end of a copy; raise TempoftpError when it failed for good."""
         self._report.note(rc=ended.rc)
-        verdict = classify_end(ended.rc, ended.stderr)
+        verdict = self._classify(ended)
         if verdict.error_class == "no_space":
             verdict = verdict._replace(error_class=self._name_full_disk())
         if verdict.kind == "failed":

@@ -19,6 +19,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from .._host.names import is_fetchable
 from .._host.safe_open import closing_descriptor, open_directory_below, open_file
 from .local import reading_as
 
@@ -69,6 +70,8 @@ class Cloner:
         target.mkdir(mode=0o750, exist_ok=True)
         with os.scandir(folder) as entries:
             for entry in entries:
+                if not is_fetchable(os.fsencode(entry.name)):
+                    continue
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.name)
                 elif entry.is_file(follow_symlinks=False):

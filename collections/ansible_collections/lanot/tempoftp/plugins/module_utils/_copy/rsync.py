@@ -2,18 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""rsync: its command lines, what it prints, and what its failures mean. Everything here is pure.
+"""rsync: its command lines, and what its dry runs and copies print. Everything here is pure.
 
-The formats and messages are those of rsync 3.2.7 to 3.5.0 with ``LC_ALL=C``. Tests produce them with the real program.
+The formats are those of rsync 3.2.7 to 3.5.0 with ``LC_ALL=C``. Tests produce them with the real program.
 """
 
 from __future__ import annotations
 
+import calendar
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import NamedTuple, Optional
 
-from .._host.names import Source, relativize_path
+from .._host.names import (
+    UNFETCHABLE,
+    Source,
+    decode_name,
+    encode_name,
+    is_fetchable,
+    relativize_path,
+    show_name,
+)
 
 # How many names of left-out files a result contains; the others are only counted.
 SKIPPED_LIMIT = 50
@@ -27,7 +36,17 @@ _COPY_OPTIONS = (
     "--chmod=D0750,F0640",
     "--no-human-readable",
 )
-_ITEM = re.compile(r"(?:[<>ch.][fdLDS][.+?a-zA-Z ]{9}|\*deleting  ) ?(?P<name>.*)", re.DOTALL)
+# What changes, how long the entry is, its time at the source (UTC), its name and the target of a link.
+_FORMAT = "--out-format=%i %l %M %n%L"
+_ITEM = re.compile(
+    r"(?P<what>[<>ch.](?P<kind>[fdLDS])[.+?a-zA-Z ]{9}|\*deleting  ) +(?P<length>[0-9]+) "
+    r"(?P<time>-?[0-9]{4,}/[0-9/:-]+) (?P<name>.*)",
+    re.DOTALL,
+)
+_ONLY_THE_TIME = re.compile(r"[>.c][fdL]\.\.t\.+")
+# Every filesystem can hold the times of these years.
+_SURE_YEARS = range(1970, 2038)
+_ESCAPE = re.compile(rb"\\#([0-7]{3})")
 _STATISTIC = re.compile(
     r"(?P<name>[A-Z][a-z ]+): (?P<value>[0-9][0-9,]*)(?: bytes)?(?: \((?P<kinds>[a-z0-9:, ]+)\))?"
 )
@@ -56,8 +75,23 @@ class CopyPlan(NamedTuple):
     inplace: bool = True
 
 
+class Clamped(NamedTuple):
+    """The entries whose times the target's filesystem cannot hold: it keeps another time instead.
+
+    ``digest`` is the same for two dry runs when the same entries have the same sizes and times at the source.
+    ``different``: how many differ from the source in nothing but that time.
+    """
+
+    digest: int = 0
+    different: int = 0
+
+
 class Survey(NamedTuple):
-    """The result of an itemized dry run: the totals, what is left to copy, and what will be left out."""
+    """The result of an itemized dry run: the totals, what is left to copy, and what will be left out.
+
+    ``skipped`` also has the names that no recipient can fetch, and those with another time. ``unsafe_total`` counts
+    only links that lead out of the folder, and what is no regular file. ``folders_total`` has the folder itself.
+    """
 
     entries_total: int = 0
     files_total: int = 0
@@ -67,6 +101,9 @@ class Survey(NamedTuple):
     changes: int = 0
     skipped: tuple[str, ...] = ()
     skipped_total: int = 0
+    unsafe_total: int = 0
+    folders_total: int = 0
+    clamped: Clamped = Clamped()
 
 
 class Progress(NamedTuple):
@@ -76,18 +113,6 @@ class Progress(NamedTuple):
     files: Optional[int]
     # How many entries rsync has listed so far. The list of a big tree grows while it is copied.
     listed: Optional[int] = None
-
-
-class Verdict(NamedTuple):
-    """The meaning of an rsync's end: ``done``, ``again`` (another pass may help), ``file`` or ``failed``.
-
-    ``file``: the source is no directory, so it must be named without a trailing slash. For ``again``, *error_class* is
-    the error after the last pass.
-    """
-
-    kind: str
-    error_class: str = ""
-    reason: str = ""
 
 
 def build_operand(plan: CopyPlan, is_file: bool) -> str:
@@ -107,13 +132,13 @@ def build_operand(plan: CopyPlan, is_file: bool) -> str:
 
 def build_survey_argv(plan: CopyPlan, is_file: bool, target: str) -> list[str]:
     """Return the itemized dry run. ``name1`` makes it name unsafe links too (``symsafe`` alone does not)."""
-    report = ["--dry-run", "--itemize-changes", "--stats", "--info=name1,nonreg1"]
+    report = ["--dry-run", "--itemize-changes", _FORMAT, "--stats", "--info=name1,nonreg1"]
     return ["rsync", *_COPY_OPTIONS, *report, *_build_tail(plan, is_file, target)]
 
 
 def build_copy_argv(plan: CopyPlan, is_file: bool, target: str, checksum: bool) -> list[str]:
     """Return the copy itself. *checksum*: compare contents instead of size and time (after a power loss)."""
-    options = ["--info=progress2,nonreg0,name0"]
+    options = ["--info=progress2,nonreg0,name0", f"--exclude={UNFETCHABLE}"]
     if checksum:
         options.append("--checksum")
     if plan.bwlimit:
@@ -140,50 +165,145 @@ def _build_tail(plan: CopyPlan, is_file: bool, target: str) -> list[str]:
 
 
 class SurveyReader:
-    """Reads an itemized dry run line by line, so that a tree of any size fits in memory."""
+    """Reads an itemized dry run line by line, so that a tree of any size fits in memory.
 
-    def __init__(self) -> None:
+    *holds_time*: whether the target's filesystem can hold a time (seconds since the epoch); without it, it can.
+    """
+
+    def __init__(self, holds_time: Optional[Callable[[int], bool]] = None) -> None:
+        self._holds_time = holds_time
         self._changes = 0
         self._skipped: list[str] = []
         self._skipped_total = 0
+        self._unsafe_total = 0
         self._statistics: dict[str, tuple[int, str]] = {}
+        # What the statistics count and a share does not: entries that cannot be fetched, and files that only differ
+        # in a time that the target cannot hold.
+        self._without = Survey()
+        self._clamped = Clamped()
+        self.link = ""
+        """The last link, as ``name -> target``."""
 
     def feed(self, line: str) -> None:
         """Read one line without its end. Lines of other kinds are ignored."""
+        item = _ITEM.fullmatch(line)
+        if item:
+            self._take_item(item)
+            return
         skipped = parse_skipped(line)
         if skipped is not None:
-            self._skipped_total += 1
-            if len(self._skipped) < SKIPPED_LIMIT:
-                self._skipped.append(skipped)
-        elif _ITEM.fullmatch(line):
-            self._changes += 1
-        else:
-            match = _STATISTIC.fullmatch(line)
-            if match:
-                self._statistics[match["name"]] = (int(match["value"].replace(",", "")), match["kinds"] or "")
+            if skipped.endswith(_UNSAFE):
+                self.link = skipped[: -len(_UNSAFE)]
+            self._unsafe_total += 1
+            self._skip(skipped)
+            return
+        match = _STATISTIC.fullmatch(line)
+        if match:
+            self._statistics[match["name"]] = (int(match["value"].replace(",", "")), match["kinds"] or "")
+
+    def take_item(self, kind: str, length: int) -> None:
+        """Do nothing more with an entry that differs; a reader that counts them overrides it."""
 
     def finish(self) -> Survey:
         """Return what was read."""
         entries, kinds = self._statistics.get("Number of files", (0, ""))
+        less = self._without
         return Survey(
-            entries_total=entries,
-            files_total=_count_kind(kinds, "reg"),
-            bytes_total=self._statistics.get("Total file size", (0, ""))[0],
-            files_left=self._statistics.get("Number of regular files transferred", (0, ""))[0],
-            bytes_left=self._statistics.get("Total transferred file size", (0, ""))[0],
+            entries_total=entries - less.entries_total,
+            files_total=_count_kind(kinds, "reg") - less.files_total,
+            bytes_total=self._read_statistic("Total file size") - less.bytes_total,
+            files_left=self._read_statistic("Number of regular files transferred") - less.files_left,
+            bytes_left=self._read_statistic("Total transferred file size") - less.bytes_left,
             changes=self._changes,
             skipped=tuple(self._skipped),
             skipped_total=self._skipped_total,
+            unsafe_total=self._unsafe_total,
+            folders_total=_count_kind(kinds, "dir"),
+            clamped=self._clamped,
         )
+
+    def _read_statistic(self, name: str) -> int:
+        return self._statistics.get(name, (0, ""))[0]
+
+    def _take_item(self, item: re.Match[str]) -> None:
+        kind, length, name = item["kind"], int(item["length"]), decode_escapes(item["name"])
+        if kind is None:
+            self._changes += 1
+            return
+        if kind == "L":
+            self.link = show_name(name)
+        if not is_fetchable(_cut_target(encode_name(name), length) if kind == "L" else encode_name(name)):
+            self._leave_out(kind, length, name)
+            return
+        self.take_item(kind, length)
+        if not self._holds(item["time"]):
+            digest = self._clamped.digest ^ hash((name, length, item["time"]))
+            self._clamped = self._clamped._replace(digest=digest)
+            date = item["time"].partition("-")[0].replace("/", "-")
+            self._skip(f"{show_name(name)} (delivered, but the FTP host's disk cannot hold its date {date})")
+            if _ONLY_THE_TIME.fullmatch(item["what"]):
+                self._clamped = self._clamped._replace(different=self._clamped.different + 1)
+                self._forget(kind, length, total=False)
+                return
+        self._changes += 1
+
+    def _leave_out(self, kind: str, length: int, name: str) -> None:
+        """Count an entry that no recipient can fetch."""
+        self._skip(f"{show_name(name)} (FTP clients cannot fetch this name)")
+        self._forget(kind, length, total=True)
+
+    def _forget(self, kind: str, length: int, total: bool) -> None:
+        """Take an entry out of what is left to copy, and with *total* out of all numbers."""
+        less, files = self._without, kind == "f"
+        less = less._replace(
+            files_left=less.files_left + files, bytes_left=less.bytes_left + (length if files else 0)
+        )
+        if total:
+            less = less._replace(
+                entries_total=less.entries_total + 1,
+                files_total=less.files_total + files,
+                bytes_total=less.bytes_total + (length if kind in "fL" else 0),
+            )
+        self._without = less
+
+    def _holds(self, time: str) -> bool:
+        year = int(time[: time.index("/", 1)])
+        return year in _SURE_YEARS or self._holds_time is None or self._holds_time(parse_time(time))
+
+    def _skip(self, text: str) -> None:
+        self._skipped_total += 1
+        if len(self._skipped) < SKIPPED_LIMIT:
+            self._skipped.append(text)
+
+
+_UNSAFE = " (unsafe link)"
+
+
+def _cut_target(text: bytes, length: int) -> bytes:
+    """Return the name of ``name -> target``. The length of a link is that of its target."""
+    return text[: len(text) - length - len(b" -> ")]
 
 
 def parse_skipped(line: str) -> Optional[str]:
     """Return the text about a left-out file for the requester, or None for another line."""
     match = _UNSAFE_LINK.fullmatch(line)
     if match:
-        return f"{match['name']} -> {match['target']} (unsafe link)"
+        return show_name(decode_escapes(f"{match['name']} -> {match['target']}")) + _UNSAFE
     match = _NON_REGULAR.fullmatch(line)
-    return f"{match['name']} (not a regular file)" if match else None
+    return f"{show_name(decode_escapes(match['name']))} (not a regular file)" if match else None
+
+
+def decode_escapes(text: str) -> str:
+    r"""Return a name as it is on the disk: rsync prints each byte that is not plain ASCII as ``\#ooo``."""
+    return decode_name(_ESCAPE.sub(lambda found: bytes([int(found[1], 8) & 0xFF]), encode_name(text)))
+
+
+def parse_time(text: str) -> int:
+    """Return the seconds since the epoch of ``%M``, in UTC and for any year."""
+    year, month, day, hour, minute, second = (int(part) for part in re.findall(r"(?:^-)?[0-9]+", text))
+    # The calendar repeats itself every 400 years, and Python's ends with the year 9999.
+    eras, within = divmod(year - 2000, 400)
+    return calendar.timegm((2000 + within, month, day, hour, minute, second)) + eras * 146097 * 86400
 
 
 def parse_progress(line: str) -> Optional[Progress]:
@@ -201,70 +321,3 @@ def _count_kind(kinds: str, wanted: str) -> int:
         if kind == wanted:
             return int(count.replace(",", ""))
     return 0
-
-
-# Lines that rsync and ssh print at every failure.
-_NOISE = re.compile(
-    r"rsync error: |rsync: connection unexpectedly closed|rsync: \[\w+\] write error: Broken pipe|"
-    r"IO error encountered|mux_client_|Control socket connect|ControlSocket "
-)
-_SSH_FAILURE = re.compile(
-    r"ssh: |ssh_exchange_identification|kex_exchange_identification|Host key verification failed|"
-    r"Connection (?:closed|reset|refused|timed out)|Connection to \S+ (?:closed|timed out)|No route to host|"
-    r"Permission denied \((?:publickey|password|keyboard)|Timeout, server|client_loop: send disconnect"
-)
-_KILLED_CODES = (12, 14, 19, 20)
-_NETWORK_CODES = (5, 10, 30, 35, 255)
-
-
-def classify_end(rc: int, stderr: str) -> Verdict:
-    """Return the meaning of an rsync's exit code and error output. A negative *rc* is the signal that killed it."""
-    if rc == 0:
-        return Verdict("done")
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    telling = [line for line in lines if not _NOISE.match(line)]
-    reason = _pick_reason(telling, rc)
-    if rc == 11 or any("(28)" in line or "(122)" in line for line in telling):
-        return Verdict("failed", "no_space", reason)
-    ssh_lines = [line for line in telling if _SSH_FAILURE.search(line)]
-    if rc in _NETWORK_CODES or (rc != 23 and ssh_lines):
-        return Verdict("failed", "source_unreachable", _pick_reason(ssh_lines or telling, rc))
-    for words, verdict in _SOURCE_WORDS:
-        named = [line for line in telling if words in line and _is_about_source(line)]
-        if named:
-            return verdict._replace(reason=_pick_reason(named, rc))
-    if rc == 24 or (rc == 23 and _is_about_change(telling)):
-        return Verdict("again", "source_changing", reason)
-    if rc < 0 or rc in _KILLED_CODES:
-        return Verdict("again", "copy_failed", reason)
-    return Verdict("failed", "copy_failed", reason)
-
-
-_SOURCE_WORDS = (
-    ("Not a directory", Verdict("file", "source_not_found")),
-    ("Permission denied", Verdict("failed", "source_denied")),
-    ("No such file or directory", Verdict("failed", "source_not_found")),
-    ("do not use .. in", Verdict("failed", "source_denied")),
-    ("unsafe arg:", Verdict("failed", "source_denied")),
-)
-
-
-def _is_about_source(line: str) -> bool:
-    if "rrsync" in line:
-        return True
-    # A file in the tree that disappears during the copy is a change. Only the operand itself can be "not found".
-    if "[sender]" in line:
-        return "Permission denied" in line or "change_dir " in line or "link_stat " in line
-    return False
-
-
-def _is_about_change(lines: Sequence[str]) -> bool:
-    words = ("failed verification", "vanished", "No such file or directory", "Stale file handle")
-    return any(word in line for line in lines for word in words)
-
-
-def _pick_reason(lines: Sequence[str], rc: int) -> str:
-    if not lines:
-        return f"rsync was killed by signal {-rc}" if rc < 0 else f"rsync ended with code {rc}"
-    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-    return lines[0][:400] + more

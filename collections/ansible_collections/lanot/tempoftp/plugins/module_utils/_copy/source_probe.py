@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Optional
 
@@ -17,7 +17,8 @@ from .._host.commands import Ended, run_command
 from .._host.errors import TempoftpError
 from .._host.stream import Stream
 from .failures import build_measure_error
-from .rsync import CopyPlan, Survey, SurveyReader, Verdict, build_survey_argv, classify_end
+from .login_shell import SHELL_PAUSE, check_login_shell
+from .rsync import CopyPlan, SurveyReader, build_survey_argv
 from .ssh import (
     Access,
     SourceOptions,
@@ -26,12 +27,11 @@ from .ssh import (
     classify_du_end,
     parse_du,
 )
+from .target_times import build_time_check
+from .verdicts import Verdict, classify_end, judge_file, name_paths
 
 # How often a source that changes during the dry run is measured again.
 _ATTEMPTS = 3
-# Each line also has the length of the entry. rsync prints its sums only at the end, which may come after the limit.
-_FORMAT = "--out-format=%i %l %n%L"
-_COUNTED = re.compile(r"[<>ch.](?P<kind>[fdLDS])[.+?a-zA-Z ]{9} +(?P<length>[0-9]+) .*", re.DOTALL)
 
 
 class Measure(NamedTuple):
@@ -43,59 +43,67 @@ class Measure(NamedTuple):
     bytes: int = 0
     skipped: tuple[str, ...] = ()
     skipped_total: int = 0
+    unsafe_total: int = 0
 
 
 class CountingReader(SurveyReader):
     """Reads a dry run, and counts what has been listed so far."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, holds_time: Optional[Callable[[int], bool]] = None) -> None:
+        super().__init__(holds_time)
         self._entries = self._files = self._bytes = 0
 
-    def feed(self, line: str) -> None:
-        """Read one line without its end."""
-        match = _COUNTED.fullmatch(line)
-        if match:
-            self._entries += 1
-            self._files += match["kind"] == "f"
-            self._bytes += int(match["length"]) if match["kind"] in "fL" else 0
-        super().feed(line)
+    def take_item(self, kind: str, length: int) -> None:
+        """Count one entry of a share."""
+        self._entries += 1
+        self._files += kind == "f"
+        self._bytes += length if kind in "fL" else 0
 
     def stop(self) -> Measure:
-        """Return what was listed when the time was up."""
+        """Return what was listed when the time was up. rsync prints its sums only at the end, which was not reached."""
         survey = super().finish()
-        skipped, total = survey.skipped, survey.skipped_total
-        return Measure(False, self._entries, self._files, self._bytes, skipped, total)
+        left_out = survey.skipped, survey.skipped_total, survey.unsafe_total
+        return Measure(False, self._entries, self._files, self._bytes, *left_out)
 
 
-def measure_source(options: SourceOptions, access: Access, deadline: float, folder: Path) -> Measure:
-    """Count what a copy of the source would hold, until *deadline* (monotonic clock). Raises TempoftpError.
+def measure_source(
+    options: SourceOptions, access: Access, deadline: float, folder: Path, root: Path
+) -> Measure:
+    """Count what a copy of the source to *root* would hold, until *deadline* (monotonic clock). Raises TempoftpError.
 
     It makes an empty folder in *folder* for that time. *folder* is in memory (``/run``), so that a measurement also
     works when the disk is full.
     """
     with tempfile.TemporaryDirectory(prefix="probe-", dir=folder) as empty:
-        measure = _survey(options, access, empty, deadline)
+        measure = _survey(options, access, empty, deadline, root)
     if options.size_probe == "du" and measure.complete:
         return _measure_by_du(options, access, measure, deadline)
     return measure
 
 
-def _survey(options: SourceOptions, access: Access, empty: str, deadline: float) -> Measure:
-    is_file, verdict = False, Verdict("again", "source_changing")
-    for _attempt in range(_ATTEMPTS):
-        reader = CountingReader()
-        program, *rest = build_survey_argv(_build_plan(options, access), is_file, f"{empty}/")
-        ended = _run([program, _FORMAT, *rest], reader, deadline)
+def _survey(options: SourceOptions, access: Access, empty: str, deadline: float, root: Path) -> Measure:
+    is_file, verdict, folder_reason = False, Verdict("again", "source_changing"), ""
+    holds_time = None if options.method == "bind" else build_time_check(root)
+    plan = _build_plan(options, access)
+    for attempt in range(_ATTEMPTS):
+        if attempt and verdict.error_class == "source_shell":
+            time.sleep(SHELL_PAUSE)
+        reader = CountingReader(holds_time)
+        ended = _run(build_survey_argv(plan, is_file, f"{empty}/"), reader, deadline)
         if ended is None:
             return reader.stop()
-        verdict = classify_end(ended.rc, ended.stderr)
-        if verdict.kind == "done":
-            return _read_survey(options, reader.finish(), is_file)
+        verdict = classify_end(ended.rc, name_paths(ended.stderr, access.source.path, is_file))
         if verdict.kind == "file" and not is_file:
-            is_file = True
-        elif verdict.kind != "again":
+            is_file, folder_reason = True, verdict.reason
+            continue
+        if verdict.kind == "done" and is_file:
+            verdict = judge_file(plan, reader.finish(), reader.link, folder_reason)
+            is_file = verdict.kind != "again"
+        if verdict.kind == "done":
+            return _read_survey(reader)
+        if verdict.kind != "again":
             break
+    verdict = check_login_shell(verdict, access, _choose_socket(access), options.source_root is not None)
     raise build_measure_error(options.source, verdict)
 
 
@@ -104,11 +112,8 @@ def _run(argv: list[str], reader: SurveyReader, deadline: float) -> Optional[End
         return stream.read()
 
 
-def _read_survey(options: SourceOptions, survey: Survey, is_file: bool) -> Measure:
-    if is_file and not survey.files_total:
-        raise build_measure_error(
-            options.source, Verdict("failed", "source_not_found", "it is neither a folder nor a plain file")
-        )
+def _read_survey(reader: SurveyReader) -> Measure:
+    survey = reader.finish()
     return Measure(
         complete=True,
         entries=survey.entries_total,
@@ -116,6 +121,7 @@ def _read_survey(options: SourceOptions, survey: Survey, is_file: bool) -> Measu
         bytes=survey.bytes_total,
         skipped=survey.skipped,
         skipped_total=survey.skipped_total,
+        unsafe_total=survey.unsafe_total,
     )
 
 

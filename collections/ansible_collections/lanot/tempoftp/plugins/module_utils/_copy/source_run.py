@@ -112,8 +112,8 @@ def _measure(tree: Tree, desired: SourceQuestion, probes: int, deadline: float) 
     with hold_slot(folder, probes, deadline) as held:
         if not held or time.monotonic() >= deadline:
             return Measure(complete=False)
-        measure = measure_source(desired, access, deadline, folder)
-    if desired.method == "bind" and measure.skipped_total:
+        measure = measure_source(desired, access, deadline, folder, tree.root)
+    if desired.method == "bind" and measure.unsafe_total:
         # The copier would refuse it with the same message.
         raise InvalidValueError(
             f"{desired.source} cannot be mounted, since a mount leaves nothing out and these must not be shared: "

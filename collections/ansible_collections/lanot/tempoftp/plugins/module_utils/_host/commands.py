@@ -26,9 +26,9 @@ class Ended(NamedTuple):
 
 
 def build_environment() -> dict[str, str]:
-    """Return a small environment: programs print in English, and the caller's secrets are not passed on."""
+    """Return a small environment: programs print in English and UTC, and the caller's secrets are not passed on."""
     path = os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-    return {"PATH": path, "LANG": LOCALE, "LC_ALL": LOCALE, "HOME": "/root"}
+    return {"PATH": path, "LANG": LOCALE, "LC_ALL": LOCALE, "TZ": "UTC0", "HOME": "/root"}
 
 
 def run_command(

@@ -26,6 +26,7 @@ CLASSES: dict[str, bool] = {
     "password_scheme": True,
     "source_not_found": False,
     "source_denied": False,
+    "source_shell": False,
     "source_changing": False,
     "too_large": False,
     "account_conflict": False,

@@ -101,16 +101,20 @@ def parse_source_root(value: str) -> str:
     return "/" if value == "/" else parse_path(value, "source_root")
 
 
+def is_below(path: str, folder: str) -> bool:
+    """Whether a normalised path is below a folder."""
+    return path.startswith(folder if folder == "/" else folder + "/")
+
+
 def relativize_path(path: str, source_root: str) -> str:
     """Return *path* relative to *source_root* (``.`` for the root itself); or raise InvalidValueError."""
     if path == source_root:
         return "."
-    prefix = source_root if source_root == "/" else source_root + "/"
-    if not path.startswith(prefix):
+    if not is_below(path, source_root):
         raise InvalidValueError(
             f"source path {_show(path)} is refused: not below source_root {_show(source_root)}"
         )
-    return path[len(prefix) :]
+    return path[len(source_root.rstrip("/")) + 1 :]
 
 
 def _show(value: object) -> str:
@@ -118,6 +122,33 @@ def _show(value: object) -> str:
     return text if len(text) <= 200 else text[:200] + "…"
 
 
+# Names that no recipient can fetch, as a pattern of rsync's filters and of find: pure-ftpd lists no name with a control
+# character, and opens none with a backslash.
+UNFETCHABLE = r"*[[:cntrl:]\\]*"
+_UNFETCHABLE = re.compile(rb"[\x00-\x1f\x7f\\]")
+# What `show_name` escapes: bytes that are not UTF-8, control characters, a backslash that would look like an escape.
+_ESCAPED = re.compile(r"[\x00-\x1f\x7f\udc80-\udcff]|\\(?=x[0-9a-f]{2})")
+
+
+def is_fetchable(name: bytes) -> bool:
+    """Whether a recipient can fetch a file of this name (or path) by FTP."""
+    return _UNFETCHABLE.search(name) is None
+
+
 def decode_name(name: bytes) -> str:
-    """Return a file name as text that is valid in JSON; bytes that are not UTF-8 are shown as escapes."""
-    return name.decode("utf-8", "backslashreplace")
+    """Return a file name as text that `encode_name` turns back into the same bytes. It may be no valid Unicode."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+def encode_name(name: str) -> bytes:
+    """Return the bytes of a name on the disk."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def show_name(name: str) -> str:
+    r"""Return a name as every result shows it: valid Unicode, with each byte that is not UTF-8 as ``\xHH``.
+
+    Control characters are written in the same way, and so is a backslash that stands before ``xHH``: no two names are
+    shown alike.
+    """
+    return _ESCAPED.sub(lambda found: f"\\x{encode_name(found[0])[0]:02x}", name)

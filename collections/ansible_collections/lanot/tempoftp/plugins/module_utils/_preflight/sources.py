@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from .._copy.local import reading_as
-from .._copy.rsync import classify_end
 from .._copy.ssh import DEFAULT_CONFIG_FILE, DEFAULT_KNOWN_HOSTS_FILE, Access, build_remote_shell
+from .._copy.verdicts import classify_end, name_paths
 from .._host.commands import run_command
 from .._host.errors import TempoftpError
 from .._host.names import Source, parse_path
@@ -92,10 +92,11 @@ def look_at_source(source: dict[str, Any], root: dict[str, Any]) -> Check:
     ended = run_command([*argv, f"{ssh_user}@{source['name']}:{operand}"], _SOURCE_LIMIT)
     if ended.rc == 0:
         return Check(name, OK, f"{ssh_user}@{source['name']}:{path} can be read")
-    verdict = classify_end(ended.rc, ended.stderr)
+    verdict = classify_end(ended.rc, name_paths(ended.stderr, path, is_file=False))
     todo = {
         "source_unreachable": f"address, port, host key or {key}.pub on {source['name']}",
         "source_denied": f"let {ssh_user} read {path} on {source['name']}",
+        "source_shell": f"let the startup files of {ssh_user}'s login shell on {source['name']} print nothing",
         "source_not_found": f"is {path} there on {source['name']}, and the key's rrsync folder the same?",
     }.get(verdict.error_class, f"look at {source['name']}")
     return Check(name, FAIL, f"{verdict.error_class}: {verdict.reason}", todo)

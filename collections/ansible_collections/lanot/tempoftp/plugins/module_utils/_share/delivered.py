@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Optional
 
-from .._host.names import decode_name
+from .._host.names import decode_name, encode_name, is_fetchable
 from .._host.root import STATE_DIRECTORY
 from .._host.safe_open import closing_descriptor, open_directory, open_directory_below
 from .._host.tree import Tree
@@ -30,8 +30,8 @@ class DeliveredTree:
         )
 
     def read_size(self, name: str) -> Optional[int]:
-        """Return the size of one of its files, None when there is no such regular file."""
-        parts = [os.fsencode(part) for part in name.split("/")]
+        """Return the size of one of its files, None when there is no such regular file. *name*: of `decode_name`."""
+        parts = encode_name(name).split(b"/")
         if any(part in (b"", b".", b"..") for part in parts):
             return None
         for place in self._places:
@@ -41,7 +41,10 @@ class DeliveredTree:
         return None
 
     def list_files(self) -> Optional[dict[str, int]]:
-        """Return the size of every regular file by its name; None when there is no data of the share."""
+        """Return the size of every regular file by its name; None when there is no data of the share.
+
+        Names are those of `decode_name`. A share is complete without the files that no recipient can fetch.
+        """
         for place in self._places:
             with self._open_folder(place) as folder:
                 found = folder is not None
@@ -60,6 +63,8 @@ class DeliveredTree:
                 with os.scandir(folder) as entries:
                     for entry in entries:
                         path = [*parts, os.fsencode(entry.name)]
+                        if not is_fetchable(path[-1]):
+                            continue
                         if entry.is_dir(follow_symlinks=False):
                             waiting.append(path)
                         elif entry.is_file(follow_symlinks=False):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Optional
 from .._host.errors import InvalidValueError, LockTimeoutError
 from .._host.facts import read_server
 from .._host.lock import hold_lock
+from .._host.names import encode_name, show_name
 from .._host.times import format_now, format_time, require_time
 from .._host.tree import Tree, open_tree
 from .._record.manifest import Manifest, list_manifests
@@ -220,9 +221,12 @@ def build_listing(counts: Mapping[str, FileCount], sizes: Optional[Mapping[str, 
     empty = FileCount()
     complete = sum(not size or counts.get(name, empty).complete > 0 for name, size in sizes.items())
     never = sorted(
-        name
-        for name, size in sizes.items()
-        if size and not (counts.get(name, empty).complete or counts.get(name, empty).partial)
+        (
+            name
+            for name, size in sizes.items()
+            if size and not (counts.get(name, empty).complete or counts.get(name, empty).partial)
+        ),
+        key=encode_name,
     )
     return Listing(len(sizes), complete, tuple(never[:NEVER_FETCHED_KEPT]), len(never))
 
@@ -240,12 +244,12 @@ def build_result(manifest: Manifest, count: ShareCount, files_limit: int) -> dic
         "partial": sum(file.partial for file in count.files.values()),
         "files_total": listing.files_total,
         "files_complete": listing.files_complete,
-        "never_fetched": list(listing.never_fetched)[:files_limit],
+        "never_fetched": [show_name(name) for name in listing.never_fetched[:files_limit]],
         "never_fetched_total": listing.never_fetched_total,
         "last_download": None if last is None else format_time(last),
         "files": [
             {
-                "name": name,
+                "name": show_name(name),
                 "complete": file.complete,
                 "partial": file.partial,
                 "last": None if file.last is None else format_time(file.last),

@@ -5,7 +5,8 @@
 """An FTP host in a temporary folder: the real rsync and the real copier, with stand-ins for ssh and systemd on PATH.
 
 The ssh stand-in runs the source's side on this machine, through the real ``rrsync -ro`` when the key is "restricted";
-a host called ``silent`` takes the connection and never says a word.
+a host called ``silent`` takes the connection and never says a word. The source may have a login shell (bash with a
+``.bashrc``) and a user without root's rights.
 The systemd stand-in starts, lists and stops real processes.
 """
 
@@ -60,10 +61,21 @@ if [ -e "$here/unreachable" ]; then
 fi
 if [ "$master" ]; then : > "$control"; exec sleep 120; fi
 echo "$*" >> "$here/ssh.log"
-if [ -e "$here/restricted" ]; then
-  SSH_ORIGINAL_COMMAND="$*" exec rrsync -ro "$(cat "$here/restricted")"
+if [ -e "$here/reader" ]; then
+  reader=$(cat "$here/reader")
+  as="setpriv --reuid=$reader --regid=$reader --clear-groups --"
 fi
-exec sh -c "$*"
+command="$*"
+if [ -e "$here/restricted" ]; then
+  export SSH_ORIGINAL_COMMAND="$*"
+  command="rrsync -ro '$(cat "$here/restricted")'"
+fi
+if [ -e "$here/home" ]; then
+  # As sshd starts a login shell for a command: bash reads .bashrc then.
+  unset SHLVL
+  HOME=$here/home SSH_CLIENT="192.0.2.1 40000 22" exec $as bash -c "$command"
+fi
+exec $as sh -c "$command"
 """
 
 SYSTEMD_RUN = r"""#!/bin/sh
@@ -156,6 +168,18 @@ class FtpHost:
     def restrict(self) -> None:
         """From here on the source's key is one of ``rrsync -ro <source>``."""
         (self.folder / "restricted").write_text(str(self.source))
+
+    def read_as(self, uid: int) -> None:
+        """From here on the source's user has this uid and no rights of root."""
+        (self.folder / "reader").write_text(str(uid))
+        # pytest's own folders are closed to everybody else.
+        for folder in (self.folder.parent, self.folder.parents[1]):
+            folder.chmod(0o755)
+
+    def use_login_shell(self, bashrc: str) -> None:
+        """From here on the login shell of the source's user is bash, with this ``.bashrc``."""
+        (self.folder / "home").mkdir(exist_ok=True)
+        (self.folder / "home" / ".bashrc").write_text(bashrc)
 
     def params(self, **changes: Any) -> dict[str, Any]:
         """Return the options of one execution."""
