@@ -108,6 +108,9 @@ def _describe_host(row: FtpHost | None, settings: Settings, now: datetime) -> di
     root = facts.get("root") or {}
     if root.get("ok") is False:
         problems.append(f"root_missing: {root.get('error')}")
+    clock = facts.get("clock") or {}
+    if clock.get("ok") is False:
+        problems.append(f"clock_unsure: {clock.get('error')}")
     if not (facts.get("ftpd") or {}).get("ok"):
         problems.append("pure-ftpd does not greet on its port")
     if not database.get("ok"):

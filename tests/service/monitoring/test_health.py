@@ -66,6 +66,12 @@ def test_never_heard_of(settings: Settings, database: Database, ftp_host: str) -
             "ok",
             "root_missing: mount it",
         ),
+        (
+            {"facts": FACTS | {"clock": {"ok": False, "error": "it is ahead"}}},
+            "ok",
+            "ok",
+            "clock_unsure: it is ahead",
+        ),
         ({"database_facts": {"ok": False, "error": {"message": "refused"}}}, "ok", "error", "refused"),
         ({"database_facts": {"ok": False}}, "ok", "error", "database"),
         ({"error_class": "run_failed", "error_message": "boom"}, "ok", "ok", "boom"),

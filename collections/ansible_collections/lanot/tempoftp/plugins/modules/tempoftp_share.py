@@ -341,6 +341,14 @@ host:
           null and every share has the error C(root_missing).
       type: dict
       sample: {"ok": true, "error": null}
+    clock:
+      description: Whether the clock may be believed (RV(ignore:ok)), and else why not (RV(ignore:error)). Without it no data is removed.
+      type: dict
+      sample: {"ok": true, "error": null}
+    trash:
+      description: How many ended shares wait in the trash and can be restored, and their bytes. They count as used space.
+      type: dict
+      sample: {"shares": 2, "bytes": 52428800}
     space_total:
       description: Bytes of the filesystem.
       type: int

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .boot import read_boot_id
+from .clock import read_now
 from .errors import RootMissingError, TempoftpError
 from .files import read_json
 from .root import check_root, find_server_file
 from .space import read_disk
 from .times import format_now
+from .tree import Tree
 
 # Seconds. The FTP server is on this host: when it has not greeted by then, it does not work.
 _GREETING_LIMIT = 1.0
@@ -31,6 +33,7 @@ def read_host(root: Path, copies_running: int) -> dict[str, Any]:
     server = read_server()
     return {
         **_read_root(root),
+        "clock": _read_clock(root),
         "boot_id": read_boot_id(),
         "time": format_now(),
         "ftpd": read_greeting(_parse_port(server), server.get("address")),
@@ -53,6 +56,15 @@ def _read_root(root: Path) -> dict[str, Any]:
         "space_free": disk.bytes_free,
         "inodes_free": disk.inodes_free,
     }
+
+
+def _read_clock(root: Path) -> dict[str, Any]:
+    """Return whether the clock may be believed."""
+    try:
+        problem = read_now(Tree(root)).explain()
+    except (TempoftpError, OSError) as error:
+        problem = str(error)
+    return {"ok": not problem, "error": problem or None}
 
 
 def read_server() -> dict[str, Any]:

@@ -21,6 +21,7 @@ from .._host.units import Units
 from .batch import Batch
 from .desired import DesiredShare, Site, build_desired, check_bwlimit
 from .result import build_refusal
+from .trash import count_kept
 
 Item = Union["Mapping[str, Any]", Refused]
 
@@ -83,6 +84,7 @@ def run_shares(
         "shares": shares,
         "host": {
             **read_host(tree.root, batch.copies_running),
+            "trash": dict(zip(("shares", "bytes"), count_kept(tree, site.trash_hours))),
             "mount_problems": list(mounts.problems),
         },
         "diff": diff,
@@ -94,7 +96,7 @@ def _refuse_all(items: Sequence[Item], root: str, error: RootMissingError) -> di
     return {
         "changed": False,
         "shares": [build_refusal(_read_id(item), error) for item in items],
-        "host": {**read_host(Path(root), 0), "mount_problems": []},
+        "host": {**read_host(Path(root), 0), "trash": {"shares": 0, "bytes": 0}, "mount_problems": []},
         "diff": [],
     }
 

@@ -90,6 +90,7 @@ def test_one_sweep_of_a_clock_ahead_takes_access_and_keeps_everything(
         # The run fails, so that a person sees it.
         assert not seen.clock_confirmed and any("ahead" in problem for problem in seen.problems)
     assert read_account(host.tree, "ftp_p1") is not None
+    assert host.execute()["host"]["clock"]["ok"] is False
     (result,) = host.run(host.share("p1", "goes", lifetime_days=1))
     assert result["error"]["class"] == "clock_unsure" and result["error"]["transient"]
     clock(0)

@@ -72,8 +72,10 @@ def move_on(monkeypatch: pytest.MonkeyPatch, hours: float) -> None:
 def test_it_is_out_of_reach_and_comes_back_without_a_copy(kept: Any) -> None:
     assert not (kept.root / "ftp_p1").exists()
     before = kept.log("systemd")
+    assert kept.execute()["host"]["trash"] == {"shares": 1, "bytes": 500}
     (result,) = kept.run(kept.share("p1", "goes"))
     assert (result["state"], result["generation"], result["changed"]) == ("delivered", 2, True)
+    assert kept.execute()["host"]["trash"] == {"shares": 0, "bytes": 0}
     assert is_restored(kept) and kept.log("systemd") == before
     # An end that is not over stays as it was promised.
     manifest = read_manifest(kept.tree, "p1")
