@@ -89,7 +89,7 @@ def build_catalogue() -> str:
         Dumper=IndentedDumper,
         sort_keys=False,
         allow_unicode=True,
-        width=140,
+        width=130,
     )
 
 
