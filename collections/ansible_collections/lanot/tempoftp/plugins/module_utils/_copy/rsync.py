@@ -37,7 +37,7 @@ _COPY_OPTIONS = (
     "--no-human-readable",
 )
 # What changes, how long the entry is, its time at the source (UTC), its name and the target of a link.
-_FORMAT = "--out-format=%i %l %M %n%L"
+SURVEY_FORMAT = "--out-format=%i %l %M %n%L"
 _ITEM = re.compile(
     r"(?P<what>[<>ch.](?P<kind>[fdLDS])[.+?a-zA-Z ]{9}|\*deleting  ) +(?P<length>[0-9]+) "
     r"(?P<time>-?[0-9]{4,}/[0-9/:-]+) (?P<name>.*)",
@@ -132,7 +132,7 @@ def build_operand(plan: CopyPlan, is_file: bool) -> str:
 
 def build_survey_argv(plan: CopyPlan, is_file: bool, target: str) -> list[str]:
     """Return the itemized dry run. ``name1`` makes it name unsafe links too (``symsafe`` alone does not)."""
-    report = ["--dry-run", "--itemize-changes", _FORMAT, "--stats", "--info=name1,nonreg1"]
+    report = ["--dry-run", "--itemize-changes", SURVEY_FORMAT, "--stats", "--info=name1,nonreg1"]
     return ["rsync", *_COPY_OPTIONS, *report, *_build_tail(plan, is_file, target)]
 
 

@@ -180,9 +180,7 @@ def test_an_unreachable_source_is_said(host: Any, run: Run, goes: str) -> None:
 
 @pytest.mark.needs_root
 def test_a_closed_folder_is_said(host: Any, run: Run, goes: str) -> None:
-    (host.folder / "bin" / "ssh").write_text(
-        (host.folder / "bin" / "ssh").read_text().replace("exec sh -c", "exec setpriv --reuid=65534 sh -c")
-    )
+    host.read_as(65534)
     (host.source / "goes" / "sub").chmod(0o700)
     assert read_one(run(source=goes))["error"]["class"] == "source_denied"
 
@@ -302,12 +300,11 @@ def test_time_is_up_in_the_middle(host: Any, run: Run, goes: str) -> None:
 
 
 def test_a_real_rsync_is_counted_as_it_goes(host: Any, goes: str) -> None:
-    from ansible_collections.lanot.tempoftp.plugins.module_utils._copy import (
-        source_probe as _source_probe,
-    )
+    from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.rsync import SURVEY_FORMAT
+    from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.source_probe import CountingReader
 
-    reader = _source_probe.CountingReader()
-    argv = ["rsync", "-rltpn", "-i", "--safe-links", _source_probe._FORMAT, f"{host.source}/goes/"]
+    reader = CountingReader()
+    argv = ["rsync", "-rltpn", "-i", "--safe-links", SURVEY_FORMAT, f"{host.source}/goes/"]
     said = subprocess.run([*argv, f"{host.folder}/none/"], capture_output=True, text=True, check=True)
     for line in said.stdout.splitlines():
         reader.feed(line)
