@@ -70,6 +70,16 @@ class Door(asyncio.Protocol):
         self._connection.connection_made(secure)
 
 
+async def _refuse(send: Send, status: int) -> None:
+    headers = [(b"content-type", b"text/html; charset=utf-8"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": _build_page(status)})
+
+
+def _build_page(status: int) -> bytes:
+    return f"<html><head><title>{_REASONS[status]}</title></head></html>\n".encode()
+
+
 class Connection(H11Protocol):
     """uvicorn's protocol: a request runs in the bridge, and its connection has a place."""
 
@@ -82,6 +92,11 @@ class Connection(H11Protocol):
         self.app = self._answer
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        target = len(scope["raw_path"]) + len(scope["query_string"])
+        if target + sum(len(name) + len(value) for name, value in scope["headers"]) > HEAD_BYTES:
+            # h11 looks at the size only while the head is incomplete.
+            await _refuse(send, 414 if target > HEAD_BYTES // 2 else 431)
+            return
         try:
             await self._bridge.answer(scope, receive, send, self.place.work)
         except TimeoutError:
@@ -129,7 +144,7 @@ class Connection(H11Protocol):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.abort()
             return
-        body = f"<html><head><title>{_REASONS[status]}</title></head></html>\n".encode()
+        body = _build_page(status)
         headers: list[tuple[bytes, bytes]] = [
             (b"content-type", b"text/html; charset=utf-8"),
             (b"content-length", str(len(body)).encode()),

@@ -67,6 +67,12 @@ def test_several_processes_count_their_requests_together(
     assert float(seen.pop()) >= 40
 
 
+@pytest.mark.parametrize("size", [17_000, 40_000])
+def test_a_head_that_is_too_long_is_refused(http, size: int) -> None:
+    assert http.get("/" + "a" * size).status_code == 414
+    assert http.get("/", headers={"X-Long": "a" * size}).status_code == 431
+
+
 @pytest.mark.parametrize(
     "name",
     ["SCRIPT_NAME", "Script-Name", "PATH_INFO", "X-Forwarded-Prefix", "X-Script-Name", "X_Forwarded_Prefix"],
