@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from tempoftp.accounts.accounts import lock_account
 from tempoftp.accounts.emails import normalise_email
 from tempoftp.db.clock import database_now
-from tempoftp.db.models import Account, Share
+from tempoftp.db.models import Account, HostAudit, Share
 from tempoftp.refusals import AccountTaken, InvalidRequest
 from tempoftp.states import TERMINAL
 
@@ -40,6 +41,21 @@ def map_account(session: Session, email: str, name: str, ftp_host: str) -> Accou
         raise AccountTaken("account_on_other_host", name=name, ftp_host=account.ftp_host)
     account.adopt = True
     return account
+
+
+def find_only_host(session: Session, name: str, ftp_hosts: Sequence[str]) -> str | None:
+    """Return the one FTP host that is known to have an account of this name; None when there is none or several.
+
+    Known is the host of its row, and what the last audits found: accounts that tempoftp created and that have no row.
+    """
+    if len(ftp_hosts) == 1:
+        return ftp_hosts[0]
+    row = session.get(Account, name)
+    if row is not None:
+        return row.ftp_host
+    query = select(HostAudit).where(HostAudit.ftp_host.in_(ftp_hosts))
+    found = [audit.ftp_host for audit in session.scalars(query) if name in (audit.unknown_accounts or ())]
+    return found[0] if len(found) == 1 else None
 
 
 def unmap_account(session: Session, email: str) -> Account:

@@ -22,23 +22,25 @@ def account() -> None:
 @account.command("map", examples=["tempoftp account map juan@dominio.example juan"], exits=ON_THE_HOST)
 @click.argument("email")
 @click.argument("ftpuser")
-@click.option("--ftp-host", help="The FTP host that has the account; needed when there are several.")
+@click.option(
+    "--ftp-host", help="The FTP host that has the account; needed when it is not known which one has it."
+)
 @json_option
 def map_command(email: str, ftpuser: str, ftp_host: str | None, as_json: bool) -> None:
     """Use the existing account FTPUSER for the shares of EMAIL.
 
     The account itself is never changed; it keeps its password.
     """
-    from tempoftp.accounts.map import map_account
+    from tempoftp.accounts.map import find_only_host, map_account
     from tempoftp.cli.exits import BadSetting
     from tempoftp.cli.service import read_host_settings, write_database
 
     names = read_host_settings().ftp_host_names
-    if ftp_host is None and len(names) == 1:
-        ftp_host = names[0]
-    if ftp_host not in names:
-        raise BadSetting(f"say with --ftp-host which one has it: {', '.join(names)}")
     with write_database() as session:
+        if ftp_host is None:
+            ftp_host = find_only_host(session, ftpuser, names)
+        if ftp_host not in names:
+            raise BadSetting(f"say with --ftp-host which one has it: {', '.join(names)}")
         mapped = map_account(session, email, ftpuser, ftp_host)
         row = {"email": mapped.email, "ftpuser": mapped.name, "ftp_host": mapped.ftp_host}
     if as_json:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tempoftp.accounts.accounts import take_account
-from tempoftp.accounts.map import list_accounts, map_account, unmap_account
+from tempoftp.accounts.map import find_only_host, list_accounts, map_account, unmap_account
 from tempoftp.db.engine import Database
-from tempoftp.db.models import Account
+from tempoftp.db.models import Account, HostAudit
 from tempoftp.refusals import AccountTaken, InvalidRequest
 from tempoftp.worker.request import build_request, build_user_item
 
@@ -98,9 +98,40 @@ def test_a_mapping_that_no_share_used_can_be_taken_back(database: Database) -> N
         unmap_account(session, "otra@dominio")
 
 
-def test_an_account_that_shares_used_is_never_given_away(database: Database, accept_share) -> None:
+def test_an_account_that_shares_used_is_never_given_away(
+    database: Database, accept_share, ftp_host: str
+) -> None:
     with database.write() as session:
-        map_account(session, "alguien@dominio", "juan", "ftp1")
+        map_account(session, "alguien@dominio", "juan", ftp_host)
     accept_share("p1", usuario="alguien@dominio")
     with pytest.raises(AccountTaken), database.write() as session:
         unmap_account(session, "alguien@dominio")
+
+
+@pytest.mark.parametrize(
+    ("lists", "host"),
+    [
+        ({"ftp1": ["ana"], "ftp2": ["eva"]}, "ftp1"),
+        ({"ftp1": None, "ftp2": ["eva", "ana"]}, "ftp2"),
+        ({"ftp1": ["ana"], "ftp2": ["ana"]}, None),
+        ({"ftp1": [], "ftp2": []}, None),
+        ({"viejo": ["ana"]}, None),
+    ],
+    ids=["first", "second", "both", "none", "gone"],
+)
+def test_the_host_of_an_account_that_one_host_has_alone_is_known(
+    database: Database, lists: dict[str, list[str] | None], host: str | None
+) -> None:
+    with database.write() as session:
+        for name, accounts in lists.items():
+            session.add(HostAudit(ftp_host=name, unknown_accounts=accounts))
+    with database.read() as session:
+        assert find_only_host(session, "ana", ("ftp1", "ftp2")) == host
+
+
+def test_the_host_of_a_mapped_account_is_known(database: Database) -> None:
+    with database.write() as session:
+        map_account(session, "ana@dominio", "ana", "ftp2")
+    with database.read() as session:
+        assert find_only_host(session, "ana", ("ftp1", "ftp2")) == "ftp2"
+        assert find_only_host(session, "eva", ("ftp1",)) == "ftp1"

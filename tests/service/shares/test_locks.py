@@ -123,10 +123,10 @@ def test_a_rotation_that_comes_while_a_run_writes_its_outcome_is_not_confirmed_b
 
 
 def test_a_request_during_the_unmapping_of_its_account_keeps_the_account(
-    race: Race, settings: Settings, database: Database, accept_share: Callable[..., Share]
+    race: Race, settings: Settings, database: Database, ftp_host: str
 ) -> None:
     with database.write() as session:
-        map_account(session, "ana@dominio.example", "ana", "ftp1")
+        map_account(session, "ana@dominio.example", "ana", ftp_host)
     request = ShareRequest(usuario="ana@dominio.example", id="p7", ruta="source1:/srv/datos/a")
     race.run(
         lambda session: create_share(session, settings, request, "tester", "r1"),
