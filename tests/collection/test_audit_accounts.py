@@ -15,6 +15,10 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import 
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import read_account
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest, write_manifest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import (
+    Tombstone,
+    write_tombstone,
+)
 from ansible_collections.lanot.tempoftp.plugins.modules import (
     tempoftp_audit,
     tempoftp_ftpuser_info,
@@ -141,6 +145,12 @@ def test_an_account_without_share_goes_and_others_stay(run: Any, database: Any, 
     Tree(root).manifest("p1").unlink()
     (root / NAME / "p1").rmdir()
     (root / NAME).rmdir()
+    # Without a trace of its share it may be a disk of another day, and nothing is repaired.
+    assert show(run(repair=True)) == [
+        ("shares_lost", str(root), "manual", False),
+        ("account_without_share", NAME, "safe", False),
+    ]
+    write_tombstone(Tree(root), Tombstone("p1", 1, format_time(0), ftpuser=NAME))
     assert show(run(repair=True)) == [("account_without_share", NAME, "safe", True)]
     assert database.execute("SELECT User FROM users") == (("vieja",),)
     assert read_account(Tree(root), NAME) is None
@@ -213,7 +223,7 @@ def test_share_info_is_a_module_that_changes_nothing(root: Path, capsys: pytest.
         assert (result["changed"], len(result["shares"])) == (False, count)
     with patch_module_args({"root": "/nonexistent"}), pytest.raises(SystemExit):
         tempoftp_share_info.main()
-    assert json.loads(capsys.readouterr().out)["error"]["class"] == "invalid"
+    assert json.loads(capsys.readouterr().out)["error"]["class"] == "root_missing"
 
 
 def test_every_returned_key_is_documented(run: Any, root: Path, capsys: pytest.CaptureFixture[str]) -> None:

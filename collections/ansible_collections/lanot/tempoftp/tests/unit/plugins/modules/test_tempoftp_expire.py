@@ -343,7 +343,7 @@ def test_values_that_cannot_be_are_refused(host: Any, run_module: Any, options: 
 def test_times_that_are_not_given_are_the_roles(run_module: Any, host: Any, settings_file: Path) -> None:
     settings_file.write_text('{"grace_seconds": -5}')
     assert "run the role ftp_server again" in run_module()["msg"]
-    assert run_module(grace_seconds=0, staging_days=7)["problems"] == []
+    assert run_module(grace_seconds=0, staging_days=7, trash_hours=0)["problems"] == []
 
 
 # ---- settings
