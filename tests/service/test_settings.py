@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 import tempoftp
 from tempoftp.settings import CLIENT_VARIABLES, Settings, SettingsError, load_settings, variable_of
 
-KEY, SECRET = (Fernet.generate_key().decode() for _ in range(2))
+KEY, SECRET = (base64.urlsafe_b64encode(letter * 32).decode() for letter in (b"k", b"s"))
 
 
 @pytest.fixture(autouse=True)
