@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,3 +28,14 @@ def record_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     find_server_file().parent.mkdir(exist_ok=True)
     find_server_file().write_text(json.dumps({"root": {"path": str(root), "id": identity}}))
     return Tree(root)
+
+
+def write_interpreter(root: Path) -> Path:
+    """Return a Python for the modules of this root: a run hands no variable of ours on to them, and it sets one."""
+    path = root.parent / "python-of-the-host"
+    path.write_text(
+        f"#!/bin/sh\nexport TEMPOFTP_CONFIGURATION_DIRECTORY={shlex.quote(str(root.parent / 'etc'))}\n"
+        f'exec {shlex.quote(sys.executable)} "$@"\n'
+    )
+    path.chmod(0o755)
+    return path

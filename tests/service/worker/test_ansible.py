@@ -6,7 +6,6 @@ import os
 import pwd
 import signal
 import stat
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -21,6 +20,7 @@ from tempoftp.shares.results import Outcome
 from tempoftp.worker.ansible import AnsibleProvisioner, build_environment, parse_outcome
 from tempoftp.worker.provisioner import RunAbandoned, RunFailed, new_run_id
 from tempoftp.worker.request import RunRequest
+from tests.support.delivery_root import record_root, write_interpreter
 
 pytestmark = pytest.mark.processes
 
@@ -244,14 +244,15 @@ def test_outcome_with_more_than_we_know_is_read() -> None:
     assert outcome.shares[0].state == "absent"
 
 
-def test_an_audit_goes_through_the_real_playbook(settings: Settings, tmp_path: Path) -> None:
+def test_an_audit_goes_through_the_real_playbook(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On this machine, with a delivery root of its own and no MySQL: what could not be asked is a finding."""
-    root = tmp_path / "data"
-    (root / ".tempoftp").mkdir(parents=True, mode=0o700)
+    root = record_root(tmp_path / "data", monkeypatch).root
     inventory = tmp_path / "inventory.yml"
     inventory.write_text(
         "ftp_hosts: {hosts: {here: {ansible_connection: local, "
-        f"ansible_python_interpreter: {sys.executable}, tempoftp_root: {root}, "
+        f"ansible_python_interpreter: {write_interpreter(root)}, tempoftp_root: {root}, "
         f"tempoftp_login_config_file: {tmp_path / 'none.cnf'}}}}}}}\n"
     )
     update = {"simulacro": False, "ftp_hosts": ("here",), "inventory": inventory, "project_dir": PROJECT}
@@ -280,13 +281,16 @@ def test_a_preview_is_measured_beside_what_stands_by(
     ansible_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The real playbook and module, on this machine as its own FTP host; a local source needs no ssh."""
-    (tmp_path / "data").mkdir(mode=0o755)
+    root = record_root(tmp_path / "data", monkeypatch).root
+    before = sorted(root.rglob("*"))
     source = tmp_path / "source"
     source.mkdir()
     (source / "a").write_bytes(b"12345")
-    variables = f"      ansible_connection: local\n      tempoftp_root: {tmp_path}/data\n      ansible_become: false\n"
     inventory = tmp_path / "here.yml"
-    inventory.write_text(f"ftp_hosts:\n  hosts:\n    here:\n{variables}")
+    inventory.write_text(
+        "ftp_hosts: {hosts: {here: {ansible_connection: local, ansible_become: false, "
+        f"ansible_python_interpreter: {write_interpreter(root)}, tempoftp_root: {root}}}}}}}\n"
+    )
     monkeypatch.setenv("TEMPOFTP_RUNTIME_DIRECTORY", str(tmp_path / "run"))
     provisioner = AnsibleProvisioner(
         ansible_settings.model_copy(update={"ftp_hosts": ("here",), "inventory": inventory})
@@ -315,5 +319,5 @@ def test_a_preview_is_measured_beside_what_stands_by(
     assert "{{ 7 }}" in missing.error.message, "what a client wrote is no template"
     assert outcome.host.space_available > 0
     assert provisioner.reserve_run_id("here") == waiting, "what stands by for shares still does"
-    assert list((tmp_path / "data").iterdir()) == []
+    assert sorted(root.rglob("*")) == before
     provisioner.close()
