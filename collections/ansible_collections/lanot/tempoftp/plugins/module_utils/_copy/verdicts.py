@@ -36,7 +36,10 @@ class Verdict(NamedTuple):
 # What rrsync 3.5.0 calls the folder that it has opened for rsync, and its words for a path that it could not open or
 # that leads out of its folder.
 _PINNED = re.compile(r'/proc/self/fd/\d+(?=[/":\s]|$)')
-_UNOPENED = re.compile(r"\S*rrsync error: post-\w+ open failed.*? (?P<why>[A-Z][a-z]+(?: [a-z]+)*)")
+_UNOPENED = re.compile(
+    r"rrsync error: post-\w+ open failed.* "
+    "(?P<why>Permission denied|No such file or directory|Not a directory|Too many levels of symbolic links)"
+)
 _LEADS_OUT = re.compile(r"\S*rrsync error: unsafe arg: .* \['.*', '(?P<real>.*)'\]")
 _OUTSIDE = "outside of the folder that the key may read"
 
@@ -49,7 +52,8 @@ def name_paths(stderr: str, path: str, is_file: bool) -> str:
 
 def _name_path(line: str, path: str, folder: str) -> str:
     line = show_name(decode_escapes(line))
-    match = _UNOPENED.fullmatch(line)
+    # Two programs write into the same pipe, so more may stand on the line.
+    match = _UNOPENED.search(line)
     if match:
         return f'rrsync cannot open "{path}": {match["why"]}'
     match = _LEADS_OUT.fullmatch(line)

@@ -38,7 +38,7 @@ def test_it_is_named_as_its_owner_knows_it(
     if restricted:
         host.restrict()
     (share,) = host.run(host.share("p1", asked, source_root=str(host.source) if restricted else None))
-    assert share["error"]["class"] == "source_denied"
+    assert share["error"]["class"] == "source_denied", share["error"]["message"]
     assert f'"{host.source}/{named}"' in share["error"]["message"]
     for word in ("/proc/", "race", "realpath"):
         assert word not in share["error"]["message"]
