@@ -138,7 +138,8 @@ def build_survey_argv(plan: CopyPlan, is_file: bool, target: str) -> list[str]:
 
 def build_copy_argv(plan: CopyPlan, is_file: bool, target: str, checksum: bool) -> list[str]:
     """Return the copy itself. *checksum*: compare contents instead of size and time (after a power loss)."""
-    options = ["--info=progress2,nonreg0,name0", f"--exclude={UNFETCHABLE}"]
+    # --sparse: runs of zeros become holes, which take no room (docs/decisions/0141-holes-stay-holes.md).
+    options = ["--info=progress2,nonreg0,name0", "--sparse", f"--exclude={UNFETCHABLE}"]
     if checksum:
         options.append("--checksum")
     if plan.bwlimit:

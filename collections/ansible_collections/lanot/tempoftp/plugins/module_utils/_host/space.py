@@ -85,7 +85,7 @@ def check_space(need: Need, held: Need, reserve: Need, disk: Disk) -> Optional[T
 
 
 def count_bytes(directory: Path) -> int:
-    """Return the bytes that a tree uses on disk; symlinks are not followed."""
+    """Return the sizes of all files of a tree, holes included; symlinks are not followed."""
     total = 0
     folders = [os.fspath(directory)]
     while folders:
@@ -94,7 +94,7 @@ def count_bytes(directory: Path) -> int:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
                 else:
-                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    total += entry.stat(follow_symlinks=False).st_size
     return total
 
 
