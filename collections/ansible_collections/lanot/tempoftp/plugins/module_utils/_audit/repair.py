@@ -24,13 +24,15 @@ from .._host.commands import run_command
 from .._host.errors import TempoftpError
 from .._host.grace import read_grace, read_trash_hours
 from .._host.safe_open import closing_descriptor, open_directory
+from .._host.sandbox import read_systemd_version
 from .._host.sessions import end_sessions
 from .._host.tree import HOME_MODE, Tree, hold_tree
-from .._host.units import ALREADY, COPY_PREFIX, PURGE_PREFIX, Units
+from .._host.units import ALREADY, COPY_PREFIX, PURGE_PREFIX, Unit, Units
 from .._record.manifest import Manifest, read_manifest
 from .._share.batch import Batch
 from .._share.desired import ABSENT_IF_EXPIRED, DesiredShare, Site
 from .._share.library import PURGE, build_program_argv, install_library
+from .._share.sandboxes import sandbox_purge
 from .._share.trash import check_no_mounts, choose_trash, list_due_ids, list_trash
 from .._sweep.look import read_running
 from .deep import find_irregular_entries
@@ -147,7 +149,7 @@ def _start_purges(repairs: Repairs, world: World, findings: Sequence[Finding]) -
     tree, problems, wanted = repairs.tree, [], {}
     with hold_tree(tree):
         active = repairs.units.list_active()
-        library = None
+        library, sandbox = None, None
         for share_id in list_due_ids(tree, read_trash_hours()):
             unit = PURGE_PREFIX + share_id
             if not is_id(share_id) or unit in active:
@@ -159,7 +161,8 @@ def _start_purges(repairs: Repairs, world: World, findings: Sequence[Finding]) -
                 problems.append(error.message)
                 continue
             library = library or install_library(tree)
-            wanted[unit] = build_program_argv(library, PURGE, share_id)
+            sandbox = sandbox or sandbox_purge(read_systemd_version(), tree)
+            wanted[unit] = Unit(build_program_argv(library, PURGE, share_id), sandbox)
         failures = repairs.units.start(wanted) if wanted else {}
     problems.extend(f"{unit}: {said}" for unit, said in failures.items() if said != ALREADY)
     return problems

@@ -34,7 +34,7 @@ def reserve_small(tree: Tree, manifest: Manifest, report: Report) -> bool:
     """Reserve room for the most that a copy may take before it is held; say whether there is that much."""
     # One more file than allowed may be on its way when the limit is seen.
     with hold_tree(tree):
-        disk = read_disk(tree.root)
+        disk = read_disk(tree.state)
         need = estimate_need(2 * SMALL_BYTES, 2 * SMALL_ENTRIES, 0, disk)
         reserve = Need(manifest.reserve_bytes, manifest.reserve_inodes)
         fits = check_space(need, sum_held(tree, manifest.id), reserve, disk) is None

@@ -177,7 +177,7 @@ class Passes:
         """
         manifest = self._manifest
         with hold_tree(self._tree):
-            disk = read_disk(self._tree.root)
+            disk = read_disk(self._tree.state)
             held = sum_held(self._tree, manifest.id)
             need = estimate_need(bytes_left, entries, 0, disk)
             error = check_space(need, held, Need(manifest.reserve_bytes, manifest.reserve_inodes), disk)
@@ -226,7 +226,7 @@ class Passes:
 
     def _name_full_disk(self) -> str:
         """Remove the data of this copy, since a full disk harms every share; return which resource ran out."""
-        error_class = name_full(read_disk(self._tree.root))
+        error_class = name_full(read_disk(self._tree.state))
         remove_data(self._data)
         return error_class
 

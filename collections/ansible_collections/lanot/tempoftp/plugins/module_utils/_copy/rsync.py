@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple, Optional
 
+from .._host.errors import TempoftpError
 from .._host.names import (
     UNFETCHABLE,
     Source,
@@ -26,6 +27,8 @@ from .._host.names import (
 
 # How many names of left-out files a result contains; the others are only counted.
 SKIPPED_LIMIT = 50
+# A source that lists entries for ever must not fill memory and time. No real folder comes near this.
+MAX_ENTRIES = 50_000_000
 
 _COPY_OPTIONS = (
     "-rltp",
@@ -186,10 +189,14 @@ class SurveyReader:
         """The last link, as ``name -> target``."""
 
     def feed(self, line: str) -> None:
-        """Read one line without its end. Lines of other kinds are ignored."""
+        """Read one line without its end. Lines of other kinds are ignored.
+
+        Raises TempoftpError (``too_large``) for a source with more than ``MAX_ENTRIES`` entries.
+        """
         item = _ITEM.fullmatch(line)
         if item:
             self._take_item(item)
+            self._check_entries()
             return
         skipped = parse_skipped(line)
         if skipped is not None:
@@ -197,6 +204,7 @@ class SurveyReader:
                 self.link = skipped[: -len(_UNSAFE)]
             self._unsafe_total += 1
             self._skip(skipped)
+            self._check_entries()
             return
         match = _STATISTIC.fullmatch(line)
         if match:
@@ -222,6 +230,10 @@ class SurveyReader:
             folders_total=_count_kind(kinds, "dir"),
             clamped=self._clamped,
         )
+
+    def _check_entries(self) -> None:
+        if self._changes + self._skipped_total > MAX_ENTRIES:
+            raise TempoftpError(f"the source has more than {MAX_ENTRIES} entries: ask for less", "too_large")
 
     def _read_statistic(self, name: str) -> int:
         return self._statistics.get(name, (0, ""))[0]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from .errors import RootMissingError, TempoftpError
-from .root import check_root
+from .root import STATE_DIRECTORY, check_root
 
 # With fewer free inodes than this, the filesystem counts as full.
 _FEW_INODES = 16
@@ -106,7 +106,8 @@ def explain_os_error(error: OSError, what: str, root: Path) -> TempoftpError:
     except RootMissingError as missing:
         return missing
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        error_class = name_full(read_disk(root))
+        # A copy sees of the root only its state folder, which is on the same filesystem.
+        error_class = name_full(read_disk(root / STATE_DIRECTORY))
     return TempoftpError(f"{what}: {error}: look at the FTP host", error_class)
 
 

@@ -122,6 +122,21 @@ class Tree(NamedTuple):
         """The state of the copy, written by the copier."""
         return self.staging(share_id) / "status.json"
 
+    def list_records(self) -> list[Path]:
+        """Everything that the host believes or runs: what a copy must not change."""
+        names = (
+            "shares",
+            "tombstones",
+            "accounts",
+            "evictions",
+            "lib",
+            "binds",
+            "transfers",
+            "clock.json",
+            "root.json",
+        )
+        return [self.state / name for name in names]
+
     def starts(self, share_id: str) -> Path:
         """How often its copier was started without progress."""
         return self.staging(share_id) / "starts.json"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from .commands import LOCALE, build_environment, run_command
 from .errors import TempoftpError
@@ -23,6 +24,13 @@ _MASTER_PROPERTIES = (
     "--property=TimeoutStartSec=20",
     "--property=TimeoutStopSec=5",
 )
+
+
+class Unit(NamedTuple):
+    """A unit to start: its command line, and its sandbox as properties of systemd (`sandbox`)."""
+
+    argv: Sequence[str]
+    sandbox: Sequence[str] = ()
 
 
 class Units:
@@ -44,14 +52,14 @@ class Units:
             )
         return {line.split()[0][: -len(".service")] for line in ended.stdout.splitlines() if line.strip()}
 
-    def start(self, wanted: Mapping[str, Sequence[str]]) -> dict[str, str]:
-        """Start units (name to argv) in parallel; return systemd's message for each one that was not started.
+    def start(self, wanted: Mapping[str, Unit]) -> dict[str, str]:
+        """Start units (by name) in parallel; return systemd's message for each one that was not started.
 
         The message is ``ALREADY`` for a unit that another run has started, which is no failure.
         """
         started = {
-            name: _spawn([*_build_run_argv(name), *_choose_properties(name), "--", *argv])
-            for name, argv in wanted.items()
+            name: _spawn([*_build_run_argv(name), *_build_properties(name, unit), "--", *unit.argv])
+            for name, unit in wanted.items()
         }
         failures = {}
         for name, process in started.items():
@@ -84,8 +92,9 @@ def _build_run_argv(name: str) -> list[str]:
     return ["systemd-run", f"--unit={name}", "--collect", "--no-block", "--quiet", *locale]
 
 
-def _choose_properties(name: str) -> tuple[str, ...]:
-    return _MASTER_PROPERTIES if name.startswith(SSH_PREFIX) else _PROPERTIES
+def _build_properties(name: str, unit: Unit) -> list[str]:
+    own = _MASTER_PROPERTIES if name.startswith(SSH_PREFIX) else _PROPERTIES
+    return [*own, *(f"--property={text}" for text in unit.sandbox)]
 
 
 def _spawn(argv: Sequence[str]) -> subprocess.Popen[bytes]:

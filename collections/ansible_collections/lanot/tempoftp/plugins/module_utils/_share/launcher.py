@@ -12,11 +12,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable, Optional
 
-from .._copy.ssh import SOCKET_DIRECTORY, build_master_argv, read_access
+from .._copy.ssh import SOCKET_DIRECTORY, Access, build_master_argv, read_access
+from .._host.sandbox import read_systemd_version
 from .._host.tree import Tree
-from .._host.units import ALREADY, COPY_PREFIX, PURGE_PREFIX, SSH_PREFIX, Units
+from .._host.units import ALREADY, COPY_PREFIX, PURGE_PREFIX, SSH_PREFIX, Unit, Units
 from .._record.manifest import Manifest
 from .library import COPY, PURGE, build_program_argv, install_library
+from .sandboxes import sandbox_connection, sandbox_copy, sandbox_purge
 
 # Seconds. Listing the units starts a process; a status file says everything except that its writer died.
 _UNITS_INTERVAL = 1.0
@@ -38,7 +40,8 @@ class Launcher:
         # Copies that wrote their final status in this execution: systemd lists their units for a moment longer.
         self._finished: set[str] = set()
         self._listed_at: Optional[float] = None
-        self._requested: dict[str, list[str]] = {}
+        self._requested: dict[str, Unit] = {}
+        self._version: Optional[int] = None
         self._library: Optional[Path] = None
 
     @property
@@ -64,23 +67,35 @@ class Launcher:
 
     def request_copy(self, manifest: Manifest) -> None:
         """Have the copy of a share started at the end of the turn, and the connection to its source before it."""
-        self._requested[COPY_PREFIX + manifest.id] = self._build_argv(COPY, manifest.id)
-        self._request_connection(manifest)
+        access = read_access(manifest)
+        # systemd lets a unit write only where something is when the unit starts.
+        self._tree.staging(manifest.id).mkdir(mode=0o700, exist_ok=True)
+        Path(SOCKET_DIRECTORY).mkdir(mode=0o700, exist_ok=True)
+        sandbox = sandbox_copy(self._read_version(), self._tree, manifest, access)
+        self._requested[COPY_PREFIX + manifest.id] = Unit(self._build_argv(COPY, manifest.id), sandbox)
+        self._request_connection(access)
         self.places -= 1
 
     def request_purge(self, share_id: str) -> None:
         """Have the removal of a share's trash started at the end of the turn."""
-        self._requested[PURGE_PREFIX + share_id] = self._build_argv(PURGE, share_id)
+        sandbox = sandbox_purge(self._read_version(), self._tree)
+        self._requested[PURGE_PREFIX + share_id] = Unit(self._build_argv(PURGE, share_id), sandbox)
 
-    def _request_connection(self, manifest: Manifest) -> None:
+    def _request_connection(self, access: Access) -> None:
         """All copies from one source share one ssh connection; without it each copy would open its own."""
-        if manifest.local:
+        if access.local:
             return
-        access = read_access(manifest)
         unit = SSH_PREFIX + access.digest
         if unit not in self.active and unit not in self._requested:
-            Path(SOCKET_DIRECTORY).mkdir(mode=0o700, exist_ok=True)
-            self._requested = {unit: build_master_argv(access), **self._requested}
+            connection = Unit(
+                build_master_argv(access), sandbox_connection(self._read_version(), self._tree, access)
+            )
+            self._requested = {unit: connection, **self._requested}
+
+    def _read_version(self) -> int:
+        if self._version is None:
+            self._version = read_systemd_version()
+        return self._version
 
     def _build_argv(self, entry: str, share_id: str) -> list[str]:
         if self._library is None:

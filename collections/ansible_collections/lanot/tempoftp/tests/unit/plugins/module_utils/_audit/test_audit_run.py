@@ -33,6 +33,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import p
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.units import (
     COPY_PREFIX,
     PURGE_PREFIX,
+    Unit,
     Units,
 )
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import (
@@ -301,7 +302,7 @@ def test_a_blocked_share_that_can_be_seen_is_hidden(delivered: Any) -> None:
 
 def test_a_copy_for_no_share_is_stopped(delivered: Any) -> None:
     unit = COPY_PREFIX + "orphan"
-    Units().start({unit: ["sleep", "600"]})
+    Units().start({unit: Unit(["sleep", "600"])})
     delivered.wait_for(lambda: delivered.pid(unit))
     assert show(audit(delivered)) == [("unit_without_share", unit, "safe", False)]
     audit(delivered, repair=True)
