@@ -15,6 +15,7 @@ MODULES = (
     "tempoftp_ftpuser",
     "tempoftp_ftpuser_info",
     "tempoftp_preflight_info",
+    "tempoftp_root",
     "tempoftp_share",
     "tempoftp_share_info",
     "tempoftp_source_info",

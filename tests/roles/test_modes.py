@@ -34,7 +34,7 @@ PUBLIC = "service_public_files"
 # They change a file that is there; the module keeps its mode.
 CHANGE_IN_PLACE = {"Load the rule at boot, after the host's own rules"}
 # What the first prints is the result; the task after the second sets the mode.
-THEIR_MODE_IS_SET = {"Generate an encryption key, once", "Create a self-signed certificate, once"}
+THEIR_MODE_IS_SET = {"Generate the keys that are missing, once", "Create a self-signed certificate, once"}
 MAKE_NO_FILE = {"nft", "restorecon"}
 FILES = sorted([*ROLES.glob("*/tasks/*.yml"), *ROLES.glob("*/handlers/*.yml"), *PLAYBOOKS.rglob("*.yml")])
 

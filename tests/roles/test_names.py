@@ -71,6 +71,7 @@ def test_each_shared_value_moves_what_the_timer_reads(family: str) -> None:
     assert settings == {
         "grace_seconds": 30,
         "staging_days": 3,
+        "trash_hours": 0,
         "login_seconds": 60,
         "login_config_file": "/etc/tempoftp/otra.cnf",
         "table": "cuentas",

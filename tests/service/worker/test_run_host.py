@@ -13,6 +13,7 @@ from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, FtpHost, HistoryEntry, Run, Share
 from tempoftp.errors import ShareError
+from tempoftp.hosts.workers import note_worker
 from tempoftp.monitoring.health import read_health
 from tempoftp.settings import Settings
 from tempoftp.shares.changes import request_deletion
@@ -39,7 +40,7 @@ def test_a_share_becomes_ready(
     work_until(runner, database, ftp_host, "p1", State.LISTO)
     with database.read() as session:
         share = session.get_one(Share, "p1")
-        answer = describe_share(session, settings, share)
+        answer = describe_share(session, settings, share, seal=str)
         states = session.scalars(
             select(HistoryEntry.to_state).where(HistoryEntry.share_id == "p1").order_by(HistoryEntry.number)
         ).all()
@@ -64,7 +65,7 @@ def test_later_share_of_the_account_answers_with_the_hash(
     work_until(runner, database, ftp_host, "p3", State.LISTO)
     with database.read() as session:
         shown = {
-            share_id: describe_share(session, settings, session.get_one(Share, share_id))
+            share_id: describe_share(session, settings, session.get_one(Share, share_id), seal=str)
             for share_id in ("p1", "p2", "p3")
         }
         account = session.get_one(Account, "ftp_alguien_dominio")
@@ -83,7 +84,7 @@ def test_reuse_password_shows_the_token_again(
         work_until(runner, database, ftp_host, share_id, State.LISTO)
     reusing = settings.model_copy(update={"reuse_password": True})
     with database.read() as session:
-        answer = describe_share(session, reusing, session.get_one(Share, "p2"))
+        answer = describe_share(session, reusing, session.get_one(Share, "p2"), seal=str)
         token = session.get_one(Account, "ftp_alguien_dominio").token
     assert (answer["password"], answer["password_tipo"]) == (token, "fernet")
 
@@ -96,7 +97,7 @@ def test_account_that_was_there_before_shows_its_hash(
     accept_share("p1", ruta="source1:/srv/datos/existe")
     work_until(runner, database, ftp_host, "p1", State.LISTO)
     with database.read() as session:
-        answer = describe_share(session, settings, session.get_one(Share, "p1"))
+        answer = describe_share(session, settings, session.get_one(Share, "p1"), seal=str)
     assert answer["password_tipo"] == "hash"
     assert answer["password"].startswith("$6$")
     assert answer["usuario"] == "juan.perez"
@@ -213,7 +214,7 @@ class TestDeletion:
         accept_share("p3", ruta="source1:/srv/datos/c")
         work_until(runner, database, ftp_host, "p3", State.LISTO)
         with database.read() as session:
-            answer = describe_share(session, settings, session.get_one(Share, "p3"))
+            answer = describe_share(session, settings, session.get_one(Share, "p3"), seal=str)
         assert answer["password_tipo"] == "fernet"
         assert answer["password"] not in (before, None)
 
@@ -319,6 +320,8 @@ def test_empty_run_fetches_facts_once(
     assert runner.run_host(ftp_host) == 0
     assert runner.run_host(ftp_host) == 0
     assert [(request.shares, request.users) for request in recording.requests] == [([], [])]
+    with database.write() as session:
+        note_worker(session, "one")
     with database.read() as session:
         assert session.get_one(FtpHost, ftp_host).facts_at is not None
         health = read_health(session, settings)

@@ -54,21 +54,24 @@ id:
 """
 
 from pathlib import Path
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import TempoftpError
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.root import establish_root
 
 
+def build_argument_spec() -> dict[str, dict[str, Any]]:
+    """Return all options of the module."""
+    return {
+        "root": {"type": "path", "default": "/data"},
+        "new": {"type": "bool", "default": False, "no_log": False},
+    }
+
+
 def main() -> None:
     """Translate options, call, translate the result."""
-    module = AnsibleModule(
-        argument_spec={
-            "root": {"type": "path", "default": "/data"},
-            "new": {"type": "bool", "default": False, "no_log": False},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=build_argument_spec(), supports_check_mode=True)
     try:
         established = establish_root(Path(module.params["root"]), module.params["new"], module.check_mode)
     except TempoftpError as error:
