@@ -55,8 +55,7 @@ def create_share(
 
     With `limited` False the quotas do not bind the caller, who is an operator.
 
-    Raises InvalidRequest, InvalidSource, SourceNotAllowed, IdInUse, QuotaReached.
-    Raises InvalidRequest, InvalidSource, SourceNotAllowed, IdInUse, HostGone.
+    Raises InvalidRequest, InvalidSource, SourceNotAllowed, IdInUse, QuotaReached, HostGone.
     """
     _user, host, path = parse_ruta(request.ruta)
     written = _digest_body(request, host, path)
