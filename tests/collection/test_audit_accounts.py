@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.lock import hold_lock
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import format_time
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree, prepare_tree
-from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import read_account
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import (
+    delete_account,
+    read_account,
+)
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest, write_manifest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.tombstones import (
     Tombstone,
@@ -244,3 +253,91 @@ def test_every_returned_key_is_documented(run: Any, root: Path, capsys: pytest.C
     assert set(told["shares"][0]) == share
     assert set(audited["facts"]["shares"][0]) == share - {"copying", "staged", "tombstone"}
     assert set(told["homes"][0]) == set(info["homes"]["contains"])
+
+
+class SilentServer:
+    """A database server that accepts connections and never answers."""
+
+    def __init__(self) -> None:
+        self.accepted = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._server.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            self._connection, _address = self._server.accept()
+            self.accepted.set()
+
+    def close(self) -> None:
+        self._server.close()
+        if self.accepted.is_set():
+            self._connection.close()
+        self._thread.join(20)
+
+
+@pytest.mark.parametrize("module", [tempoftp_audit, tempoftp_ftpuser_info])
+def test_the_hosts_lock_is_free_while_the_database_does_not_answer(run: Any, root: Path, module: Any) -> None:
+    server = SilentServer()
+    with ThreadPoolExecutor(1) as pool, closing(server):
+        login = {"login_host": "127.0.0.1", "login_port": server.port, "connect_timeout": 20}
+        audit = pool.submit(run, module, **login)
+        assert server.accepted.wait(60)
+        with hold_lock(Tree(root).lock, timeout=5):
+            assert not audit.done(), "the database was waited for before the lock was tried"
+        server.close()
+        result = audit.result(60)
+    if module is tempoftp_audit:
+        assert [finding["kind"] for finding in result["findings"]] == ["not_looked_at"]
+        assert [share["id"] for share in result["facts"]["shares"]] == ["p1"]
+    else:
+        assert result["error"]["class"] == "database_unavailable"
+
+
+def test_the_hosts_lock_is_free_while_the_table_is_locked(run: Any, root: Path, database: Any) -> None:
+    """The server answered once; then somebody alters the table, and the rows are waited for."""
+    waiting = (
+        "SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata lock'"
+    )
+    with closing(database.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLES users WRITE")
+        with ThreadPoolExecutor(1) as pool:
+            audit = pool.submit(run)
+            deadline = time.monotonic() + 60
+            while not database.execute(waiting):
+                assert time.monotonic() < deadline and not audit.done()
+                time.sleep(0.1)
+            with hold_lock(Tree(root).lock, timeout=5):
+                assert not audit.done()
+            cursor.execute("UNLOCK TABLES")
+            assert audit.result(60)["findings"] == []
+
+
+def test_what_a_run_changes_between_files_and_rows_is_no_finding(
+    run: Any, run_module: Any, database: Any, root: Path
+) -> None:
+    """The account's row is read after the files: the share that a run delivers in between is seen with both."""
+    waiting = (
+        "SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata lock'"
+    )
+    with closing(database.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLES users WRITE")
+        with ThreadPoolExecutor(1) as pool:
+            audit = pool.submit(run)
+            deadline = time.monotonic() + 60
+            while not database.execute(waiting):
+                assert time.monotonic() < deadline and not audit.done()
+                time.sleep(0.1)
+            with hold_lock(Tree(root).lock, timeout=5):
+                Tree(root).manifest("p1").unlink()
+                write_tombstone(Tree(root), Tombstone("p1", 1, format_time(0), NAME))
+                delete_account(Tree(root), NAME)
+                (root / NAME / "p1").rmdir()
+                (root / NAME).rmdir()
+                cursor.execute("DELETE FROM users")
+                connection.commit()
+            cursor.execute("UNLOCK TABLES")
+            result = audit.result(60)
+    assert result["findings"] == []
+    assert (result["facts"]["shares"], result["facts"]["accounts"]) == ([], [])

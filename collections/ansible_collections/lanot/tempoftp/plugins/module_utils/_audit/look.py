@@ -34,9 +34,12 @@ from .world import Home, OpenSession, Place, Staged, StateFiles, World, list_own
 
 # At most so many entries of the root or of a home are read, so that a look always ends.
 ENTRIES_LIMIT = 20000
+# So often the host is read when runs write while the database is asked, which takes milliseconds.
+LOOKS_LIMIT = 5
 # Seconds that the minute timer has to end a session after the grace of its transfer.
 GRACE_SLACK = 150
 _STATE_FOLDERS = ("shares", "tombstones", "accounts", "staging", "held", "evictions", "trash", "lib")
+_WRITTEN_FOLDERS = ("shares", "tombstones", "accounts")
 _JSON_FOLDERS = ("shares", "tombstones", "accounts", "evictions")
 
 
@@ -47,27 +50,58 @@ def look_host(
     deep_limit: int = 0,
     with_sessions: bool = True,
 ) -> World:
-    """Read the host once, its files under its lock. *read_accounts* adds the users table to what was seen.
+    """Read the host, its files under its lock. *read_accounts* adds the users table to what was seen.
 
+    The lock is free while *read_accounts* waits for the database, so a run may write meanwhile. Then all is read again.
     *deep_limit*: how many entries inside delivered shares are compared as well, after the lock was released.
     """
-    # Sessions first: an account that is created meanwhile is then seen with its row.
-    sessions, problems = _read_sessions() if with_sessions else (None, ())
-    with hold_tree(tree):
-        world = _look_files(tree, units or Units())
-        world = world._replace(sessions=sessions, problems=(*problems, *world.problems))
-        if read_accounts is not None:
-            try:
-                world = read_accounts(world)
-            except TempoftpError as error:
-                world = world._replace(problems=(*world.problems, f"accounts: {error.message}"))
+    units = units or Units()
+    for _look in range(LOOKS_LIMIT):
+        world, written = _look_once(tree, units, with_sessions)
+        if read_accounts is None:
+            break
+        try:
+            with_accounts = read_accounts(world)
+        except TempoftpError as error:
+            world = add_problem(world, f"accounts: {error.message}")
+            break
+        # A run that is in the middle of its writes holds the lock: this waits for its end.
+        with hold_tree(tree):
+            is_same = _read_written(tree) == written
+        if is_same:
+            world = with_accounts
+            break
+    else:
+        world = add_problem(world, f"accounts: runs changed shares during {LOOKS_LIMIT} looks; audit again")
     if deep_limit > 0:
         irregular, whole = find_irregular_entries(tree, world, deep_limit)
         world = world._replace(irregular=irregular)
         if not whole:
-            detail = f"inside of shares: only {deep_limit} entries were compared (deep_limit)"
-            world = world._replace(problems=(*world.problems, detail))
+            world = add_problem(
+                world, f"inside of shares: only {deep_limit} entries were compared (deep_limit)"
+            )
     return world
+
+
+def add_problem(world: World, problem: str) -> World:
+    """Return the world with one more sentence that says what was not looked at."""
+    return world._replace(problems=(*world.problems, problem))
+
+
+def _look_once(tree: Tree, units: Units, with_sessions: bool) -> tuple[World, tuple[int, ...]]:
+    """Return what is there, and when shares and accounts were last written."""
+    # Sessions first: an account that is created meanwhile is then seen with its row.
+    sessions, problems = _read_sessions() if with_sessions else (None, ())
+    with hold_tree(tree):
+        written = _read_written(tree)
+        world = _look_files(tree, units)
+    return world._replace(sessions=sessions, problems=(*problems, *world.problems)), written
+
+
+def _read_written(tree: Tree) -> tuple[int, ...]:
+    """Return when shares, tombstones and accounts were last written: each write renames a file in its folder."""
+    folders = [tree.state / name for name in _WRITTEN_FOLDERS]
+    return tuple(folder.stat().st_mtime_ns for folder in folders if folder.exists())
 
 
 def _read_sessions() -> tuple[Optional[tuple[OpenSession, ...]], tuple[str, ...]]:

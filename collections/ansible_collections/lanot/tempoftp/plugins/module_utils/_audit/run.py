@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Optional
 
 from .._account.passwords import read_mysql_crypt
 from .._account.run import Execution, complete_site
-from .._account.users_table import UserRow, read_rows, read_rows_below, read_table
-from .._host.errors import TempoftpError
+from .._account.users_table import TableFacts, UserRow, commit, read_rows, read_rows_below, read_table
+from .._host.errors import DatabaseUnavailableError, TempoftpError
 from .._host.facts import read_host
 from .._host.names import parse_ftpuser, parse_id
 from .._host.root import STATE_DIRECTORY
@@ -25,7 +25,7 @@ from .._record.accounts import Account
 from .._record.manifest import Manifest
 from .._record.tombstones import Tombstone
 from .findings import find_findings, has_lost
-from .look import look_host
+from .look import add_problem, look_host
 from .repair import Repairs, repair_findings
 from .world import ExpectedRow, Finding, Home, World, list_adopted_names, list_own_names
 
@@ -120,31 +120,47 @@ def compare_findings(before: Sequence[Finding], after: Sequence[Finding]) -> lis
 
 
 def look(options: AuditOptions, units: Units) -> World:
-    """Read the host to the extent that the options ask for."""
+    """Read the host to the extent that the options ask for.
+
+    The connection is opened first: the host's lock is never held while the database is waited for.
+    """
     accounts = options.accounts
+    if accounts is None:
+        return look_host(options.tree, units, None, options.deep_limit, options.with_sessions)
+    try:
+        with contextlib.closing(accounts.connect()) as connection, connection.cursor() as cursor:
+            table = UsersTable(connection, cursor, accounts, read_table(cursor, accounts.table))
+            return look_host(options.tree, units, table.add_to, options.deep_limit, options.with_sessions)
+    except DatabaseUnavailableError as error:
+        world = look_host(options.tree, units, None, options.deep_limit, options.with_sessions)
+        return add_problem(world, f"accounts: {error.message}")
 
-    def read_accounts(world: World) -> World:
-        return world if accounts is None else look_accounts(accounts, world)
 
-    return look_host(options.tree, units, read_accounts, options.deep_limit, options.with_sessions)
+class UsersTable(NamedTuple):
+    """The users table over an open connection."""
 
+    connection: Any
+    cursor: Any
+    accounts: Execution
+    facts: TableFacts
 
-def look_accounts(accounts: Execution, world: World) -> World:
-    """Add the rows of the users table: those of known accounts, and all whose home is below the root."""
-    names = {share.ftpuser for share in world.shares} | {record.name for record in world.records}
-    names.update(end.ftpuser for end in world.tombstones if end.ftpuser)
-    names.update(session.account for session in world.sessions or ())
-    with contextlib.closing(accounts.connect()) as connection, connection.cursor() as cursor:
-        facts = read_table(cursor, accounts.table)
-        conf, mysql_crypt = read_mysql_crypt(accounts.mysql_conf)
-        seen = read_rows(cursor, facts, sorted(names))
-        rows = {row.name: row for row in read_rows_below(cursor, facts, world.root)}
-    rows.update((row.name, row) for found in seen.rows.values() for row in found)
-    site = complete_site(accounts.site._replace(now=world.now), facts, conf, mysql_crypt)
-    doubled = [row for found in seen.rows.values() for row in found[1:]]
-    return world._replace(
-        rows=(*(rows[name] for name in sorted(rows)), *doubled), lookalikes=tuple(seen.lookalikes), site=site
-    )
+    def add_to(self, world: World) -> World:
+        """Add the rows of the users table: those of known accounts, and all whose home is below the root."""
+        names = {share.ftpuser for share in world.shares} | {record.name for record in world.records}
+        names.update(end.ftpuser for end in world.tombstones if end.ftpuser)
+        names.update(session.account for session in world.sessions or ())
+        commit(self.connection)  # else the server would show the rows as they were at the first look
+        seen = read_rows(self.cursor, self.facts, sorted(names))
+        rows = {row.name: row for row in read_rows_below(self.cursor, self.facts, world.root)}
+        rows.update((row.name, row) for found in seen.rows.values() for row in found)
+        conf, mysql_crypt = read_mysql_crypt(self.accounts.mysql_conf)
+        site = complete_site(self.accounts.site._replace(now=world.now), self.facts, conf, mysql_crypt)
+        doubled = [row for found in seen.rows.values() for row in found[1:]]
+        return world._replace(
+            rows=(*(rows[name] for name in sorted(rows)), *doubled),
+            lookalikes=tuple(seen.lookalikes),
+            site=site,
+        )
 
 
 _SHARE_KEYS = (
