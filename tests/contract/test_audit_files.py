@@ -83,5 +83,5 @@ def test_what_the_module_says_of_a_share_can_be_read() -> None:
     }
     content = {"schema": 1, "run_id": "r1", "findings": [], "failures": [], "facts": facts}
     outcome = parse_outcome(AuditOutcome, json.dumps(content).encode())
-    assert outcome.facts.find_live()["p1"].generation == 2
-    assert outcome.facts.find_ended()["p2"].generation == 1
+    assert outcome.facts.live["p1"].generation == 2
+    assert outcome.facts.ended["p2"].generation == 1

@@ -10,26 +10,20 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from tempoftp.audits.compare import (
-    SHARES_LOST,
-    compare_rows,
-    find_lost_shares,
-    find_stale_rows,
-    repair_rows,
-    wake_rows,
-)
-from tempoftp.audits.restore import restore_rows
-from tempoftp.audits.results import AuditOutcome, HostFacts
+from tempoftp.audits.compare import SHARES_LOST, Comparison
+from tempoftp.audits.repair import AUTHOR
+from tempoftp.audits.results import AuditOutcome, Finding, HostFacts
 from tempoftp.db.clock import database_now
-from tempoftp.db.leases import lock_or_add
-from tempoftp.db.models import Account, FtpHost, HostAudit, Share
+from tempoftp.db.leases import is_free, lock_or_add, release_leases, take_row
+from tempoftp.db.models import FtpHost, HostAudit, Share
 from tempoftp.errors import ShareError
 from tempoftp.refusals import HostNotFound
 from tempoftp.settings import Settings
 from tempoftp.shares.apply_result import plan_backoff
+from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.messages import describe_error
 from tempoftp.states import CLAIMABLE
 
@@ -71,13 +65,24 @@ def begin_checks(session: Session, settings: Settings) -> None:
 
 
 def find_due_audits(session: Session, settings: Settings) -> set[str]:
-    """Return the FTP hosts that must be audited now; a paused host only if somebody requested it."""
-    paused = select(FtpHost.name).where(FtpHost.paused.is_(True))
-    due = select(HostAudit.ftp_host).where(
-        HostAudit.due_at <= database_now(session),
-        or_(HostAudit.requested_at.is_not(None), HostAudit.ftp_host.not_in(paused)),
-    )
+    """Return the FTP hosts that must be audited now and are not; a paused host only if somebody requested it."""
+    due = select(HostAudit.ftp_host).where(*_is_due(database_now(session)))
     return set(session.scalars(due)) & set(settings.ftp_host_names)
+
+
+def claim_audit(session: Session, settings: Settings, ftp_host: str, run_id: str) -> HostAudit | None:
+    """Lease an audit that is due, in a write transaction; None if it is not due, or another worker makes it."""
+    now = database_now(session)
+    conditions = (HostAudit.ftp_host == ftp_host, *_is_due(now))
+    if not take_row(session, HostAudit, *conditions, holder=run_id, now=now, seconds=settings.lease_seconds):
+        return None
+    return session.get_one(HostAudit, ftp_host, populate_existing=True)
+
+
+def _is_due(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    paused = select(FtpHost.name).where(FtpHost.paused.is_(True))
+    wanted = or_(HostAudit.requested_at.is_not(None), HostAudit.ftp_host.not_in(paused))
+    return HostAudit.due_at <= now, wanted, is_free(HostAudit, now)
 
 
 def _find_audit(session: Session, ftp_host: str) -> HostAudit:
@@ -86,36 +91,36 @@ def _find_audit(session: Session, ftp_host: str) -> HostAudit:
     )
 
 
+def may_repair(asked: HostAudit, comparison: Comparison, found: list[Finding]) -> bool:
+    """Whether the rows may be repaired: that was requested, and neither rows nor host have lost what they knew."""
+    is_doubtful = not asked.restore and (comparison.stale or comparison.lost is not None)
+    # The module on the host finds the same when the data of its shares is gone.
+    return asked.repair and not is_doubtful and not any(finding.kind == SHARES_LOST for finding in found)
+
+
 def apply_audit(
-    session: Session, settings: Settings, asked: HostAudit, outcome: AuditOutcome, started: datetime
+    session: Session,
+    settings: Settings,
+    asked: HostAudit,
+    outcome: AuditOutcome,
+    comparison: Comparison,
+    findings: list[Finding],
 ) -> HostAudit:
-    """Store what an audit found and, if that was requested, correct the rows; in a write transaction.
+    """Store what an audit found; in a write transaction, after the rows were repaired.
 
     `asked` is the row as it was when the audit began: a request that came later is still to be done.
     """
     now = database_now(session)
     audit = _find_audit(session, asked.ftp_host)
-    findings = list(outcome.findings)
     if asked.restore:
-        findings += restore_rows(session, asked.ftp_host, outcome.facts, audit.stale_since)
         audit.restored_at, audit.stale_since, audit.stale_reason = now, None, None
     else:
-        _note_staleness(session, audit, outcome.facts, now)
-    session.flush()
-    rows = compare_rows(session, asked.ftp_host, outcome, started, settings)
-    lost = None if asked.restore else find_lost_shares(session, asked.ftp_host, outcome.facts, started)
-    if lost is not None:
-        findings.insert(0, lost)
-    # The module on the host finds the same when the data of its shares is gone.
-    may_repair = not any(finding.kind == SHARES_LOST for finding in findings)
-    if asked.repair and may_repair and audit.stale_since is None:
-        rows = repair_rows(session, outcome.facts, rows)
-        wake_rows(session, asked.ftp_host, findings)
-    audit.findings = [finding.model_dump() for finding in (*findings, *rows)]
+        _note_staleness(audit, comparison)
+    audit.findings = [finding.model_dump() for finding in findings]
     audit.failures = list(outcome.failures)
     audit.counts = _count(outcome.facts)
-    audit.unknown_accounts = _find_unknown_accounts(session, outcome.facts)
-    audit.ended_generations = _find_unknown_ends(session, outcome.facts)
+    audit.unknown_accounts = comparison.unknown_accounts
+    audit.ended_generations = comparison.unknown_ends
     audit.run_id, audit.audited_at, audit.check_wanted = outcome.run_id, now, False
     audit.error_class = audit.error_message = None
     audit.attempt = 0
@@ -124,6 +129,10 @@ def apply_audit(
         audit.repair = audit.restore = False
         hours = settings.audit_hours
         audit.due_at = now + timedelta(hours=hours) if hours else None
+    audit.clear_lease()
+    session.flush()
+    if any(finding.kind == "share_past_expiry" and finding.repaired for finding in findings):
+        sweep_expired(session, author=AUTHOR)  # now that the host is not held any more
     return audit
 
 
@@ -134,6 +143,7 @@ def apply_audit_failure(session: Session, ftp_host: str, error: ShareError) -> N
     audit.attempt += 1
     audit.due_at = now + timedelta(seconds=plan_backoff(audit.attempt))
     audit.error_class, audit.error_message = error.error_class, error.message
+    audit.clear_lease()
     if not audit.check_wanted:
         return
     waiting = select(Share).where(Share.ftp_host == ftp_host, Share.state.in_(CLAIMABLE), Share.due_at <= now)
@@ -141,36 +151,28 @@ def apply_audit_failure(session: Session, ftp_host: str, error: ShareError) -> N
         share.error_class, share.message = error.error_class, (describe_error(error),)
 
 
-def _note_staleness(session: Session, audit: HostAudit, facts: HostFacts, now: datetime) -> None:
-    stale = find_stale_rows(session, audit.ftp_host, facts)
+def abandon_audit(session: Session, run_id: str) -> None:
+    """Give up an audit that was not made; it stays due."""
+    release_leases(session, HostAudit, run_id)
+
+
+def _note_staleness(audit: HostAudit, comparison: Comparison) -> None:
+    stale = sorted(comparison.stale)
     if not stale:
         audit.stale_since = audit.stale_reason = None
         return
-    names = ", ".join(sorted(stale)[:5]) + (f" and {len(stale) - 5} more" if len(stale) > 5 else "")
-    audit.stale_since = audit.stale_since or now
+    names = ", ".join(stale[:5]) + (f" and {len(stale) - 5} more" if len(stale) > 5 else "")
+    # Not the present time: what somebody changed after the comparison is newer than what made the host held.
+    audit.stale_since = audit.stale_since or comparison.rows.at
     audit.stale_reason = (
         f"the FTP host knows newer requests than the database for {names}: was it restored from a backup? "
         "Nothing is done there until `tempoftp audit --after-restore`"
     )
 
 
-def _find_unknown_accounts(session: Session, facts: HostFacts) -> list[str]:
-    known = set(session.scalars(select(Account.name)))
-    return sorted(
-        account.name
-        for account in facts.accounts or ()
-        if account.origin == "created" and account.name not in known
-    )
-
-
-def _find_unknown_ends(session: Session, facts: HostFacts) -> dict[str, int]:
-    known = set(session.scalars(select(Share.id)))
-    return {share_id: end.generation for share_id, end in facts.find_ended().items() if share_id not in known}
-
-
 def _count(facts: HostFacts) -> dict[str, int]:
     return {
-        "shares": len(facts.find_live()),
+        "shares": len(facts.live),
         "ended": len(facts.tombstones),
         "accounts": len(facts.accounts or ()),
     }

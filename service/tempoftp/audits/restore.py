@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.accounts.accounts import forget_account
 from tempoftp.audits.results import Finding, HostAccount, HostFacts, HostShare, HostTombstone
+from tempoftp.audits.rows import SeenRows
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Account, HistoryEntry, Share
 from tempoftp.phrases import Phrase
@@ -28,22 +29,55 @@ from tempoftp.states import CLAIMABLE, ENDING, TERMINAL, TRANSITIONS, State
 AUTHOR = "restore"
 
 
-def restore_rows(
+def find_candidates(rows: SeenRows, facts: HostFacts, stale_since: datetime | None) -> list[str]:
+    """Return the ids of rows that may have to be corrected, and of shares without a row; nothing is locked.
+
+    `correct_shares` decides under the lock of each row. A row that changes meanwhile has been made due by its change.
+    """
+    wrong = [share_id for share_id in facts.live if share_id not in rows.known_ids]
+    for row in rows.shares.values():
+        entry, end = facts.live.get(row.id), facts.ended.get(row.id)
+        has_ended = row.state in ENDING | TERMINAL
+        if entry is not None:
+            is_settled = not has_ended and row.state != State.ERROR and entry.generation == row.generation
+            is_newer = stale_since is not None and row.wished_at > stale_since
+            if entry.generation >= row.generation and (is_newer or not is_settled):
+                wrong.append(row.id)
+        elif end is not None:
+            if end.generation >= row.generation and not (has_ended and end.generation == row.generation):
+                wrong.append(row.id)
+        elif row.state not in TERMINAL:
+            wrong.append(row.id)
+    return wrong
+
+
+def correct_accounts(
     session: Session, ftp_host: str, facts: HostFacts, stale_since: datetime | None
 ) -> list[Finding]:
-    """Correct the rows of one FTP host, inside a write transaction; returns what was corrected, and what cannot be."""
+    """Correct the accounts of one FTP host, inside a write transaction; the accounts come before the shares."""
     restore = _Restore(session, ftp_host, facts, stale_since)
     findings: list[Finding] = []
     accounts = select(Account).where(Account.ftp_host == ftp_host).order_by(Account.name).with_for_update()
     for account in session.scalars(accounts):
         findings += restore.correct_account(account)
-    shares = select(Share).where(Share.ftp_host == ftp_host).order_by(Share.id).with_for_update()
-    for share in session.scalars(shares):
-        findings += restore.correct_share(share)
+    return findings
+
+
+def correct_shares(
+    session: Session, ftp_host: str, facts: HostFacts, stale_since: datetime | None, share_ids: list[str]
+) -> list[Finding]:
+    """Correct these shares, inside a write transaction; returns what was corrected, and what cannot be."""
+    restore = _Restore(session, ftp_host, facts, stale_since)
+    findings: list[Finding] = []
+    query = select(Share).where(Share.id.in_(share_ids)).order_by(Share.id).with_for_update()
+    shares = {share.id: share for share in session.scalars(query)}
+    for share in shares.values():
+        if share.ftp_host == ftp_host:
+            findings += restore.correct_share(share)
     session.flush()
-    for entry in facts.find_live().values():
-        if session.get(Share, entry.id) is None:
-            findings.append(restore.adopt(entry))
+    for share_id in share_ids:
+        if share_id in facts.live and share_id not in shares:
+            findings.append(restore.adopt(facts.live[share_id]))
     return findings
 
 
@@ -57,8 +91,11 @@ class _Restore:
         self._ftp_host = ftp_host
         self._facts = facts
         self._stale_since = stale_since
-        self._live = facts.find_live()
-        self._ended = facts.find_ended()
+        self._live = facts.live
+        self._ended = facts.ended
+        self._live_of: dict[str, list[HostShare]] = {}
+        for share in facts.live.values():
+            self._live_of.setdefault(share.ftpuser, []).append(share)
         self._accounts = {account.name: account for account in facts.accounts or ()}
         self._now = database_now(session)
 
@@ -183,7 +220,7 @@ class _Restore:
         account.exists_since = account.exists_since or self._now
         account.origin = seen.origin or account.origin
         account.status = seen.state
-        if seen.origin == "adopted" and any(share.ftpuser == account.name for share in self._live.values()):
+        if seen.origin == "adopted" and account.name in self._live_of:
             account.adopt = True  # an operator had allowed it: otherwise the account would have no share
         return [*self._correct_password(account, seen), *self._correct_block(account, seen)]
 
@@ -225,7 +262,7 @@ class _Restore:
         return [_report_corrected(account.name, detail)]
 
     def _correct_block(self, account: Account, seen: HostAccount) -> list[Finding]:
-        shares = [share for share in self._live.values() if share.ftpuser == account.name]
+        shares = self._live_of.get(account.name, [])
         visible = any(share.state == "delivered" for share in shares)
         blocked = seen.state == "blocked" and visible and account.origin == "created"
         if blocked == account.blocked or not visible:

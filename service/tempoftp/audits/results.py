@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -103,8 +104,9 @@ class HostFacts(Result):
     accounts: list[HostAccount] | None = None
     damaged: list[str] = Field(default_factory=list)
 
-    def find_live(self) -> dict[str, HostShare]:
-        """Return the live shares by id. A share with a tombstone of the same generation has ended."""
+    @cached_property
+    def live(self) -> dict[str, HostShare]:
+        """The live shares by id. A share with a tombstone of the same generation has ended."""
         ends = {end.id: end.generation for end in self.tombstones}
         return {
             share.id: share
@@ -112,10 +114,10 @@ class HostFacts(Result):
             if share.live and share.generation > ends.get(share.id, 0)
         }
 
-    def find_ended(self) -> dict[str, HostTombstone]:
-        """Return the shares that have ended, or are removed now, by id."""
-        live = self.find_live()
-        ended = {end.id: end for end in self.tombstones if end.id not in live}
+    @cached_property
+    def ended(self) -> dict[str, HostTombstone]:
+        """The shares that have ended, or are removed now, by id."""
+        ended = {end.id: end for end in self.tombstones if end.id not in self.live}
         for share in self.shares:
             known = ended.get(share.id)
             if not share.live and (known is None or known.generation < share.generation):
@@ -124,13 +126,20 @@ class HostFacts(Result):
                 )
         return ended
 
-    def find_generations(self) -> dict[str, int]:
-        """Return the newest generation that the host knows of each id."""
+    @cached_property
+    def generations(self) -> dict[str, int]:
+        """The newest generation that the host knows of each id."""
         known: dict[str, int] = {}
         pairs = [(share.id, share.generation) for share in self.shares]
         for share_id, generation in [*pairs, *((end.id, end.generation) for end in self.tombstones)]:
             known[share_id] = max(known.get(share_id, 0), generation)
         return known
+
+    @cached_property
+    def damaged_shares(self) -> frozenset[str]:
+        """The ids of which the manifest cannot be read: the host says nothing about them."""
+        names = (name.removeprefix("shares/") for name in self.damaged if name.startswith("shares/"))
+        return frozenset(name.removesuffix(".json") for name in names)
 
 
 class AuditOutcome(Result):

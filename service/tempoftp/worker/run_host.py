@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
@@ -34,6 +32,7 @@ from tempoftp.shares.outcomes import Applied, apply_failure, apply_outcome
 from tempoftp.shares.results import Outcome
 from tempoftp.states import DELIVERED, ON_ITS_WAY, State
 from tempoftp.worker.allow_list import find_refused
+from tempoftp.worker.heartbeat import keep_lease
 from tempoftp.worker.passwords import PasswordHasher, read_schemes
 from tempoftp.worker.provisioner import Provisioner, RunAbandoned, RunFailed, check_run_id
 from tempoftp.worker.request import RunRequest, build_request
@@ -95,7 +94,10 @@ class HostRunner:
             "run starts",
             extra={"run": run_id, "host": ftp_host, "shares": len(shares), "requests": requests},
         )
-        with self._keep_lease(run_id):
+        lease = self.settings.lease_seconds
+        with keep_lease(
+            self.settings, self.database, run_id, lambda session: extend_claim(session, run_id, lease)
+        ):
             try:
                 self._carry_out(claim, shares, accounts, schemes, transfers)
             except BaseException:
@@ -247,28 +249,6 @@ class HostRunner:
             logger.warning("outcome came late and is ignored", extra=run | {"share": share_id})
             self.log.write_late(share_id, claim.run_id)
         logger.info("run ends", extra=run)
-
-    @contextmanager
-    def _keep_lease(self, run_id: str) -> Iterator[None]:
-        """Extend the lease, in another thread, while the block runs."""
-        done = threading.Event()
-
-        def beat() -> None:
-            while not done.wait(self.settings.heartbeat_seconds):
-                try:
-                    self.database.transact(
-                        lambda session: extend_claim(session, run_id, self.settings.lease_seconds)
-                    )
-                except Exception:  # the next try may succeed; if none does, the lease ends
-                    logger.exception("heartbeat failed", extra={"run": run_id})
-
-        thread = threading.Thread(target=beat, name=f"heartbeat-{run_id}", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
 
 
 def plan_wait(shares: list[Share], longest: float) -> float:

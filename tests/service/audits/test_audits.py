@@ -10,13 +10,12 @@ import pytest
 from sqlalchemy import select
 
 from tempoftp.audits.audits import (
-    apply_audit,
     apply_audit_failure,
     begin_checks,
     find_due_audits,
     request_audits,
 )
-from tempoftp.audits.results import AuditOutcome, HostFacts
+from tempoftp.audits.results import AuditOutcome, AuditRequest, HostFacts
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, HistoryEntry, HostAudit, Share
@@ -31,6 +30,8 @@ from tempoftp.shares.claims import claim_shares, find_due_hosts
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.lifecycle import transition
 from tempoftp.states import State
+from tempoftp.worker.auditor import Auditor
+from tempoftp.worker.simulated.provisioner import SimulatedProvisioner
 from tests.support.findings import list_findings
 
 READY = datetime(2026, 11, 1, tzinfo=UTC)
@@ -66,6 +67,17 @@ def build(*shares: dict[str, Any], **changes: Any) -> AuditOutcome:
     return AuditOutcome.model_validate({"schema": 1, "run_id": "r1", "facts": facts, **changes})
 
 
+class Answering(SimulatedProvisioner):
+    """A host of which an audit reports what the test says; `meanwhile` is called while it looks."""
+
+    outcome: AuditOutcome
+    meanwhile: Callable[[], object] = staticmethod(lambda: None)
+
+    def audit(self, request: AuditRequest, should_stop: Callable[[], bool]) -> AuditOutcome:
+        self.meanwhile()
+        return self.outcome.model_copy(update={"run_id": request.run_id})
+
+
 @pytest.fixture
 def audit(database: Database, settings: Settings) -> Callable[..., list[tuple[str, str, bool]]]:
     """Apply an audit with this outcome; return what it found."""
@@ -73,11 +85,10 @@ def audit(database: Database, settings: Settings) -> Callable[..., list[tuple[st
     def apply(outcome: AuditOutcome, **desired_shares: bool) -> list[tuple[str, str, bool]]:
         with database.write() as session:
             request_audits(session, settings, author="tester", **desired_shares)
-        with database.read() as session:
-            asked = session.get_one(HostAudit, HOST)
-        with database.write() as session:
-            row = apply_audit(session, settings, asked, outcome, utc_now())
-            return [(found.kind, found.subject, found.repaired) for found in list_findings(row)]
+        provisioner = Answering(settings.state_dir)
+        provisioner.outcome = outcome
+        assert Auditor(settings, database, provisioner).run_due(HOST)
+        return [(found.kind, found.subject, found.repaired) for found in list_findings(read_audit(database))]
 
     return apply
 
@@ -298,15 +309,16 @@ def test_a_failed_check_tells_the_shares_that_wait(
 
 
 def test_who_asks_meanwhile_gets_another_one(database: Database, settings: Settings) -> None:
-    with database.write() as session:
-        request_audits(session, settings, author="a", repair=True)
-    with database.read() as session:
-        asked = session.get_one(HostAudit, HOST)
-    with database.write() as session:
-        request_audits(session, settings, author="b", restore=True)
-    with database.write() as session:
-        row = apply_audit(session, settings, asked, build(), utc_now())
-        assert (row.requested_by, row.repair, row.restore) == ("b", True, True)
+    def ask(author: str, **wanted: bool) -> None:
+        with database.write() as session:
+            request_audits(session, settings, author=author, **wanted)
+
+    ask("a", repair=True)
+    provisioner = Answering(settings.state_dir)
+    provisioner.outcome, provisioner.meanwhile = build(), lambda: ask("b", restore=True)
+    assert Auditor(settings, database, provisioner).run_due(HOST)
+    row = read_audit(database)
+    assert (row.requested_by, row.repair, row.restore) == ("b", True, True)
 
 
 def test_the_next_one_is_due_by_the_clock(database: Database, settings: Settings, audit: Any) -> None:
@@ -338,6 +350,6 @@ def test_a_tombstone_beside_a_manifest_counts() -> None:
             "tombstones": [{"id": "p1", "generation": 1}, {"id": "p2", "generation": 3}],
         }
     )
-    assert facts.find_live() == {}
-    assert {key: end.generation for key, end in facts.find_ended().items()} == {"p1": 1, "p2": 4}
-    assert facts.find_generations() == {"p1": 1, "p2": 4}
+    assert facts.live == {}
+    assert {key: end.generation for key, end in facts.ended.items()} == {"p1": 1, "p2": 4}
+    assert facts.generations == {"p1": 1, "p2": 4}

@@ -92,8 +92,11 @@ class RunTotal(Base):
     """Number of shares in all of them together."""
 
 
-class HostAudit(Base):
-    """The last audit of an FTP host, the request for the next one, and whether runs may change the host."""
+class HostAudit(Leased, Base):
+    """The last audit of an FTP host, the request for the next one, and whether runs may change the host.
+
+    The lease belongs to the worker that audits the host now.
+    """
 
     __tablename__ = "audits"
 
