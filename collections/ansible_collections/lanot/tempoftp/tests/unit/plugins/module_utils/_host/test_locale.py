@@ -10,7 +10,7 @@ import os
 
 import pytest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.commands import run_command
-from ansible_collections.lanot.tempoftp.plugins.module_utils._host.units import Units
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.units import Unit, Units
 
 FOREIGN = [
     {"LANG": "es_MX.UTF-8"},
@@ -45,7 +45,7 @@ def test_a_unit_gets_no_locale_of_the_host(name, foreign, tmp_path, monkeypatch)
     program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/argv\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert Units().start({name: ["/bin/true", "LANG=x"]}) == {}
+    assert Units().start({name: Unit(["/bin/true", "LANG=x"])}) == {}
     argv = (tmp_path / "argv").read_text().splitlines()
     options = argv[: argv.index("--")]
     assert [word for word in options if "LANG" in word or "LC_" in word] == [
