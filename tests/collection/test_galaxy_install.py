@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.collection.users_tables import OUR_TABLE
+from tests.support.delivery_root import record_root
 
 PROJECT = Path(__file__).resolve().parents[2]
 COLLECTION = PROJECT / "collections/ansible_collections/lanot/tempoftp"
@@ -85,13 +86,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def operator(installed: Path, tmp_path: Path) -> Operator:
+def operator(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
     """Return an operator whose one FTP host is this machine, with a delivery root and a local source."""
     folder, programs, source = tmp_path / "plays", tmp_path / "bin", tmp_path / "source"
     for made in (folder, programs, source, source / "goes"):
         made.mkdir()
-    for made in (tmp_path / "data", tmp_path / "data" / ".tempoftp"):
-        made.mkdir(mode=0o700)
+    record_root(tmp_path / "data", monkeypatch)
     (source / "goes" / "a.nc").write_text("a")
     for name in ("systemctl", "systemd-run"):
         (programs / name).write_text(NO_UNITS)
@@ -115,7 +115,11 @@ def operator(installed: Path, tmp_path: Path) -> Operator:
     share = {"id": "uno", "ftpuser": "ftp_uno", "source": f"aqui:{source}/goes"}
     (folder / "shares.yml").write_text(yaml.safe_dump({"shares": [share]}))
     environment = build_environment(tmp_path / "home", folder, installed)
-    return Operator(folder, {**environment, "PATH": f"{programs}:{environment['PATH']}"})
+    places = {
+        "PATH": f"{programs}:{environment['PATH']}",
+        "TEMPOFTP_CONFIGURATION_DIRECTORY": os.environ["TEMPOFTP_CONFIGURATION_DIRECTORY"],
+    }
+    return Operator(folder, {**environment, **places})
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from ansible_collections.lanot.tempoftp.plugins.filter._audit_report import desc
 from ansible_collections.lanot.tempoftp.plugins.modules import tempoftp_audit
 
 from tests.roles.rendering import PLAYBOOKS, PROJECT
+from tests.support.delivery_root import record_root
 
 pytestmark = pytest.mark.processes
 
@@ -72,11 +73,9 @@ def test_the_playbook_gives_only_options_that_the_module_has(name: str) -> None:
 
 
 @pytest.fixture
-def run_playbook(tmp_path: Path) -> Any:
+def run_playbook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run audit.yml against a root in a temporary folder of this machine, on which there is no MySQL."""
-    (tmp_path / "data" / ".tempoftp").mkdir(parents=True)
-    for path in (tmp_path / "data", tmp_path / "data" / ".tempoftp"):
-        path.chmod(0o700)
+    record_root(tmp_path / "data", monkeypatch)
 
     def run(*extra: str) -> subprocess.CompletedProcess[str]:
         variables = {
