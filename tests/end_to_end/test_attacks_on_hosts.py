@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.api_client import ApiClient
 from tests.support.ftps import log_in, read_tree
-from tests.support.stage import PROJECT, Stage
+from tests.support.stage import CREDENTIALS, PROJECT, Stage
 
 pytestmark = pytest.mark.lab
 
@@ -74,7 +74,7 @@ def run_modules(stage: Stage, folder: Path, *shares: dict[str, Any]) -> list[dic
         "schema": 1,
         "run_id": "run-ataque",
         "ftp_host": "ftp1",
-        "wait_timeout": 30,
+        "wait_timeout": 120,
         "shares": shares,
         "users": [],
     }
@@ -164,7 +164,7 @@ def test_a_template_in_a_name_is_not_evaluated(
 
     shares = tmp_path / "shares.yml"
     entry = {"id": "plantilla_2", "ftpuser": "ftp_plantilla", "source": f"source1:{path}", "lifetime_days": 1}
-    password = PROJECT / "var" / "credentials" / stage.ftp_host / "ftp_plantilla"
+    password = CREDENTIALS / stage.ftp_host / "ftp_plantilla"
     try:
         for state in ("present", "present", "absent"):
             shares.write_text(json.dumps({"shares": [entry | {"state": state}]}))

@@ -27,7 +27,7 @@ from aiosmtpd.smtp import AuthResult
 from tests.support.api_client import ApiClient
 from tests.support.ftps import log_in, read_tree
 from tests.support.outside import Outside, follow_link, visit_portal
-from tests.support.stage import PROJECT, Stage
+from tests.support.stage import CREDENTIALS, Stage
 
 pytestmark = pytest.mark.lab
 
@@ -350,7 +350,7 @@ def test_an_operators_run_shows_no_secret(stage: Stage, tmp_path: Path) -> None:
     shares = tmp_path / "shares.yml"
     entry = f"id: canario_op, ftpuser: ftp_canario_op, source: 'source1:{source}', lifetime_days: 1"
     shares.write_text(f"shares:\n  - {{{entry}}}\n")
-    file = PROJECT / "var" / "credentials" / stage.ftp_host / "ftp_canario_op"
+    file = CREDENTIALS / stage.ftp_host / "ftp_canario_op"
     file.unlink(missing_ok=True)
     with watch_processes(tmp_path / "none") as processes:
         said = stage.run_playbook("playbooks/share.yml", "-vvv", "--diff", "-e", f"shares_file={shares}")

@@ -151,6 +151,33 @@ def test_a_mounted_source_is_read_only_and_survives_its_share(
     assert stage.ftp("grep -c /data/.tempoftp/binds /proc/self/mountinfo || true").strip() == "0"
 
 
+END_NOW = (
+    "import json, pathlib; path = pathlib.Path('/data/.tempoftp/shares/montaje_2.json'); "
+    "past = {'ready_at': '2025-11-01T00:00:00Z', 'expires': '2025-11-11T00:00:00Z', 'lifetime_days': 10}; "
+    "path.write_text(json.dumps({**json.loads(path.read_text()), **past}))"
+)
+
+
+def test_the_sweep_unmounts_a_source_whose_share_is_over(
+    api: ApiClient, stage: Stage, archive: Callable[[str], str]
+) -> None:
+    """It runs in a mount namespace of its own, so it has systemd unmount what the host has mounted."""
+    ruta = archive("bind")
+    before = digest_archive(stage)
+    api.post("montaje@dominio.example", "montaje_2", ruta)
+    ready = api.wait_ready("montaje_2")
+    stage.ftp(f'systemctl stop tempoftp-expire.timer && python3 -c "{END_NOW}"')
+    try:
+        stage.ftp("systemctl start tempoftp-expire.service")
+    finally:
+        stage.ftp("systemctl start tempoftp-expire.timer")
+    assert stage.ftp("systemctl show --property Result --value tempoftp-expire.service").strip() == "success"
+    assert stage.ftp("grep -c -e montaje_2 /proc/self/mountinfo || true").strip() == "0"
+    assert stage.ftp(f"ls -d {ready['directorio']} 2>/dev/null || true") == ""
+    assert digest_archive(stage) == before, "nothing reaches through the mount"
+    api.wait_for("montaje_2", lambda a: a["status"] == "expirado")
+
+
 def test_downloads_are_counted(api: ApiClient, stage: Stage) -> None:
     source = stage.make_tree("contadas", files=2, kib=4096)
     api.post("contadas@dominio.example", "contadas_1", f"source1:{source}")

@@ -16,7 +16,7 @@ import yaml
 from tests.support.api_client import ApiClient
 from tests.support.documents import read_pair
 from tests.support.ftps import log_in, read_tree
-from tests.support.stage import BIN, PROJECT, Stage
+from tests.support.stage import BIN, CREDENTIALS, OPERATOR_HOME, PROJECT, Stage
 
 pytestmark = pytest.mark.lab
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.lab
 BLOCKS = read_pair("docs/api")[0].blocks | read_pair("docs/without-the-service")[0].blocks
 SHARE_ID = "proyecto_real_2"
 DATA = "/srv/datos/ejemplo"
-CREDENTIALS = ("ftp_alguien_ejemplo", "ftp_otra_ejemplo")
+ACCOUNTS = ("ftp_alguien_ejemplo", "ftp_otra_ejemplo")
 
 
 class Terminal:
@@ -32,7 +32,8 @@ class Terminal:
 
     def __init__(self, stage: Stage) -> None:
         self._environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "XDG_CONFIG_HOME"},
+            "HOME": str(OPERATOR_HOME),
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "TEMPOFTP_URL": stage.control.url,
             "TEMPOFTP_TOKEN": stage.control.token,
@@ -86,16 +87,16 @@ def operator(stage: Stage, terminal: Terminal, tmp_path: Path) -> Iterator[Termi
     example = yaml.safe_load((PROJECT / "docs" / "examples" / "shares.yml").read_text(encoding="utf-8"))
     ended = tmp_path / "ended.yml"
     ended.write_text(yaml.dump({"shares": [{**share, "state": "absent"} for share in example["shares"]]}))
-    folder = PROJECT / "var" / "credentials" / stage.ftp_host
-    kept = {name: (folder / name).read_text() for name in CREDENTIALS if (folder / name).exists()}
+    folder = CREDENTIALS / stage.ftp_host
+    kept = {name: (folder / name).read_text() for name in ACCOUNTS if (folder / name).exists()}
     try:
         stage.run_playbook("playbooks/share.yml", "-e", f"shares_file={ended}")
-        for name in CREDENTIALS:
+        for name in ACCOUNTS:
             (folder / name).unlink(missing_ok=True)
         yield terminal
     finally:
         stage.run_playbook("playbooks/share.yml", "-e", f"shares_file={ended}")
-        for name in CREDENTIALS:
+        for name in ACCOUNTS:
             (folder / name).unlink(missing_ok=True)
         for name, password in kept.items():  # the passwords of a demo that runs at the same time
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)

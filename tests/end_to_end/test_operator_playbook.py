@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.support.ftps import log_in, read_tree, try_upload
-from tests.support.stage import PROJECT, Stage
+from tests.support.stage import CREDENTIALS, PROJECT, Stage
 
 pytestmark = pytest.mark.lab
 
@@ -49,7 +49,7 @@ def test_check_then_deliver_then_idempotent(stage: Stage, tmp_path: Path) -> Non
     assert "operador_2" in checked
     assert _count_changed(checked) > 0
     assert stage.list_host_state() == before, "--check does nothing"
-    passwords = PROJECT / "var" / "credentials"
+    passwords = CREDENTIALS
     assert not list(passwords.glob("**/ftp_operador2_lab")), "--check makes no password"
 
     delivered = stage.run_playbook(*arguments)
@@ -85,7 +85,7 @@ def test_one_bad_share_affects_no_other_and_is_never_a_template(stage: Stage, sh
             shares_file.read_text().replace("    ftpuser:", "    state: absent\n    ftpuser:")
         )
         stage.run_playbook("playbooks/share.yml", "-e", f"shares_file={shares_file}")
-        for left in (PROJECT / "var" / "credentials").glob("**/ftp_operador_lab"):
+        for left in CREDENTIALS.glob("**/ftp_operador_lab"):
             left.unlink()
     assert "ftp_operador_lab" not in stage.list_host_state()
 

@@ -18,6 +18,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 LAB_DIR = PROJECT / "var" / "lab"
 LAB_TIMEOUT = 600
+# The home of the operator who runs playbooks here, so that no test touches passwords of the person who runs the tests.
+OPERATOR_HOME = PROJECT / "var" / "operator"
+CREDENTIALS = OPERATOR_HOME / ".config" / "tempoftp" / "credentials"
 
 
 class Stage:
@@ -98,8 +101,10 @@ class Stage:
         return self.lab("exec", host, "--", "bash", "-c", command, timeout=timeout)
 
     def _run(self, argv: list[str], timeout: float) -> str:
+        OPERATOR_HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
         environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "XDG_CONFIG_HOME"},
+            "HOME": str(OPERATOR_HOME),
             "TEMPOFTP_LAB_NET": self.net,
             "TEMPOFTP_LAB_DIR": str(LAB_DIR),  # for an inventory in another folder
             "ANSIBLE_CONFIG": str(PROJECT / "ansible.cfg"),
