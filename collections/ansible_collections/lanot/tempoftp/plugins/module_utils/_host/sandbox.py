@@ -22,7 +22,6 @@ _BASE = (
     (231, "MemoryDenyWriteExecute=yes"),
     (232, "NoNewPrivileges=yes"),
     (232, "ProtectSystem=strict"),
-    (232, "PrivateTmp=yes"),
     (232, "PrivateDevices=yes"),
     (232, "ProtectControlGroups=yes"),
     (232, "ProtectKernelModules=yes"),
@@ -103,17 +102,21 @@ def build_sandbox(
     capabilities: Sequence[str],
     network: bool,
     view: View,
+    own_tmp: bool = True,
     protected: Iterable[str] = (),
 ) -> list[str]:
     """Return the properties of one unit, each as ``Name=value``, for this *version* of systemd.
 
     *writable*: paths that it may change, except *protected* ones below them. systemd ignores paths that do not exist.
+    *own_tmp*: it sees folders of its own in place of ``/tmp`` and ``/var/tmp``.
     """
     properties = [text for since, text in _BASE if version >= since]
     properties += _LIMITS
     properties.append("CapabilityBoundingSet=" + " ".join(capabilities))
     families = "AF_UNIX AF_INET AF_INET6" if network else "AF_UNIX"
     properties.append(f"RestrictAddressFamilies={families}")
+    if own_tmp:
+        properties.append("PrivateTmp=yes")
     if not network:
         properties.append("PrivateNetwork=yes")
     properties += [f"ReadWritePaths=-{_quote(path)}" for path in writable]

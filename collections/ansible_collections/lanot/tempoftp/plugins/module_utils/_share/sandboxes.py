@@ -47,6 +47,8 @@ def sandbox_copy(version: int, tree: Tree, manifest: Manifest, access: Access) -
         protected=protected,
         capabilities=_COPY_LOCAL if access.local else _COPY,
         network=not access.local,
+        # A local source may lie anywhere, also below /tmp.
+        own_tmp=not access.local,
         view=view,
     )
 

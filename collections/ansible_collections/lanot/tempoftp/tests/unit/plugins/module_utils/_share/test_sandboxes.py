@@ -78,6 +78,11 @@ def test_a_local_copy_reaches_no_network():
     assert values(sandbox(REMOTE), "PrivateNetwork") == []
 
 
+def test_a_local_source_below_tmp_can_be_read():
+    assert values(sandbox(LOCAL), "PrivateTmp") == []
+    assert values(sandbox(REMOTE), "PrivateTmp") == ["yes"]
+
+
 def test_the_connection_may_change_its_socket_only_and_has_no_capability():
     properties = sandbox_connection(252, TREE, read_access(REMOTE))
     assert values(properties, "ReadWritePaths") == ["-/run/tempoftp"]
