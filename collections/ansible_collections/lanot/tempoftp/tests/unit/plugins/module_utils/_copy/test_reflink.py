@@ -47,11 +47,12 @@ def sharing(host: Any, private_mounts: None, tmp_path: Path) -> Iterator[Any]:
     if mounted.returncode != 0:
         pytest.skip(f"no btrfs can be mounted here: {mounted.stderr.decode()}")
     for path in (host.root, host.source):
-        path.rmdir()
+        shutil.rmtree(path)
     host.root, host.source = host.folder / "fs" / "data", host.folder / "fs" / "source"
     host.tree = host.tree._replace(root=host.root)
     for path in (host.root, host.source):
         path.mkdir(mode=0o755)
+    host.record_root()
     yield host
     host.stop_all()
     subprocess.run(["umount", "--lazy", str(host.folder / "fs")], check=True)
