@@ -82,7 +82,7 @@ def test_one_sweep_of_a_clock_ahead_takes_access_and_keeps_everything(
     sweep(host)
     inode = (host.root / "ftp_p1" / "p1").stat().st_ino
     clock(ahead)
-    for _ in range(2):
+    for _time in range(2):
         seen = sweep(host)
         assert not is_there(host, "p1") and is_there(host, "p2")
         assert (host.tree.held("p1") / "a.nc").exists() and (host.tree.held("p3") / "a.nc").exists()

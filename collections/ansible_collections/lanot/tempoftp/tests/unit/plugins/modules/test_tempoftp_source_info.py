@@ -289,7 +289,9 @@ def test_time_is_up_before_anything_was_counted(run: Run, goes: str) -> None:
 def test_time_is_up_in_the_middle(host: Any, run: Run, goes: str) -> None:
     program = host.folder / "bin" / "rsync"
     program.write_text(
-        '#!/bin/sh\necho ">f+++++++++ 5000 2026/11/29-16:00:00 a.nc"\necho "cd+++++++++ 4096 2026/11/29-16:00:00 sub/"\necho ">f+++++++++ 2 2026/11/29-16:00:00 sub/b c"\nexec sleep 60\n'
+        '#!/bin/sh\necho ">f+++++++++ 5000 2026/11/29-16:00:00 a.nc"\n'
+        'echo "cd+++++++++ 4096 2026/11/29-16:00:00 sub/"\n'
+        'echo ">f+++++++++ 2 2026/11/29-16:00:00 sub/b c"\nexec sleep 60\n'
     )
     program.chmod(0o755)
     found = read_one(run(source=goes, time_limit=1))

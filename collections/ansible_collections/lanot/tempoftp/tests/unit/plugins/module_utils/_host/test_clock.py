@@ -125,7 +125,7 @@ def test_a_clock_that_runs_ahead_leaves_no_mark(tree: Tree, monkeypatch: pytest.
     start = time.time()
     write_mark(tree, read_now(tree))
     monkeypatch.setattr(time, "time", lambda: start + YEAR)
-    for _ in range(3):
+    for _time in range(3):
         now = read_now(tree)
         assert now.doubt == AHEAD
         write_mark(tree, now)
