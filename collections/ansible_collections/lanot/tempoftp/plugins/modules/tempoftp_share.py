@@ -127,8 +127,8 @@ options:
     description:
       - A list of shares, handled side by side in one execution. Each is a dictionary of O(id), O(generation), O(ftpuser),
         O(source), O(source_root), O(state), O(require_existing), O(adopt), O(restore), O(ssh_user), O(ssh_key_file),
-        O(ssh_config_file), O(ssh_known_hosts_file), O(size_probe), O(lifetime_days), O(writable), O(local), O(method), O(reuse) and O(checksums), which mean the same as
-        the options.
+        O(ssh_config_file), O(ssh_known_hosts_file), O(size_probe), O(lifetime_days), O(writable),
+        O(local), O(method), O(reuse) and O(checksums), which mean the same as the options.
       - The task does not fail when one of them fails, even when one has wrong keys or types. Each result has its own error.
       - With an empty list, only RV(host) is reported.
     type: list
