@@ -192,11 +192,11 @@ def test_a_killed_run_counts_nothing_twice(host: Host, monkeypatch: pytest.Monke
             raise KeyboardInterrupt
         kept(tree, count)
 
-    monkeypatch.setattr(_transfers_run, "write_count", die_at_the_second)
     desired = _transfers_run.TransfersOptions(str(host.root), str(host.log))
-    with pytest.raises(KeyboardInterrupt):
-        _transfers_run.run_transfers(desired)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(_transfers_run, "write_count", die_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            _transfers_run.run_transfers(desired)
     host.log_transfer("ftp_p1/p1/a", 5)
     shares = {share["id"]: share["complete"] for share in host.run()["shares"]}
     assert shares == {"p1": 2, "p2": 1}

@@ -196,7 +196,9 @@ def test_a_clock_set_back_revives_nothing(host: Any, goes: Path) -> None:
     make_ready(host, "p1", "2099-01-01T00:00:00Z")
     host.tree.clock.write_text('{"schema": 1, "time": "2099-01-02T00:00:00Z"}')
     (result,) = host.run(host.share("p1", "goes", lifetime_days=1))
-    assert result["error"]["class"] == "ended"
+    # It had ended by a time that was confirmed. While the clock is in doubt nothing of it is decided anew.
+    assert result["error"]["class"] == "clock_unsure"
+    assert not (host.root / "ftp_p1" / "p1").exists()
 
 
 @pytest.mark.parametrize(
