@@ -46,7 +46,7 @@ def test_the_program_reads_what_the_role_writes(family: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_timer_starts_the_newest_program_each_minute(family: str) -> None:
     service = render("ftp_server", "tempoftp-expire.service.j2", family, tempoftp_root="/srv/ftp")
-    assert "ExecStart=/usr/bin/python3 -I /srv/ftp/.tempoftp/lib/current/expire\n" in service
+    assert "ExecStart=/usr/bin/python3 -IB /srv/ftp/.tempoftp/lib/current/expire\n" in service
     assert "\nReadWritePaths=/srv/ftp -/run/pure-ftpd\n" in service
     assert "OnCalendar=minutely\n" in render("ftp_server", "tempoftp-expire.timer.j2", family)
 

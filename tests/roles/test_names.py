@@ -88,7 +88,7 @@ def test_each_shared_value_moves_what_the_timer_reads(family: str) -> None:
         "pureftpd_mysql_conf": "/etc/pure-ftpd/otra.conf",
     }
     unit = render("ftp_server", "tempoftp-expire.service.j2", family, **MOVED)
-    assert "ExecStart=/usr/bin/python3 -I /datos/entrega/.tempoftp/" in unit
+    assert "ExecStart=/usr/bin/python3 -IB /datos/entrega/.tempoftp/" in unit
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from tempoftp.accounts.map import map_account
-from tempoftp.db.clock import utc_now
+from tempoftp.db.clock import database_now, utc_now
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, FtpHost, HistoryEntry, Run, Share
 from tempoftp.errors import ShareError
@@ -333,21 +334,32 @@ def test_empty_run_fetches_facts_once(
 def test_heartbeat_keeps_the_lease_of_a_long_run(
     database: Database, runner: HostRunner, recording: Recording, accept_share: AcceptShare, ftp_host: str
 ) -> None:
-    runner.settings = runner.settings.model_copy(update={"lease_seconds": 0.6, "heartbeat_seconds": 0.1})
+    runner.settings = runner.settings.model_copy(update={"heartbeat_seconds": 0.1})
     accept_share("p1")
     taken: list[int] = []
 
+    def read_end() -> datetime:
+        with database.read() as session:
+            end = session.get_one(Share, "p1").lease_until
+        assert end is not None
+        return end
+
     def outlive_the_lease(request: RunRequest) -> None:
+        with database.write() as session:
+            almost_over = session.get_one(Share, "p1").lease_until = database_now(session) + timedelta(
+                seconds=20
+            )
+        deadline = time.monotonic() + 20
+        while read_end() <= almost_over:
+            assert time.monotonic() < deadline, "nothing extends the lease"
+            time.sleep(0.05)
         other = HostRunner(runner.settings, database, SimulatedProvisioner(runner.settings.state_dir))
-        end = time.monotonic() + 1.5
-        while time.monotonic() < end:
-            taken.append(other.run_host(ftp_host))
-            time.sleep(0.1)
+        taken.append(other.run_host(ftp_host))
         other.close()
 
     recording.meanwhile = outlive_the_lease
     runner.run_host(ftp_host)
-    assert sum(taken) == 0
+    assert taken == [0]
     with database.read() as session:
         share = session.get_one(Share, "p1")
     assert share.bytes_total is not None  # its outcome was still its own

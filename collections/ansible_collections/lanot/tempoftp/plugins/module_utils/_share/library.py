@@ -149,6 +149,10 @@ def _write_durably(path: Path, content: bytes) -> None:
 
 
 def build_program_argv(library: Path, entry: str, share_id: str) -> list[str]:
-    """Return the command line of the copier: Python isolated from the environment, and the id of the share."""
+    """Return the command line of the copier: Python isolated from the environment, and the id of the share.
+
+    ``-B``: Python must not write what it has compiled. It makes missing folders for that, also in the place of a disk
+    that has just gone away.
+    """
     python = _PYTHON if os.access(_PYTHON, os.X_OK) else sys.executable
-    return [python, "-IS", str(library / entry), share_id]
+    return [python, "-ISB", str(library / entry), share_id]

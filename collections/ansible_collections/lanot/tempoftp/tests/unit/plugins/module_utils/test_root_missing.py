@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,8 +45,8 @@ def disk_away(host: Any) -> Iterator[Path]:
     try:
         yield away
     finally:
-        found = [path.name for path in host.root.iterdir()]
-        host.root.rmdir()
+        found = [str(path.relative_to(host.root)) for path in host.root.rglob("*")]
+        host.root.rename(host.root.with_name(f"written-{time.monotonic_ns()}"))
         away.rename(host.root)
     assert found == []
 
@@ -120,6 +121,14 @@ def test_a_copy_whose_disk_goes_away_writes_nothing_in_its_place(host: Any) -> N
             host.kill("tempoftp-copy-p1")
     item = host.share("p1", generation=2)
     assert host.run(item)[0]["state"] == "delivered"
+
+
+def test_python_writes_nothing_beside_the_programs(delivered: Any) -> None:
+    """It would make the missing folders again, in the place of a disk that has just gone away."""
+    host = delivered
+    host.run(host.share("p1", state="absent", generation=2))
+    host.wait_for(lambda: not host.pid("tempoftp-purge-p1"))
+    assert [path for path in host.tree.lib.rglob("*") if path.suffix == ".pyc"] == []
 
 
 def test_the_purge_touches_nothing(delivered: Any, capsys: pytest.CaptureFixture[str]) -> None:
