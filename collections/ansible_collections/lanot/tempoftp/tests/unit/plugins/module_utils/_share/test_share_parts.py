@@ -245,11 +245,11 @@ def test_the_copier_is_written_once_and_runs_alone(
     assert [path.name for path in tree.lib.iterdir()] == [library.name]
     for entry in (COPY, PURGE):
         argv = build_program_argv(library, entry, "p1")
-        assert argv[1:] == ["-IS", str(library / entry), "p1"]
+        assert argv[1:] == ["-ISB", str(library / entry), "p1"]
         ended = subprocess.run([sys.executable, *argv[1:]], capture_output=True, text=True, check=False)
         assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
     ended = subprocess.run(
-        [sys.executable, "-IS", str(library / COPY), "../x"], capture_output=True, text=True, check=False
+        [sys.executable, "-ISB", str(library / COPY), "../x"], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 1 and "is refused" in ended.stderr
 
