@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The deep look: compares, and repairs, owner and mode of the entries inside delivered, read-only shares.
+"""The deep look: compares, and repairs, owner, mode and access list of the entries inside delivered, read-only shares.
 
 The number of entries is bounded. A folder is opened by the descriptor of its parent and no link is followed, so that a
 change during the walk cannot lead root to another place. A mount is never entered, since it is the source itself.
@@ -17,10 +17,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
+from .._host.access import has_access_list, remove_access_lists
 from .._host.safe_open import closing_descriptor, open_directory, open_directory_below, open_file
 from .._host.tree import Tree
 from .._record.manifest import Manifest
-from .world import IrregularEntry, World
+from .world import ACCESS_LIST_DETAIL, IrregularEntry, World
 
 _FOLDER_MODE, _FILE_MODE = 0o750, 0o640
 # Each level costs a descriptor.
@@ -51,7 +52,7 @@ class Walk:
         self, folder: int, name: str, path: str, share: Manifest, device: int, depth: int
     ) -> Iterator[IrregularEntry]:
         facts = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        wrong = _describe(facts, share)
+        wrong = _describe(facts, share) or _describe_list(folder, name, facts)
         if wrong is not None:
             yield IrregularEntry(share.id, path, wrong)
             if self._repair:
@@ -110,11 +111,18 @@ def _describe(facts: os.stat_result, share: Manifest) -> Optional[str]:
     return f"is {facts.st_uid}:{facts.st_gid} {mode:04o}, not {share.uid}:{share.gid} {wanted:04o}"
 
 
+def _describe_list(folder: int, name: str, facts: os.stat_result) -> Optional[str]:
+    # listxattr takes no descriptor of a folder.
+    path = f"/proc/self/fd/{folder}/{name}"
+    return None if stat.S_ISLNK(facts.st_mode) or not has_access_list(path) else ACCESS_LIST_DETAIL
+
+
 def _repair_entry(folder: int, name: str, facts: os.stat_result, share: Manifest) -> None:
-    """Set owner and mode of one entry; of a link, only the owner."""
+    """Set owner and mode of one entry and remove its access list; of a link, set only the owner."""
     os.chown(name, share.uid, share.gid, dir_fd=folder, follow_symlinks=False)
     if stat.S_ISLNK(facts.st_mode):
         return
     with closing_descriptor(open_file(name, folder)) as descriptor:
         if os.fstat(descriptor).st_ino == facts.st_ino:
+            remove_access_lists(descriptor)
             os.fchmod(descriptor, _FOLDER_MODE if stat.S_ISDIR(facts.st_mode) else _FILE_MODE)

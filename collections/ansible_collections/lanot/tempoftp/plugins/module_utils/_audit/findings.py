@@ -27,7 +27,16 @@ from .._host.units import COPY_PREFIX, PURGE_PREFIX
 from .._record.accounts import Account
 from .._record.manifest import Manifest
 from .._sweep.plan import is_outdated
-from .world import ExpectedRow, Finding, Home, Place, World, list_adopted_names, list_own_names
+from .world import (
+    ACCESS_LIST_DETAIL,
+    ExpectedRow,
+    Finding,
+    Home,
+    Place,
+    World,
+    list_adopted_names,
+    list_own_names,
+)
 
 KINDS = (
     "not_looked_at",
@@ -398,6 +407,8 @@ def _compare_place(path: str, place: Place, uid: int, gid: Optional[int], mode: 
         expected_gid = place.gid if gid is None else gid
         detail = f"is {place.uid}:{place.gid} {place.mode:04o}, not {uid}:{expected_gid} {mode:04o}"
         yield Finding("wrong_owner_or_mode", path, detail, "safe")
+    elif place.listed:
+        yield Finding("wrong_owner_or_mode", path, ACCESS_LIST_DETAIL, "safe")
 
 
 def _find_left_over(world: World) -> Iterator[Finding]:

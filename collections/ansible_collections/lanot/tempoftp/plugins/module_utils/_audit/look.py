@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Optional
 
+from .._host.access import has_access_list
 from .._host.boot import read_uptime
 from .._host.clock import read_now
 from .._host.errors import TempoftpError
@@ -215,7 +216,8 @@ def look_place(path: Path, mounts: tuple[str, ...] = ()) -> Optional[Place]:
         if test(facts.st_mode):
             kind = word
     mode = stat.S_IMODE(facts.st_mode)
-    return Place(kind, facts.st_ino, facts.st_uid, facts.st_gid, mode, str(path) in mounts)
+    listed = kind == "directory" and has_access_list(path)
+    return Place(kind, facts.st_ino, facts.st_uid, facts.st_gid, mode, str(path) in mounts, listed)
 
 
 def _look_entries(folder: Path, mounts: tuple[str, ...]) -> dict[str, Place]:

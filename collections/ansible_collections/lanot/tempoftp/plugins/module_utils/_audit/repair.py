@@ -20,6 +20,7 @@ from typing import NamedTuple, Optional
 from .._account.desired import SWEPT, DesiredAccount
 from .._account.run import Execution, run_accounts
 from .._copy.bind import choose_folder_mode, sweep_binds
+from .._host.access import remove_access_lists
 from .._host.commands import run_command
 from .._host.errors import TempoftpError
 from .._host.grace import read_grace, read_trash_hours
@@ -177,7 +178,7 @@ def _unmount_binds(repairs: Repairs, world: World, findings: Sequence[Finding]) 
 
 
 def _set_modes(repairs: Repairs, world: World, findings: Sequence[Finding]) -> list[str]:
-    """Set owner and mode of tempoftp's folders, each by its own descriptor."""
+    """Set owner and mode of tempoftp's folders and remove their access lists, each by its own descriptor."""
     tree = repairs.tree
     paths = {finding.subject for finding in _select(findings, "wrong_owner_or_mode")}
     if not paths:
@@ -209,6 +210,7 @@ def _set_place(path: Path, wanted: set[str], uid: int, gid: int, mode: int) -> N
     with closing_descriptor(open_directory(path.parent)) as parent:
         descriptor = open_directory(path.name, parent)
     with closing_descriptor(descriptor):
+        remove_access_lists(descriptor)
         os.fchown(descriptor, uid, gid)
         os.fchmod(descriptor, mode)
 

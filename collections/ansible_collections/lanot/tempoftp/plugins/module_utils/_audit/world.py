@@ -15,6 +15,8 @@ from .._record.manifest import Manifest
 from .._record.tombstones import Tombstone
 from .._sweep.plan import Library
 
+ACCESS_LIST_DETAIL = "has an access list (getfacl), by which others may read it, or the account may not"
+
 
 class StateFiles(NamedTuple):
     """The content of the files under the state directory. ``damaged``: names of those that cannot be read."""
@@ -26,7 +28,10 @@ class StateFiles(NamedTuple):
 
 
 class Place(NamedTuple):
-    """The facts of a path; links are not followed. ``kind``: directory, file, link, other; ``mounted``: a mount."""
+    """The facts of a path; links are not followed. ``kind``: directory, file, link, other; ``mounted``: a mount.
+
+    ``listed``: it has an access list (setfacl).
+    """
 
     kind: str
     inode: int = 0
@@ -34,6 +39,7 @@ class Place(NamedTuple):
     gid: int = 0
     mode: int = 0
     mounted: bool = False
+    listed: bool = False
 
 
 class Home(NamedTuple):
@@ -59,7 +65,7 @@ class OpenSession(NamedTuple):
 
 
 class IrregularEntry(NamedTuple):
-    """An entry inside a share whose owner or mode is not as it was delivered. The deep look finds it."""
+    """An entry inside a share whose owner, mode or access list is not as it was delivered. The deep look finds it."""
 
     share_id: str
     path: str

@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from .._host.access import find_unreadable
 from .._host.clock import read_now
 from .._host.commands import run_command
 from .._host.errors import InvalidValueError, TempoftpError
@@ -39,7 +40,6 @@ _LAZY = "--property=LazyUnmount=yes"
 _MOUNT_LIMIT = 15.0
 _FIND_LIMIT = 3600.0
 _SWEEP_LIMIT = 5.0
-_NOBODY = 65534
 
 
 class SweptBinds(NamedTuple):
@@ -73,7 +73,7 @@ def check_bind_source(tree: Tree, manifest: Manifest) -> None:
     inner = [point for point in list_mounts_below(path) if point != str(path)]
     if inner:
         raise InvalidValueError(f"{path} cannot be mounted: {inner[0]} is a filesystem of its own; use copy")
-    unreadable = _find_unreadable(path, manifest.gid)
+    unreadable = find_unreadable(path, manifest.gid, _FIND_LIMIT)
     if unreadable:
         raise TempoftpError(
             f"{path} cannot be mounted: the FTP server may not read {unreadable}: let everybody read it, or use copy",
@@ -200,12 +200,3 @@ def _mount(what: Path, where: Path) -> None:
     if not mount.read_only:
         unmount(where)
         raise TempoftpError(f"{where} was not mounted read-only: see journalctl", "copy_failed")
-
-
-def _find_unreadable(path: Path, gid: int) -> str:
-    """Return the first name below *path* that a user with no rights except the FTP server's group cannot read."""
-    drop = ["setpriv", f"--reuid={_NOBODY}", f"--regid={gid}", "--clear-groups", "--no-new-privs", "--"]
-    tests = ["-type", "f", "!", "-readable", "-o", "-type", "d", "!", "(", "-readable", "-executable", ")"]
-    # It runs in the folder, since the permissions of the folders above do not matter for a mount.
-    ended = run_command([*drop, "find", ".", "(", *tests, ")", "-print", "-quit"], _FIND_LIMIT, folder=path)
-    return ended.stdout.strip() or ended.stderr.strip()

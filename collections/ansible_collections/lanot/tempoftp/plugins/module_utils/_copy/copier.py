@@ -38,7 +38,7 @@ from .progress import Report, SupersededError
 from .reflink import Cloner, ImpossibleError, can_clone
 from .reuse import find_base
 from .rsync import Clamped, Progress, Survey, build_copy_argv, parse_progress
-from .staging import drop_linked_files, prepare_data, remove_data, sync_data
+from .staging import clear_access_lists, drop_linked_files, prepare_data, remove_data, sync_data
 from .verdicts import Verdict
 
 # Seconds.
@@ -71,6 +71,8 @@ class Copier:
             else:
                 self._copy_all(earlier)
             self._report.write(phase="verifying")
+            # Somebody may have set access lists during the copy.
+            clear_access_lists(self._data)
             with self._report.measure("sync"):
                 sync_data(self._data)
         except (TempoftpError, OSError) as found:

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from .._host.access import remove_access_lists
 from .._host.commands import run_command
 from .._host.errors import TempoftpError
 from .._host.lock import is_locked
@@ -26,12 +27,22 @@ def prepare_data(data: Path) -> None:
     """Make rsync's target. Data that is there is kept, except files that are hard links of another share.
 
     A delivered share is moved back here for a new generation. Other shares may have links to its files, and writing in
-    place would change them in those shares too.
+    place would change them in those shares too. The folder inherits no access list, so nothing in it does.
     """
     data.mkdir(mode=0o750, exist_ok=True)
     if not stat.S_ISDIR(os.lstat(data).st_mode):
         raise TempoftpError(f"{data} is not a directory: move it away")
     drop_linked_files(data)
+    clear_access_lists(data)
+
+
+def clear_access_lists(data: Path) -> bool:
+    """Remove the access lists (setfacl) of all data; return whether there was one."""
+    found = remove_access_lists(data)
+    for entry in walk_entries(data):
+        if not entry.is_symlink():
+            found |= remove_access_lists(entry.path)
+    return found
 
 
 def drop_linked_files(data: Path) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Optional
 
 from .._copy.bind import bind_share, choose_folder_mode, is_bind, unbind_share
+from .._copy.staging import clear_access_lists
+from .._host.access import find_unreadable
 from .._host.ballast import drop_ballast, take_ballast
 from .._host.clock import read_now
 from .._host.commands import run_command
@@ -35,6 +37,8 @@ from .plan import Seen, resolve_generation
 from .trash import check_no_mounts, choose_trash, read_kept, write_kept
 
 _UMOUNT_LIMIT = 10.0
+# Seconds that a look at the finished copy may take.
+_LOOK_LIMIT = 5.0
 
 
 def apply_enlist(tree: Tree, desired: DesiredShare, site: Site, seen: Seen) -> None:
@@ -119,6 +123,8 @@ def apply_deliver(tree: Tree, seen: Seen) -> None:
     with closing_descriptor(open_directory(tree.data(manifest.id))) as data:
         os.fchown(data, manifest.uid, manifest.gid)
         os.fchmod(data, choose_folder_mode(manifest))
+    if not is_bind(manifest):
+        _require_readable(tree.data(manifest.id), manifest)
     if manifest.hidden:
         prepare_tree(tree)
         tree.data(manifest.id).rename(tree.held(manifest.id))
@@ -273,10 +279,38 @@ def _take_back(tree: Tree, manifest: Manifest, seen: Seen) -> None:
         held.rename(choose_trash(tree, manifest.id, manifest.generation) if newer else tree.data(manifest.id))
 
 
+def _require_readable(data: Path, manifest: Manifest) -> None:
+    """Raise TempoftpError unless the account may read all of a finished copy.
+
+    The copier has removed every access list. So only something unusual is found here, or a list that is some moments
+    old. All other runs wait for the host's lock meanwhile: of very many files not all are looked at.
+    """
+    if os.geteuid() != 0:
+        return  # Only root can look with the rights of another user.
+    name = _find_unreadable(data, manifest.gid)
+    if name and clear_access_lists(data):
+        name = _find_unreadable(data, manifest.gid)
+    if name:
+        raise TempoftpError(
+            f"the FTP server may not read {name} of share {manifest.id}: look at it below {data} (ls -l, getfacl); it "
+            "is tried again",
+            "copy_failed",
+        )
+
+
+def _find_unreadable(data: Path, gid: int) -> str:
+    try:
+        return find_unreadable(data, gid, _LOOK_LIMIT)
+    except TempoftpError as error:
+        if error.error_class != "run_timeout":
+            raise
+        return ""
+
+
 def _enter_home(tree: Tree, manifest: Manifest, folder: Path, name: str) -> None:
     """Rename *name* of one of our own folders into the home."""
     with closing_descriptor(open_directory(folder)) as source:
-        with create_home(tree, manifest.ftpuser, manifest.gid) as home:
+        with create_home(tree, manifest.ftpuser, manifest.gid, manifest.origin == "created") as home:
             _refuse_existing(home, manifest)
             os.rename(name, manifest.id, src_dir_fd=source, dst_dir_fd=home)
             os.fsync(home)

@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Optional
 
+from .._host.access import has_access_list, remove_access_lists
 from .._host.errors import AccountConflictError
 from .._host.safe_open import closing_descriptor, open_directory
 from .._host.tree import HOME_MODE, Tree
 
 # The mode of a home between its mkdir and its chown. Only root can have left it in this mode.
 _UNFINISHED_MODE = 0o700
+_ENTER = stat.S_IRGRP | stat.S_IXGRP
 
 
 @contextmanager
@@ -30,14 +32,20 @@ def open_home(tree: Tree, ftpuser: str) -> Iterator[Optional[int]]:
 
 
 @contextmanager
-def create_home(tree: Tree, ftpuser: str, gid: int) -> Iterator[int]:
-    """Give a descriptor of an account's home; create it as ``root:group`` 0750 when it is missing."""
+def create_home(tree: Tree, ftpuser: str, gid: int, ours: bool) -> Iterator[int]:
+    """Give a descriptor of an account's home; create it as ``root:group`` 0750 when it is missing.
+
+    *ours*: tempoftp made the account. Then a home that its group cannot enter is put right.
+    """
     with closing_descriptor(open_directory(tree.root)) as root, suppress(FileExistsError):
         os.mkdir(ftpuser, _UNFINISHED_MODE, dir_fd=root)
     with open_home(tree, ftpuser) as descriptor:
         if descriptor is None:
             raise AccountConflictError(f"{tree.home(ftpuser)} went away while it was made: try again")
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) == _UNFINISHED_MODE:
+        mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        closed = ours and (mode & _ENTER != _ENTER or has_access_list(descriptor))
+        if mode == _UNFINISHED_MODE or closed:
+            remove_access_lists(descriptor)
             os.fchown(descriptor, -1, gid)
             os.fchmod(descriptor, HOME_MODE)
         yield descriptor
