@@ -44,6 +44,7 @@ _TABLE = (
     ErrorClass("stale", False, "the FTP host knows a newer generation of this share"),
     ErrorClass("ended", False, "the share is over, and what was asked for needs one that lives"),
     ErrorClass("not_delivered", False, "the FTP host does not have the share that should be changed"),
+    ErrorClass("managed_elsewhere", False, "an operator delivered a share of this id without the service"),
 )
 
 ERROR_CLASSES: dict[str, ErrorClass] = {entry.name: entry for entry in _TABLE}

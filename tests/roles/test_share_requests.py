@@ -54,6 +54,8 @@ def test_source_is_looked_up_in_the_inventory() -> None:
             "state": "present",
             "lifetime_days": 10,
             "writable": False,
+            "managed_by": "operator",
+            "take_over": False,
             "source": "lanotadm@source1:/srv/datos/goes",
             "source_root": "/srv/datos",
             "ssh_user": "lanotadm",
@@ -108,6 +110,15 @@ def test_an_account_stays_while_one_of_its_shares_is_present() -> None:
         {**GOOD, "state": "absent"}, {**GOOD, "id": "dos"}, {**GOOD, "id": "tres", "state": "absent"}
     )
     assert plan["users"] == [{"name": "ftp_uno", "state": "present"}]
+
+
+def test_a_share_is_taken_over_if_the_list_says_so() -> None:
+    plan = _plan({**GOOD, "take_over": True}, {**GOOD, "id": "dos"})
+    assert [(share["managed_by"], share["take_over"]) for share in plan["shares"]] == [
+        ("operator", True),
+        ("operator", False),
+    ]
+    assert "take_over 'yes' is refused" in _refusal({**GOOD, "take_over": "yes"})
 
 
 def test_an_account_is_adopted_if_the_list_says_so() -> None:

@@ -173,6 +173,7 @@ def _note_staleness(audit: HostAudit, comparison: Comparison) -> None:
 def _count(facts: HostFacts) -> dict[str, int]:
     return {
         "shares": len(facts.live),
+        "operator_shares": len(facts.live_of_operators),
         "ended": len(facts.tombstones),
         "accounts": len(facts.accounts or ()),
     }

@@ -51,7 +51,7 @@ def compare_host(ftp_host: str, facts: HostFacts, rows: SeenRows, started: datet
         unknown_accounts=[name for name in list_created_accounts(facts) if name not in rows.known_accounts],
         unknown_ends={
             share_id: end.generation
-            for share_id, end in facts.ended.items()
+            for share_id, end in facts.all_ended.items()
             if share_id not in rows.known_ids
         },
     )
@@ -111,7 +111,8 @@ def _find_lost_shares(ftp_host: str, rows: SeenRows, facts: HostFacts, started: 
         for share in rows.shares.values()
         if share.state in DELIVERED and _is_quiet(share, started) and share.id not in facts.damaged_shares
     ]
-    lost = [share_id for share_id in expected if share_id not in facts.generations]
+    known = facts.generations.keys() | facts.live_of_operators.keys()
+    lost = [share_id for share_id in expected if share_id not in known]
     if not lost or 2 * len(lost) <= len(expected):
         return None
     detail = (
@@ -156,11 +157,12 @@ def _compare_delivered(
         if share.id in facts.damaged_shares:
             return
         end = facts.ended.get(share.id)
-        how = (
-            f"it ended there ({end.reason or 'deleted'})"
-            if end is not None
-            else "the FTP host does not know it"
-        )
+        if end is not None:
+            how = f"it ended there ({end.reason or 'deleted'})"
+        elif share.id in facts.live_of_operators:
+            how = "an operator manages the share that the FTP host has under this id"
+        else:
+            how = "the FTP host does not know it"
         yield Finding(
             kind="row_without_share",
             subject=share.id,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from tempoftp.results import Result
 
 LIVE = frozenset({"copying", "delivered", "blocked"})
+OPERATOR = "operator"
 
 
 class AuditRequest(BaseModel):
@@ -47,6 +48,7 @@ class HostShare(Result):
     ftpuser: str
     source: str
     origin: str = "created"
+    managed_by: str = "service"
     path: str | None = None
     source_root: str | None = None
     ssh_user: str = "lanotadm"
@@ -83,6 +85,7 @@ class HostTombstone(Result):
     ended_at: datetime | None = None
     ftpuser: str | None = None
     reason: str | None = None
+    managed_by: str | None = None
 
 
 class HostAccount(Result):
@@ -96,7 +99,11 @@ class HostAccount(Result):
 
 
 class HostFacts(Result):
-    """The state of an FTP host; `accounts` None: its users table could not be read."""
+    """The state of an FTP host; `accounts` None: its users table could not be read.
+
+    Operators deliver shares without the service too. No row belongs to these, so they are kept apart: rows are compared
+    with the service's shares only. A share of a host that does not say whose it is counts as the service's.
+    """
 
     time: datetime
     shares: list[HostShare] = Field(default_factory=list)
@@ -106,6 +113,16 @@ class HostFacts(Result):
 
     @cached_property
     def live(self) -> dict[str, HostShare]:
+        """The live shares of the service by id."""
+        return {name: share for name, share in self._all_live.items() if share.managed_by != OPERATOR}
+
+    @cached_property
+    def live_of_operators(self) -> dict[str, HostShare]:
+        """The live shares of operators by id."""
+        return {name: share for name, share in self._all_live.items() if share.managed_by == OPERATOR}
+
+    @cached_property
+    def _all_live(self) -> dict[str, HostShare]:
         """The live shares by id. A share with a tombstone of the same generation has ended."""
         ends = {end.id: end.generation for end in self.tombstones}
         return {
@@ -116,23 +133,32 @@ class HostFacts(Result):
 
     @cached_property
     def ended(self) -> dict[str, HostTombstone]:
-        """The shares that have ended, or are removed now, by id."""
-        ended = {end.id: end for end in self.tombstones if end.id not in self.live}
+        """The shares of the service that have ended, or are removed now, by id."""
+        return {name: end for name, end in self.all_ended.items() if end.managed_by != OPERATOR}
+
+    @cached_property
+    def all_ended(self) -> dict[str, HostTombstone]:
+        """The shares that have ended, or are removed now, by id, also those of operators."""
+        ended = {end.id: end for end in self.tombstones if end.id not in self._all_live}
         for share in self.shares:
             known = ended.get(share.id)
             if not share.live and (known is None or known.generation < share.generation):
                 ended[share.id] = HostTombstone(
-                    id=share.id, generation=share.generation, ftpuser=share.ftpuser
+                    id=share.id,
+                    generation=share.generation,
+                    ftpuser=share.ftpuser,
+                    managed_by=share.managed_by,
                 )
         return ended
 
     @cached_property
     def generations(self) -> dict[str, int]:
-        """The newest generation that the host knows of each id."""
+        """The newest generation that the host knows of each id of the service."""
         known: dict[str, int] = {}
-        pairs = [(share.id, share.generation) for share in self.shares]
-        for share_id, generation in [*pairs, *((end.id, end.generation) for end in self.tombstones)]:
-            known[share_id] = max(known.get(share_id, 0), generation)
+        entries: list[HostShare | HostTombstone] = [*self.shares, *self.tombstones]
+        for entry in entries:
+            if entry.managed_by != OPERATOR:
+                known[entry.id] = max(known.get(entry.id, 0), entry.generation)
         return known
 
     @cached_property

@@ -238,7 +238,10 @@ def _describe_audit(host: Mapping[str, Any]) -> str:
     if host.get("auditado_at") is None:
         return "; ".join([*parts, "not audited yet"])
     wrong = sum(not finding["repaired"] for finding in host.get("hallazgos") or ())
-    return "; ".join([*parts, f"{wrong} findings, {host.get('edad_segundos')} s ago"])
+    # Shares that an operator delivered without the service are known and are no findings.
+    known = (host.get("cuentas") or {}).get("operator_shares", 0)
+    operated = f", {known} shares of operators" if known else ""
+    return "; ".join([*parts, f"{wrong} findings{operated}, {host.get('edad_segundos')} s ago"])
 
 
 @click.command(cls=Command, examples=["tempoftp expire"])

@@ -36,6 +36,8 @@ SKIPPED_KEPT = 100
 DAY = timedelta(days=1)
 _PREPARING = frozenset({"queued", "probing", "purging"})
 _OUT_OF_REACH = frozenset({"purging", "absent"})
+_NOT_HERE = frozenset({"not_delivered", "managed_elsewhere"})
+"""Errors that say that the host does not have this share, whatever its row says."""
 _ORDER = (State.RECIBIDO, State.PREPARANDO, State.TRASLADO)
 
 
@@ -67,7 +69,7 @@ class Step:
             self.apply_error(ShareError.of("run_failed", "the run did not report on this share; see its log"))
         elif result.error is not None:
             self._keep_progress(result)
-            self._apply_refusal(result)
+            self._apply_refusal(result, user)
         elif self.share.state in ENDING:
             self._apply_absent(result, user)
         elif result.state in ("failed", "absent"):
@@ -106,7 +108,7 @@ class Step:
                 return
             failure = describe_giving_up(error, self.settings.retry_until_hours)
             share.message = (failure,)
-        if share.state in DELIVERED and error.error_class != "not_delivered":
+        if share.state in DELIVERED and error.error_class not in _NOT_HERE:
             self._give_up_lifetime()
             return
         self._move(State.ERROR, failure)
@@ -129,9 +131,13 @@ class Step:
         else:
             share.due_at = None
 
-    def _apply_refusal(self, result: ShareResult) -> None:
+    def _apply_refusal(self, result: ShareResult, user: UserResult | None) -> None:
         assert result.error is not None  # noqa: S101 - asked before
         error = result.error.to_share_error()
+        if error.error_class == "managed_elsewhere" and self.share.state in ENDING:
+            # What has this id is an operator's: of the service's own share nothing is left to end.
+            self._apply_absent(result.model_copy(update={"state": "absent"}), user)
+            return
         if error.error_class != "ended" or self.share.state in ENDING:
             self.apply_error(error)
             return

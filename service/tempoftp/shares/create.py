@@ -146,7 +146,7 @@ def _accept(
         record_birth(session, share, reason=Phrase("requested"), author=author)
     else:
         is_taken = share.email != request.usuario
-        _begin_generation(share, wanted)
+        _begin_generation(share, wanted, find_ended_generation(session, account.ftp_host, share.id))
         reason = Phrase("requested" if is_taken else "requested_again")
         transition(session, share, State.RECIBIDO, reason=reason, author=author, is_birth=is_taken)
     session.flush()
@@ -172,9 +172,12 @@ def _is_same(share: Share, request: ShareRequest, source: ResolvedSource, digest
     return is_same and all(getattr(share, name) == value for name, value in said.items())
 
 
-def _begin_generation(share: Share, wanted: dict[str, object]) -> None:
-    """Wipe what was known of the ended generation and put down what is wanted now."""
-    share.generation += 1
+def _begin_generation(share: Share, wanted: dict[str, object], ended: int) -> None:
+    """Wipe what was known of the ended generation and put down what is wanted now.
+
+    `ended`: a later generation that the FTP host has seen the end of, since an operator used the id meanwhile.
+    """
+    share.generation = max(share.generation, ended) + 1
     share.asked_generation = share.generation
     share.link_nonce = draw_nonce()
     for column in (

@@ -50,6 +50,7 @@ ERROR_MESSAGES: dict[str, str] = {
     "stale": "El servidor FTP ya conoce una versión más nueva de esta solicitud; no se cambió nada.",
     "ended": "La entrega ya terminó; pídala otra vez.",
     "not_delivered": "Los datos ya no están en el servidor FTP; reintente para copiarlos otra vez.",
+    "managed_elsewhere": "Un operador usa ese id en el servidor FTP; elija otro id o avise al operador.",
 }
 
 GIVEN_UP_MESSAGES: dict[str, str] = {

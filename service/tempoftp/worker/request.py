@@ -21,7 +21,7 @@ from tempoftp.shares.sources import Method
 from tempoftp.states import DELIVERED, ON_ITS_WAY
 
 SCHEMA = 1
-_DERIVED = frozenset({"state", "require_existing", "adopt", "restore"})
+_DERIVED = frozenset({"state", "require_existing", "adopt", "restore", "managed_by"})
 
 
 class RequestPart(BaseModel):
@@ -50,6 +50,7 @@ class ShareItem(Requested, RequestPart):
     writable: bool
     adopt: bool = False
     restore: bool = False
+    managed_by: Literal["service"] = "service"
 
 
 class UserItem(RequestPart):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,87 +15,21 @@ from tempoftp.audits.audits import (
     find_due_audits,
     request_audits,
 )
-from tempoftp.audits.results import AuditOutcome, AuditRequest, HostFacts
+from tempoftp.audits.results import HostFacts
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
-from tempoftp.db.models import Account, HistoryEntry, HostAudit, Share
+from tempoftp.db.models import Account, HistoryEntry, Share
 from tempoftp.errors import ShareError
 from tempoftp.hosts.pauses import pause_hosts
 from tempoftp.monitoring.health import read_health
-from tempoftp.phrases import Phrase
 from tempoftp.refusals import HostNotFound
 from tempoftp.settings import SIMULATED_FTP_HOST as HOST
 from tempoftp.settings import Settings
 from tempoftp.shares.claims import claim_shares, find_due_hosts
 from tempoftp.shares.expiry import sweep_expired
-from tempoftp.shares.lifecycle import transition
 from tempoftp.states import State
 from tempoftp.worker.auditor import Auditor
-from tempoftp.worker.simulated.provisioner import SimulatedProvisioner
-from tests.support.findings import list_findings
-
-READY = datetime(2026, 11, 1, tzinfo=UTC)
-ENDS = datetime(2099, 11, 4, tzinfo=UTC)
-
-
-@pytest.fixture
-def make_share(database: Database, accept_share: Callable[..., Share]) -> Callable[..., None]:
-    """Make a share that was delivered long before any audit began."""
-
-    def make(share_id: str = "p1", *states: State, **columns: Any) -> None:
-        accept_share(share_id)
-        with database.write() as session:
-            share = session.get_one(Share, share_id)
-            for state in states or (State.LISTO,):
-                transition(session, share, state, reason=Phrase("verbatim", text="test"), author="test")
-            values = {"due_at": None, "ready_at": READY, "expires": ENDS, "wished_at": READY}
-            values |= {"state_changed_at": READY, "confirmed_generation": 1, "lifetime_confirmed": 3}
-            for name, value in (values | columns).items():
-                setattr(share, name, value)
-
-    return make
-
-
-def entry(share_id: str = "p1", **changes: Any) -> dict[str, Any]:
-    values = {"id": share_id, "generation": 1, "state": "delivered", "ftpuser": "ftp_alguien_dominio"}
-    times = {"source": "source1:/srv/datos/a", "lifetime_days": 3, "ready_at": READY, "expires": ENDS}
-    return {**values, **times, "source_root": "/srv/datos", **changes}
-
-
-def build(*shares: dict[str, Any], **changes: Any) -> AuditOutcome:
-    facts = {"time": utc_now(), "shares": list(shares), **changes.pop("facts", {})}
-    return AuditOutcome.model_validate({"schema": 1, "run_id": "r1", "facts": facts, **changes})
-
-
-class Answering(SimulatedProvisioner):
-    """A host of which an audit reports what the test says; `meanwhile` is called while it looks."""
-
-    outcome: AuditOutcome
-    meanwhile: Callable[[], object] = staticmethod(lambda: None)
-
-    def audit(self, request: AuditRequest, should_stop: Callable[[], bool]) -> AuditOutcome:
-        self.meanwhile()
-        return self.outcome.model_copy(update={"run_id": request.run_id})
-
-
-@pytest.fixture
-def audit(database: Database, settings: Settings) -> Callable[..., list[tuple[str, str, bool]]]:
-    """Apply an audit with this outcome; return what it found."""
-
-    def apply(outcome: AuditOutcome, **desired_shares: bool) -> list[tuple[str, str, bool]]:
-        with database.write() as session:
-            request_audits(session, settings, author="tester", **desired_shares)
-        provisioner = Answering(settings.state_dir)
-        provisioner.outcome = outcome
-        assert Auditor(settings, database, provisioner).run_due(HOST)
-        return [(found.kind, found.subject, found.repaired) for found in list_findings(read_audit(database))]
-
-    return apply
-
-
-def read_audit(database: Database) -> HostAudit:
-    with database.read() as session:
-        return session.get_one(HostAudit, HOST)
+from tests.support.audits import ENDS, READY, Answering, build, entry, read_audit
 
 
 def test_rows_and_host_that_fit_give_no_finding(make_share: Any, audit: Any, database: Database) -> None:
@@ -106,7 +40,7 @@ def test_rows_and_host_that_fit_give_no_finding(make_share: Any, audit: Any, dat
     assert (row.stale_since, row.requested_at, row.counts) == (
         None,
         None,
-        {"shares": 2, "ended": 0, "accounts": 0},
+        {"shares": 2, "operator_shares": 0, "ended": 0, "accounts": 0},
     )
 
 

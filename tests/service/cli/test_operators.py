@@ -53,6 +53,7 @@ def test_each_finding_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
             "auditado_at": "2030-01-01T00:00:00Z",
             "edad_segundos": 3,
         },
+        "ftp3": {"auditado_at": "x", "edad_segundos": 4, "cuentas": {"operator_shares": 2}},
         "ftp2": {"retenido": {"desde": "x", "razon": "older"}, "error": "run_failed", "mensaje": "no"},
     }
     print_audit({"hosts": hosts})
@@ -64,6 +65,7 @@ def test_each_finding_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     ]
     assert "ftp1\trepair failed\toops" in told.out
     assert "ftp1: 2 findings, 3 s ago" in told.err
+    assert "ftp3: 0 findings, 2 shares of operators, 4 s ago" in told.err
     assert "HELD since x: older; run_failed: no; not audited yet" in told.err
 
 

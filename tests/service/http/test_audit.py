@@ -76,7 +76,7 @@ def test_a_post_makes_an_audit_and_answers_it(client: FlaskClient, run_worker: C
     assert answer.json is not None
     host = answer.json["hosts"][HOST]
     assert host["edad_segundos"] <= 5
-    assert host["cuentas"] == {"shares": 0, "ended": 0, "accounts": 0}
+    assert host["cuentas"] == {"shares": 0, "operator_shares": 0, "ended": 0, "accounts": 0}
     again = client.get(PATH)
     assert again.json is not None and again.json["hosts"][HOST]["auditado_at"] == host["auditado_at"]
 

@@ -174,10 +174,9 @@ class TestMeetingTheSweep:
         assert sweep(desk) == ["p1"]
 
 
-def test_data_that_are_gone_are_an_error(desk: Any) -> None:
+@pytest.mark.parametrize("error_class", ["not_delivered", "managed_elsewhere"])
+def test_data_that_are_gone_are_an_error(desk: Any, error_class: str) -> None:
     desk.make_ready()
     ask(desk, 9)
-    share = desk.step(
-        {"state": "absent", "generation": 2, "error": {"class": "not_delivered", "message": "m"}}
-    )
-    assert (share.state, share.error_class, share.due_at) == (State.ERROR, "not_delivered", None)
+    share = desk.step({"state": "absent", "generation": 2, "error": {"class": error_class, "message": "m"}})
+    assert (share.state, share.error_class, share.due_at) == (State.ERROR, error_class, None)

@@ -253,7 +253,13 @@ class TestAbsent:
         assert share.state == State.ELIMINANDO
         assert share.due_at is not None
 
-    @pytest.mark.parametrize("error_class", [*TRANSIENT, *PERMANENT])
+    def test_a_share_of_an_operator_under_its_id_is_nothing_to_wait_for(self, desk: Any) -> None:
+        error = {"class": "managed_elsewhere", "message": "an operator's"}
+        result = {"state": "delivered", "generation": 2, "error": error}
+        assert desk.step(result, {"state": "present"}).state == State.ELIMINANDO, "its account is still there"
+        assert desk.step(result, {"state": "absent"}).state == State.ELIMINADO
+
+    @pytest.mark.parametrize("error_class", sorted({*TRANSIENT, *PERMANENT} - {"managed_elsewhere"}))
     def test_no_error_ends_it(self, desk: Any, error_class: str) -> None:
         with desk.database.write() as session:
             session.get_one(Share, "p1").retry_until = utc_now() - timedelta(days=1)

@@ -25,9 +25,10 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.names import 
     parse_source,
     relativize_path,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import OPERATOR
 
 STATES = ("present", "blocked", "absent")
-KEYS = frozenset({"id", "ftpuser", "source", "lifetime_days", "state", "writable", "adopt"})
+KEYS = frozenset({"id", "ftpuser", "source", "lifetime_days", "state", "writable", "adopt", "take_over"})
 LIFETIME_DEFAULT = 10
 LIFETIME_MAX = 3650
 SSH_USER_DEFAULT = "lanotadm"
@@ -43,8 +44,8 @@ class RefusedError(Exception):
 def plan_shares(requests: Any, sources: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """Return the `shares` and `users` options of the modules, and `refused` with an id and a message each.
 
-    `requests` is the parsed file, `{"shares": [{id, ftpuser, source, lifetime_days, state, writable, adopt}]}`;
-    `sources` is the inventory's `tempoftp_sources`.
+    `requests` is the parsed file, `{"shares": [{id, ftpuser, source, …}]}` with the keys of KEYS; `sources` is the
+    inventory's `tempoftp_sources`.
     """
     items = requests.get("shares") if isinstance(requests, Mapping) else None
     if not isinstance(items, list):
@@ -163,6 +164,8 @@ def _plan_share(item: Any, sources: list[Mapping[str, Any]], taken: set[str]) ->
         "state": _parse_choice(item.get("state", "present")),
         "lifetime_days": _parse_lifetime(item.get("lifetime_days", LIFETIME_DEFAULT)),
         "writable": _parse_flag(item.get("writable", False), "writable"),
+        "managed_by": OPERATOR,
+        "take_over": _parse_flag(item.get("take_over", False), "take_over"),
     }
     return share | ({"adopt": True} if adopt else {}) | _resolve_source(item.get("source", ""), sources)
 

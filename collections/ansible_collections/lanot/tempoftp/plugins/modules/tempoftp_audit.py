@@ -162,7 +162,8 @@ facts:
       description: The tombstones of shares that ended.
       type: list
       elements: dict
-      sample: [{"id": "old", "generation": 2, "ended_at": "2030-01-31T12:00:00Z", "ftpuser": "ftp_x", "reason": "expired"}]
+      sample:
+        - {"id": "old", "generation": 2, "ended_at": "2030-01-31T12:00:00Z", "ftpuser": "ftp_x", "reason": "expired", "managed_by": "service"}
     accounts:
       description:
         - The accounts that tempoftp knows, and those whose home is below the root. Null when the users table was not read.

@@ -72,6 +72,21 @@ options:
         home it is.
     type: bool
     default: false
+  managed_by:
+    description:
+      - Who manages the share. The V(service) says V(service) for each of its own; C(lanot.tempoftp.share) says V(operator).
+      - A living share that the other one manages is refused as V(managed_elsewhere), whatever O(state) is, and nothing is changed.
+        Shares of a release that did not write it down count as those of the service.
+      - The service's audit reports a share that it does not know, except one of an V(operator).
+      - When unset, whoever manages the share on the host. A new share is then an V(operator)'s.
+    type: str
+    choices: [service, operator]
+  take_over:
+    description:
+      - Whether a share that the other one manages becomes O(managed_by)'s. Say so only when the other one does not need it any more,
+        or for a share that an earlier release delivered without the service.
+    type: bool
+    default: false
   size_probe:
     description:
       - How the size is found before copying.
@@ -126,8 +141,8 @@ options:
   shares:
     description:
       - A list of shares, handled side by side in one execution. Each is a dictionary of O(id), O(generation), O(ftpuser),
-        O(source), O(source_root), O(state), O(require_existing), O(adopt), O(restore), O(ssh_user), O(ssh_key_file),
-        O(ssh_config_file), O(ssh_known_hosts_file), O(size_probe), O(lifetime_days), O(writable),
+        O(source), O(source_root), O(state), O(require_existing), O(adopt), O(restore), O(managed_by), O(take_over), O(ssh_user),
+        O(ssh_key_file), O(ssh_config_file), O(ssh_known_hosts_file), O(size_probe), O(lifetime_days), O(writable),
         O(local), O(method), O(reuse) and O(checksums), which mean the same as the options.
       - The task does not fail when one of them fails, even when one has wrong keys or types. Each result has its own error.
       - With an empty list, only RV(host) is reported.
@@ -390,6 +405,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.errors import
     Refused,
     TempoftpError,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import MANAGERS
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share.desired import STATES
 from ansible_collections.lanot.tempoftp.plugins.module_utils._share.run import (
     Item,
@@ -409,6 +425,8 @@ def build_share_spec() -> dict[str, dict[str, Any]]:
         "require_existing": {"type": "bool", "default": False},
         "adopt": {"type": "bool", "default": False},
         "restore": {"type": "bool", "default": True},
+        "managed_by": {"type": "str", "choices": list(MANAGERS)},
+        "take_over": {"type": "bool", "default": False},
         "ssh_user": {"type": "str", "default": "lanotadm"},
         "ssh_key_file": {"type": "str", "no_log": False},
         "ssh_config_file": {"type": "str"},

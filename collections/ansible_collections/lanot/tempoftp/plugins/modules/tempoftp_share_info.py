@@ -63,6 +63,11 @@ shares:
     origin:
       description: Whether tempoftp V(created) the home or V(adopted) it.
       type: str
+    managed_by:
+      description:
+        - Who manages the share, the V(service) or an V(operator) who delivered it without the service. V(service) also for a share
+          of a release that did not write it down.
+      type: str
     path:
       description: Where it is, or will be, delivered.
       type: str
@@ -134,7 +139,8 @@ tombstones:
   returned: always
   type: list
   elements: dict
-  sample: [{"id": "old", "generation": 2, "ended_at": "2030-01-31T12:00:00Z", "ftpuser": "ftp_x", "reason": "expired"}]
+  sample:
+    - {"id": "old", "generation": 2, "ended_at": "2030-01-31T12:00:00Z", "ftpuser": "ftp_x", "reason": "expired", "managed_by": "service"}
 damaged:
   description: Files under C(.tempoftp) that cannot be read.
   returned: always

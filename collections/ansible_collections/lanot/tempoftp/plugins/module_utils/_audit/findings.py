@@ -25,7 +25,7 @@ from .._host.times import format_time
 from .._host.tree import HOME_MODE
 from .._host.units import COPY_PREFIX, PURGE_PREFIX
 from .._record.accounts import Account
-from .._record.manifest import Manifest
+from .._record.manifest import OPERATOR, Manifest
 from .._sweep.plan import is_outdated
 from .world import (
     ACCESS_LIST_DETAIL,
@@ -470,7 +470,8 @@ def compare_rows(world: World, expected: Sequence[ExpectedRow]) -> Iterator[Find
         elif share is not None and row.state in LIVE_STATES and row.generation == share.generation:
             yield from _compare_row(row, share)
     for share in shares.values():
-        if share.id not in rows:
+        # The expected rows are those of the service: an operator's share needs none.
+        if share.id not in rows and share.managed_by != OPERATOR:
             detail = (
                 f"of {share.ftpuser}, until {share.ends_at or 'it is ready and counted'}: no row knows it"
             )

@@ -164,7 +164,8 @@ class UsersTable(NamedTuple):
 
 
 _SHARE_KEYS = (
-    *("id", "generation", "state", "ftpuser", "origin", "path", "source", "source_root", "ssh_user"),
+    *("id", "generation", "state", "ftpuser", "origin", "managed_by", "path", "source", "source_root"),
+    "ssh_user",
     *("ssh_key_file", "size_probe", "local", "method", "reuse", "checksums", "lifetime_days", "writable"),
     *("created_at", "delivered_at", "ready_at", "expires", "bytes_total", "files_total", "skipped_total"),
 )

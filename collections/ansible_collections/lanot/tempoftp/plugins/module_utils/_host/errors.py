@@ -35,6 +35,7 @@ CLASSES: dict[str, bool] = {
     "stale": False,
     "ended": False,
     "not_delivered": False,
+    "managed_elsewhere": False,
 }
 TRANSIENT = frozenset(name for name, passes in CLASSES.items() if passes)
 PERMANENT = frozenset(name for name, passes in CLASSES.items() if not passes)
@@ -94,6 +95,12 @@ class DestinationOccupiedError(TempoftpError):
     """Something that tempoftp did not make is at the share's destination."""
 
     error_class = "destination_occupied"
+
+
+class ManagedElsewhereError(TempoftpError):
+    """The share of this id belongs to the other one of service and operator."""
+
+    error_class = "managed_elsewhere"
 
 
 class DatabaseUnavailableError(TempoftpError):

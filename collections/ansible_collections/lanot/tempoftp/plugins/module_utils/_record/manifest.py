@@ -34,6 +34,8 @@ ARRIVED_STATES = ("delivered", "blocked")
 LIVE_STATES = ("copying", *ARRIVED_STATES)
 MANIFEST_STATES = (*LIVE_STATES, "absent")
 ORIGINS = ("created", "adopted")
+SERVICE, OPERATOR = "service", "operator"
+MANAGERS = (SERVICE, OPERATOR)
 DELETED, EXPIRED = "deleted", "expired"
 REASONS = (DELETED, EXPIRED)
 _OWNER = re.compile(r'"ftpuser"\s*:\s*"([^"]*)"')
@@ -44,6 +46,9 @@ class Manifest(NamedTuple):
 
     ``state`` ``absent`` means: being taken away; once it is, a tombstone stands instead of the manifest.
     ``origin`` says who made the home: ``created`` by tempoftp, or ``adopted`` (it was there before).
+    ``managed_by`` says who asked for the share and may change it: the ``service``, or an ``operator`` without it.
+    Manifests of older releases do not say it: they count as the service's, which reports the shares that it does not
+    know.
     ``hidden``: it is kept out of the home; a share that is ``blocked`` is, and one on its way may be.
     ``copy_generation``: the wish for which the data is or was copied, since a later one may change only how long
     the share lives and whether it is seen; 0 is ``generation``. ``reason``: why it is ``absent``.
@@ -54,6 +59,7 @@ class Manifest(NamedTuple):
     ftpuser: str
     source: str
     origin: str = "created"
+    managed_by: str = SERVICE
     source_root: Optional[str] = None
     ssh_user: str = "lanotadm"
     ssh_key_file: Optional[str] = None
@@ -205,7 +211,12 @@ def parse_manifest(content: dict[str, Any], share_id: str, path: Path) -> Manife
         raise build_damaged(path) from None
     if wrong or manifest.id != share_id or not is_generation(manifest.generation):
         raise build_damaged(path)
-    if manifest.state not in MANIFEST_STATES or manifest.origin not in ORIGINS:
+    words = (
+        (manifest.state, MANIFEST_STATES),
+        (manifest.origin, ORIGINS),
+        (manifest.managed_by, MANAGERS),
+    )
+    if any(word not in known for word, known in words):
         raise build_damaged(path)
     return manifest
 

@@ -22,13 +22,17 @@ from .._host.tree import Tree
 
 
 class Tombstone(NamedTuple):
-    """What is left of a share that ended. ``ftpuser`` and ``reason`` are None in those of an earlier release."""
+    """What is left of a share that ended.
+
+    ``ftpuser``, ``reason`` and ``managed_by`` are None in those of an earlier release.
+    """
 
     id: str
     generation: int
     ended_at: str
     ftpuser: Optional[str] = None
     reason: Optional[str] = None
+    managed_by: Optional[str] = None
 
 
 def read_tombstone(tree: Tree, share_id: str) -> Optional[Tombstone]:
@@ -47,6 +51,7 @@ def read_tombstone(tree: Tree, share_id: str) -> Optional[Tombstone]:
         ended_at,
         ftpuser=read_text(content, "ftpuser"),
         reason=read_text(content, "reason"),
+        managed_by=read_text(content, "managed_by"),
     )
 
 

@@ -104,7 +104,9 @@ class Actions:
 
     def write_tombstone(self, order: Order, seen: Seen) -> None:
         """Remember the end of a share that is not here."""
-        apply_write_tombstone(self._tree, order.desired.id, order.desired.generation or 1)
+        apply_write_tombstone(
+            self._tree, order.desired.id, order.desired.generation or 1, by=order.desired.managed_by
+        )
 
     def purge(self, order: Order, seen: Seen) -> None:
         """Have the removal of the share's trash started."""

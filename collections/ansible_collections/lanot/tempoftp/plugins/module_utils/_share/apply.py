@@ -29,7 +29,14 @@ from .._host.tree import Tree, prepare_tree
 from .._record.manifest import DELETED, EXPIRED, Manifest, delete_manifest, write_manifest
 from .._record.status import write_status
 from .._record.tombstones import Tombstone, delete_tombstone, read_tombstone, write_tombstone
-from .desired import DesiredShare, Site, adjust_manifest, build_manifest, refresh_manifest
+from .desired import (
+    DesiredShare,
+    Site,
+    adjust_manifest,
+    build_manifest,
+    choose_manager,
+    refresh_manifest,
+)
 from .evictions import Eviction, delete_eviction, write_eviction
 from .homes import create_home, open_home, remove_empty_home
 from .look import find_origin, list_places
@@ -53,6 +60,7 @@ def apply_enlist(tree: Tree, desired: DesiredShare, site: Site, seen: Seen) -> N
         resolve_generation(desired, seen),
         path=str(tree.destination(desired.ftpuser, desired.id)),
         origin=seen.manifest.origin if seen.manifest and same_home else find_origin(tree, desired.ftpuser),
+        managed_by=choose_manager(seen.manifest, desired),
         now=format_now(),
         # Data that is in staging since an earlier boot may have lost its content in a power cut: the copier checks it.
         boot_id=seen.manifest.boot_id if seen.manifest and seen.staged is not None else seen.boot_id,
@@ -230,6 +238,7 @@ def apply_restore(tree: Tree, desired: DesiredShare, seen: Seen, trash_hours: fl
     manifest = kept.manifest._replace(
         generation=generation,
         copy_generation=generation,
+        managed_by=choose_manager(kept.manifest, desired),
         lifetime_days=desired.lifetime_days,
         hidden=desired.hidden,
         state="blocked" if desired.hidden else "delivered",
@@ -243,21 +252,28 @@ def apply_restore(tree: Tree, desired: DesiredShare, seen: Seen, trash_hours: fl
 
 
 def apply_write_tombstone(
-    tree: Tree, share_id: str, generation: int, manifest: Optional[Manifest] = None
+    tree: Tree,
+    share_id: str,
+    generation: int,
+    manifest: Optional[Manifest] = None,
+    by: Optional[str] = None,
 ) -> None:
     """Write a tombstone, so that a late run cannot create this generation or an older one again.
 
-    Without a *manifest* the share ended before or was never here. Then a tombstone that exists keeps its reason.
+    Without a *manifest* the share ended before or was never here. Then a tombstone that exists keeps its reason, and
+    *by* is who manages the generation that must not come.
     """
     drop_ballast(tree)
     prepare_tree(tree)
     before = read_tombstone(tree, share_id) if manifest is None else None
     if manifest is not None:
-        tombstone = Tombstone(share_id, generation, format_now(), manifest.ftpuser, manifest.reason)
+        tombstone = Tombstone(
+            share_id, generation, format_now(), manifest.ftpuser, manifest.reason, manifest.managed_by
+        )
     elif before is not None:
-        tombstone = before._replace(generation=generation)
+        tombstone = before._replace(generation=generation, managed_by=by or before.managed_by)
     else:
-        tombstone = Tombstone(share_id, generation, format_now())
+        tombstone = Tombstone(share_id, generation, format_now(), managed_by=by)
     write_tombstone(tree, tombstone)
     tree.counted(share_id).unlink(missing_ok=True)
 

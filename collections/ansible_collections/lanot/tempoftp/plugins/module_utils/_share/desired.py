@@ -14,14 +14,14 @@ from .._copy.source import check_source
 from .._copy.ssh import resolve_source
 from .._host.errors import InvalidValueError
 from .._host.names import parse_ftpuser, parse_id
-from .._record.manifest import Manifest
+from .._record.manifest import MANAGERS, OPERATOR, Manifest
 
 STATES = ("present", "absent", "blocked")
 # Only the sweep uses this state: end the share if its time is up, else change nothing.
 ABSENT_IF_EXPIRED = "absent_if_expired"
 _BWLIMIT = re.compile(r"[0-9]+(?:\.[0-9]+)?[KMG]?", re.IGNORECASE)
 # Options of a request that are not part of the manifest.
-_NOT_KEPT = ("state", "generation", "require_existing", "adopt", "restore")
+_NOT_KEPT = ("state", "generation", "require_existing", "adopt", "restore", "managed_by", "take_over")
 # Options that may change within one generation: how the source is reached, not what is shared and with whom.
 _CONNECTION = (
     *("ssh_key_file", "ssh_config_file", "ssh_known_hosts_file", "size_probe"),
@@ -34,7 +34,9 @@ class DesiredShare(NamedTuple):
 
     ``require_existing``: only change a live share, never start a new one. ``adopt``: the home may be one that was there
     before tempoftp, since an operator confirmed whose it is. ``restore``: data of this share that still waits in the
-    trash is used instead of a new copy.
+    trash is used instead of a new copy. ``managed_by`` None: whoever manages the share already; a new share is an
+    operator's, since the service always says that it is its own. ``take_over``: a share that the other one manages
+    becomes ``managed_by``'s.
     """
 
     id: str
@@ -43,6 +45,8 @@ class DesiredShare(NamedTuple):
     require_existing: bool = False
     adopt: bool = False
     restore: bool = True
+    managed_by: Optional[str] = None
+    take_over: bool = False
     ftpuser: str = ""
     source: str = ""
     source_root: Optional[str] = None
@@ -105,6 +109,10 @@ def build_desired(values: Mapping[str, Any], site: Site) -> DesiredShare:
     parse_id(desired.id)
     if desired.state not in STATES:
         raise InvalidValueError(f"state {desired.state!r} is refused: it is one of {', '.join(STATES)}")
+    if desired.managed_by is not None and desired.managed_by not in MANAGERS:
+        raise InvalidValueError(
+            f"managed_by {desired.managed_by!r} is refused: it is one of {', '.join(MANAGERS)}"
+        )
     if desired.generation is not None and desired.generation < 1:
         raise InvalidValueError(f"generation {desired.generation} is refused: generations count from 1")
     return _check_wanted(desired, site) if desired.wanted else desired
@@ -150,6 +158,19 @@ def differs(manifest: Manifest, desired: DesiredShare) -> bool:
     )
 
 
+def is_managed_elsewhere(manifest: Optional[Manifest], desired: DesiredShare) -> bool:
+    """Whether a living share belongs to the other one of service and operator, and is not to be taken over."""
+    if manifest is None or not manifest.live or desired.take_over:
+        return False
+    return desired.managed_by not in (None, manifest.managed_by)
+
+
+def choose_manager(manifest: Optional[Manifest], desired: DesiredShare) -> str:
+    """Return who manages the share once it is as *desired*."""
+    before = OPERATOR if manifest is None else manifest.managed_by
+    return desired.managed_by or before
+
+
 def adjust_manifest(manifest: Manifest, desired: DesiredShare, generation: int) -> Manifest:
     """Return the manifest with what a later request may change without copying anything again."""
     state = manifest.state
@@ -158,6 +179,7 @@ def adjust_manifest(manifest: Manifest, desired: DesiredShare, generation: int) 
     return manifest._replace(
         generation=generation,
         copy_generation=manifest.copied_for,
+        managed_by=choose_manager(manifest, desired),
         lifetime_days=desired.lifetime_days,
         hidden=desired.hidden,
         state=state,
@@ -165,7 +187,14 @@ def adjust_manifest(manifest: Manifest, desired: DesiredShare, generation: int) 
 
 
 def build_manifest(
-    desired: DesiredShare, site: Site, generation: int, path: str, origin: str, now: str, boot_id: str
+    desired: DesiredShare,
+    site: Site,
+    generation: int,
+    path: str,
+    origin: str,
+    managed_by: str,
+    now: str,
+    boot_id: str,
 ) -> Manifest:
     """Return the manifest of a new share."""
     writable_uid = site.writable_uid if site.writable_uid is not None else site.uid
@@ -176,6 +205,7 @@ def build_manifest(
         copy_generation=generation,
         hidden=desired.hidden,
         origin=origin,
+        managed_by=managed_by,
         owner=site.group if desired.writable else site.owner,
         group=site.group,
         uid=writable_uid if desired.writable else site.uid,

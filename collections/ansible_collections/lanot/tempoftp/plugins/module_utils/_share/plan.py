@@ -13,13 +13,14 @@ from .._host.errors import (
     DestinationOccupiedError,
     EndedError,
     InvalidValueError,
+    ManagedElsewhereError,
     StaleGenerationError,
     TempoftpError,
 )
-from .._record.manifest import Manifest
+from .._record.manifest import SERVICE, Manifest
 from .._record.status import Status
 from .._record.tombstones import Tombstone
-from .desired import ABSENT_IF_EXPIRED, DesiredShare, differs
+from .desired import ABSENT_IF_EXPIRED, DesiredShare, choose_manager, differs, is_managed_elsewhere
 
 # Steps that change the host. The others look, wait or only leave a note.
 CHANGING = frozenset(
@@ -127,6 +128,8 @@ def plan_step(desired: DesiredShare, seen: Seen) -> Step:
     """Return the next step. A ``start`` waits until there is a free place among the running copies."""
     if desired.state == ABSENT_IF_EXPIRED:
         return _plan_if_expired(seen)
+    if seen.manifest is not None and is_managed_elsewhere(seen.manifest, desired):
+        return _refuse_managed_elsewhere(desired, seen.manifest)
     return _plan_wanted(desired, seen) if desired.wanted else _plan_absent(desired, seen)
 
 
@@ -155,10 +158,11 @@ def _plan_wanted(desired: DesiredShare, seen: Seen) -> Step:
                 "first, or give a higher generation"
             ),
         )
-    if (generation, desired.lifetime_days, desired.hidden) != (
+    if (generation, desired.lifetime_days, desired.hidden, choose_manager(manifest, desired)) != (
         manifest.generation,
         manifest.lifetime_days,
         manifest.hidden,
+        manifest.managed_by,
     ):
         return Step("adjust")
     return _plan_progress(desired, seen, manifest)
@@ -170,7 +174,9 @@ def _plan_begin(desired: DesiredShare, seen: Seen) -> Step:
     if seen.occupied:
         return _refuse_occupied(desired)
     kept = seen.kept if seen.manifest is None and desired.restore else None
-    return Step("enlist") if kept is None or differs(kept, desired) else Step("restore")
+    if kept is None or differs(kept, desired) or is_managed_elsewhere(kept, desired):
+        return Step("enlist")
+    return Step("restore")
 
 
 def _plan_progress(desired: DesiredShare, seen: Seen, manifest: Manifest) -> Step:
@@ -290,6 +296,20 @@ def _refuse_ended(desired: DesiredShare, seen: Seen) -> Step:
         return Step("refuse", EndedError(f"share {desired.id}: {message}"))
     message = "this host does not have it, so there is nothing to change: ask for it without require_existing"
     return Step("refuse", TempoftpError(f"share {desired.id}: {message}", "not_delivered"))
+
+
+def _refuse_managed_elsewhere(desired: DesiredShare, manifest: Manifest) -> Step:
+    if manifest.managed_by == SERVICE:
+        what = (
+            "belongs to the service (or to a release that did not write down whose it is): change it there, choose "
+            "another id, or say take_over: true if no service knows it"
+        )
+    else:
+        what = (
+            "belongs to an operator, who delivered it without the service: end it with share.yml, or choose "
+            "another id"
+        )
+    return Step("refuse", ManagedElsewhereError(f"share {desired.id} {what}; nothing was changed"))
 
 
 def _refuse_occupied(desired: DesiredShare) -> Step:

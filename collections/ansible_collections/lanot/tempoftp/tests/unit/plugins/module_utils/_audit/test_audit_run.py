@@ -376,7 +376,8 @@ def test_a_finding_is_repaired_when_the_second_look_does_not_find_it() -> None:
 
 
 def test_share_info_lists_everything_on_the_host(delivered: Any) -> None:
-    write_tombstone(delivered.tree, Tombstone("old", 4, LONG_AGO, "ftp_old", "expired"))
+    end = Tombstone("old", 4, LONG_AGO, "ftp_old", "expired", "operator")
+    write_tombstone(delivered.tree, end)
     before = snapshot(delivered.root)
     info = run_share_info(str(delivered.root), None)
     assert snapshot(delivered.root) == before
@@ -389,7 +390,14 @@ def test_share_info_lists_everything_on_the_host(delivered: Any) -> None:
     )
     assert share["bytes_total"] == 501
     assert info["tombstones"] == [
-        {"id": "old", "generation": 4, "ended_at": LONG_AGO, "ftpuser": "ftp_old", "reason": "expired"}
+        {
+            "id": "old",
+            "generation": 4,
+            "ended_at": LONG_AGO,
+            "ftpuser": "ftp_old",
+            "reason": "expired",
+            "managed_by": "operator",
+        }
     ]
     assert info["host"]["space_total"] > 0
     (home,) = info["homes"]
