@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from tempoftp.db.clock import utc_now
+from tempoftp.db.clock import utc_now, write_time
 from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, HistoryEntry, Share
 from tempoftp.settings import Settings
@@ -50,7 +50,7 @@ class Desk:
             "run_id": claim.run_id,
             "shares": [{"id": "p1", "generation": 1, **share} for share in shares],
             "users": users or [],
-            "host": {"space_free": 7},
+            "host": {"space_free": 7, "time": write_time(utc_now())},
             "database": {"ok": True},
         }
         with self.database.write() as session:

@@ -132,7 +132,7 @@ def apply_audit(
     audit.clear_lease()
     session.flush()
     if any(finding.kind == "share_past_expiry" and finding.repaired for finding in findings):
-        sweep_expired(session, author=AUTHOR)  # now that the host is not held any more
+        sweep_expired(session, settings, author=AUTHOR)  # now that the host is not held any more
     return audit
 
 

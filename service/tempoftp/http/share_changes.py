@@ -143,9 +143,10 @@ class ExpiryAnswer(BaseModel):
 @allow(Role.OPERADOR)
 def expire_shares() -> Response:
     """Have every expired share taken away. The service does so by itself about every second."""
+    settings = get_context().settings
     expired = write_change(
         lambda session, caller: sweep_expired(
-            session, author=caller["author"], request_id=caller["request_id"]
+            session, settings, author=caller["author"], request_id=caller["request_id"]
         ),
         lambda expired: (share.ftp_host for share in expired),
     )

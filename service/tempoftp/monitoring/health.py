@@ -17,6 +17,7 @@ from tempoftp.db.clock import database_now, write_time
 from tempoftp.db.leases import is_free
 from tempoftp.db.models import FtpHost, Run, Share
 from tempoftp.errors import ERROR_CLASSES
+from tempoftp.hosts.clocks import STALE_FACTOR, warn_of_clocks
 from tempoftp.hosts.holds import find_holds
 from tempoftp.hosts.pauses import count_runs, describe_pause
 from tempoftp.hosts.workers import describe_silence
@@ -27,8 +28,6 @@ from tempoftp.shares.sources import read_sources
 from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, State
 
 GIGABYTE = 10**9
-STALE_FACTOR = 3
-"""Facts older than this many times `facts_max_age_seconds` do not count as present facts."""
 OVERDUE_LIMIT = 600.0
 """Seconds that a share may take to end; the removal of a large share takes long."""
 QUEUE_AGE_LIMIT = 60.0
@@ -84,7 +83,7 @@ def read_health(session: Session, settings: Settings, *, unreadable: Sequence[st
         "avisos": notices,
         "hosts": hosts,
         "problemas": problems,
-        "advertencias": warn_of_shared_key(session, settings),
+        "advertencias": warn_of_shared_key(session, settings) + warn_of_clocks(session, settings),
         "simulacro": settings.simulacro,
     }
 

@@ -34,6 +34,8 @@ SKIPPED_KEPT = 100
 """Names of left-out files that are kept in the row; the total is exact."""
 
 DAY = timedelta(days=1)
+LATE = timedelta(hours=1)
+"""A try that comes later than this after it was due: nobody tried in between."""
 _PREPARING = frozenset({"queued", "probing", "purging"})
 _OUT_OF_REACH = frozenset({"purging", "absent"})
 _NOT_HERE = frozenset({"not_delivered", "managed_elsewhere"})
@@ -101,7 +103,7 @@ class Step:
             self._back_off()
             return
         if error.transient:
-            if share.retry_until is None:
+            if share.retry_until is None or self._came_late():
                 share.retry_until = self.now + timedelta(hours=self.settings.retry_until_hours)
             if self.now < share.retry_until:
                 self._back_off()
@@ -113,6 +115,13 @@ class Step:
             return
         self._move(State.ERROR, failure)
         share.due_at = None
+
+    def _came_late(self) -> bool:
+        """Whether this try came long after it was due: a pause, a service that was off, or a clock that jumped.
+
+        In that time nothing was tried, so it does not count towards giving up.
+        """
+        return self.share.due_at is not None and self.now - self.share.due_at > LATE
 
     def _give_up_lifetime(self) -> None:
         """Keep a delivered share as it is on the FTP host, after a change of it has failed.

@@ -1,7 +1,8 @@
 """Ends shares whose lifetime is over: from `listo` or `bloqueado` to `expirando`, by the clock of the database.
 
 The FTP host ends access by itself, to the second. This part removes account and data, and reports when all is gone. A
-share that is `expirando` never goes back, whatever a clock says later.
+share that is `expirando` never goes back, whatever a clock says later: so none gets there by a clock that runs ahead of
+its FTP host's (`tempoftp.hosts.clocks`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from tempoftp.db.clock import database_now
 from tempoftp.db.models import Downloads, Share
+from tempoftp.hosts.clocks import find_hosts_to_end_by
 from tempoftp.hosts.holds import is_free_to_act
 from tempoftp.phrases import Phrase
 from tempoftp.settings import Settings
@@ -23,16 +25,17 @@ SWEEPER = "expiry"
 """Author of what the periodic sweep writes to the history."""
 
 
-def find_expired(session: Session) -> list[Share]:
+def find_expired(session: Session, settings: Settings) -> list[Share]:
     """Lock and return the delivered shares whose end has passed, oldest end first.
 
     A share whose extension waits for its FTP host is left out: only the host knows whether the extension came in
-    time.
+    time. So are the shares of a host whose clock does not confirm the service's.
     """
     now = database_now(session)
     query = (
         select(Share)
         .where(Share.state.in_(DELIVERED), Share.expires <= now, is_free_to_act(Share.ftp_host))
+        .where(Share.ftp_host.in_(find_hosts_to_end_by(session, settings)))
         .order_by(Share.id)
         .with_for_update()
     )
@@ -40,9 +43,11 @@ def find_expired(session: Session) -> list[Share]:
     return sorted(expired, key=lambda share: (share.expires or now, share.id))
 
 
-def sweep_expired(session: Session, *, author: str = SWEEPER, request_id: str | None = None) -> list[Share]:
+def sweep_expired(
+    session: Session, settings: Settings, *, author: str = SWEEPER, request_id: str | None = None
+) -> list[Share]:
     """End every share whose lifetime is over, in a write transaction. The caller commits, then wakes the hosts."""
-    expired = find_expired(session)
+    expired = find_expired(session, settings)
     for share in expired:
         share.wanted = DesiredState.ABSENT
         change_desired_state(
@@ -63,7 +68,7 @@ def sweep_fetched(session: Session, settings: Settings, ftp_host: str) -> list[S
     transaction; older counts may lack a recent download.
     """
     hours = settings.expire_after_download_hours
-    if not hours:
+    if not hours or ftp_host not in find_hosts_to_end_by(session, settings):
         return []
     query = (
         select(Share)

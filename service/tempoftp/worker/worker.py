@@ -13,9 +13,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from sqlalchemy.orm import Session
+
 from tempoftp.audits.audits import find_due_audits
 from tempoftp.db.engine import Database
+from tempoftp.db.models import Share
 from tempoftp.downloads.counts import find_uncounted_hosts
+from tempoftp.hosts.clocks import forget_future
 from tempoftp.hosts.wake_ups import RedisReceiver, SocketReceiver, parse_wake_up
 from tempoftp.hosts.workers import SIGN_SECONDS, name_worker, note_worker
 from tempoftp.settings import Settings
@@ -138,16 +142,23 @@ class Worker:
     def _give_sign(self) -> None:
         """Write a sign of life, unless the last one is still new."""
         if time.monotonic() >= self._next_sign:
-            self._database.transact(lambda session: note_worker(session, self._name))
+            self._database.transact(self._note_sign)
             self._next_sign = time.monotonic() + SIGN_SECONDS
+
+    def _note_sign(self, session: Session) -> None:
+        forget_future(session, self._settings)
+        note_worker(session, self._name)
 
     def expire(self) -> None:
         """Begin to end the expired shares; their rows are then due, before all copies."""
         with self._database.read() as session:
-            if not find_expired(session):
+            if not find_expired(session, self._settings):
                 return
-        expired = [share.id for share in self._database.transact(sweep_expired)]
+        expired = [share.id for share in self._database.transact(self._sweep)]
         logger.info("shares have expired", extra={"shares": expired})
+
+    def _sweep(self, session: Session) -> list[Share]:
+        return sweep_expired(session, self._settings)
 
     def reconcile(self) -> None:
         """Wake the threads of hosts that have due rows, even if the wake-up was lost, or whose facts are old."""

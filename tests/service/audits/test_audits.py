@@ -30,6 +30,7 @@ from tempoftp.shares.expiry import sweep_expired
 from tempoftp.states import State
 from tempoftp.worker.auditor import Auditor
 from tests.support.audits import ENDS, READY, Answering, build, entry, read_audit
+from tests.support.hosts import hear_of
 
 
 def test_rows_and_host_that_fit_give_no_finding(make_share: Any, audit: Any, database: Database) -> None:
@@ -115,10 +116,12 @@ def test_a_row_takes_the_times_that_the_host_counts_by(
 
 
 def test_a_row_past_its_expiry_is_swept(
-    make_share: Any, audit: Any, read_share: Callable[[str], Share]
+    make_share: Any, audit: Any, database: Database, read_share: Callable[[str], Share]
 ) -> None:
     over = utc_now() - timedelta(hours=1)
     make_share(expires=over)
+    with database.write() as session:
+        hear_of(session, HOST)
     assert audit(build(entry(expires=over))) == [("share_past_expiry", "p1", False)]
     audit(build(entry(expires=over)), repair=True)
     assert read_share("p1").state == State.EXPIRANDO
@@ -184,7 +187,7 @@ def test_a_host_that_knows_more_is_held(
     with database.write() as session:
         session.get_one(Share, "p1").due_at = READY
     with database.write() as session:
-        assert sweep_expired(session) == []
+        assert sweep_expired(session, settings) == []
         assert find_due_hosts(session) == set()
         assert claim_shares(session, HOST, "r", 50, 30) == []
         assert any("after-restore" in problem for problem in read_health(session, settings)["problemas"])

@@ -81,7 +81,7 @@ class Stage:
         for _round in range(rounds):
             self.auditor.run_due(SIMULATED_FTP_HOST)
             with self.database.write() as session:
-                sweep_expired(session)
+                sweep_expired(session, self.settings)
             with self.database.write() as session:
                 # No waiting for a copy that is on its way: its next look is due.
                 for share in session.scalars(select(Share).where(Share.due_at.is_not(None))):
@@ -189,7 +189,7 @@ def test_what_was_extended_since_the_backup_is_not_swept(stage: Stage) -> None:
         share = session.get_one(Share, "p1")
         share.expires = utc_now() - timedelta(hours=1)  # its first end has passed meanwhile
     with stage.database.write() as session:
-        assert sweep_expired(session) == []
+        assert sweep_expired(session, stage.settings) == []
     stage.work()
     assert "p1" in stage.read_world()["shares"]
     stage.audit(restore=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from tempoftp.db.clock import utc_now
+from tempoftp.db.clock import utc_now, write_time
 from tempoftp.db.models import Downloads, FtpHost, Share
 from tempoftp.downloads.counts import (
     BUSY_FACTOR,
@@ -56,7 +56,7 @@ def report(desk: Any, *shares: dict[str, Any], **log: Any) -> None:
     outcome = {
         "schema": 1,
         "run_id": "counting",
-        "host": {},
+        "host": {"time": write_time(utc_now())},
         "database": {"ok": True},
         "transfers": {"shares": shares, "log": FINE | log, "time": "2026-11-23T12:05:00Z"},
     }

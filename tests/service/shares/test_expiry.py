@@ -16,7 +16,7 @@ from tempoftp.states import State
 
 def sweep(desk: Any) -> list[str]:
     with desk.database.write() as session:
-        return [share.id for share in sweep_expired(session)]
+        return [share.id for share in sweep_expired(session, desk.settings)]
 
 
 def end(desk: Any, state: State = State.LISTO) -> None:
@@ -47,7 +47,7 @@ def test_not_before_its_time_and_nothing_else(desk: Any) -> None:
     for state in set(State) - {State.LISTO, State.BLOQUEADO}:
         end(desk, state)
         with desk.database.read() as session:
-            assert find_expired(session) == []
+            assert find_expired(session, desk.settings) == []
 
 
 def test_a_clock_that_is_set_back_brings_nothing_back(desk: Any) -> None:

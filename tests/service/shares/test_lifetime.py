@@ -49,7 +49,7 @@ def age(desk: Any, days: float) -> None:
 
 def sweep(desk: Any) -> list[str]:
     with desk.database.write() as session:
-        return [share.id for share in sweep_expired(session)]
+        return [share.id for share in sweep_expired(session, desk.settings)]
 
 
 @pytest.mark.parametrize("days", [1, 9])

@@ -30,6 +30,7 @@ from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.notices import Kind, build_notice
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import State
+from tests.support.hosts import hear_of
 from tests.support.mariadb_server import Server, run_mariadb
 from tests.support.race import Race, create_settings
 
@@ -69,13 +70,17 @@ def ripe(database: Database, accept_share: Callable[..., Share]) -> str:
         share = session.get_one(Share, "p1")
         share.state, share.due_at, share.lifetime_confirmed = State.LISTO, None, share.lifetime_days
         share.ready_at, share.expires = utc_now() - timedelta(days=3), utc_now() - timedelta(seconds=1)
+        hear_of(session, share.ftp_host)
     return "p1"
 
 
 def test_an_extension_that_comes_during_a_sweep_is_refused(
     settings: Settings, race: Race, ripe: str, read_share: Callable[[str], Share]
 ) -> None:
-    race.run(sweep_expired, lambda session: request_lifetime(session, settings, ripe, 9, **AUTHOR))
+    race.run(
+        lambda session: sweep_expired(session, settings),
+        lambda session: request_lifetime(session, settings, ripe, 9, **AUTHOR),
+    )
     assert isinstance(race.refusal, IllegalTransition)
     assert read_share(ripe).state == State.EXPIRANDO
     assert read_share(ripe).lifetime_days == 3
@@ -84,7 +89,10 @@ def test_an_extension_that_comes_during_a_sweep_is_refused(
 def test_a_sweep_that_comes_during_an_extension_leaves_it_alone(
     settings: Settings, race: Race, ripe: str, read_share: Callable[[str], Share]
 ) -> None:
-    race.run(lambda session: request_lifetime(session, settings, ripe, 9, **AUTHOR), sweep_expired)
+    race.run(
+        lambda session: request_lifetime(session, settings, ripe, 9, **AUTHOR),
+        lambda session: sweep_expired(session, settings),
+    )
     assert race.refusal is None
     assert read_share(ripe).state == State.LISTO
     assert read_share(ripe).lifetime_days == 9
@@ -102,12 +110,15 @@ def test_an_extension_that_comes_during_a_deletion_is_refused(
 
 
 def test_the_deletion_of_an_account_that_comes_during_a_sweep_ends_what_the_sweep_left(
-    database: Database, race: Race, ripe: str, read_share: Callable[[str], Share]
+    settings: Settings, database: Database, race: Race, ripe: str, read_share: Callable[[str], Share]
 ) -> None:
     with database.read() as session:
         account = session.get_one(Share, ripe).ftpuser
         assert session.get(Account, account) is not None
-    race.run(sweep_expired, lambda session: request_account_deletion(session, account, **AUTHOR))
+    race.run(
+        lambda session: sweep_expired(session, settings),
+        lambda session: request_account_deletion(session, account, **AUTHOR),
+    )
     assert race.refusal is None
     assert read_share(ripe).state == State.ELIMINANDO
 

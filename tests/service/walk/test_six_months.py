@@ -110,7 +110,7 @@ class SixMonths:
         for _ in range(ROUNDS):
             self.clock.shift(35)
             with self.database.write() as session:
-                sweep_expired(session)
+                sweep_expired(session, self.settings)
             self.runner.run_host(HOST)
 
     def _ask(self, session: Any) -> None:

@@ -276,7 +276,7 @@ class Walk(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         with self.database.write() as session:
-            sweep_expired(session)
+            sweep_expired(session, self.settings)
 
     @rule()
     def host_timer(self) -> None:

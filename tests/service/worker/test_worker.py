@@ -18,6 +18,7 @@ from tempoftp.hosts.workers import name_worker
 from tempoftp.settings import Settings, load_settings
 from tempoftp.states import State
 from tempoftp.worker.worker import Worker
+from tests.support.hosts import hear_of
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 15) -> None:
@@ -275,6 +276,7 @@ def test_busy_hosts_do_not_delay_an_expiry(
         with database.write() as session:
             share = session.get_one(Share, "p1")
             share.state, share.expires, share.due_at = State.LISTO, utc_now(), None
+            hear_of(session, share.ftp_host)
         wait_for(lambda: read_state(database, "p1") == State.EXPIRANDO)
         assert read_state(database, "p2") == State.RECIBIDO
 
@@ -376,7 +378,7 @@ def test_stop_waits_for_runs_and_then_abandons_them(settings: Settings, database
 def test_a_worker_gives_signs_of_life_also_when_its_search_fails(
     settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_session: object) -> bool:
+    def fail(_session: object, _settings: object) -> bool:
         raise RuntimeError("the search broke")
 
     monkeypatch.setattr("tempoftp.worker.worker.find_expired", fail)

@@ -131,6 +131,7 @@ def _report(
                 "space_total": SPACE_TOTAL,
                 "space_free": SPACE_TOTAL - _sum_used(world),
                 "inodes_free": 10_000_000,
+                "time": _write_time(now),
                 "ftpd": {"ok": True, "banner": "220 simulated"},
                 "server": {"host": "ftp.simulado.invalid", "port": 21, "tls": True, "fingerprint": None},
             },

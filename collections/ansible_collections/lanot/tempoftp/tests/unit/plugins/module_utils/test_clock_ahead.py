@@ -17,7 +17,12 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._account.mysql_logi
 from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import AuditOptions, run_audit
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host import clock as _clock
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.clock import read_mark
-from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import DAY, add_days, format_time
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import (
+    DAY,
+    add_days,
+    format_time,
+    parse_time,
+)
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import (
     Account,
     read_account,
@@ -129,6 +134,16 @@ def test_a_host_without_a_clock_daemon_that_runs_on_is_not_in_doubt(
     clock(30 * DAY)
     assert sweep(host).clock_confirmed
     assert read_manifest(host.tree, "p1") is None
+
+
+@pytest.mark.parametrize("ahead", [0, YEAR, -YEAR])
+def test_the_host_says_what_its_own_clock_says(
+    host: Any, clock: Callable[[float], None], ahead: float
+) -> None:
+    """The service compares its clock with this one before it ends a share."""
+    clock(ahead)
+    said = parse_time(host.execute()["host"]["time"])
+    assert said is not None and abs(said - time.time()) < 60
 
 
 def test_a_deletion_by_a_person_needs_no_clock(host: Any, goes: Path, clock: Callable[[float], None]) -> None:
