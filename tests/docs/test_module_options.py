@@ -18,6 +18,7 @@ MODULES = (
     "tempoftp_root",
     "tempoftp_share",
     "tempoftp_share_info",
+    "tempoftp_source_host_info",
     "tempoftp_source_info",
     "tempoftp_transfers_info",
 )

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.lanot.tempoftp.plugins.filter._preflight_report import (
     build_preflight_report,
     format_preflight,
+    join_preflight,
     list_preflight_checks,
     list_preflight_failures,
 )
@@ -49,7 +50,12 @@ def test_an_unreachable_host_is_a_failure() -> None:
 
 
 def test_an_inventory_without_ftp_hosts_fails() -> None:
-    assert list_preflight_failures({}) != []
+    assert list_preflight_failures(join_preflight({}, {"source1": {"checks": [OK]}})) != []
+
+
+def test_a_host_that_is_both_has_the_checks_of_both() -> None:
+    joined = join_preflight({"h1": {"checks": [OK]}}, {"h1": {"checks": [FAIL]}, "h2": {"checks": [OK]}})
+    assert joined == {"h1": [OK, FAIL], "h2": [OK]}
 
 
 def run_playbook(tmp_path: Path, connection: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
@@ -62,7 +68,14 @@ def run_playbook(tmp_path: Path, connection: str) -> tuple[subprocess.CompletedP
         "ansible_python_interpreter": "/usr/bin/python3",
         "tempoftp_root": str(tmp_path),
     }
-    inventory.write_text(json.dumps({"ftp_hosts": {"hosts": {"ftp1": variables}}}))
+    source = {
+        "name": "source1",
+        "ssh_user": "nobody-here",
+        "roots": [{"name": "datos", "path": str(tmp_path)}],
+    }
+    variables["tempoftp_sources"] = [source]
+    groups = {"ftp_hosts": {"hosts": {"ftp1": variables}}, "source_hosts": {"hosts": {"source1": variables}}}
+    inventory.write_text(json.dumps(groups))
     report = tmp_path / "report.json"
     done = run_program(
         tmp_path,
@@ -79,10 +92,16 @@ def run_playbook(tmp_path: Path, connection: str) -> tuple[subprocess.CompletedP
 def test_the_playbook_reports_writes_the_file_and_changes_nothing(tmp_path: Path) -> None:
     done, report = run_playbook(tmp_path, "local")
     checks = {check["name"]: check["status"] for check in report["hosts"]["ftp1"]["checks"]}
-    assert {"uid", "root_owner", "root_filesystem", "space", "rsync", "clock", "sources"} <= set(checks)
-    assert (done.returncode != 0) is ("fail" in checks.values())
-    for check in report["hosts"]["ftp1"]["checks"]:
-        assert check["what"] in done.stdout
+    assert {"uid", "root_owner", "root_filesystem", "space", "rsync", "clock", "source:source1-datos"} <= set(
+        checks
+    )
+    sources = {check["name"]: check["status"] for check in report["hosts"]["source1"]["checks"]}
+    assert {"rsync", "rrsync", "ssh_user", "root:datos", "sshd"} <= set(sources)
+    assert sources["ssh_user"] == sources["root:datos"] == "warn"
+    assert (done.returncode != 0) is ("fail" in {*checks.values(), *sources.values()})
+    for host in report["hosts"].values():
+        for check in host["checks"]:
+            assert check["what"] in done.stdout
     assert "changed=0" in done.stdout
     assert "changed=1" not in done.stdout
 
@@ -90,5 +109,6 @@ def test_the_playbook_reports_writes_the_file_and_changes_nothing(tmp_path: Path
 def test_an_unreachable_host_changes_the_report_and_the_exit_code(tmp_path: Path) -> None:
     done, report = run_playbook(tmp_path, "ssh")
     assert done.returncode != 0
-    assert [check["status"] for check in report["hosts"]["ftp1"]["checks"]] == ["fail"]
+    for host in ("ftp1", "source1"):
+        assert [check["status"] for check in report["hosts"][host]["checks"]] == ["fail"]
     assert report["ok"] is False

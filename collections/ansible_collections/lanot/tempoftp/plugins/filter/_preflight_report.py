@@ -29,6 +29,22 @@ def list_preflight_checks(answer: Mapping[str, Any]) -> Checks:
     return [{"name": "host", "status": "fail", "what": what, "todo": "ssh, Python and sudo of this host"}]
 
 
+def join_preflight(ftp_hosts: Mapping[str, Any], source_hosts: Mapping[str, Any]) -> dict[str, Checks]:
+    """Return the checks by host, from the answers by host. One host may be both."""
+    if not ftp_hosts:
+        what = "no FTP host was looked at: the group ftp_hosts is empty"
+        todo = "name the FTP hosts in the inventory"
+        joined: dict[str, Checks] = {
+            "ftp_hosts": [{"name": "inventory", "status": "fail", "what": what, "todo": todo}]
+        }
+    else:
+        joined = {}
+    for answers in (ftp_hosts, source_hosts):
+        for host, answer in answers.items():
+            joined.setdefault(host, []).extend(list_preflight_checks(answer))
+    return joined
+
+
 def format_preflight(checks: Iterable[Mapping[str, str]]) -> list[str]:
     """Return the lines for a person. Failed checks come last, since the end of the output is read first."""
     ordered = sorted(checks, key=lambda check: STATUSES.index(check["status"]))
@@ -37,8 +53,6 @@ def format_preflight(checks: Iterable[Mapping[str, str]]) -> list[str]:
 
 def list_preflight_failures(hosts: Mapping[str, Checks]) -> list[str]:
     """Return a line for each check that failed, with its host."""
-    if not hosts:
-        return ["no host was asked: the group ftp_hosts of the inventory is empty"]
     return [
         f"{host}: {_format(check)}"
         for host, checks in hosts.items()
@@ -75,6 +89,7 @@ class FilterModule:
         """Return the filters of this file."""
         return {
             "_list_preflight_checks": list_preflight_checks,
+            "_join_preflight": join_preflight,
             "_format_preflight": format_preflight,
             "_list_preflight_failures": list_preflight_failures,
             "_build_preflight_report": build_preflight_report,

@@ -83,9 +83,9 @@ def run_preflight(wanted: PreflightOptions) -> tuple[list[Check], PureftpdConfig
 
 def look_at_system(fresh: bool) -> list[Check]:
     """Check systemd, the distribution, and the programs that copies need."""
-    checks = [check_distribution(parse_os_release(_read_text("/etc/os-release")))]
+    checks = [check_distribution(parse_os_release(read_text("/etc/os-release")))]
     if Path("/run/systemd/system").is_dir():
-        version = _ask("systemctl", "--version")
+        version = ask_program("systemctl", "--version")
         checks.append(
             check_program("systemd", version, fresh=False, least="236", good="247", package="systemd")
         )
@@ -99,7 +99,9 @@ def look_at_system(fresh: bool) -> list[Check]:
         ("rsync", ("rsync", "--version"), "3.1.0", "3.2.7", "rsync"),
         ("ssh", ("ssh", "-V"), "7.6", "8.0", "openssh-client"),
     ):
-        checks.append(check_program(name, _ask(*argv), fresh=fresh, least=least, good=good, package=package))
+        checks.append(
+            check_program(name, ask_program(*argv), fresh=fresh, least=least, good=good, package=package)
+        )
     pymysql = None if PYMYSQL_IMPORT_ERROR else "1"
     missing = check_program("pymysql", pymysql, fresh=fresh, least="0", good="0", package="python3-pymysql")
     checks.append(missing if pymysql is None else Check("pymysql", OK, "installed"))
@@ -111,7 +113,7 @@ def look_at_locale(files: Sequence[str] = ("/etc/locale.conf", "/etc/default/loc
     values: dict[str, str] = {}
     for path in files:
         with contextlib.suppress(OSError):
-            values.update(parse_os_release(_read_text(path)))
+            values.update(parse_os_release(read_text(path)))
     name = values.get("LC_ALL") or values.get("LANG", "")
     return check_locale(is_generated(LOCALE), name, not name or is_generated(name))
 
@@ -235,10 +237,10 @@ def is_rotated(log: str, configurations: Sequence[str]) -> bool:
 def _read_logrotate() -> list[str]:
     folder = Path("/etc/logrotate.d")
     files = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [_read_text(str(path)) for path in (*files, Path("/etc/logrotate.conf"))]
+    return [read_text(str(path)) for path in (*files, Path("/etc/logrotate.conf"))]
 
 
-def _ask(*argv: str) -> Optional[str]:
+def ask_program(*argv: str) -> Optional[str]:
     """Return the first line that a program prints, or None when the program is missing."""
     try:
         ended = run_command(argv, _PROGRAM_LIMIT)
@@ -261,7 +263,8 @@ def _ask_package() -> Optional[str]:
     return None
 
 
-def _read_text(path: str) -> str:
+def read_text(path: str) -> str:
+    """Return the content of a file; nothing when it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
