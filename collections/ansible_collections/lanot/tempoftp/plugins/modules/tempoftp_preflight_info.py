@@ -15,7 +15,8 @@ version_added: 0.1.0
 description:
   - Checks a host that is, or will become, an FTP host of tempoftp. It looks at programs and their versions, uid and
     gid, the delivery root, free space, the users table, the configuration of Pure-FTPd and its query at a login, the
-    sources with their keys, and the clocks.
+    sources with their keys, and the clocks. It has systemd run C(true) in the sandbox of each kind of unit that copies and
+    removes shares, since a container may not allow that.
   - It changes nothing, neither on the host nor on the sources. It needs root.
 author:
   - LANOT (@lanot)

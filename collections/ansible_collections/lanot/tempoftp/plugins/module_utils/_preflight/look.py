@@ -47,6 +47,7 @@ from .checks import (
 )
 from .database import look_at_database
 from .options import PreflightOptions
+from .sandbox import look_at_sandboxes
 from .sources import look_at_sources
 
 EXPIRE_FILE = Path("/etc/tempoftp/expire.json")
@@ -71,6 +72,7 @@ def run_preflight(wanted: PreflightOptions) -> tuple[list[Check], PureftpdConfig
         ("database", lambda: look_at_database(wanted, config, login_file, sockets, fresh)),
         ("sources", lambda: look_at_sources(wanted.sources, fresh)),
         ("expire_timer", lambda: look_at_timer(fresh)),
+        ("sandbox", lambda: look_at_sandboxes(wanted.root, wanted.sources) if has_systemd() else []),
         ("clock", lambda: look_at_clock(wanted)),
     )
     for name, look in parts:
@@ -84,7 +86,7 @@ def run_preflight(wanted: PreflightOptions) -> tuple[list[Check], PureftpdConfig
 def look_at_system(fresh: bool) -> list[Check]:
     """Check systemd, the distribution, and the programs that copies need."""
     checks = [check_distribution(parse_os_release(read_text("/etc/os-release")))]
-    if Path("/run/systemd/system").is_dir():
+    if has_systemd():
         version = ask_program("systemctl", "--version")
         checks.append(
             check_program("systemd", version, fresh=False, least="236", good="247", package="systemd")
@@ -106,6 +108,11 @@ def look_at_system(fresh: bool) -> list[Check]:
     missing = check_program("pymysql", pymysql, fresh=fresh, least="0", good="0", package="python3-pymysql")
     checks.append(missing if pymysql is None else Check("pymysql", OK, "installed"))
     return [*checks, look_at_locale()]
+
+
+def has_systemd() -> bool:
+    """Whether systemd runs this host."""
+    return Path("/run/systemd/system").is_dir()
 
 
 def look_at_locale(files: Sequence[str] = ("/etc/locale.conf", "/etc/default/locale")) -> Check:
