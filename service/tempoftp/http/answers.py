@@ -88,6 +88,10 @@ class ShareAnswer(BaseModel):
     email: str
     vigencia: int = Field(description="Days, counted from `listo`.")
     created_at: str = Field(description="ISO 8601, UTC.")
+    restaurable_hasta: str | None = Field(
+        description="Until when the share, which has ended, can be restored (`POST /tmpftp/{id}/restaurar`): ISO 8601, "
+        "UTC. Null while it lives and when its FTP host does not keep its data."
+    )
     progreso: Progress  # type: ignore[valid-type]
     omitidos: Skipped
     advertencias: list[Warned] | None = Field(

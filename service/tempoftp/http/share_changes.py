@@ -28,12 +28,12 @@ from tempoftp.shares.changes import (
     request_block,
     request_deletion,
     request_lifetime,
-    request_restore,
     request_retry,
     request_unblock,
 )
 from tempoftp.shares.desired_state import Pending
 from tempoftp.shares.expiry import sweep_expired
+from tempoftp.shares.restore import request_restore
 from tempoftp.shares.serializers import describe_block
 from tempoftp.states import State
 

@@ -29,6 +29,7 @@ from tempoftp.shares.changes import (
     request_unblock,
 )
 from tempoftp.shares.credentials import list_opened, request_rotation
+from tempoftp.shares.restore import request_restore
 
 WriteShare = Callable[[Session, str, Caller], Share]
 
@@ -102,6 +103,25 @@ def retry(id: str) -> Response:  # noqa: A002
         id,
         lambda session, share_id, caller: request_retry(session, settings, share_id, **caller),
         gettext("Se intenta otra vez."),
+    )
+
+
+@portal.get(f"{SHARE}/restaurar")
+@allow(Role.CLIENTE)
+def ask_restore(id: str) -> str:  # noqa: A002
+    """Ask whether to restore a share that has ended."""
+    return ask_about("restaurar", id)
+
+
+@portal.post(f"{SHARE}/restaurar")
+@allow(Role.CLIENTE)
+def restore(id: str) -> Response:  # noqa: A002
+    """Bring back a share that has ended, while its FTP host keeps the data."""
+    settings = get_context().settings
+    return _request_change(
+        id,
+        lambda session, share_id, caller: request_restore(session, settings, share_id, **caller),
+        gettext("Se pidió restaurar la solicitud."),
     )
 
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from flask import Response, render_template, request, url_for
 from flask_babel import gettext, lazy_gettext
+from sqlalchemy import select
 
 from tempoftp.access.links import LIVING
-from tempoftp.db.models import Share
+from tempoftp.db.clock import database_now
+from tempoftp.db.models import Account, Share
 from tempoftp.http.access import Role, allow, get_principal
 from tempoftp.http.changes import write_change
 from tempoftp.http.context import get_context
@@ -22,10 +24,12 @@ from tempoftp.http.shares import find_page
 from tempoftp.portal.languages import say_history
 from tempoftp.portal.paste_lines import build_lines
 from tempoftp.portal.routes import SHARE, portal
+from tempoftp.refusals import ShareNotFound
 from tempoftp.shares.credentials import reveal_credentials
 from tempoftp.shares.extensions import Decision, find_last_extension
 from tempoftp.shares.history import read_events
 from tempoftp.shares.queries import find_share
+from tempoftp.shares.restorable import find_restorable_until
 from tempoftp.shares.serializers import SECRET_FIELDS, describe_share
 from tempoftp.states import DELIVERED, ENDING, ON_ITS_WAY, TERMINAL, State
 
@@ -51,8 +55,11 @@ PASSWORD = Action("password", lazy_gettext("Contraseña nueva"))
 BLOCK = Action("bloquear", lazy_gettext("Bloquear"), Role.OPERADOR, harmful=True)
 UNBLOCK = Action("desbloquear", lazy_gettext("Desbloquear"), Role.OPERADOR)
 LINKS = Action("enlaces", lazy_gettext("Retirar los enlaces"), harmful=True)
+RESTORE = Action("restaurar", lazy_gettext("Restaurar"))
 DELETE = Action("eliminar", lazy_gettext("Eliminar"), harmful=True)
-ACTIONS = {action.name: action for action in (EXTEND, RETRY, PASSWORD, BLOCK, UNBLOCK, LINKS, DELETE)}
+ACTIONS = {
+    action.name: action for action in (EXTEND, RETRY, PASSWORD, BLOCK, UNBLOCK, LINKS, RESTORE, DELETE)
+}
 
 
 @portal.get("/solicitudes")
@@ -69,8 +76,30 @@ def list_page() -> str:
         **{name: value or None for name, value in filters.items()}, cursor=cursor or None, limite=PAGE_SIZE
     )
     return render_template(
-        "portal/list.html", page=page, filters=filters, cursor=cursor, states=[state.value for state in State]
+        "portal/list.html",
+        page=page,
+        filters=filters,
+        cursor=cursor,
+        states=[state.value for state in State],
+        restorable=_find_restorable([row["id"] for row in page["solicitudes"]]),
     )
+
+
+def _find_restorable(share_ids: list[str]) -> set[str]:
+    """Return those of these shares that were deleted and can be restored: only they have a page still."""
+    context = get_context()
+    query = (
+        select(Share, Account)
+        .join(Account, Account.name == Share.ftpuser)
+        .where(Share.id.in_(share_ids), Share.state == State.ELIMINADO)
+    )
+    with context.database.read() as session:
+        now = database_now(session)
+        return {
+            share.id
+            for share, account in session.execute(query)
+            if find_restorable_until(context.settings, share, account, now) is not None
+        }
 
 
 @portal.get(SHARE)
@@ -104,6 +133,7 @@ def list_actions(share: Mapping[str, Any], role: Role) -> list[Action]:
         BLOCK: living and not is_blocked,
         UNBLOCK: living and is_blocked,
         LINKS: state in LIVING,
+        RESTORE: share["restaurable_hasta"] is not None,
         DELETE: state not in TERMINAL | ENDING,
     }
     return [action for action, fits in offered.items() if fits and role.includes(action.role)]
@@ -129,12 +159,17 @@ def share_events(id: str) -> Response:  # noqa: A002
 
 
 def read_share(share_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return a share of the caller without its password, and its events. Raises ShareNotFound."""
+    """Return a share of the caller without its password, and its events. Raises ShareNotFound.
+
+    A share that was deleted is shown only while it can be restored.
+    """
     context = get_context()
     wanted = SharePath(id=share_id).read_id()
     with context.database.read() as session:
-        row = find_share(session, wanted, get_principal().emails)
+        row = find_share(session, wanted, get_principal().emails, deleted=True)
         share = describe_share(session, context.settings, row, gettext)
+        if row.state == State.ELIMINADO and share["restaurable_hasta"] is None:
+            raise ShareNotFound("share_not_found", id=wanted)
         events = read_events(session, wanted, newest=True, word=say_history)
     return {name: value for name, value in share.items() if name not in SECRET_FIELDS}, events
 

@@ -198,43 +198,6 @@ def request_retry(
     return share
 
 
-def request_restore(
-    session: Session,
-    settings: Settings,
-    share_id: str,
-    *,
-    emails: frozenset[str] | None = None,
-    author: str,
-    request_id: str,
-) -> Share:
-    """Bring an ended share back from the trash of its FTP host, as a new generation and without a copy.
-
-    An end that is not over stays; else the days count anew. When the host has removed the data in between, they are
-    copied again. Raises ShareNotFound, HostGone, and IllegalTransition when there is nothing to restore.
-    """
-    share = lock_share(session, share_id, emails, deleted=True)
-    now = database_now(session)
-    if share.state not in TERMINAL:
-        raise IllegalTransition("nothing_to_restore", state=share.state)
-    if share.restorable_until is None or share.restorable_until <= now:
-        raise IllegalTransition("not_restorable")
-    account = session.get_one(Account, share.ftpuser)
-    if share.ftp_host not in settings.ftp_host_names or account.ftp_host != share.ftp_host:
-        raise HostGone("account_host_gone", name=account.name, ftp_host=share.ftp_host, shares=share.id)
-    ensure_password(account, settings.build_fernet(), now)
-    share.wanted, share.block_reason = DesiredState.PRESENT, None
-    share.ready_at = share.expires = share.lifetime_confirmed = share.path = None
-    change_desired_state(
-        session,
-        share,
-        to=State.RECIBIDO,
-        reason=Phrase("restore_requested"),
-        author=author,
-        request_id=request_id,
-    )
-    return share
-
-
 def check_lifetime(settings: Settings, days: int) -> None:
     """Raise InvalidRequest for a lifetime outside the bounds of the settings."""
     if not settings.lifetime_min <= days <= settings.lifetime_max:

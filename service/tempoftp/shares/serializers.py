@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from tempoftp.accounts.accounts import is_password_hash
-from tempoftp.db.clock import write_time
+from tempoftp.db.clock import database_now, write_time
 from tempoftp.db.models import Account, Downloads, FtpHost, Share
 from tempoftp.downloads.counts import describe_downloads
 from tempoftp.phrases import Translate, keep
@@ -23,6 +23,7 @@ from tempoftp.shares.messages import (
     is_delivered_empty,
     say_message,
 )
+from tempoftp.shares.restorable import find_restorable_until
 from tempoftp.states import State
 
 SECRET_FIELDS = frozenset({"password", "password_tipo"})
@@ -64,6 +65,9 @@ def describe_share(
         "email": share.email,
         "vigencia": share.lifetime_days,
         "created_at": write_time(share.created_at),
+        "restaurable_hasta": write_time(
+            find_restorable_until(settings, share, account, database_now(session))
+        ),
         "progreso": describe_progress(share),
         "omitidos": {"total": share.skipped_total or 0, "lista": list(share.skipped or [])},
     }

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tempoftp.db.clock import utc_now
+from tempoftp.db.clock import utc_now, write_time
 from tempoftp.db.models import Account, Share
 from tempoftp.refusals import HostGone, IllegalTransition, ShareNotFound
-from tempoftp.shares.changes import request_restore
+from tempoftp.shares.restore import request_restore
+from tempoftp.shares.serializers import describe_share
 from tempoftp.states import TERMINAL, State
 from tempoftp.worker.request import build_share_item
 
@@ -87,3 +88,32 @@ def test_the_host_says_until_when(desk: Any) -> None:
     user = {"state": "absent"}
     share = desk.step({"state": "absent", "restorable_until": until.isoformat()}, user=user)
     assert (share.state, share.restorable_until) == (State.ELIMINADO, until)
+
+
+def describe(desk: Any) -> str | None:
+    with desk.database.read() as session:
+        until: str | None = describe_share(session, desk.settings, session.get_one(Share, "p1"))[
+            "restaurable_hasta"
+        ]
+        return until
+
+
+@pytest.mark.parametrize("state", sorted(TERMINAL))
+def test_the_answer_says_until_when(desk: Any, state: State) -> None:
+    until = (utc_now() + timedelta(hours=5)).replace(microsecond=0)
+    end(desk, state, until)
+    assert describe(desk) == write_time(until)
+
+
+def test_the_answer_says_nothing_where_a_restore_would_be_refused(desk: Any) -> None:
+    later = utc_now() + timedelta(hours=5)
+    for state in sorted(set(State) - TERMINAL):
+        end(desk, state, later)
+        assert describe(desk) is None
+    for until in (None, utc_now() - timedelta(seconds=1)):
+        end(desk, until=until)
+        assert describe(desk) is None
+    end(desk, until=later)
+    with desk.database.write() as session:
+        session.get_one(Share, "p1").ftp_host = "gone"
+    assert describe(desk) is None
