@@ -177,7 +177,7 @@ def find_on_control(stage: Stage, secret: str) -> list[str]:
     found = []
     for folder, _, names in os.walk(stage.control.home):
         for path in (Path(folder, name) for name in names):
-            if path in (stage.control.env_file, stage.control.token_file) or not path.is_file():
+            if path in stage.control.list_secret_files() or not path.is_file():
                 continue
             with suppress(FileNotFoundError):  # the folder of a run that has just ended
                 if any(form in path.read_bytes() for form in forms):
@@ -245,7 +245,10 @@ def test_no_secret_is_where_it_does_not_belong(api: ApiClient, stage: Stage, out
         pages |= {"mails": outside.read_mails(), "webhook": outside.read_calls()}
         api.delete("canario_3")
     stage.ftp("systemctl restart mariadb")  # writes to disk what is only in memory
-    keys = [key.strip() for key in f"{stage.encryption_key},{stage.secret_key}".split(",")]
+    keys = [
+        key.strip()
+        for key in f"{stage.encryption_key},{stage.secret_key},{stage.control.client_key}".split(",")
+    ]
     secrets = {
         "password": password,
         "password that replaced it": stage.decrypt(rotated["password"]),

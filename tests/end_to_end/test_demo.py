@@ -107,6 +107,9 @@ def test_demo_delivers_a_share_and_says_how_to_continue(demo: Demo, tmp_path: Pa
     settings = PROJECT / "var" / f"{NET}.env"
     assert settings.stat().st_mode & 0o077 == 0
     assert f"TEMPOFTP_TOKEN={control.token}\n" in settings.read_text()
+    # A client gets the key of its own token, never the service's.
+    assert f"TEMPOFTP_ENCRYPTION_KEY={control.client_key}\n" in settings.read_text()
+    assert demo.stage.encryption_key not in settings.read_text()
     assert '"status":"listo"' in read_url(demo.url, control.token)
     subprocess.run(shlex.split(said["lftp"]), cwd=tmp_path, check=True, timeout=120)
     assert sum(path.is_file() for path in (tmp_path / SHARE_ID).rglob("*")) == FILES

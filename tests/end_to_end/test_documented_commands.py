@@ -37,7 +37,7 @@ class Terminal:
             "PATH": f"{BIN}:{os.environ['PATH']}",
             "TEMPOFTP_URL": stage.control.url,
             "TEMPOFTP_TOKEN": stage.control.token,
-            "TEMPOFTP_ENCRYPTION_KEY": stage.encryption_key,
+            "TEMPOFTP_ENCRYPTION_KEY": stage.control.client_key,
             "TEMPOFTP_LAB_NET": stage.net,
             "ANSIBLE_HOME": str(PROJECT / "var" / "ansible"),
             "ANSIBLE_NOCOLOR": "1",

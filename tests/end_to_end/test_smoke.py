@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import ftplib
+from collections.abc import Iterator
 
 import pytest
 from cryptography.fernet import Fernet
@@ -16,8 +17,17 @@ from tests.support.stage import Stage
 pytestmark = pytest.mark.lab
 
 
-def test_seed_section_5(api: ApiClient, stage: Stage) -> None:
-    source = stage.make_tree("proyecto_real", files=25)
+@pytest.fixture
+def keyless(api: ApiClient, stage: Stage) -> Iterator[ApiClient]:
+    """A client of the seed's contract: its token has no key of its own, so it holds the service's."""
+    (token,) = stage.control.create_token("seed", "--role", "operador")
+    client = ApiClient(stage.control.url, token)
+    yield client
+    client.http.close()
+
+
+def test_seed_section_5(keyless: ApiClient, stage: Stage) -> None:
+    api, source = keyless, stage.make_tree("proyecto_real", files=25)
     answer = api.post("alguien@dominio.example", "proyecto_real_1", f"lanotadm@source1:{source}", 3)
     assert (answer.status_code, answer.json()) == (202, {"id": "proyecto_real_1", "status": "recibido"})
     assert answer.headers["Location"].endswith("/tmpftp/proyecto_real_1")

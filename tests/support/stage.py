@@ -161,8 +161,8 @@ class Stage:
         return self.control.read_settings()["TEMPOFTP_ENCRYPTION_KEY"]
 
     def decrypt(self, token: str) -> str:
-        """Return the password in a Fernet token, as an application reads it."""
-        return Fernet(self.encryption_key).decrypt(token.encode()).decode()
+        """Return the password in a Fernet token of an answer to the stage's own token, as an application reads it."""
+        return Fernet(self.control.client_key).decrypt(token.encode()).decode()
 
     @property
     def certificate(self) -> str:

@@ -41,6 +41,7 @@ class Control:
         self.url = f"http://127.0.0.1:{port}"
         self.env_file = self.home / "tempoftp.env"
         self.token_file = self.home / "token"
+        self.key_file = self.home / "token-key"
         self.command = str(Path(sys.executable).parent / "tempoftp")
 
     # -- settings ---------------------------------------------------------------------------------------------
@@ -110,14 +111,32 @@ class Control:
         """The token of an operator of this service. There is none before the first start."""
         return self.token_file.read_text().strip()
 
+    def list_secret_files(self) -> list[Path]:
+        """Return the files that contain secrets on purpose: the settings, the operator's token and its key."""
+        return [self.env_file, self.token_file, self.key_file]
+
+    @property
+    def client_key(self) -> str:
+        """The key of that token alone: with it a client reads `password` in the answers."""
+        return self.key_file.read_text().strip()
+
     def _make_token(self) -> None:
-        """Make that token if there is none."""
-        if self.token_file.exists():
+        """Make that token with a key of its own, if there is none, or one of an earlier release without a key."""
+        if self.token_file.exists() and self.key_file.exists():
             return
-        # The name of a token that was lost with its file cannot be taken again.
-        name = f"control-{secrets.token_hex(4)}"
+        # The key comes first: a token file without one is made again.
+        token, key = self.create_token("control", "--role", "operador", "--key")
+        for path, secret in ((self.key_file, key), (self.token_file, token)):
+            path.touch(mode=0o600)
+            path.write_text(f"{secret}\n")
+
+    def create_token(self, name: str, *options: str) -> list[str]:
+        """Make a token with `tempoftp token create` and return what it prints: the token and, with `--key`, its key.
+
+        The name gets a random end, since that of a token that was lost with its file cannot be taken again.
+        """
         made = subprocess.run(
-            [self.command, "token", "create", name, "--role", "operador"],
+            [self.command, "token", "create", f"{name}-{secrets.token_hex(4)}", *options],
             env=self.environment(),
             cwd=self.home,
             capture_output=True,
@@ -126,8 +145,7 @@ class Control:
         )
         if made.returncode:
             raise ControlError(f"No token could be made: {made.stderr.strip()}")
-        self.token_file.touch(mode=0o600)
-        self.token_file.write_text(made.stdout)
+        return made.stdout.split()
 
     # -- processes --------------------------------------------------------------------------------------------
 

@@ -96,13 +96,13 @@ def bring_up() -> Control:
 
 
 def write_demo_env(control: Control) -> None:
-    """Write `var/demo.env` (0600), the settings of a client of this demo."""
+    """Write `var/demo.env` (0600), the settings of a client of this demo. The service's own key is not among them."""
     ENV_FILE.touch(mode=0o600)
     ENV_FILE.chmod(0o600)
     ENV_FILE.write_text(
         f"TEMPOFTP_URL={control.url}\n"
         f"TEMPOFTP_TOKEN={control.token}\n"
-        f"TEMPOFTP_ENCRYPTION_KEY={control.read_settings()['TEMPOFTP_ENCRYPTION_KEY']}\n"
+        f"TEMPOFTP_ENCRYPTION_KEY={control.client_key}\n"
         f"TEMPOFTP_DEMO_SOURCE=lanotadm@source1:/srv/datos/mas\n"
     )
 
@@ -128,11 +128,11 @@ def request_share(control: Control) -> dict[str, str]:
 
 
 def decrypt(control: Control, token: str) -> str:
-    """Return the password, decrypted with the key. Key and token are never in a command line."""
+    """Return the password, decrypted with the client's own key. Key and token are never in a command line."""
     done = subprocess.run(
         [str(BIN / "tempoftp"), "decrypt", "-"],
         input=token,
-        env=control.environment(),
+        env={**control.environment(), "TEMPOFTP_ENCRYPTION_KEY": control.client_key},
         check=True,
         capture_output=True,
         text=True,
