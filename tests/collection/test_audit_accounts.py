@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +31,7 @@ from ansible_collections.lanot.tempoftp.plugins.modules import (
     tempoftp_share_info,
 )
 
+from tests.collection.slow_servers import SilentServer, waiting_for_the_table
 from tests.support.delivery_root import record_root
 
 OUR_TABLE = """
@@ -255,28 +253,6 @@ def test_every_returned_key_is_documented(run: Any, root: Path, capsys: pytest.C
     assert set(told["homes"][0]) == set(info["homes"]["contains"])
 
 
-class SilentServer:
-    """A database server that accepts connections and never answers."""
-
-    def __init__(self) -> None:
-        self.accepted = threading.Event()
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._server.getsockname()[1]
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-        self._thread.start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            self._connection, _address = self._server.accept()
-            self.accepted.set()
-
-    def close(self) -> None:
-        self._server.close()
-        if self.accepted.is_set():
-            self._connection.close()
-        self._thread.join(20)
-
-
 @pytest.mark.parametrize("module", [tempoftp_audit, tempoftp_ftpuser_info])
 def test_the_hosts_lock_is_free_while_the_database_does_not_answer(run: Any, root: Path, module: Any) -> None:
     server = SilentServer()
@@ -297,47 +273,23 @@ def test_the_hosts_lock_is_free_while_the_database_does_not_answer(run: Any, roo
 
 def test_the_hosts_lock_is_free_while_the_table_is_locked(run: Any, root: Path, database: Any) -> None:
     """The server answered once; then somebody alters the table, and the rows are waited for."""
-    waiting = (
-        "SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata lock'"
-    )
-    with closing(database.connect()) as connection, connection.cursor() as cursor:
-        cursor.execute("LOCK TABLES users WRITE")
-        with ThreadPoolExecutor(1) as pool:
-            audit = pool.submit(run)
-            deadline = time.monotonic() + 60
-            while not database.execute(waiting):
-                assert time.monotonic() < deadline and not audit.done()
-                time.sleep(0.1)
-            with hold_lock(Tree(root).lock, timeout=5):
-                assert not audit.done()
-            cursor.execute("UNLOCK TABLES")
-            assert audit.result(60)["findings"] == []
+    with waiting_for_the_table(database, run) as (audit, _cursor), hold_lock(Tree(root).lock, timeout=5):
+        assert not audit.done()
+    assert audit.result(60)["findings"] == []
 
 
 def test_what_a_run_changes_between_files_and_rows_is_no_finding(
     run: Any, run_module: Any, database: Any, root: Path
 ) -> None:
     """The account's row is read after the files: the share that a run delivers in between is seen with both."""
-    waiting = (
-        "SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table metadata lock'"
-    )
-    with closing(database.connect()) as connection, connection.cursor() as cursor:
-        cursor.execute("LOCK TABLES users WRITE")
-        with ThreadPoolExecutor(1) as pool:
-            audit = pool.submit(run)
-            deadline = time.monotonic() + 60
-            while not database.execute(waiting):
-                assert time.monotonic() < deadline and not audit.done()
-                time.sleep(0.1)
-            with hold_lock(Tree(root).lock, timeout=5):
-                Tree(root).manifest("p1").unlink()
-                write_tombstone(Tree(root), Tombstone("p1", 1, format_time(0), NAME))
-                delete_account(Tree(root), NAME)
-                (root / NAME / "p1").rmdir()
-                (root / NAME).rmdir()
-                cursor.execute("DELETE FROM users")
-                connection.commit()
-            cursor.execute("UNLOCK TABLES")
-            result = audit.result(60)
+    with waiting_for_the_table(database, run) as (audit, cursor), hold_lock(Tree(root).lock, timeout=5):
+        Tree(root).manifest("p1").unlink()
+        write_tombstone(Tree(root), Tombstone("p1", 1, format_time(0), NAME))
+        delete_account(Tree(root), NAME)
+        (root / NAME / "p1").rmdir()
+        (root / NAME).rmdir()
+        cursor.execute("DELETE FROM users")
+        cursor.connection.commit()
+    result = audit.result(60)
     assert result["findings"] == []
     assert (result["facts"]["shares"], result["facts"]["accounts"]) == ([], [])

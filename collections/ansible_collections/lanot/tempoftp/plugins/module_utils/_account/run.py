@@ -6,6 +6,9 @@
 
 The order of the writes makes a kill at any moment harmless: first the account's record, then its row, and (once the
 row was read back) the times in the manifests of its shares. The next run does what is still missing.
+
+Copies of other shares wait while the host's lock is held. So the database is waited for, and passwords are hashed,
+before the lock is taken; under the lock the rows are read once more.
 """
 
 from __future__ import annotations
@@ -38,8 +41,9 @@ from .._share.apply import apply_hide
 from .._share.homes import read_inode
 from .._share.plan import Seen
 from .desired import AccountSite, DesiredAccount
-from .passwords import choose_schemes, hash_password, read_mysql_crypt, verify_password
+from .passwords import choose_schemes, read_mysql_crypt
 from .plan import ADOPTED, CREATED, AccountPlan, SeenAccount, plan_account
+from .prepared import PreparedPasswords
 from .users_table import (
     SeenRows,
     TableDescription,
@@ -169,18 +173,35 @@ def _look_plan_apply(
     outcomes: list[Outcome],
 ) -> None:
     try:
+        passwords = _prepare_passwords(connection, cursor, facts, site, outcomes)
         with _open_shares(site.shares_root, check_mode) as tree:
             now = None if tree is None else read_now(tree)
             if now is not None:
                 problem = now.explain() if now.doubt == AHEAD else ""
                 site = site._replace(now=now.ends, confirmed=now.confirmed, clock_problem=problem)
-            _look_and_plan(cursor, facts, site, tree, outcomes)
+            _look_and_plan(cursor, facts, site, tree, outcomes, passwords)
             if not check_mode:
                 _hide_from_strangers(tree, outcomes)
                 _apply(connection, cursor, facts, tree, outcomes)
                 _record_time(tree, now, outcomes)
     except OSError as error:
         raise _explain_file(error, "the accounts") from None
+
+
+def _prepare_passwords(
+    connection: Any, cursor: Any, facts: TableFacts, site: AccountSite, outcomes: list[Outcome]
+) -> PreparedPasswords:
+    """Wait until the server gives the rows, and do what takes long with the passwords. The lock is free meanwhile."""
+    passwords = PreparedPasswords()
+    if site.shares_root is None:
+        return passwords  # no lock will be taken
+    open_tree(site.shares_root)  # without the disk no account is written, so none needs to be read
+    waiting = [outcome.desired for outcome in outcomes if outcome.error is None]
+    seen = read_rows(cursor, facts, [desired.name for desired in waiting])
+    commit(connection)  # else the server would show the rows under the lock as they are now
+    for desired in waiting:
+        passwords.prepare(desired, seen.rows[desired.name], site)
+    return passwords
 
 
 def _record_time(tree: Optional[Tree], now: Optional[Now], outcomes: list[Outcome]) -> None:
@@ -205,17 +226,22 @@ def _open_shares(shares_root: Optional[str], check_mode: bool) -> Iterator[Optio
 
 
 def _look_and_plan(
-    cursor: Any, facts: TableFacts, site: AccountSite, tree: Optional[Tree], outcomes: list[Outcome]
+    cursor: Any,
+    facts: TableFacts,
+    site: AccountSite,
+    tree: Optional[Tree],
+    outcomes: list[Outcome],
+    passwords: PreparedPasswords,
 ) -> None:
     waiting = [outcome for outcome in outcomes if outcome.error is None]
     seen_rows = read_rows(cursor, facts, [outcome.desired.name for outcome in waiting])
     shares, damaged = list_manifests(tree) if tree is not None else ([], [])
     for outcome in waiting:
         try:
-            seen = _look(outcome, seen_rows, tree, shares, damaged)
+            seen = _look(outcome, seen_rows, tree, shares, damaged, passwords)
             plan = plan_account(outcome.desired, seen, site)
             if plan.hash_with is not None and plan.row is not None and outcome.desired.password is not None:
-                hashed = hash_password(outcome.desired.password, plan.hash_with)
+                hashed = passwords.hash(outcome.desired.name, outcome.desired.password, plan.hash_with)
                 plan = plan._replace(row=plan.row._replace(password=hashed))
                 outcome.password_verified = True
             outcome.plan = plan
@@ -252,11 +278,12 @@ def _look(
     tree: Optional[Tree],
     shares: list[Manifest],
     damaged: list[str],
+    passwords: PreparedPasswords,
 ) -> SeenAccount:
     desired = outcome.desired
     rows = tuple(seen_rows.rows[desired.name])
     if desired.password is not None and desired.state == "present" and rows:
-        outcome.password_verified = verify_password(desired.password, rows[0].password)
+        outcome.password_verified = passwords.verify(desired.password, rows[0].password)
     return SeenAccount(
         rows=rows,
         lookalikes=tuple(

@@ -47,6 +47,12 @@ class ScriptedServer:
         marks = ", ".join(["%s"] * len(names))
         self.expect(re.escape(f"SELECT {fields} FROM `users` WHERE `User` IN ({marks})") + "$", names, rows)
 
+    def expect_looks(self, names: list[str], rows: Any = (), fields: str = FIELDS) -> None:
+        """Expect the rows of *names* to be read before the host's lock is taken, and once more under it."""
+        self.expect_read(names, rows, fields)
+        self.expect_commit()
+        self.expect_read(names, rows, fields)
+
     def expect_commit(self, answer: Any = ()) -> None:
         """Expect the end of the transaction."""
         self.expect("^COMMIT$", None, answer)
