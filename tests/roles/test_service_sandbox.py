@@ -11,7 +11,8 @@ import pytest
 
 from tests.roles.rendering import render
 
-ELSEWHERE: dict[str, Any] = {"service_local_ftp_hosts": []}
+# An FTP host without ssh: the worker's playbooks become root in its own unit.
+WITHOUT_SSH: dict[str, Any] = {"service_local_ftp_hosts": ["ftp1"]}
 # Options of systemd.exec(5) that set NoNewPrivileges for a user that is not root: sudo would not work.
 IMPLY_NO_SUDO = (
     "NoNewPrivileges",
@@ -56,9 +57,9 @@ def run_analyze(*words: str) -> subprocess.CompletedProcess[str]:
     ("template", "variables", "most"),
     [
         ("tempoftp.service.j2", {}, 1.5),
-        ("tempoftp-worker.service.j2", ELSEWHERE, 1.5),
+        ("tempoftp-worker.service.j2", {}, 1.5),
         # It becomes root on this machine by sudo, which most of the options would disable.
-        ("tempoftp-worker.service.j2", {}, 7.7),
+        ("tempoftp-worker.service.j2", WITHOUT_SSH, 7.7),
     ],
 )
 def test_exposure_as_systemd_measures_it(
@@ -74,7 +75,7 @@ def test_exposure_as_systemd_measures_it(
 
 @pytest.mark.processes
 @pytest.mark.needs_systemd
-@pytest.mark.parametrize("variables", [{}, ELSEWHERE])
+@pytest.mark.parametrize("variables", [{}, WITHOUT_SSH])
 def test_systemd_knows_every_option(variables: dict[str, Any], tmp_path: Path) -> None:
     for template in ("tempoftp.service.j2", "tempoftp-worker.service.j2"):
         unit = tmp_path / template.removesuffix(".j2")
@@ -85,7 +86,7 @@ def test_systemd_knows_every_option(variables: dict[str, Any], tmp_path: Path) -
 
 
 def test_a_worker_that_needs_sudo_has_no_option_that_disables_it() -> None:
-    here = read_unit("tempoftp-worker.service.j2")
+    here = read_unit("tempoftp-worker.service.j2", **WITHOUT_SSH)
     assert [name for name in IMPLY_NO_SUDO if name in here] == []
     # A list with ~ takes away; without it nothing else would be left to sudo.
     assert all(value.startswith("~") for value in here["CapabilityBoundingSet"])
@@ -105,12 +106,12 @@ def test_a_worker_that_needs_sudo_has_no_option_that_disables_it() -> None:
 
 
 def test_a_worker_that_needs_no_sudo_is_confined_as_the_api_is() -> None:
-    api, worker = read_unit("tempoftp.service.j2"), read_unit("tempoftp-worker.service.j2", **ELSEWHERE)
+    api, worker = read_unit("tempoftp.service.j2"), read_unit("tempoftp-worker.service.j2")
     for name in (*IMPLY_NO_SUDO, "CapabilityBoundingSet", "ProtectSystem", "ProtectProc", "UMask"):
         assert worker[name] == api[name], name
 
 
-@pytest.mark.parametrize("variables", [{}, ELSEWHERE])
+@pytest.mark.parametrize("variables", [{}, WITHOUT_SSH])
 def test_each_service_has_a_bound_and_a_plain_locale(variables: dict[str, Any]) -> None:
     for template in ("tempoftp.service.j2", "tempoftp-worker.service.j2"):
         unit = read_unit(template, **variables)
@@ -126,5 +127,5 @@ def test_the_api_writes_one_folder_and_does_not_see_the_worker_s() -> None:
     assert api["InaccessiblePaths"] == [
         "-/var/lib/tempoftp-worker -/etc/tempoftp/ssh -/etc/tempoftp/mysql.cnf"
     ]
-    (worker,) = read_unit("tempoftp-worker.service.j2", **ELSEWHERE)["ReadWritePaths"]
+    (worker,) = read_unit("tempoftp-worker.service.j2")["ReadWritePaths"]
     assert worker.split() == ["/var/lib/tempoftp", "/var/lib/tempoftp-worker", "/var/log/tempoftp"]

@@ -123,13 +123,14 @@ def test_sources_file_may_be_empty() -> None:
     assert SourcesFile.model_validate(content).sources == {}
 
 
-def test_inventory_uses_a_local_connection_for_this_machine_and_ssh_for_others() -> None:
+def test_inventory_uses_a_local_connection_only_where_it_is_told_to() -> None:
     text = render(
         "service",
         "inventory.yml.j2",
         "Debian",
         hostvars=HOSTVARS,
         service_ftp_hosts=["ftp1", "ftp2"],
+        service_local_ftp_hosts=["ftp1"],
     )
     group = yaml.safe_load(text)["ftp_hosts"]
     assert group["vars"]["ansible_become"] is True
@@ -161,8 +162,61 @@ def test_inventory_has_every_variable_that_a_playbook_of_the_worker_reads() -> N
         "Debian",
         hostvars={"ftp1": {**values, "service_bind": "x"}},
         service_ftp_hosts=["ftp1"],
+        service_local_ftp_hosts=["ftp1"],
     )
     assert yaml.safe_load(text)["ftp_hosts"]["hosts"]["ftp1"] == {"ansible_connection": "local", **values}
+
+
+@pytest.mark.parametrize(
+    ("variables", "local"),
+    [
+        ({}, []),
+        ({"ansible_connection": "ssh"}, []),
+        ({"ansible_connection": "local"}, ["ftp1"]),
+        ({"ansible_connection": "local", "service_ftp_hosts": ["ftp2"]}, []),
+        ({"service_local_ftp_hosts": ["ftp1"]}, ["ftp1"]),
+    ],
+)
+def test_the_worker_needs_sudo_here_only_where_this_host_is_configured_without_ssh(
+    variables: dict[str, Any], local: list[str]
+) -> None:
+    assert evaluate("service", "Debian", "service_local_ftp_hosts", **variables) == local
+
+
+def test_the_worker_logs_in_on_its_own_machine_over_loopback() -> None:
+    """The address by which the control host reaches the machine may lead elsewhere from the machine itself."""
+    variables = {"ansible_port": 2222}
+    text = render(
+        "service",
+        "inventory.yml.j2",
+        "Debian",
+        hostvars={
+            "ftp1": {"ansible_host": "192.0.2.11", **variables},
+            "ftp2": {"ansible_host": "192.0.2.12"},
+        },
+        service_ftp_hosts=["ftp1", "ftp2"],
+        **variables,
+    )
+    hosts = yaml.safe_load(text)["ftp_hosts"]["hosts"]
+    assert (hosts["ftp1"]["ansible_host"], hosts["ftp1"]["ansible_port"]) == ("127.0.0.1", 2222)
+    assert hosts["ftp2"]["ansible_host"] == "192.0.2.12"
+    for name, host in hosts.items():
+        assert host["ansible_user"] == "tempoftp-run"
+        assert f"HostKeyAlias={name} " in host["ansible_ssh_common_args"]
+
+
+@pytest.mark.parametrize(
+    ("host", "variables", "options"),
+    [
+        ("ftp2", {}, "restrict"),
+        ("ftp1", {}, 'restrict,from="127.0.0.1,::1"'),
+        ("ftp1", {"service_own_address": "10.0.0.5"}, 'restrict,from="10.0.0.5,127.0.0.1,::1"'),
+    ],
+)
+def test_the_key_for_the_worker_s_own_machine_is_valid_there_only(
+    host: str, variables: dict[str, Any], options: str
+) -> None:
+    assert evaluate("service", "Debian", "service_key_options", service_ftp_host=host, **variables) == options
 
 
 def test_the_order_of_the_ftp_hosts_is_that_of_the_inventory() -> None:
@@ -194,9 +248,9 @@ def test_units_start_the_installed_commands_as_two_users() -> None:
     assert "tempoftp-worker.service" in api["Unit"]["Wants"]
 
 
-def test_only_a_worker_on_an_ftp_host_can_become_root() -> None:
-    here = _read_unit("tempoftp-worker.service.j2")
-    elsewhere = _read_unit("tempoftp-worker.service.j2", service_local_ftp_hosts=[])
+def test_only_a_worker_that_works_without_ssh_can_become_root() -> None:
+    here = _read_unit("tempoftp-worker.service.j2", service_local_ftp_hosts=["ftp1"])
+    elsewhere = _read_unit("tempoftp-worker.service.j2")
     assert "NoNewPrivileges" not in here["Service"]
     assert elsewhere["Service"]["NoNewPrivileges"] == "yes"
     assert _read_unit("tempoftp.service.j2")["Service"]["NoNewPrivileges"] == "yes"

@@ -18,17 +18,20 @@ pytestmark = pytest.mark.processes
 OLD, NEW, OTHER, OPERATOR, NOTES = ("AAAAC3NzaC1lZDI1NTE5AAAAI" + letter * 42 + "A" for letter in "ONTPQ")
 
 
-def authorize(tmp_path: Path, file: Path, key: str, *, host: str = "service1") -> dict[str, Any]:
+def authorize(
+    tmp_path: Path, file: Path, key: str, *, host: str = "service1", ftp_host: str = "service2"
+) -> dict[str, Any]:
     """Run the role's tasks for a service host whose public key is `key`; return the recap of the host."""
     fixed = read_yaml(ROLES / "service/vars/main/main.yml")
-    names = ("service_key_tag", "service_stale_keys", "service_other_hosts")
+    names = ("service_key_tag", "service_stale_keys", "service_other_hosts", "service_key_options")
     play = {
         "hosts": host,
         "gather_facts": False,
         "vars": {
             **{name: fixed[name] for name in names},
             "service_remote_user": getpass.getuser(),
-            "service_ftp_host": host,
+            "service_ftp_host": ftp_host,
+            "service_own_address": "127.0.0.1",
             "service_authorized_keys": str(file),
             "service_public_key": f"ssh-ed25519 {key} a comment of the key's own",
         },
@@ -68,6 +71,15 @@ def test_the_key_is_authorized_once_and_opens_nothing_beside(tmp_path: Path, fil
     assert authorize(tmp_path, file, NEW)["changed"] == "1"
     assert file.read_text() == before + f"restrict ssh-ed25519 {NEW} tempoftp worker service1\n"
     assert authorize(tmp_path, file, NEW)["changed"] == "0"
+
+
+def test_the_key_for_its_own_machine_lets_nobody_in_from_another(tmp_path: Path, file: Path) -> None:
+    before = file.read_text()
+    authorize(tmp_path, file, NEW)
+    for changed in ("1", "0"):
+        assert authorize(tmp_path, file, NEW, ftp_host="service1")["changed"] == changed
+    ours = f'restrict,from="127.0.0.1,::1" ssh-ed25519 {NEW} tempoftp worker service1\n'
+    assert file.read_text() == before + ours
 
 
 def test_a_rebuilt_service_host_loses_its_old_key_and_nobody_else_does(tmp_path: Path, file: Path) -> None:
