@@ -21,7 +21,7 @@ from .._host.tree import Tree, hold_tree
 from .._record.manifest import Manifest
 from .passes import SHARED_COPY_LIMIT, Passes
 from .progress import Report
-from .rsync import Progress, Survey, build_small_argv, parse_progress
+from .rsync import SILENCE_LIMIT, Progress, Survey, build_small_argv, parse_progress
 from .staging import sum_held
 
 # A copy that moves no more than this, in no more than these seconds, is never held.
@@ -62,8 +62,11 @@ class HeldCopy:
             with self._start_rsync() as stream:
                 ended = self._copy_to_limit(stream)
                 if ended is None:
+                    held = time.monotonic()
                     survey = self._probe_while_held(stream)
-                    if survey.bytes_left >= SHARED_COPY_LIMIT:
+                    # The source's rsync gives up a peer that was held for as long as it waits.
+                    late = time.monotonic() - held > SILENCE_LIMIT / 2
+                    if late or survey.bytes_left >= SHARED_COPY_LIMIT:
                         # Leaving the block kills rsync. The next pass goes on from here, over its own connection.
                         return survey
                     self._reserve_rest(survey)

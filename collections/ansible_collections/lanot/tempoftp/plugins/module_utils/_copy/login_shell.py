@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Optional
 
-from .._host.commands import Ended, run_command
+from .._host.commands import Ended
 from .._host.errors import TempoftpError
+from .._host.stream import Stream
 from .ssh import Access, build_ssh_argv
 from .verdicts import Verdict
 
@@ -18,6 +20,7 @@ SHELL_PAUSE = 1.0
 _LIMIT = 20.0
 _SSH_FAILED = 255
 _SHOWN = 200
+_SHOWN_LINES = 20
 
 
 def check_login_shell(verdict: Verdict, access: Access, socket: Optional[str], restricted: bool) -> Verdict:
@@ -42,11 +45,23 @@ def check_login_shell(verdict: Verdict, access: Access, socket: Optional[str], r
 
 
 def _ask(access: Access, socket: Optional[str]) -> Optional[Ended]:
-    ssh = build_ssh_argv(access, socket)
+    """Return how `true` ended, with the first line that was printed. Of endless output nothing more is read."""
+    lines: list[str] = []
+
+    def take_line(line: str) -> bool:
+        if line.strip() or not lines:
+            lines.append(line)
+        return len(lines) > _SHOWN_LINES
+
+    argv = [*build_ssh_argv(access, socket), "-l", access.source.user, "--", access.source.host, "true"]
     try:
-        return run_command([*ssh, "-l", access.source.user, "--", access.source.host, "true"], _LIMIT)
+        with Stream(argv, take_line, deadline=time.monotonic() + _LIMIT, threads=True) as stream:
+            ended = stream.read()
     except TempoftpError:
         return None
+    if ended is None and not lines:
+        return None
+    return Ended(0 if ended is None else ended.rc, "\n".join(lines) + "\n" * bool(lines), "")
 
 
 def _describe(ended: Optional[Ended], restricted: bool) -> str:

@@ -10,6 +10,7 @@ The formats are those of rsync 3.2.7 to 3.5.0 with ``LC_ALL=C``. Tests produce t
 from __future__ import annotations
 
 import calendar
+import os
 import re
 from collections.abc import Callable
 from typing import NamedTuple, Optional
@@ -29,6 +30,11 @@ from .._host.names import (
 SKIPPED_LIMIT = 50
 # A source that lists entries for ever must not fill memory and time. No real folder comes near this.
 MAX_ENTRIES = 50_000_000
+
+# Seconds in which a source may say nothing: then rsync gives it up. An rsync that works says that it is alive. One that
+# compares contents is silent while it reads a file, however big that is. (Tests set less.)
+SILENCE_LIMIT = int(os.environ.get("TEMPOFTP_SILENCE_SECONDS", "1800"))
+_CHECKSUM_FACTOR = 24
 
 _COPY_OPTIONS = (
     "-rltp",
@@ -135,14 +141,22 @@ def build_operand(plan: CopyPlan, is_file: bool) -> str:
 
 def build_survey_argv(plan: CopyPlan, is_file: bool, target: str) -> list[str]:
     """Return the itemized dry run. ``name1`` makes it name unsafe links too (``symsafe`` alone does not)."""
-    report = ["--dry-run", "--itemize-changes", SURVEY_FORMAT, "--stats", "--info=name1,nonreg1"]
+    report = [
+        f"--timeout={SILENCE_LIMIT}",
+        "--dry-run",
+        "--itemize-changes",
+        SURVEY_FORMAT,
+        "--stats",
+        "--info=name1,nonreg1",
+    ]
     return ["rsync", *_COPY_OPTIONS, *report, *_build_tail(plan, is_file, target)]
 
 
 def build_copy_argv(plan: CopyPlan, is_file: bool, target: str, checksum: bool) -> list[str]:
     """Return the copy itself. *checksum*: compare contents instead of size and time (after a power loss)."""
     # --sparse: runs of zeros become holes, which take no room (docs/decisions/0141-holes-stay-holes.md).
-    options = ["--info=progress2,nonreg0,name0", "--sparse", f"--exclude={UNFETCHABLE}"]
+    limit = SILENCE_LIMIT * (_CHECKSUM_FACTOR if checksum else 1)
+    options = [f"--timeout={limit}", "--info=progress2,nonreg0,name0", "--sparse", f"--exclude={UNFETCHABLE}"]
     if checksum:
         options.append("--checksum")
     if plan.bwlimit:

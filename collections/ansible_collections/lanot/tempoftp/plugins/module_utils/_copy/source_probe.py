@@ -30,6 +30,8 @@ from .ssh import (
 from .target_times import build_time_check
 from .verdicts import Verdict, classify_end, judge_file, name_paths
 
+# Bytes of memory for one dry run: rsync keeps a list of what the source names, and that may be without end.
+_MEMORY_LIMIT = 2 * 1024**3
 # How often a source that changes during the dry run is measured again.
 _ATTEMPTS = 3
 
@@ -108,7 +110,8 @@ def _survey(options: SourceOptions, access: Access, empty: str, deadline: float,
 
 
 def _run(argv: list[str], reader: SurveyReader, deadline: float) -> Optional[Ended]:
-    with Stream(argv, reader.feed, deadline=deadline, threads=True) as stream:
+    bounded = ["prlimit", f"--as={_MEMORY_LIMIT}", "--", *argv]
+    with Stream(bounded, reader.feed, deadline=deadline, threads=True) as stream:
         return stream.read()
 
 

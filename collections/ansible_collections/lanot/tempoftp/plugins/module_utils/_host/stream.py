@@ -19,11 +19,14 @@ from .commands import Ended, build_environment, decode_output, explain_start
 
 # Bytes of the error output that are kept: enough to name what failed.
 _KEEP = 32768
+# Bytes of the longest line: a path has 4096 bytes, rsync prints four for each that is not plain, and a link has two.
+LINE_LIMIT = 65536
 
 
 class Stream:
     r"""One running program; each line of its output (ended by ``\n`` or ``\r``) goes to *take_line* as it comes.
 
+    A line of more than ``LINE_LIMIT`` bytes is left out, so that a hostile source cannot fill the memory.
     *partial*: a line whose end has not come yet is passed on too, and again with its end. rsync ends a progress line
     only when it writes the next one.
     *deadline*: a time of the monotonic clock. Without one there is no limit: a copy may take days, and ssh's keepalives
@@ -44,6 +47,7 @@ class Stream:
         self._partial = partial
         self._deadline = deadline
         self._pending = b""
+        self._overlong = False
         self._errors = bytearray()
         self._ended = False
         try:
@@ -104,6 +108,12 @@ class Stream:
 
     def _take(self, chunk: bytes) -> bool:
         *lines, self._pending = (self._pending + chunk).replace(b"\r", b"\n").split(b"\n")
+        if self._overlong and lines:
+            del lines[0]
+            self._overlong = False
+        if self._overlong or len(self._pending) > LINE_LIMIT:
+            self._overlong, self._pending = True, b""
+        lines = [line for line in lines if len(line) <= LINE_LIMIT]
         given = [*lines, self._pending] if self._partial and self._pending else lines
         # All lines are passed on, also those after a line that stops the reading.
         return True in [self.take_line(decode_output(line)) for line in given]

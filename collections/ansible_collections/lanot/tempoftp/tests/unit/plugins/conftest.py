@@ -61,6 +61,7 @@ if [ -e "$here/unreachable" ]; then
 fi
 if [ "$master" ]; then : > "$control"; exec sleep 120; fi
 echo "$*" >> "$here/ssh.log"
+if [ -e "$here/forced" ]; then exec sh -c "$(cat "$here/forced")"; fi
 if [ -e "$here/reader" ]; then
   reader=$(cat "$here/reader")
   as="setpriv --reuid=$reader --regid=$reader --clear-groups --"
@@ -81,6 +82,8 @@ exec $as sh -c "$command"
 SYSTEMD_RUN = r"""#!/bin/sh
 units=$(realpath "$(dirname "$0")/..")/units
 export TEMPOFTP_RUNTIME_DIRECTORY=$units/../run TEMPOFTP_CONFIGURATION_DIRECTORY=$units/../etc
+silence=$units/../silence
+if [ -e "$silence" ]; then TEMPOFTP_SILENCE_SECONDS=$(cat "$silence"); export TEMPOFTP_SILENCE_SECONDS; fi
 for word in "$@"; do
   case "$word" in --unit=*) name=${word#--unit=} ;; esac
 done
@@ -169,6 +172,10 @@ class FtpHost:
     def restrict(self) -> None:
         """From here on the source's key is one of ``rrsync -ro <source>``."""
         (self.folder / "restricted").write_text(str(self.source))
+
+    def force(self, command: str) -> None:
+        """From here on the source runs this command, whatever it is asked for."""
+        (self.folder / "forced").write_text(command)
 
     def read_as(self, uid: int) -> None:
         """From here on the source's user has this uid and no rights of root."""
