@@ -240,9 +240,13 @@ def test_a_password_that_does_not_fit_its_account_is_found() -> None:
         {"name": "ftp_dos", "password_hash": stored},
         {"name": "ftp_tres"},
         {"name": "ftp_cuatro", "password_hash": stored},
+        # The host keeps what is no hash to itself.
+        {"name": "ftp_cinco", "password_hash": None, "password_matches": False},
+        {"name": "ftp_seis", "password_matches": True},
     ]
     passwords = {"ftp_uno": "la-de-antes", "ftp_dos": "otra-distinta", "ftp_tres": "nueva-de-hoy"}
-    assert list_unfit_passwords(answers, passwords) == ["ftp_dos"]
+    passwords |= {"ftp_cinco": "una-mas-de-hoy", "ftp_seis": "la-misma-de-ayer"}
+    assert list_unfit_passwords(answers, passwords) == ["ftp_dos", "ftp_cinco"]
 
 
 def _answer(**changes: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from tempoftp.accounts.accounts import forget_account
+from tempoftp.accounts.accounts import forget_account, is_password_hash
 from tempoftp.db.clock import database_now
 from tempoftp.db.leases import lock_or_add
 from tempoftp.db.models import Account, FtpHost, Share
@@ -116,8 +116,10 @@ def _apply_user(account: Account, user: UserResult, now: datetime) -> None:
     account.origin = user.origin or account.origin
     if user.password_matches:
         account.password_confirmed = account.password_generation
-    elif user.password_hash is not None and user.password_hash != account.password_hash:
-        # The account existed before, with a password that the service does not know: its token is useless.
-        account.password_hash = user.password_hash
+    elif user.password_matches is False or user.password_hash not in (None, account.password_hash):
+        # The account existed before, with a password that the service does not know: its token is useless. What is no
+        # hash is not stored either: it may be the password.
+        stored = user.password_hash
+        account.password_hash = stored if stored is not None and is_password_hash(stored) else None
         account.token = None
         account.password_confirmed = account.password_generation

@@ -149,3 +149,21 @@ def test_each_share_gets_a_nonce_of_its_own_and_tokens_have_no_key_yet(
         command.downgrade(config, "body_digests")
         numbers = connection.execute(text("SELECT link_number FROM shares")).scalars().all()
     assert numbers == [0] * 4
+
+
+def test_a_password_that_is_no_hash_is_removed(settings: Settings, first_release: Database) -> None:
+    hashes = {
+        "a": "$2b$12$" + "a" * 53,
+        "b": "$6$salt$" + "x" * 86,
+        "c": "in clear",
+        "d": "$ecreto",
+        "e": None,
+    }
+    with first_release.begin_exclusive() as connection:
+        for name, stored in hashes.items():
+            insert_row(connection, "accounts", name=name, email=f"{name}@other", password_hash=stored)
+    upgrade_database(settings)
+    with first_release.read() as session:
+        query = text("SELECT name, password_hash FROM accounts WHERE name != 'ftp_a'")
+        kept = {name: stored for name, stored in session.execute(query)}
+    assert kept == hashes | {"c": None, "d": None}

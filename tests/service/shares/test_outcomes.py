@@ -18,10 +18,12 @@ from tempoftp.shares.changes import request_deletion
 from tempoftp.shares.claims import claim_shares
 from tempoftp.shares.messages import ERROR_MESSAGES, say_message
 from tempoftp.shares.outcomes import apply_failure
+from tempoftp.shares.serializers import describe_share
 from tempoftp.states import State
 
 READY = {"id": "p1", "generation": 1, "ready_at": "2026-11-23T12:00:00Z", "expires": "2026-11-26T12:00:00Z"}
 USER = "ftp_alguien_dominio"
+OLD_HASH = "$2b$12$" + "a" * 53
 # A disk that is away and a clock in doubt are waited for without end: see test_apply_result.py.
 WITHOUT_END = {"root_missing", "clock_unsure"}
 TRANSIENT = sorted({name for name, entry in ERROR_CLASSES.items() if entry.transient} - WITHOUT_END)
@@ -108,10 +110,25 @@ def test_delivered_without_confirmation_is_not_ready(desk: Any, user: dict[str, 
 def test_account_that_was_there_keeps_its_password(desk: Any) -> None:
     desk.step(
         {"state": "delivered"},
-        {"state": "present", "origin": "adopted", "password_hash": "$2b$old", "shares": [READY]},
+        {"state": "present", "origin": "adopted", "password_hash": OLD_HASH, "shares": [READY]},
     )
     account = desk.account()
-    assert (account.token, account.password_hash, account.origin) == (None, "$2b$old", "adopted")
+    assert (account.token, account.password_hash, account.origin) == (None, OLD_HASH, "adopted")
+
+
+@pytest.mark.parametrize("stored", [None, "in clear", "d8578edf8458ce06fbc5bb76a58c5ca4"])
+def test_what_an_account_has_instead_of_a_hash_is_not_stored(desk: Any, stored: str | None) -> None:
+    """The collection reports null. One of an earlier release reports what is stored, perhaps the password."""
+    user = {"state": "present", "origin": "adopted", "password_hash": stored, "shares": [READY]}
+    for _run in range(2):
+        share = desk.step({"state": "delivered"}, {"password_matches": False} | user)
+        account = desk.account()
+        assert (share.state, account.token, account.password_hash) == (State.LISTO, None, None)
+        with desk.database.write() as session:
+            session.get_one(Share, "p1").due_at = utc_now()
+    with desk.database.read() as session:
+        answer = describe_share(session, desk.settings, session.get_one(Share, "p1"))
+    assert (answer["password"], answer["password_tipo"]) == (None, "hash")
 
 
 @pytest.mark.parametrize("error_class", PERMANENT)

@@ -97,10 +97,16 @@ def list_unfit_passwords(answers: Iterable[Mapping[str, Any]], passwords: Mappin
     return [
         answer["name"]
         for answer in answers
-        if answer["name"] in passwords
-        and answer.get("password_hash")
-        and not verify_password(passwords[answer["name"]], answer["password_hash"])
+        if answer["name"] in passwords and _is_other(answer, passwords[answer["name"]])
     ]
+
+
+def _is_other(answer: Mapping[str, Any], password: str) -> bool:
+    stored = answer.get("password_hash")
+    if stored:
+        return not verify_password(password, stored)
+    # What is stored is no hash, so the host does not tell it: it is none that was made here.
+    return answer.get("password_matches") is False
 
 
 def describe_delivery(

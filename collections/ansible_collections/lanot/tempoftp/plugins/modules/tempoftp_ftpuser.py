@@ -309,7 +309,10 @@ users:
       type: str
       sample: '2030-01-31T12:00:00Z'
     password_hash:
-      description: The stored hash. It is left out when it equals O(password_hash), since Ansible would censor it.
+      description:
+        - The stored hash. It is left out when it equals O(password_hash), since Ansible would censor it.
+        - Null when what is stored is no salted hash of a known form, as an account that was there before may have it. A password
+          in clear does not leave the host.
       returned: when the account is there and its hash is not the one that was given
       type: str
     password_matches:

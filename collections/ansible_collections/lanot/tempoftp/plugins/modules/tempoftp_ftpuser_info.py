@@ -70,7 +70,7 @@ users:
       description: How many passwords were requested for the account.
       type: int
     password_digest:
-      description: Digest of the stored hash. A caller that knows the hash can compare it by this.
+      description: Digest of the stored hash. A caller that knows the hash can compare it by this. Null when what is stored is no hash of a known form.
       type: str
     sessions:
       description: How many FTP sessions of the account are open.

@@ -39,6 +39,17 @@ _ARGON2ID = re.compile(
 )
 _BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>[0-9]{2})\$[./A-Za-z0-9]{53}")
 _BCRYPT_COSTS = range(10, 17)
+# Salted hashes that name their scheme, also those that this module would not make. The service has the same list.
+_B64 = "[./A-Za-z0-9]"
+_KNOWN = re.compile(
+    r"\$argon2id?\$v=[0-9]{1,3}\$m=[0-9]{1,9},t=[0-9]{1,4},p=[0-9]{1,3}\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{22,86}"
+    rf"|\$2[abxy]\$[0-9]{{2}}\${_B64}{{53}}"
+    rf"|\$1\${_B64}{{1,8}}\${_B64}{{22}}"
+    rf"|\$5\$(?:rounds=[0-9]{{1,9}}\$)?{_B64}{{1,16}}\${_B64}{{43}}"
+    rf"|\$6\$(?:rounds=[0-9]{{1,9}}\$)?{_B64}{{1,16}}\${_B64}{{86}}"
+    rf"|\$7\${_B64}{{11}}{_B64}{{1,86}}\${_B64}{{43}}"
+    rf"|\$g?y\${_B64}{{1,16}}\${_B64}{{1,86}}\${_B64}{{43}}"
+)
 # bcrypt ignores all bytes after this one; older libraries did so silently, newer ones refuse such a password.
 _BCRYPT_PASSWORD_BYTES = 72
 _SHORTEST_PASSWORD = 8
@@ -114,6 +125,15 @@ def identify_scheme(password_hash: str) -> Optional[str]:
     if match and int(match["cost"]) in _BCRYPT_COSTS:
         return BCRYPT
     return None
+
+
+def is_known_hash(stored: str) -> bool:
+    """Whether what a users table stores is a salted hash of a known form.
+
+    An account that tempoftp did not make can have its password there in clear, or a digest that gives it away (MD5,
+    SHA-1, MySQL's own). Those never leave the host.
+    """
+    return _KNOWN.fullmatch(stored) is not None
 
 
 def check_hash(password_hash: str, mysql_crypt: Optional[str], width: int, where: str) -> None:

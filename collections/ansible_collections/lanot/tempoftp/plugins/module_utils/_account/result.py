@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Optional
 
+from .passwords import is_known_hash
 from .plan import AccountPlan
 from .run import Outcome
 from .users_table import UserRow
@@ -68,12 +69,13 @@ def build_diff(outcome: Outcome) -> Optional[dict[str, Any]]:
 
 def _build_password(outcome: Outcome, row: UserRow) -> dict[str, Any]:
     given = outcome.desired.password_hash
+    stored = row.password if is_known_hash(row.password) else None
     if given is None:
-        return {"password_hash": row.password, "password_matches": outcome.password_verified}
+        return {"password_hash": stored, "password_matches": outcome.password_verified}
     if given == row.password:
         # Ansible would censor the hash anyway, since the caller gave it in an option with no_log.
         return {"password_matches": True}
-    return {"password_hash": row.password, "password_matches": False}
+    return {"password_hash": stored, "password_matches": False}
 
 
 def _describe(plan: AccountPlan, row: Optional[UserRow], *, planned: bool) -> dict[str, Any]:

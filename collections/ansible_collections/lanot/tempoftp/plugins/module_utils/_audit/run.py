@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from .._account.passwords import read_mysql_crypt
+from .._account.passwords import is_known_hash, read_mysql_crypt
 from .._account.run import Execution, complete_site
 from .._account.users_table import TableFacts, UserRow, commit, read_rows, read_rows_below, read_table
 from .._host.errors import DatabaseUnavailableError, TempoftpError
@@ -199,8 +199,10 @@ def describe_account(
     }
 
 
-def digest_hash(stored: str) -> str:
-    """Return a digest of a stored hash."""
+def digest_hash(stored: str) -> Optional[str]:
+    """Return a digest of a stored hash; None for what is no hash, since its digest could be used to guess it."""
+    if not is_known_hash(stored):
+        return None
     return "sha256:" + hashlib.sha256(stored.encode()).hexdigest()
 
 

@@ -20,6 +20,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._audit.run import (
     AuditOptions,
     compare_findings,
     describe_findings,
+    digest_hash,
     parse_expected,
     run_audit,
     run_share_info,
@@ -439,3 +440,9 @@ def test_findings_are_bounded() -> None:
     told = describe_findings(many)
     assert len(told) == FINDINGS_LIMIT + 1
     assert told[-1]["detail"].startswith("3 findings more")
+
+
+def test_what_is_no_hash_has_no_digest() -> None:
+    """A digest of a password in clear could be used to guess it."""
+    assert digest_hash("in clear") is None and digest_hash("d8578edf8458ce06fbc5bb76a58c5ca4") is None
+    assert str(digest_hash("$2b$12$" + "a" * 53)).startswith("sha256:")

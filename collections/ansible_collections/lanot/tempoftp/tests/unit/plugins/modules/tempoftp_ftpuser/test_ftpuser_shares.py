@@ -26,6 +26,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest im
 
 NAME = "ftp_alguien"
 HASH = "$2b$12$" + "a" * 53
+THEIRS = "$6$salt$" + "x" * 86
 COLUMNS = [
     *[("User", 255), ("Password", 255), ("Uid", None), ("Gid", None), ("Dir", 255), ("Status", None)],
     ("Expires", None),
@@ -221,11 +222,30 @@ def test_check_mode_makes_no_state_directory(server, run, tmp_path, record_root)
 def test_an_account_that_was_there_is_read_only_ever(server, run_shared, tree):
     write_share(tree)
     server.expect_table(COLUMNS)
-    server.expect_looks([NAME], [build_row(tree, password="theirs")], fields=FIELDS)
+    server.expect_looks([NAME], [build_row(tree, password=THEIRS)], fields=FIELDS)
     user = run_shared(update_password="always", adopt=True)[0]
-    assert (user["origin"], user["state"], user["password_hash"]) == ("adopted", "present", "theirs")
+    assert (user["origin"], user["state"], user["password_hash"]) == ("adopted", "present", THEIRS)
     assert read_account(tree, NAME).origin == "adopted"
     assert read_manifest(tree, "s1").ready_at is not None
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "in clear",
+        "$ecreto",
+        "d8578edf8458ce06fbc5bb76a58c5ca4",
+        "*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29",
+        "",
+    ],
+)
+def test_what_is_stored_and_is_no_hash_does_not_leave_the_host(server, run_shared, tree, stored):
+    write_share(tree)
+    server.expect_table(COLUMNS)
+    server.expect_looks([NAME], [build_row(tree, password=stored)], fields=FIELDS)
+    user, result = run_shared(update_password="always", adopt=True)
+    assert (user["password_hash"], user["password_matches"]) == (None, False)
+    assert not stored or stored not in json.dumps(result)
 
 
 def test_an_account_that_was_there_is_nobodys_until_somebody_says_so(server, run_shared, tree):
