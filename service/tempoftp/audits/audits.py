@@ -137,18 +137,34 @@ def apply_audit(
 
 
 def apply_audit_failure(session: Session, ftp_host: str, error: ShareError) -> None:
-    """Store that an audit ended without an outcome; it is tried again. Shares that wait for it get its error."""
+    """Store that an audit ended without an outcome; it is tried again. `tell_waiting` tells the shares before."""
     now = database_now(session)
     audit = _find_audit(session, ftp_host)
     audit.attempt += 1
     audit.due_at = now + timedelta(seconds=plan_backoff(audit.attempt))
     audit.error_class, audit.error_message = error.error_class, error.message
     audit.clear_lease()
-    if not audit.check_wanted:
-        return
-    waiting = select(Share).where(Share.ftp_host == ftp_host, Share.state.in_(CLAIMABLE), Share.due_at <= now)
-    for share in session.scalars(waiting.order_by(Share.id).with_for_update()):
+
+
+def find_waiting(session: Session, ftp_host: str, error: ShareError) -> list[str]:
+    """Return the ids of the shares that wait for the check of their host, and that do not say this error yet."""
+    audit = session.get(HostAudit, ftp_host)
+    if audit is None or not audit.check_wanted:
+        return []
+    query = select(Share.id, Share.message).where(*_waits(session, ftp_host)).order_by(Share.id)
+    message = (describe_error(error),)
+    return [share_id for share_id, said in session.execute(query) if tuple(said) != message]
+
+
+def tell_waiting(session: Session, ftp_host: str, share_ids: list[str], error: ShareError) -> None:
+    """Write to some of these shares why the check failed, in a write transaction; to those that still wait."""
+    query = select(Share).where(Share.id.in_(share_ids), *_waits(session, ftp_host)).order_by(Share.id)
+    for share in session.scalars(query.with_for_update()):
         share.error_class, share.message = error.error_class, (describe_error(error),)
+
+
+def _waits(session: Session, ftp_host: str) -> tuple[ColumnElement[bool], ...]:
+    return Share.ftp_host == ftp_host, Share.state.in_(CLAIMABLE), Share.due_at <= database_now(session)
 
 
 def abandon_audit(session: Session, run_id: str) -> None:

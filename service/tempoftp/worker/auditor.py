@@ -18,7 +18,9 @@ from tempoftp.audits.audits import (
     apply_audit_failure,
     claim_audit,
     find_due_audits,
+    find_waiting,
     may_repair,
+    tell_waiting,
 )
 from tempoftp.audits.compare import Comparison, compare_host
 from tempoftp.audits.repair import WANTS_ROW, find_resurrected_shares, repair_rows, wake_rows
@@ -29,6 +31,7 @@ from tempoftp.db.clock import database_now
 from tempoftp.db.engine import Database
 from tempoftp.db.leases import extend_leases, lock_held
 from tempoftp.db.models import Account, HostAudit, Share
+from tempoftp.errors import ShareError
 from tempoftp.hosts.run_totals import DONE, count_run
 from tempoftp.settings import Settings
 from tempoftp.worker.heartbeat import keep_lease
@@ -97,6 +100,7 @@ class Auditor:
         except RunFailed as failure:
             logger.warning("audit failed: %s", failure.error.message, extra=run)
             error = failure.error
+            self._tell_waiting(ftp_host, run_id, error)
             self._write(run_id, lambda session: apply_audit_failure(session, ftp_host, error))
             self._count(ftp_host, begun, failure.error.error_class)
             return
@@ -111,6 +115,13 @@ class Auditor:
         if repair and comparison.resurrected:
             self._end_again(ftp_host, outcome.facts, comparison.resurrected)
         logger.info("audit ends", extra=run | {"findings": len(found)})
+
+    def _tell_waiting(self, ftp_host: str, run_id: str, error: ShareError) -> None:
+        """Write to the shares that wait for the audit why it failed, a few in each write transaction."""
+        with self.database.read() as session:
+            waiting = find_waiting(session, ftp_host, error)
+        for piece in cut(waiting):
+            self._write(run_id, partial(tell_waiting, ftp_host=ftp_host, share_ids=piece, error=error))
 
     def _repair(
         self, asked: HostAudit, outcome: AuditOutcome, run_id: str, started: datetime

@@ -13,7 +13,9 @@ from tempoftp.audits.audits import (
     apply_audit_failure,
     begin_checks,
     find_due_audits,
+    find_waiting,
     request_audits,
+    tell_waiting,
 )
 from tempoftp.audits.results import HostFacts
 from tempoftp.db.clock import utc_now
@@ -234,11 +236,15 @@ def test_a_failed_check_tells_the_shares_that_wait(
     make_share: Any, database: Database, settings: Settings, read_share: Callable[[str], Share]
 ) -> None:
     make_share(due_at=READY)
+    error = ShareError.of("ftp_host_unreachable", "no route")
     with database.write() as session:
         begin_checks(session, settings)
-    for _attempt in range(2):
+    for waiting in (["p1"], []):
+        with database.read() as session:
+            assert find_waiting(session, HOST, error) == waiting
         with database.write() as session:
-            apply_audit_failure(session, HOST, ShareError.of("ftp_host_unreachable", "no route"))
+            tell_waiting(session, HOST, waiting, error)
+            apply_audit_failure(session, HOST, error)
     assert read_share("p1").error_class == "ftp_host_unreachable"
     row = read_audit(database)
     assert (row.attempt, row.check_wanted, row.error_class) == (2, True, "ftp_host_unreachable")

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, func, select, text
 
-from tempoftp.audits.audits import claim_audit, find_due_audits, request_audits
+from tempoftp.audits.audits import begin_checks, claim_audit, find_due_audits, request_audits
 from tempoftp.audits.results import AuditOutcome, AuditRequest
+from tempoftp.audits.rows import PIECE
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
 from tempoftp.db.models import FtpHost, HostAudit, Share
+from tempoftp.errors import ShareError
 from tempoftp.phrases import Phrase
 from tempoftp.settings import SIMULATED_FTP_HOST as HOST
 from tempoftp.settings import Settings
 from tempoftp.shares.lifecycle import transition
 from tempoftp.states import State
 from tempoftp.worker.auditor import Auditor
+from tempoftp.worker.provisioner import RunFailed
 from tempoftp.worker.simulated.provisioner import SimulatedProvisioner
 
 READY = datetime(2026, 11, 1, tzinfo=UTC)
@@ -265,3 +269,38 @@ def test_the_lease_of_a_killed_worker_ends(
         row = session.get_one(HostAudit, HOST)
     assert row.audited_at is not None
     assert (row.lease_run_id, row.lease_until) == (None, None)
+
+
+@pytest.mark.usefixtures("delivered")
+def test_a_failure_is_told_to_many_shares_a_few_at_a_time(
+    database: Database, settings: Settings, host: Host
+) -> None:
+    loaded: Counter[int] = Counter()
+
+    def load(_share: Share, context: Any) -> None:
+        loaded[id(context.session)] += 1
+        sessions.append(context.session)  # so that no two sessions have the same id
+
+    def fail() -> None:
+        raise RunFailed(ShareError.of("ftp_host_unreachable", "no route"))
+
+    sessions: list[object] = []
+    count = 2 * PIECE + 1
+    copy_rows(database, "waits", count, due_at=READY.strftime("%Y-%m-%d %H:%M:%S.%f"))
+    host.meanwhile = fail
+    event.listen(Share, "load", load)
+    try:
+        for _attempt in range(2):
+            with database.write() as session:
+                begin_checks(session, settings)
+            assert Auditor(settings, database, host).run_due(HOST)
+            if _attempt == 0:
+                assert sorted(loaded.values()) == [1, PIECE, PIECE]
+                loaded.clear()
+    finally:
+        event.remove(Share, "load", load)
+    # What they say already is not written again.
+    assert not loaded
+    with database.read() as session:
+        query = select(func.count()).where(Share.error_class == "ftp_host_unreachable")
+        assert session.scalar(query) == count
