@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,8 @@ from sqlalchemy import select
 import tempoftp
 from tempoftp.accounts.map import map_account
 from tempoftp.db.clock import database_now, utc_now
-from tempoftp.db.engine import Database, open_database
+from tempoftp.db.engine import Database
 from tempoftp.db.models import Base, Share, UtcDateTime
-from tempoftp.db.schema import upgrade_database
 from tempoftp.errors import ShareError
 from tempoftp.notices.expiring import find_expiring
 from tempoftp.settings import Settings
@@ -26,8 +25,9 @@ from tempoftp.shares.serializers import show_password
 from tempoftp.states import State
 from tempoftp.worker.provisioner import RunFailed
 from tempoftp.worker.run_host import HostRunner
-from tests.support.mariadb_server import Server
-from tests.support.race import create_settings
+from tests.support.on_mariadb import database, settings
+
+__all__ = ["database", "settings"]
 
 AUTHOR: dict[str, Any] = {"author": "tester", "request_id": "r1"}
 OF_THE_FTP_HOST = {"ready_at", "expires", "transfers_since"}
@@ -38,19 +38,6 @@ OF_THIS_MACHINE = {
     "portal/request_page.py",  # the day in an id that it suggests
     "shares/log.py",  # a file
 }
-
-
-@pytest.fixture
-def settings(settings: Settings, mariadb: Server) -> Settings:
-    return create_settings(settings, mariadb)
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    upgrade_database(settings)
-    database = open_database(settings)
-    yield database
-    database.close()
 
 
 def read_times(database: Database) -> dict[str, datetime]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import replace
@@ -15,9 +15,8 @@ from sqlalchemy.orm import Session
 
 from tempoftp.accounts.map import map_account, unmap_account
 from tempoftp.audits.audits import request_audits
-from tempoftp.db.engine import Database, open_database
+from tempoftp.db.engine import Database
 from tempoftp.db.models import Account, FtpHost, HostAudit, Share
-from tempoftp.db.schema import upgrade_database
 from tempoftp.errors import ShareError
 from tempoftp.hosts.pauses import pause_hosts, resume_hosts
 from tempoftp.refusals import AccountTaken, IllegalTransition
@@ -29,29 +28,13 @@ from tempoftp.shares.create import create_share
 from tempoftp.shares.credentials import request_rotation
 from tempoftp.shares.outcomes import apply_failure
 from tempoftp.shares.schemas import ShareRequest
-from tests.support.mariadb_server import Server
-from tests.support.race import Race, create_settings
+from tests.support.on_mariadb import NEEDS, database, race, settings
+from tests.support.race import Race
 
-pytestmark = [pytest.mark.processes, pytest.mark.needs_mariadb]
+__all__ = ["database", "race", "settings"]
+
+pytestmark = NEEDS
 AUTHOR: dict[str, Any] = {"author": "tester", "request_id": "r1"}
-
-
-@pytest.fixture
-def settings(settings: Settings, mariadb: Server) -> Settings:
-    return create_settings(settings, mariadb)
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    upgrade_database(settings)
-    database = open_database(settings)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def race(database: Database, mariadb: Server) -> Race:
-    return Race(database, mariadb)
 
 
 def test_two_rotations_at_once_through_two_shares_of_an_account_are_two_passwords(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +17,6 @@ from tempoftp.access.tokens import Principal, Role
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database, open_database
 from tempoftp.db.models import Account, Preview, Share, Token
-from tempoftp.db.schema import upgrade_database
 from tempoftp.errors import ShareError
 from tempoftp.notices.deliveries import Channel, ClaimedDelivery, claim_delivery, fan_out, mark_sent
 from tempoftp.previews.previews import ask_preview, claim_previews, fail_previews, release_previews
@@ -31,35 +30,14 @@ from tempoftp.shares.notices import Kind, build_notice
 from tempoftp.shares.schemas import ShareRequest
 from tempoftp.states import State
 from tests.support.hosts import hear_of
-from tests.support.mariadb_server import Server, run_mariadb
-from tests.support.race import Race, create_settings
+from tests.support.mariadb_server import Server
+from tests.support.on_mariadb import NEEDS, database, race, settings
+from tests.support.race import Race
 
-pytestmark = [pytest.mark.processes, pytest.mark.needs_mariadb]
+__all__ = ["database", "race", "settings"]
+
+pytestmark = NEEDS
 AUTHOR = {"author": "tester", "request_id": "r1"}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with run_mariadb() as server:
-        yield server
-
-
-@pytest.fixture
-def settings(settings: Settings, server: Server) -> Settings:
-    return create_settings(settings, server)
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    upgrade_database(settings)
-    database = open_database(settings)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def race(database: Database, server: Server) -> Race:
-    return Race(database, server)
 
 
 @pytest.fixture
@@ -153,14 +131,14 @@ def test_a_lock_that_is_not_given_back_is_not_waited_for_for_ever(
         hurried.close()
 
 
-def test_a_server_that_hangs_is_given_up(settings: Settings, server: Server, ripe: str) -> None:
+def test_a_server_that_hangs_is_given_up(settings: Settings, mariadb: Server, ripe: str) -> None:
     impatient = open_database(settings, answer_seconds=1)
-    server.process.send_signal(signal.SIGSTOP)
+    mariadb.process.send_signal(signal.SIGSTOP)
     try:
         with pytest.raises(OperationalError, match="timed out"), impatient.read() as session:
             session.get(Share, ripe)
     finally:
-        server.process.send_signal(signal.SIGCONT)
+        mariadb.process.send_signal(signal.SIGCONT)
         impatient.close()
 
 

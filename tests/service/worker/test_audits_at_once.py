@@ -18,6 +18,8 @@ from tempoftp.settings import SIMULATED_FTP_HOST as HOST
 from tempoftp.settings import Settings
 from tempoftp.worker.auditor import Auditor
 from tempoftp.worker.simulated.provisioner import SimulatedProvisioner
+from tests.support.on_mariadb import NEEDS
+from tests.support.race import create_settings
 
 
 class Counting(SimulatedProvisioner):
@@ -39,8 +41,11 @@ class Counting(SimulatedProvisioner):
             self.alone.release()
 
 
-@pytest.fixture
-def stage(settings: Settings) -> Iterator[tuple[Settings, Database]]:
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=NEEDS)])
+def stage(settings: Settings, request: pytest.FixtureRequest) -> Iterator[tuple[Settings, Database]]:
+    """A database of one kind. MariaDB lets both workers write at once, SQLite lets one wait for the other."""
+    if request.param == "mariadb":
+        settings = create_settings(settings, request.getfixturevalue("mariadb"))
     upgrade_database(settings)
     database = open_database(settings)
     yield settings, database
