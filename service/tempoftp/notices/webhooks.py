@@ -31,6 +31,7 @@ from tempoftp.notices.deliveries import Channel
 from tempoftp.notices.mail import MAIL_CHANNELS
 from tempoftp.notices.sending import Message, SendFailed, clean
 from tempoftp.settings import Settings, SettingsError
+from tempoftp.settings.yaml_files import DuplicateKeyError, read_yaml
 from tempoftp.shares.notices import Kind
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets in the shape of Standard Webhooks begin with
@@ -101,10 +102,12 @@ def read_webhooks(settings: Settings) -> tuple[WebhookEntry, ...]:
     try:
         if path.stat().st_mode & stat.S_IROTH:
             raise SettingsError(f"{path}: everybody can read its secrets; chmod o-r {path}")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
         return WebhooksFile.model_validate(content).webhooks
     except OSError as error:
         raise SettingsError(f"{path} cannot be read: {error.strerror}") from None
+    except DuplicateKeyError as error:
+        raise SettingsError(f"{path}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise SettingsError(f"{path} is not YAML") from None
     except ValidationError as error:

@@ -27,6 +27,7 @@ from pydantic import (
 
 from tempoftp.refusals import InvalidSource, SourceNotAllowed
 from tempoftp.settings import Settings, SettingsError
+from tempoftp.settings.yaml_files import DuplicateKeyError, read_yaml
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
 _RUTA = re.compile(rf"(?:(?P<user>[A-Za-z_][A-Za-z0-9_-]{{0,31}})@)?(?P<host>{_HOST}):(?P<path>/[^\n]*)")
@@ -252,11 +253,13 @@ def _read_catalogue(path: Path, _mtime_ns: int, _size: int, defaults: SourceDefa
 def read_sources_file(path: Path) -> SourcesFile:
     """Read and check a sources file. Raises SettingsError with every mistake, each with its place."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path)
     except OSError as error:
         raise SettingsError(
             f"sources file {path}: {error.strerror or error}; set TEMPOFTP_SOURCES_FILE"
         ) from None
+    except DuplicateKeyError as error:
+        raise SettingsError(f"sources file {path}: {error}") from None
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise SettingsError(f"sources file {path} cannot be read: {reason}") from None

@@ -155,3 +155,10 @@ def test_a_wrong_sources_file_alone_is_enough(tempoftp_alone, tmp_path: Path, pr
     ended = tempoftp_alone(program, TEMPOFTP_SOURCES_FILE=str(path))
     assert ended.code == 2
     assert "sources.nodo.roots.0.path" in ended.err
+
+
+def test_says_a_key_that_stands_twice_with_its_line(tempoftp_alone, sources: Path) -> None:
+    sources.write_text("sources:\n  a: {roots: [{name: x, path: /x}]}\n  a: {roots: [{name: y, path: /y}]}\n")
+    ended = tempoftp_alone("settings", "check", "--sources", str(sources))
+    assert ended.code == 2
+    assert "key 'a' in line 3 stands in line 2 already" in ended.err + ended.out

@@ -289,6 +289,7 @@ class TestFile:
             ({"webhooks": [ENTRY | {"url": "nada"}]}, 0o600, "url"),
             ({"otra": []}, 0o600, "webhooks"),
             ("- [", 0o600, "not YAML"),
+            (f"webhooks:\n  - {{secret: {SECRET}, secret: {SECRET}}}\n", 0o600, "key 'secret' in line 2"),
             ("", 0o600, "webhooks.yml"),
         ],
     )

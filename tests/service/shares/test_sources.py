@@ -263,3 +263,32 @@ def test_says_when_the_file_is_missing(settings: Settings) -> None:
     settings.sources_file.unlink()
     with pytest.raises(SettingsError, match="TEMPOFTP_SOURCES_FILE"):
         read_sources(settings)
+
+
+@pytest.mark.parametrize(
+    ("content", "mistake"),
+    [
+        (
+            "sources:\n  a: {roots: [{name: x, path: /x}]}\n  b: {roots: [{name: x, path: /x}]}\n"
+            "  a: {roots: [{name: y, path: /y}]}\n",
+            "key 'a' in line 4 stands in line 2 already",
+        ),
+        (
+            "sources:\n  a:\n    roots:\n      - {name: x, path: /x, path: /y}\n",
+            "key 'path' in line 4 stands in line 4 already",
+        ),
+    ],
+)
+def test_refuses_a_key_that_stands_twice(settings: Settings, content: str, mistake: str) -> None:
+    assert settings.sources_file is not None
+    settings.sources_file.write_text(content)
+    with pytest.raises(SettingsError, match=mistake):
+        read_sources(settings)
+
+
+def test_a_key_may_take_the_place_of_a_merged_one(settings: Settings) -> None:
+    assert settings.sources_file is not None
+    settings.sources_file.write_text(
+        "sources:\n  a: &a\n    ssh_user: one\n    roots: [{name: x, path: /x}]\n  b:\n    <<: *a\n    ssh_user: two\n"
+    )
+    assert read_sources(settings).resolve_source("b:/x/y").ssh_user == "two"
