@@ -33,7 +33,7 @@ from tempoftp.db.models import Account, HistoryEntry, Share
 from tempoftp.db.schema import upgrade_database
 from tempoftp.errors import ShareError
 from tempoftp.settings import SIMULATED_FTP_HOST, load_settings
-from tempoftp.shares.claims import find_next_due
+from tempoftp.shares.claims import find_next_due, find_stale_hosts
 from tempoftp.shares.desired_state import list_pending
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.results import Outcome
@@ -380,6 +380,10 @@ class Walk(RuleBasedStateMachine):
         for hung in list(self.hung):
             self.let_go(hung, dies=False)
         for _ in range(300):
+            with self.database.read() as session:
+                is_stale = HOST in find_stale_hosts(session, self.settings)
+            if is_stale:  # a worker asks the host for its time before anything ends
+                self.work()
             self.sweep()
             with self.database.read() as session:
                 seconds = find_next_due(session, HOST)
