@@ -7,12 +7,12 @@ import json
 import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.support.api_client import ApiClient
 from tests.support.ftps import log_in, read_tree
+from tests.support.run_modules import run_modules
 from tests.support.stage import CREDENTIALS, PROJECT, Stage
 
 pytestmark = pytest.mark.lab
@@ -66,24 +66,6 @@ def shell_key(stage: Stage) -> Iterator[str]:
     yield path
     stage.source("sed -i '/shell-key$/d' ~lanotadm/.ssh/authorized_keys")
     stage.ftp(f"rm -f {path}*")
-
-
-def run_modules(stage: Stage, folder: Path, *shares: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give shares to the modules as the worker does, but without the service; return the results."""
-    request = {
-        "schema": 1,
-        "run_id": "run-ataque",
-        "ftp_host": "ftp1",
-        "wait_timeout": 120,
-        "shares": shares,
-        "users": [],
-    }
-    (folder / "request.json").write_text(json.dumps(request))
-    (folder / "outcome.json").unlink(missing_ok=True)
-    files = {name + "_file": str(folder / f"{name}.json") for name in ("request", "outcome")}
-    stage.run_playbook("lanot.tempoftp.run_request", "--limit", "ftp1", "-e", json.dumps(files))
-    results: list[dict[str, Any]] = json.loads((folder / "outcome.json").read_text())["shares"]
-    return results
 
 
 def test_a_strange_path_is_taken_literally(

@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import time
-from collections.abc import Iterator
 from itertools import product
 
 import pytest
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask
-from flask.sessions import SecureCookieSessionInterface
-from itsdangerous import Signer
 
 from tempoftp.access.links import make_link_token
 from tempoftp.db.models import Share, Token
 from tempoftp.hosts.wake_ups import SocketReceiver, wake
 from tempoftp.settings import Settings
 from tests.support.application import build_settings
+from tests.support.forger import list_guesses, read_link, sign_link, sign_session
 
 STRANGER = {"REMOTE_ADDR": "192.0.2.9"}
-PURPOSES = (b"tempoftp recipient links", b"tempoftp portal session")
-
-
-def list_guesses(settings: Settings) -> Iterator[bytes]:
-    """Every signing key that somebody could try who has the encryption keys and the source code."""
-    for key in settings.list_keys():
-        for known in (key.encode(), base64.urlsafe_b64decode(key)):
-            yield known
-            yield hashlib.sha256(known).digest()
-            for info in PURPOSES:
-                yield HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(known)
-
-
-def sign_link(key: bytes, *content: object) -> str:
-    payload = base64.urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).rstrip(b"=")
-    signer = Signer(key, salt="tempoftp.recipient", key_derivation="none", digest_method=hashlib.sha256)
-    return signer.sign(payload).decode()
-
-
-def read_content(token: str) -> list[object]:
-    payload = token.rpartition(".")[0]
-    content = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    assert isinstance(content, list)
-    return content
 
 
 @pytest.fixture
@@ -77,11 +47,11 @@ def is_open(app: Flask):
 
 def test_no_link_is_forged(settings: Settings, ready: str, link: str, is_open) -> None:
     assert is_open(link)
-    _id, nonce, _ends = read_content(link)
+    _id, nonce, _ends = read_link(link)
     ends = int(time.time()) + 3600
     # What a link contained before it had a nonce, guesses, and the nonce itself, to give a link more days.
     contents = [(1, 0), (1, 1), (2, 0), ("",), ("0",), (0,), (None,), (nonce,)]
-    for key, content in product(list_guesses(settings), contents):
+    for key, content in product(list_guesses(settings.list_keys()), contents):
         assert not is_open(sign_link(key, ready, *content, ends))
 
 
@@ -90,7 +60,7 @@ def test_a_withdrawn_link_is_dead_also_for_who_has_every_key(
 ) -> None:
     assert client.delete(f"/tmpftp/{ready}/enlace").json == {"id": ready, "status": "ok"}
     assert not is_open(link)
-    _id, nonce, _ends = read_content(link)
+    _id, nonce, _ends = read_link(link)
     (key,) = settings.derive_keys("recipient links")
     ends = int(time.time()) + 3600
     counted = [*range(20), *(str(number) for number in range(20)), nonce, f"{nonce}1", "", None, [nonce]]
@@ -112,16 +82,12 @@ def test_no_session_is_forged(app: Flask, context, settings: Settings, make_toke
     content = {"_permanent": True, "token": "aplicacion", "marca": mark, "desde": int(time.time())}
 
     def is_signed_in(key: bytes) -> bool:
-        forger = Flask("forger")
-        forger.secret_key = key
-        serializer = SecureCookieSessionInterface().get_signing_serializer(forger)
-        assert serializer is not None
         browser = app.test_client()
-        browser.set_cookie("tempoftp_portal", str(serializer.dumps(content)), path="/portal")
+        browser.set_cookie("tempoftp_portal", sign_session(key, content), path="/portal")
         return browser.get("/portal/solicitudes", environ_base=STRANGER).status_code == 200
 
     assert is_signed_in(settings.derive_keys("portal session")[0])  # so the forger has the right content
-    assert not any(map(is_signed_in, list_guesses(settings)))
+    assert not any(map(is_signed_in, list_guesses(settings.list_keys())))
 
 
 def test_a_wake_up_has_no_key_that_could_be_known(settings: Settings) -> None:
