@@ -61,7 +61,8 @@ def arrives(ground: Ground, subject: Subject) -> str:
 
 def arrives_without_login(ground: Ground, subject: Subject) -> str:
     """It is delivered, but the database's clock lets nobody in and the timer keeps the data out of the home."""
-    subject.wait_state("listo", "error", seconds=300)
+    subject.access = subject.wait_state("listo", "error", seconds=300)
+    assert subject.access["status"] == "listo", subject.access
     return f"delivered meanwhile, {refuse_logins(ground, subject)}"
 
 
