@@ -2,6 +2,9 @@
 
 `verify_privileges.yml` gives this program to Python's standard input, as the real user. What it can write in the state
 folder it leaves there; the playbook then lets the worker run, looks for the witness and removes what is left.
+
+What this user may do is not tried: the service's keys and its database are its own, so it reads the passwords that the
+service made, asks for allowed sources in anybody's name, and ends shares (docs/security.md says so).
 """
 
 from __future__ import annotations
@@ -9,12 +12,14 @@ from __future__ import annotations
 import os
 import pickle
 import socket
+import sqlite3
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 STATE = Path("/var/lib/tempoftp")
 WITNESS = STATE / "pwned"
+ESCAPE = Path("/etc/tempoftp_escape")
 WORKER = Path("/var/lib/tempoftp-worker")
 LOGS = Path("/var/log/tempoftp")
 # Everything that the worker executes, imports or reads as configuration, and what starts it.
@@ -111,12 +116,48 @@ def queue() -> None:
         (STATE / name).write_bytes(messages[2])
 
 
+def forge() -> None:
+    """Ask, by rows in the database, for files of the FTP host itself: copied as root, and as the source's user."""
+    forged = {
+        "forjada_1": {"source": "root@localhost:/etc", "ssh_user": "root", "local": 1},
+        "forjada_2": {"source": "lanotadm@localhost:/data", "local": 1},
+        "forjada_3": {"ssh_key_file": "/var/lib/tempoftp-worker/id_ed25519", "source_root": ""},
+    }
+    fresh = {
+        "state": "recibido",
+        "generation": 1,
+        "confirmed_generation": 0,
+        "ready_at": None,
+        "expires": None,
+    }
+    with sqlite3.connect(STATE / "tempoftp.sqlite3", timeout=20) as database:
+        database.row_factory = sqlite3.Row
+        share = dict(database.execute("SELECT * FROM shares WHERE id = 'proyecto_real_1'").fetchone())
+        for share_id, changes in forged.items():
+            row = {**share, **fresh, "due_at": share["created_at"], "id": share_id, **changes}
+            marks = ", ".join("?" * len(row))
+            statement = f"INSERT OR REPLACE INTO shares ({', '.join(row)}) VALUES ({marks})"
+            database.execute(statement, tuple(row.values()))
+
+
+def leave_links() -> None:
+    """Leave links through which the worker would write: in place of its sockets, and of the logs of shares."""
+    for path in STATE.glob("worker-*.socket"):
+        path.unlink()
+        path.symlink_to(ESCAPE)
+    for name in ("forjada_1.log", "../../etc/x.log"):
+        with suppress(OSError):
+            (LOGS / name).symlink_to(ESCAPE)
+            found.append(f"has left a link in {LOGS}")
+
+
 def become() -> None:
     """Ask for more rights."""
     for words in ("sudo -n true", "sudo -n -u tempoftp true", "su tempoftp -c true < /dev/null"):
         if os.system(f"{words} > /dev/null 2>&1") == 0:
             found.append(f"was allowed: {words}")
-    for path in (WORKER / "id_ed25519", Path("/etc/tempoftp/mysql.cnf")):
+    keys = [*Path("/etc/tempoftp").glob("ssh/*"), *Path("/etc/ssh").glob("ssh_host_*_key")]
+    for path in (WORKER / "id_ed25519", Path("/etc/tempoftp/mysql.cnf"), Path("/etc/shadow"), *keys):
         with suppress(OSError):
             path.read_bytes()
             found.append(f"has read {path}")
@@ -128,4 +169,6 @@ if __name__ == "__main__":
     become()
     plant()
     queue()
+    forge()
+    leave_links()
     sys.stdout.write("".join(f"{line}\n" for line in sorted(set(found))))
