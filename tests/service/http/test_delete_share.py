@@ -20,7 +20,7 @@ def test_answers_202_when_it_takes_longer_than_the_wait(
     assert answer.status_code == 202
     assert answer.json == {"status": "eliminando", "id": "proyecto_real_1"}
     assert int(answer.headers["Retry-After"]) > 0
-    assert settings.deletion_wait_seconds <= time.monotonic() - begun < settings.deletion_wait_seconds + 5
+    assert settings.deletion_wait_seconds <= time.monotonic() - begun < settings.deletion_wait_seconds + 30
     assert client.get("/tmpftp/proyecto_real_1").json["status"] == "eliminando"
 
 

@@ -275,7 +275,7 @@ class TestServers:
         begin = time.monotonic()
         with pytest.raises(SendFailed):
             Mailer(settings).send(build_message())
-        assert time.monotonic() - begin < 4
+        assert time.monotonic() - begin < 20
 
     @pytest.fixture
     def slow_server(self) -> Iterator[Callable[[bytes], int]]:

@@ -159,7 +159,7 @@ def test_a_slow_channel_holds_no_other_up(settings: Settings, database: Database
     with notifying(settings, database, slow, quick) as notifier:
         begin = time.monotonic()
         notifier.look()
-        assert time.monotonic() - begin < 5
+        assert time.monotonic() - begin < 20
         wait_for(lambda: len(quick.messages) == 3)
         wait_for(lambda: len(slow.messages) == 1)
         assert len(quick.messages) == 3

@@ -144,14 +144,14 @@ def drip(handler: Any) -> None:
     """Begin an answer, and never end it."""
     with suppress(OSError):
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-        for _ in range(100):
+        for _ in range(600):
             handler.wfile.write(b"a")
             handler.wfile.flush()
             time.sleep(0.1)
 
 
 def hang(_handler: Any) -> None:
-    time.sleep(6)
+    time.sleep(60)
 
 
 @pytest.mark.parametrize("slowly", [drip, hang])
@@ -164,7 +164,7 @@ def test_a_receiver_that_drips_or_hangs_has_its_time(
     begin = time.monotonic()
     with pytest.raises(SendFailed):
         build(receiver.url, 1, ca_file=certificate).send(build_message())
-    assert time.monotonic() - begin < 4
+    assert time.monotonic() - begin < 20
 
 
 def test_a_server_that_drips_its_handshake_has_its_time(build_message, certificate) -> None:
@@ -175,7 +175,7 @@ def test_a_server_that_drips_its_handshake_has_its_time(build_message, certifica
             connection, _address = server.accept()
             with connection, suppress(OSError):
                 connection.sendall(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc")  # the head of a long ServerHello
-                for _ in range(100):
+                for _ in range(600):
                     connection.sendall(b"\x03")
                     time.sleep(0.1)
 
@@ -186,7 +186,7 @@ def test_a_server_that_drips_its_handshake_has_its_time(build_message, certifica
             build(f"https://127.0.0.1:{server.getsockname()[1]}/", 1, ca_file=certificate).send(
                 build_message()
             )
-        assert time.monotonic() - begin < 4
+        assert time.monotonic() - begin < 20
         thread.join(20)
 
 

@@ -281,7 +281,7 @@ def test_a_provider_that_goes_down_during_the_sign_in_is_503(browser, begin, is_
 
 
 @pytest.mark.parametrize("path", [DISCOVERY, "/casa/token", "/casa/jwks"])
-@pytest.mark.parametrize(("seconds", "count"), [(4, 1), (0.1, 40)], ids=["silent", "dripping"])
+@pytest.mark.parametrize(("seconds", "count"), [(60, 1), (0.1, 600)], ids=["silent", "dripping"])
 def test_a_slow_provider_is_503_in_time(
     settings, browser, provider, path: str, seconds: float, count: int, caplog
 ) -> None:
@@ -292,7 +292,7 @@ def test_a_slow_provider_is_503_in_time(
     provider.slow[path] = (seconds, count)
     began = time.monotonic()
     answer = person.open(START if path == DISCOVERY else back)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 20
     assert answer.status_code == 503
     assert "tarda demasiado" in answer.text
     assert "provider_slow: not done after 0.5 s" in caplog.text

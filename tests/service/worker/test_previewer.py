@@ -182,7 +182,7 @@ def test_an_abandoned_one_is_left_for_the_next_worker(
     wait_until(lambda: hasattr(provisioner, "requests"))
     begun = time.monotonic()
     previewer.close()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
     row = read(preview_id)
     assert (row.answered_at, row.lease_run_id) == (None, None)
     provisioner.hold = None

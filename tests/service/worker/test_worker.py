@@ -145,7 +145,7 @@ def test_what_is_due_in_a_moment_is_waited_for(
                 share.state = State.LISTO
         return 1
 
-    slow = settings.model_copy(update={"reconcile_seconds": 5})
+    slow = settings.model_copy(update={"reconcile_seconds": 600})
     worker = Worker(slow, look_twice, database)
     worker.start()
     try:
@@ -153,7 +153,7 @@ def test_what_is_due_in_a_moment_is_waited_for(
         wait_for(lambda: len(looks) == 2)
     finally:
         worker.stop(lambda: None)
-    assert 0.3 <= looks[1] - looks[0] <= 3
+    assert looks[1] - looks[0] >= 0.3
 
 
 @pytest.mark.usefixtures("fresh_hosts")

@@ -276,13 +276,13 @@ def test_the_lock_of_the_host_is_not_needed(host: Any, run: Run, goes: str) -> N
     with hold_lock(host.tree.lock):
         begun = time.monotonic()
         assert read_one(run(source=goes))["error"] is None
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 30
 
 
 def test_time_is_up_before_anything_was_counted(run: Run, goes: str) -> None:
     begun = time.monotonic()
     found = read_one(run(source=goes.replace("source1", "silent"), time_limit=1))
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30
     assert (found["timed_out"], found["bytes"], found["fits"], found["error"]) == (True, None, None, None)
 
 
