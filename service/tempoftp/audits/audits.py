@@ -8,6 +8,7 @@ the host (`tempoftp audit --after-restore`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select
@@ -16,19 +17,23 @@ from sqlalchemy.orm import Session
 from tempoftp.audits.compare import SHARES_LOST, Comparison
 from tempoftp.audits.repair import AUTHOR
 from tempoftp.audits.results import AuditOutcome, Finding, HostFacts
+from tempoftp.audits.rows import cut
 from tempoftp.db.clock import database_now
 from tempoftp.db.leases import is_free, lock_or_add, release_leases, take_row
 from tempoftp.db.models import FtpHost, HostAudit, Share
 from tempoftp.errors import ShareError
+from tempoftp.hosts.clocks import find_hosts_to_end_by
 from tempoftp.refusals import HostNotFound
 from tempoftp.settings import Settings
 from tempoftp.shares.apply_result import plan_backoff
 from tempoftp.shares.expiry import sweep_expired
 from tempoftp.shares.messages import describe_error
-from tempoftp.states import CLAIMABLE
+from tempoftp.states import CLAIMABLE, DELIVERED
 
 CHECK_AUTHOR = "worker start"
 PERIODIC_AUTHOR = "audit"
+PAST_EXPIRY = "share_past_expiry"
+UNCONFIRMED = "; it is held, since the clock of its FTP host does not confirm that of this service"
 
 
 def request_audits(
@@ -116,7 +121,6 @@ def apply_audit(
         audit.restored_at, audit.stale_since, audit.stale_reason = now, None, None
     else:
         _note_staleness(audit, comparison)
-    audit.findings = [finding.model_dump() for finding in findings]
     audit.failures = list(outcome.failures)
     audit.counts = _count(outcome.facts)
     audit.unknown_accounts = comparison.unknown_accounts
@@ -131,9 +135,30 @@ def apply_audit(
         audit.due_at = now + timedelta(hours=hours) if hours else None
     audit.clear_lease()
     session.flush()
-    if any(finding.kind == "share_past_expiry" and finding.repaired for finding in findings):
+    if any(finding.kind == PAST_EXPIRY and finding.repaired for finding in findings):
         sweep_expired(session, settings, author=AUTHOR)  # now that the host is not held any more
+    told = _tell_unended(session, settings, asked.ftp_host, findings, of_host=outcome.findings)
+    audit.findings = [finding.model_dump() for finding in told]
     return audit
+
+
+def _tell_unended(
+    session: Session, settings: Settings, ftp_host: str, findings: list[Finding], *, of_host: Sequence[Finding]
+) -> list[Finding]:
+    """Return the findings; those about rows whose share the sweep has not ended are not repaired, and say why.
+
+    What the host itself found and ended (`of_host`) is as the host says.
+    """
+    over = {finding.subject for finding in findings if finding.kind == PAST_EXPIRY and finding not in of_host}
+    query = select(Share.id).where(Share.state.in_(DELIVERED), Share.expires <= database_now(session))
+    left = {share_id for piece in cut(over) for share_id in session.scalars(query.where(Share.id.in_(piece)))}
+    why = "" if ftp_host in find_hosts_to_end_by(session, settings) else UNCONFIRMED
+    return [
+        finding.model_copy(update={"repaired": False, "detail": finding.detail + why})
+        if finding.subject in left and finding.kind == PAST_EXPIRY and finding not in of_host
+        else finding
+        for finding in findings
+    ]
 
 
 def apply_audit_failure(session: Session, ftp_host: str, error: ShareError) -> None:

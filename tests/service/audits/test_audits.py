@@ -32,6 +32,7 @@ from tempoftp.shares.expiry import sweep_expired
 from tempoftp.states import State
 from tempoftp.worker.auditor import Auditor
 from tests.support.audits import ENDS, READY, Answering, build, entry, read_audit
+from tests.support.findings import list_findings
 from tests.support.hosts import hear_of
 
 
@@ -125,8 +126,36 @@ def test_a_row_past_its_expiry_is_swept(
     with database.write() as session:
         hear_of(session, HOST)
     assert audit(build(entry(expires=over))) == [("share_past_expiry", "p1", False)]
-    audit(build(entry(expires=over)), repair=True)
+    assert audit(build(entry(expires=over)), repair=True) == [("share_past_expiry", "p1", True)]
     assert read_share("p1").state == State.EXPIRANDO
+
+
+@pytest.mark.parametrize("ahead", [None, timedelta(days=365)], ids=["unknown", "apart"])
+def test_a_row_past_its_expiry_by_a_clock_that_no_host_confirms_is_held(
+    make_share: Any,
+    audit: Any,
+    database: Database,
+    read_share: Callable[[str], Share],
+    ahead: timedelta | None,
+) -> None:
+    over = utc_now() - timedelta(hours=1)
+    make_share(expires=over)
+    if ahead is not None:
+        with database.write() as session:
+            hear_of(session, HOST, utc_now() - ahead)
+    found = [
+        # What the host ended by its own clock is as the host says.
+        {"kind": "share_past_expiry", "subject": "p1", "detail": "x", "repair": "safe", "repaired": True}
+    ]
+    for repair in (False, True):
+        assert audit(build(entry(expires=over)), repair=repair) == [("share_past_expiry", "p1", False)]
+        (told,) = list_findings(read_audit(database))
+        assert "is held, since the clock of its FTP host does not confirm" in told.detail
+    assert audit(build(entry(expires=over), findings=found), repair=True) == [
+        ("share_past_expiry", "p1", True),
+        ("share_past_expiry", "p1", False),
+    ]
+    assert read_share("p1").state == State.LISTO
 
 
 def test_a_lease_for_ever_is_dropped(
