@@ -143,7 +143,12 @@ def apply_audit(
 
 
 def _tell_unended(
-    session: Session, settings: Settings, ftp_host: str, findings: list[Finding], *, of_host: Sequence[Finding]
+    session: Session,
+    settings: Settings,
+    ftp_host: str,
+    findings: list[Finding],
+    *,
+    of_host: Sequence[Finding],
 ) -> list[Finding]:
     """Return the findings; those about rows whose share the sweep has not ended are not repaired, and say why.
 

@@ -15,13 +15,35 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tempoftp.db.clock import database_now
-from tempoftp.db.models import Account, FtpHost, HostAudit, NoticeDelivery, Preview, Share, WorkerProcess
+from tempoftp.db.models import (
+    Account,
+    FtpHost,
+    HostAudit,
+    NoticeDelivery,
+    Preview,
+    Run,
+    Share,
+    Token,
+    WorkerProcess,
+)
 from tempoftp.settings import Settings
 
 APART = timedelta(minutes=5)
 """Two clocks that differ by more than this are not the same. A host's report is older than the run that brings it."""
 STALE_FACTOR = 3
 """Facts older than this many times `facts_max_age_seconds` do not count as present facts."""
+
+NOTED: tuple[InstrumentedAttribute[Any], ...] = (
+    Share.state_changed_at,
+    Share.wished_at,
+    Run.started_at,
+    Run.ended_at,
+    Preview.asked_at,
+    Preview.answered_at,
+    HostAudit.stale_since,
+    Token.last_used_at,
+)
+"""When something happened. The service compares these times with the present one."""
 
 
 def find_hosts_to_end_by(session: Session, settings: Settings) -> set[str]:
@@ -79,8 +101,9 @@ def warn_of_clocks(session: Session, settings: Settings) -> list[str]:
 def forget_future(session: Session, settings: Settings) -> None:
     """Make due what a clock that ran ahead has put off, in a write transaction: tries, leases, and what was heard.
 
-    Without this, a share that was tried while the clock was a year ahead would be tried again in a year. The signs of
-    life of that time tell that it was: without one nothing is searched.
+    Without this, a share that was tried while the clock was a year ahead would be tried again in a year, an audit would
+    compare it in a year, since it leaves out what changes at the moment, and a preview would be fresh for a year. The
+    signs of life of that time tell that it was: without one nothing is searched.
     """
     now = database_now(session)
     limit = now + APART
@@ -97,6 +120,10 @@ def forget_future(session: Session, settings: Settings) -> None:
         _change(session, column, most, {column.key: now})
     hours = timedelta(hours=settings.retry_until_hours)
     _change(session, Share.retry_until, limit + hours, {"retry_until": None})
+    hours = timedelta(hours=settings.notice_retry_hours)
+    _change(session, NoticeDelivery.give_up_at, limit + hours, {"give_up_at": now + hours})
+    for noted in NOTED:
+        _change(session, noted, limit, {noted.key: now})
     for table in (Share, Account, HostAudit, Preview, NoticeDelivery):
         _change(session, table.lease_until, over, {"lease_run_id": None, "lease_until": None})
     for column in (FtpHost.facts_at, FtpHost.error_at, FtpHost.transfers_asked_at):

@@ -14,6 +14,7 @@ import time
 
 from flask import Flask, Response, request
 from flask_limiter import ApplicationLimit, Limiter, RequestLimit
+from limits.storage import MemoryStorage
 
 from tempoftp.http.access import find_principal
 from tempoftp.http.problems import Problem, build_problem
@@ -25,6 +26,18 @@ READS = ("GET", "HEAD", "OPTIONS")
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 # One household or cloud machine has a whole /64 of IPv6 addresses, so a limit per address would not limit it.
 IPV6_PREFIX = 64
+
+
+class Memory(MemoryStorage):  # `Limiter` finds it by its scheme
+    """Counts in memory. A count that began by a clock that ran ahead is forgotten when the clock is right."""
+
+    STORAGE_SCHEME = ["tempoftp-memory"]
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Count a request in the present period, which ends `expiry` seconds after its first request."""
+        if self.expirations.get(key, 0.0) > time.time() + expiry:
+            self.clear(key)
+        return super().incr(key, expiry, amount)
 
 
 def name_caller() -> str:
@@ -109,7 +122,7 @@ def init_rate_limits(app: Flask, settings: Settings) -> None:
         name_caller,
         app=app,
         application_limits=list(limits),
-        storage_uri="memory://" if storage is None else storage.get_secret_value(),
+        storage_uri="tempoftp-memory://" if storage is None else storage.get_secret_value(),
         strategy="fixed-window",
         key_prefix="tempoftp",
         on_breach=_refuse,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import time_machine
 from flask import Flask
 
 from tempoftp.app import create_app
+from tempoftp.db.clock import utc_now
 from tempoftp.http.rate_limits import name_network
 from tempoftp.settings import Settings
 from tests.support.redis_server import run_redis
@@ -150,3 +152,19 @@ def test_several_processes_count_together_in_a_redis(make_app, body: dict[str, A
         assert codes == [202, 202, 202, 429, 429]
         server.stop()
         assert [client.post("/tmpftp", json=body).status_code for client in clients] == [202, 202]
+
+
+def test_a_limit_that_a_clock_ahead_began_ends_when_the_clock_is_right(
+    make_app, make_token, frozen_clock
+) -> None:
+    """In a year's time the count would end too: until then every request would be refused."""
+    right = utc_now()
+    client, headers = make_app(rate_reads="3/minute").test_client(), make_token("*")
+
+    def ask() -> int:
+        return client.get("/tmpftp/none", headers=headers, environ_base=STRANGER).status_code
+
+    frozen_clock.move_to(right + timedelta(days=365))
+    assert [ask() for _ in range(4)] == [404, 404, 404, 429]
+    frozen_clock.move_to(right)
+    assert [ask() for _ in range(4)] == [404, 404, 404, 429]

@@ -103,6 +103,11 @@ def test_a_session_ends_after_its_hours_however_much_it_is_used(client_browser, 
         assert client_browser.open("/portal/solicitudes").status_code == 303
 
 
+def test_a_session_that_a_clock_ahead_began_ends_when_the_clock_is_right(client_browser) -> None:
+    with time_machine.travel(timedelta(days=-365), tick=False):
+        assert client_browser.open("/portal/solicitudes").status_code == 303
+
+
 def test_signing_out_ends_the_session(client_browser) -> None:
     client_browser.send("/portal/salir", page="/portal/solicitudes")
     assert client_browser.follow().status_code == 200

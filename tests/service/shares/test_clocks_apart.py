@@ -12,17 +12,30 @@ from typing import Any
 
 import pytest
 import time_machine
+from sqlalchemy import select
 
+from tempoftp.audits.audits import request_audits
 from tempoftp.db import clock as _clock
 from tempoftp.db.clock import utc_now
 from tempoftp.db.engine import Database
-from tempoftp.db.models import FtpHost, HostAudit, Share, WorkerProcess
+from tempoftp.db.models import (
+    FtpHost,
+    HostAudit,
+    NoticeDelivery,
+    Preview,
+    Run,
+    Share,
+    Token,
+    WorkerProcess,
+)
 from tempoftp.hosts.clocks import APART, STALE_FACTOR, find_hosts_to_end_by
 from tempoftp.hosts.workers import note_worker
 from tempoftp.monitoring.health import read_health
 from tempoftp.settings import Settings
 from tempoftp.shares.changes import request_block
+from tempoftp.shares.notices import Kind, build_notice
 from tempoftp.states import State
+from tempoftp.worker.auditor import Auditor
 from tempoftp.worker.run_host import HostRunner
 from tempoftp.worker.worker import Worker
 from tests.support.hosts import hear_of
@@ -203,3 +216,86 @@ def test_an_audit_and_a_lease_of_the_future_do_not_wait_for_it(
         due_at = session.get_one(HostAudit, service.ftp_host).due_at
         assert due_at is None or due_at < utc_now() + timedelta(days=2)
         assert all(row.seen_at < utc_now() + timedelta(hours=1) for row in session.query(WorkerProcess))
+
+
+def test_what_was_noted_in_the_future_is_compared_again(
+    service: Service, accept_share: Any, move_clock: MoveClock
+) -> None:
+    """An audit compares no share that changed after it began: for a year it would not compare those of that time."""
+    move_clock(YEAR)
+    accept_share("p1")
+    service.work()
+    service.finish()
+    move_clock(timedelta())
+    service.work()
+    soon = utc_now() + APART
+    with service.database.write() as session:
+        share = session.get_one(Share, "p1")
+        assert share.state == State.LISTO
+        assert share.state_changed_at < soon and share.wished_at < soon
+        ends = session.execute(select(Run.started_at, Run.ended_at)).all()
+        assert ends and all(begin < soon and end is not None and end < soon for begin, end in ends)
+        share.expires = utc_now() + timedelta(days=90)  # the host says three
+        request_audits(session, service.settings, author="tester")
+    service.work(1)
+    assert Auditor(service.settings, service.database, service.runner.provisioner).run_due(service.ftp_host)
+    with service.database.read() as session:
+        found = session.get_one(HostAudit, service.ftp_host).findings
+    assert [finding["kind"] for finding in found or ()] == ["row_differs"]
+
+
+def test_a_preview_of_the_future_is_not_fresh_for_a_year(service: Service, move_clock: MoveClock) -> None:
+    move_clock(YEAR)
+    then = _clock.utc_now()
+    with service.database.write() as session:
+        note_worker(session, "w")
+        session.add(
+            Preview(
+                id="0" * 32,
+                asker="tester",
+                ftp_host=service.ftp_host,
+                source_key="k",
+                item={},
+                request_id="r",
+                asked_at=then,
+                answered_at=then,
+            )
+        )
+        session.add(
+            Token(name="t", digest="d", role="operador", emails=["*"], created_at=then, last_used_at=then)
+        )
+    move_clock(timedelta())
+    service.work(1)
+    with service.database.read() as session:
+        preview = session.get_one(Preview, "0" * 32)
+        assert preview.asked_at < utc_now() + APART
+        assert preview.answered_at is not None and preview.answered_at < utc_now() + APART
+        used_at = session.get_one(Token, "t").last_used_at
+        assert used_at is not None and used_at < utc_now() + APART
+
+
+def test_a_notice_of_the_future_is_given_up_in_time(
+    service: Service, accept_share: Any, move_clock: MoveClock
+) -> None:
+    accept_share("p1")
+    hours = timedelta(hours=service.settings.notice_retry_hours)
+    move_clock(YEAR)
+    with service.database.write() as session:
+        note_worker(session, "w")
+        notice = build_notice(session, session.get_one(Share, "p1"), Kind.LISTO, "x")
+        session.add(notice)
+        session.flush()
+        then = _clock.utc_now()
+        session.add(
+            NoticeDelivery(
+                notice_number=notice.number,
+                channel="c",
+                state="pending",
+                due_at=then,
+                give_up_at=then + hours,
+            )
+        )
+    move_clock(timedelta())
+    service.work(1)
+    with service.database.read() as session:
+        assert session.scalars(select(NoticeDelivery.give_up_at)).one() <= utc_now() + hours
