@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.sandboxes import (
+    sandbox_connection,
+    sandbox_copy,
+    sandbox_measure,
+    sandbox_purge,
+)
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.ssh import read_access
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.sandbox import View, build_sandbox
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share.sandboxes import (
-    sandbox_connection,
-    sandbox_copy,
-    sandbox_purge,
-)
 
 from tests.roles.rendering import render
 
@@ -59,6 +60,11 @@ def test_a_copy_is_exposed_little(tmp_path: Path, manifest: Manifest) -> None:
 
 def test_the_connection_to_a_source_is_exposed_little(tmp_path: Path) -> None:
     assert measure(tmp_path, write_unit(sandbox_connection(VERSION, TREE, read_access(REMOTE)))) <= 3.0
+
+
+@pytest.mark.parametrize("manifest", [REMOTE, LOCAL], ids=["ssh", "local"])
+def test_a_measurement_is_exposed_little(tmp_path: Path, manifest: Manifest) -> None:
+    assert measure(tmp_path, write_unit(sandbox_measure(VERSION, TREE, read_access(manifest)))) <= 3.0
 
 
 def test_a_removal_is_exposed_little(tmp_path: Path) -> None:

@@ -78,11 +78,14 @@ def test_a_strange_path_is_taken_literally(
         shares[f"raro_{number}"] = path = attacked(name)
         answer = api.post(f"raro{number}@dominio.example", f"raro_{number}", f"source1:{path}")
         assert answer.status_code == 202, answer.text
+        measured = api.preview(f"source1:{path}")
+        assert (measured["archivos"], measured["bytes"]) == (1, 1), measured
     for share_id in shares:
         ready = api.wait_ready(share_id, seconds=120)
         with log_in(stage.ftp_address, ready["usuario"], stage.decrypt(ready["password"])) as client:
             assert list(read_tree(client, f"/{share_id}")) == ["dato"]
     # systemd or a shell would expand this to a path that exists, but that is not the requested one.
+    assert api.preview(f"source1:{ROOT}/pub/$X../private")["error"] == "source_not_found"
     api.post("raro@dominio.example", "raro_x", f"source1:{ROOT}/pub/$X../private")
     failed = api.wait_for("raro_x", lambda a: a["status"] not in ("recibido", "preparando", "traslado"))
     assert (failed["status"], failed["error"]) == ("error", "source_not_found")

@@ -54,6 +54,17 @@ class ApiClient:
         assert answer.get("status") == "listo", answer
         return answer
 
+    def preview(self, ruta: str, *, seconds: float = 90) -> dict[str, Any]:
+        """Ask how large a source is, and poll until it is measured or has failed."""
+        deadline = time.monotonic() + seconds
+        response = self.http.post("/tmpftp/vista_previa", json={"ruta": ruta})
+        assert response.status_code in (200, 202), response.text
+        while (answer := dict(response.json()))["estado"] == "pendiente":
+            assert time.monotonic() < deadline, f"not measured in {seconds} s: {answer}"
+            time.sleep(0.2)
+            response = self.http.get(f"/tmpftp/vista_previa/{answer['id']}")
+        return answer
+
     def delete_all(self) -> None:
         """Delete every share and wait until all are gone."""
         ids = [share["id"] for share in self.http.get("/tmpftp").json()["solicitudes"]]

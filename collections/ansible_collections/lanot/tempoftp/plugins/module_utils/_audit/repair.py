@@ -20,6 +20,7 @@ from typing import NamedTuple, Optional
 from .._account.desired import SWEPT, DesiredAccount
 from .._account.run import Execution, run_accounts
 from .._copy.bind import choose_folder_mode, sweep_binds
+from .._copy.sandboxes import sandbox_purge
 from .._host.access import remove_access_lists
 from .._host.commands import run_command
 from .._host.errors import TempoftpError
@@ -33,7 +34,6 @@ from .._record.manifest import Manifest, read_manifest
 from .._share.batch import Batch
 from .._share.desired import ABSENT_IF_EXPIRED, DesiredShare, Site
 from .._share.library import PURGE, build_program_argv, install_library
-from .._share.sandboxes import sandbox_purge
 from .._share.trash import check_no_mounts, choose_trash, list_due_ids, list_trash
 from .._sweep.look import read_running
 from .deep import find_irregular_entries

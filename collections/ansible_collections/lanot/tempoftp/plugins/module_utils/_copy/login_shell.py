@@ -12,6 +12,7 @@ from typing import Optional
 from .._host.commands import Ended
 from .._host.errors import TempoftpError
 from .._host.stream import Stream
+from .confined import Confine, leave_free
 from .ssh import Access, build_ssh_argv
 from .verdicts import Verdict
 
@@ -23,10 +24,16 @@ _SHOWN = 200
 _SHOWN_LINES = 20
 
 
-def check_login_shell(verdict: Verdict, access: Access, socket: Optional[str], restricted: bool) -> Verdict:
+def check_login_shell(
+    verdict: Verdict,
+    access: Access,
+    socket: Optional[str],
+    restricted: bool,
+    confine: Confine = leave_free,
+) -> Verdict:
     """Return the verdict on a copy that failed, with what the login shell prints if that was the reason.
 
-    *restricted*: the key allows rsync only, so that any other command fails.
+    *restricted*: the key allows rsync only, so that any other command fails. *confine*: how the ssh that asks is run.
     """
     suspected = verdict.error_class == "source_shell" or (verdict.kind, verdict.error_class) == (
         "again",
@@ -34,7 +41,7 @@ def check_login_shell(verdict: Verdict, access: Access, socket: Optional[str], r
     )
     if access.local or not suspected:
         return verdict
-    told = _describe(_ask(access, socket), restricted)
+    told = _describe(_ask(access, socket, confine), restricted)
     if verdict.error_class != "source_shell" and not told:
         return verdict
     what = (
@@ -44,7 +51,7 @@ def check_login_shell(verdict: Verdict, access: Access, socket: Optional[str], r
     return Verdict("failed", "source_shell", told or verdict.reason, what)
 
 
-def _ask(access: Access, socket: Optional[str]) -> Optional[Ended]:
+def _ask(access: Access, socket: Optional[str], confine: Confine) -> Optional[Ended]:
     """Return how `true` ended, with the first line that was printed. Of endless output nothing more is read."""
     lines: list[str] = []
 
@@ -55,7 +62,7 @@ def _ask(access: Access, socket: Optional[str]) -> Optional[Ended]:
 
     argv = [*build_ssh_argv(access, socket), "-l", access.source.user, "--", access.source.host, "true"]
     try:
-        with Stream(argv, take_line, deadline=time.monotonic() + _LIMIT, threads=True) as stream:
+        with Stream(confine(argv), take_line, deadline=time.monotonic() + _LIMIT, threads=True) as stream:
             ended = stream.read()
     except TempoftpError:
         return None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Measures a source without copying: the copier's dry run into an empty folder, with a time limit."""
+"""Measures a source without copying: the copier's dry run into an empty folder, confined and with a time limit."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from typing import NamedTuple, Optional
 from .._host.commands import Ended, run_command
 from .._host.errors import TempoftpError
 from .._host.stream import Stream
+from .._host.tree import Tree
+from .confined import Confine, build_confine, check_started
 from .failures import build_measure_error
 from .login_shell import SHELL_PAUSE, check_login_shell
 from .rsync import CopyPlan, SurveyReader, build_survey_argv
@@ -30,8 +32,6 @@ from .ssh import (
 from .target_times import build_time_check
 from .verdicts import Verdict, classify_end, judge_file, name_paths
 
-# Bytes of memory for one dry run: rsync keeps a list of what the source names, and that may be without end.
-_MEMORY_LIMIT = 2 * 1024**3
 # How often a source that changes during the dry run is measured again.
 _ATTEMPTS = 3
 
@@ -69,21 +69,24 @@ class CountingReader(SurveyReader):
 
 
 def measure_source(
-    options: SourceOptions, access: Access, deadline: float, folder: Path, root: Path
+    options: SourceOptions, access: Access, deadline: float, folder: Path, tree: Tree
 ) -> Measure:
-    """Count what a copy of the source to *root* would hold, until *deadline* (monotonic clock). Raises TempoftpError.
+    """Count what a copy of the source to *tree* would hold, until *deadline* (monotonic clock). Raises TempoftpError.
 
-    It makes an empty folder in *folder* for that time. *folder* is in memory (``/run``), so that a measurement also
-    works when the disk is full.
+    Every program runs in a unit that may change nothing. It makes an empty folder in *folder* for that time. *folder*
+    is in memory (``/run``), so that a measurement also works when the disk is full.
     """
+    confine = build_confine(tree, access, deadline)
     with tempfile.TemporaryDirectory(prefix="probe-", dir=folder) as empty:
-        measure = _survey(options, access, empty, deadline, root)
+        measure = _survey(options, access, empty, deadline, tree.root, confine)
     if options.size_probe == "du" and measure.complete:
-        return _measure_by_du(options, access, measure, deadline)
+        return _measure_by_du(options, access, measure, deadline, confine)
     return measure
 
 
-def _survey(options: SourceOptions, access: Access, empty: str, deadline: float, root: Path) -> Measure:
+def _survey(
+    options: SourceOptions, access: Access, empty: str, deadline: float, root: Path, confine: Confine
+) -> Measure:
     is_file, verdict, folder_reason = False, Verdict("again", "source_changing"), ""
     holds_time = None if options.method == "bind" else build_time_check(root)
     plan = _build_plan(options, access)
@@ -91,7 +94,7 @@ def _survey(options: SourceOptions, access: Access, empty: str, deadline: float,
         if attempt and verdict.error_class == "source_shell":
             time.sleep(SHELL_PAUSE)
         reader = CountingReader(holds_time)
-        ended = _run(build_survey_argv(plan, is_file, f"{empty}/"), reader, deadline)
+        ended = _run(confine(build_survey_argv(plan, is_file, f"{empty}/")), reader, deadline)
         if ended is None:
             return reader.stop()
         verdict = classify_end(ended.rc, name_paths(ended.stderr, access.source.path, is_file))
@@ -105,14 +108,17 @@ def _survey(options: SourceOptions, access: Access, empty: str, deadline: float,
             return _read_survey(reader)
         if verdict.kind != "again":
             break
-    verdict = check_login_shell(verdict, access, _choose_socket(access), options.source_root is not None)
+    restricted = options.source_root is not None
+    verdict = check_login_shell(verdict, access, _choose_socket(access), restricted, confine)
     raise build_measure_error(options.source, verdict)
 
 
 def _run(argv: list[str], reader: SurveyReader, deadline: float) -> Optional[Ended]:
-    bounded = ["prlimit", f"--as={_MEMORY_LIMIT}", "--", *argv]
-    with Stream(bounded, reader.feed, deadline=deadline, threads=True) as stream:
-        return stream.read()
+    with Stream(argv, reader.feed, deadline=deadline, threads=True) as stream:
+        ended = stream.read()
+    if ended is not None:
+        check_started(ended.rc, ended.stderr)
+    return ended
 
 
 def _read_survey(reader: SurveyReader) -> Measure:
@@ -128,8 +134,10 @@ def _read_survey(reader: SurveyReader) -> Measure:
     )
 
 
-def _measure_by_du(options: SourceOptions, access: Access, measure: Measure, deadline: float) -> Measure:
-    argv = build_du_argv(access, _choose_socket(access))
+def _measure_by_du(
+    options: SourceOptions, access: Access, measure: Measure, deadline: float, confine: Confine
+) -> Measure:
+    argv = confine(build_du_argv(access, _choose_socket(access)))
     left = deadline - time.monotonic()
     if left <= 0:
         return measure._replace(complete=False)
@@ -139,6 +147,7 @@ def _measure_by_du(options: SourceOptions, access: Access, measure: Measure, dea
         if error.error_class != "run_timeout":
             raise
         return measure._replace(complete=False)
+    check_started(ended.rc, ended.stderr)
     if ended.rc != 0:
         raise build_measure_error(options.source, Verdict("failed", *classify_du_end(ended.rc, ended.stderr)))
     try:

@@ -112,7 +112,7 @@ def _measure(tree: Tree, desired: SourceQuestion, probes: int, deadline: float) 
     with hold_slot(folder, probes, deadline) as held:
         if not held or time.monotonic() >= deadline:
             return Measure(complete=False)
-        measure = measure_source(desired, access, deadline, folder, tree.root)
+        measure = measure_source(desired, access, deadline, folder, tree)
     if desired.method == "bind" and measure.unsafe_total:
         # The copier would refuse it with the same message.
         raise InvalidValueError(

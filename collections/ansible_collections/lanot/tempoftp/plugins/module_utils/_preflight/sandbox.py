@@ -15,13 +15,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
+from .._copy.sandboxes import (
+    sandbox_connection,
+    sandbox_copy,
+    sandbox_measure,
+    sandbox_purge,
+)
 from .._copy.ssh import read_access
 from .._host.commands import run_command
 from .._host.errors import TempoftpError
 from .._host.sandbox import read_systemd_version
 from .._host.tree import Tree
 from .._record.manifest import Manifest
-from .._share.sandboxes import sandbox_connection, sandbox_copy, sandbox_purge
 from .checks import FAIL, OK, Check
 
 NAME = "tempoftp-preflight"
@@ -72,10 +77,12 @@ def build_sandboxes(version: int, root: Path, sources: Sequence[Mapping[str, Any
     kinds = {
         "copy": sandbox_copy(version, tree, remote, read_access(remote)),
         "connection": sandbox_connection(version, tree, read_access(remote)),
+        "measurement": sandbox_measure(version, tree, read_access(remote)),
         "removal": sandbox_purge(version, tree),
     }
     if any(source.get("local") for source in sources):
         kinds["local_copy"] = sandbox_copy(version, tree, local, read_access(local))
+        kinds["local_measurement"] = sandbox_measure(version, tree, read_access(local))
     return {kind: [text for text in texts if _is_there(text)] for kind, texts in kinds.items()}
 
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable, Optional
 
+from .._copy.sandboxes import sandbox_connection, sandbox_copy, sandbox_purge
 from .._copy.ssh import SOCKET_DIRECTORY, Access, build_master_argv, read_access
 from .._host.sandbox import read_systemd_version
 from .._host.tree import Tree
 from .._host.units import ALREADY, COPY_PREFIX, PURGE_PREFIX, SSH_PREFIX, Unit, Units
 from .._record.manifest import Manifest
 from .library import COPY, PURGE, build_program_argv, install_library
-from .sandboxes import sandbox_connection, sandbox_copy, sandbox_purge
 
 # Seconds. Listing the units starts a process; a status file says everything except that its writer died.
 _UNITS_INTERVAL = 1.0

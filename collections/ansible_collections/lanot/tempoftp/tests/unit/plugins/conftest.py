@@ -85,8 +85,16 @@ export TEMPOFTP_RUNTIME_DIRECTORY=$units/../run TEMPOFTP_CONFIGURATION_DIRECTORY
 silence=$units/../silence
 if [ -e "$silence" ]; then TEMPOFTP_SILENCE_SECONDS=$(cat "$silence"); export TEMPOFTP_SILENCE_SECONDS; fi
 for word in "$@"; do
-  case "$word" in --unit=*) name=${word#--unit=} ;; esac
+  case "$word" in --unit=*) name=${word#--unit=} ;; --pipe) pipe=1 ;; esac
 done
+if [ "$pipe" ]; then
+  if [ -e "$units/../no_namespaces" ]; then exit 226; fi
+  echo "$*" >> "$units/../measure.log"
+  while [ "$1" != -- ]; do shift; done
+  shift
+  # As systemd does, which reads $$ as $.
+  exec python3 -c 'import os, sys; os.execvp(sys.argv[1], [word.replace("$$", "$") for word in sys.argv[1:]])' "$@"
+fi
 while [ "$1" != -- ]; do shift; done
 shift
 echo "$name $*" >> "$units/../systemd.log"

@@ -101,6 +101,30 @@ def test_the_host_says_what_is_free(host: Any, run: Run, check_mode: bool) -> No
     assert told["space_held"] == 0
 
 
+@pytest.mark.parametrize("options", [{}, {"size_probe": "du"}])
+def test_every_program_that_talks_to_the_source_runs_in_a_unit_of_its_own(
+    host: Any, run: Run, goes: str, options: dict[str, Any]
+) -> None:
+    assert read_one(run(source=goes, **options))["error"] is None
+    units = host.log("measure").splitlines()
+    assert len(units) == len(host.log("ssh").splitlines()) > 0
+    for line in units:
+        assert "--unit=tempoftp-measure-" in line and "ReadWritePaths" not in line
+        assert "ProtectSystem=strict" in line and "CapabilityBoundingSet= " in line
+        assert "RuntimeMaxSec=" in line and "prlimit --as=" in line
+
+
+@pytest.mark.parametrize("bashrc", ["", "echo hola"])
+def test_no_program_runs_where_its_unit_cannot_start(host: Any, run: Run, goes: str, bashrc: str) -> None:
+    """Also not the one that asks what the login shell prints."""
+    host.use_login_shell(bashrc)
+    (host.folder / "no_namespaces").touch()
+    error = read_one(run(source=goes))["error"]
+    assert (error["class"], error["transient"]) == ("run_failed", True)
+    assert "226" in error["message"] and "preflight.yml" in error["message"]
+    assert host.log("ssh") == ""
+
+
 def test_a_restricted_key_is_enough(host: Any, run: Run, goes: str) -> None:
     host.restrict()
     found = read_one(run(source=goes, source_root=str(host.source)))
@@ -223,7 +247,7 @@ def test_a_source_outside_of_its_root_starts_nothing(host: Any, run: Run, goes: 
 
 
 def test_a_path_is_taken_literally(host: Any, run: Run) -> None:
-    name = "$(touch P);`id`'\"{a,b}~&é"
+    name = "$(touch P);`id`'\"{a,b}~&é$HOME${HOME}$$"
     (host.source / name).mkdir()
     (host.source / name / "f").write_text("x")
     found = read_one(run(source=f"source1:{host.source}/{name}"))

@@ -48,7 +48,7 @@ def preview(host: Any, name: str, root: Any = None) -> str:
     question = SourceQuestion(f"source1:{host.source}/{name}", source_root=root)
     with pytest.raises(TempoftpError) as found:
         measure_source(
-            question, _ssh.read_access(question), time.monotonic() + LIMIT, host.folder / "run", host.root
+            question, _ssh.read_access(question), time.monotonic() + LIMIT, host.folder / "run", host.tree
         )
     assert found.value.error_class == "source_not_found"
     return found.value.message

@@ -33,7 +33,7 @@ def preview(host: Any) -> TempoftpError:
     question = SourceQuestion(f"source1:{host.source}/goes")
     with pytest.raises(TempoftpError) as found:
         measure_source(
-            question, _ssh.read_access(question), time.monotonic() + LIMIT, host.folder / "run", host.root
+            question, _ssh.read_access(question), time.monotonic() + LIMIT, host.folder / "run", host.tree
         )
     return found.value
 

@@ -113,7 +113,7 @@ def test_a_preview_says_the_same(old_disk: Any) -> None:
     question = SourceQuestion(f"source1:{old_disk.source}/archive")
     access = _ssh.read_access(question)
     deadline = time.monotonic() + 60
-    measure = measure_source(question, access, deadline, old_disk.folder / "run", old_disk.root)
+    measure = measure_source(question, access, deadline, old_disk.folder / "run", old_disk.tree)
     assert (measure.files, measure.skipped) == (1, (note("a.nc", "2500-06-15"),))
 
 

@@ -59,10 +59,11 @@ def test_a_host_that_allows_every_sandbox_is_fine(systemd, tmp_path):
     assert [(check.name, check.status) for check in checks] == [
         ("sandbox:copy", "ok"),
         ("sandbox:connection", "ok"),
+        ("sandbox:measurement", "ok"),
         ("sandbox:removal", "ok"),
     ]
     started = log.read_text().splitlines()
-    assert len(started) == 3, "a host on which they start is asked once for each"
+    assert len(started) == 4, "a host on which they start is asked once for each"
     assert all("--wait" in line and "--collect" in line and line.endswith("-- /bin/true") for line in started)
     assert all("ProtectSystem=strict" in line and f"--unit={NAME}-" in line for line in started)
 
@@ -96,7 +97,7 @@ def test_a_property_that_systemd_does_not_know_is_said(systemd, tmp_path):
 def test_a_local_source_has_a_sandbox_of_its_own(systemd, tmp_path):
     systemd()
     names = [check.name for check in look_at_sandboxes(str(tmp_path), [{"local": True}])]
-    assert "sandbox:local_copy" in names
+    assert {"sandbox:local_copy", "sandbox:local_measurement"} <= set(names)
 
 
 def test_no_folder_is_made_for_a_try(tmp_path):

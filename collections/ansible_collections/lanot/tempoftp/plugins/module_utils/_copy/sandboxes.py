@@ -2,19 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each kind of unit needs on the host: a copy, the connection to its source, and a removal."""
+"""What each kind of unit needs on the host: a copy, the connection to its source, a measurement and a removal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from .._copy.ssh import SOCKET_DIRECTORY, Access
 from .._host.grace import SETTINGS_FILE
 from .._host.root import find_server_file
 from .._host.sandbox import SECRETS, View, build_sandbox
 from .._host.tree import Tree
 from .._record.manifest import Manifest
+from .ssh import SOCKET_DIRECTORY, Access
 
 SETTINGS_FOLDER = "/etc/tempoftp"
 LOGIN_FILES = (f"{SETTINGS_FOLDER}/mysql.cnf", f"{SETTINGS_FOLDER}/pureftpd.cnf")
@@ -24,6 +24,7 @@ _HOMES = ("/root", "/home", "/run/user")
 _COPY = ("CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER")
 # A local source is read by processes of its own user, which the copier starts and ends.
 _COPY_LOCAL = (*_COPY, "CAP_SETUID", "CAP_SETGID", "CAP_KILL")
+_MEASURE_LOCAL = ("CAP_SETUID", "CAP_SETGID")
 _PURGE = ("CAP_DAC_OVERRIDE", "CAP_FOWNER")
 
 
@@ -61,6 +62,19 @@ def sandbox_connection(version: int, tree: Tree, access: Access) -> list[str]:
         capabilities=(),
         network=True,
         view=_view_access(tree, access),
+    )
+
+
+def sandbox_measure(version: int, tree: Tree, access: Access) -> list[str]:
+    """Return the properties of a program that measures a source. It may change nothing, and sees no delivery."""
+    view = _view_local(tree) if access.local else _view_access(tree, access)
+    return build_sandbox(
+        version,
+        writable=[],
+        capabilities=_MEASURE_LOCAL if access.local else (),
+        network=not access.local,
+        own_tmp=not access.local,
+        view=view._replace(empty=[*view.empty, str(tree.root)]),
     )
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.sandboxes import (
+    sandbox_connection,
+    sandbox_copy,
+    sandbox_measure,
+    sandbox_purge,
+)
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.ssh import read_access
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import Tree
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.manifest import Manifest
-from ansible_collections.lanot.tempoftp.plugins.module_utils._share.sandboxes import (
-    sandbox_connection,
-    sandbox_copy,
-    sandbox_purge,
-)
 
 TREE = Tree(Path("/data"))
 KEY = "/etc/tempoftp/ssh/source1-ftp1"
@@ -87,6 +88,27 @@ def test_the_connection_may_change_its_socket_only_and_has_no_capability():
     properties = sandbox_connection(252, TREE, read_access(REMOTE))
     assert values(properties, "ReadWritePaths") == ["-/run/tempoftp"]
     assert values(properties, "CapabilityBoundingSet") == [""]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "capabilities"), [(REMOTE, ""), (LOCAL, "CAP_SETUID CAP_SETGID")], ids=["ssh", "local"]
+)
+def test_a_measurement_may_change_nothing_and_sees_no_delivery(manifest, capabilities):
+    properties = sandbox_measure(252, TREE, read_access(manifest))
+    assert values(properties, "ReadWritePaths") == values(properties, "BindPaths") == []
+    assert "/data:ro" in values(properties, "TemporaryFileSystem")
+    assert values(properties, "CapabilityBoundingSet") == [capabilities]
+
+
+def test_a_measurement_sees_the_key_of_its_source_and_no_other():
+    properties = sandbox_measure(252, TREE, read_access(REMOTE))
+    assert "/etc/tempoftp:ro" in values(properties, "TemporaryFileSystem")
+    assert f"-{KEY}" in values(properties, "BindReadOnlyPaths")
+
+
+def test_a_measurement_of_a_local_source_reaches_no_network():
+    assert values(sandbox_measure(252, TREE, read_access(LOCAL)), "PrivateNetwork") == ["yes"]
+    assert values(sandbox_measure(252, TREE, read_access(REMOTE)), "PrivateNetwork") == []
 
 
 def test_a_removal_may_change_the_trash_only_and_reaches_no_network():
