@@ -147,19 +147,23 @@ check: venv ## Linters, types, import rules, collection sanity
 
 .PHONY: molecule
 molecule: system venv ## Molecule scenarios on real hosts
-	$(BIN)/python molecule/shared/run_scenarios.py default single_host existing_host life_cycle reboot options
+	env -u MAKEFLAGS $(BIN)/python molecule/shared/run_scenarios.py default single_host existing_host life_cycle reboot options
 
 .PHONY: e2e
 e2e: system venv ## End to end on the lab: requests, copies, ways of delivery, FTPS downloads, a browser, some faults
 	@$(call install,$(BROWSER_PACKAGES))
-	$(BIN)/python -m pytest -q -m lab tests
+	@mkdir -p var
+	env -u MAKEFLAGS $(BIN)/python -m pytest -q -m lab tests | tee var/e2e.log
 
 .PHONY: faults
 faults: system venv ## Every fault in every state on real hosts, and a table of what became of each (about an hour)
 	TEMPOFTP_STAGE_NET=faults $(BIN)/python -m pytest -q -m faults tests/faults
 
 .PHONY: test
-test: system venv check unit processes molecule e2e ## Everything CI runs: check, unit, processes, Molecule, then the tests on real hosts
+test: system venv check unit processes ## Everything CI runs: check, unit, processes, then Molecule and the tests on real hosts
+	@# Both wait most of the time, so side by side they take little longer than one. What each says comes when it has ended.
+	$(MAKE) --no-print-directory -j2 --output-sync=target molecule e2e
+	@tail -n 1 var/e2e.log
 
 .PHONY: bench
 bench: system venv ## Ratios against bare commands, measured alternately on the lab
