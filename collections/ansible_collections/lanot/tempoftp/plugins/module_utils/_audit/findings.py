@@ -157,6 +157,16 @@ def get_confirmed(world: World) -> float:
     return world.now if world.confirmed is None else world.confirmed
 
 
+def list_suspended(world: World) -> frozenset[str]:
+    """Return the shares whose time is up by a clock that is in doubt: access has ended, and the data is kept."""
+    confirmed = get_confirmed(world)
+    return frozenset(
+        share.id
+        for share in world.shares
+        if share.live and share.is_over(world.now) and not share.is_over(confirmed)
+    )
+
+
 def _find_expired(world: World) -> Iterator[Finding]:
     for share in world.shares:
         if share.live and share.is_over(get_confirmed(world) - EXPIRY_SLACK):

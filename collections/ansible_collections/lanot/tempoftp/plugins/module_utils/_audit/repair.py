@@ -88,7 +88,7 @@ def _end_shares(repairs: Repairs, world: World, findings: Sequence[Finding]) -> 
             desired_shares[share.id] = DesiredShare(
                 share.id, "absent", max(share.generation, ends.get(share.id, 0))
             )
-        elif finding.kind == "share_out_of_place":
+        elif finding.kind == "share_out_of_place" and share.id not in desired_shares:  # else it ends
             desired_shares[share.id] = _desire_again(share)
     if not desired_shares:
         return []

@@ -24,7 +24,7 @@ from .._host.units import COPY_PREFIX, Units
 from .._record.accounts import Account
 from .._record.manifest import Manifest
 from .._record.tombstones import Tombstone
-from .findings import find_findings, has_lost
+from .findings import find_findings, has_lost, list_suspended
 from .look import add_problem, look_host
 from .repair import Repairs, repair_findings
 from .world import ExpectedRow, Finding, Home, World, list_adopted_names, list_own_names
@@ -68,7 +68,7 @@ def run_audit(options: AuditOptions, units: Optional[Units] = None) -> dict[str,
         repairs = Repairs(options.tree, units, options.accounts, options.deep_limit)
         failures = repair_findings(repairs, world, findings)
         after = look(options, units)
-        findings = compare_findings(findings, find_findings(after, options.expected))
+        findings = compare_findings(findings, find_findings(after, options.expected), list_suspended(after))
         # A repair counts when the second look does not find the inconsistency again.
         changed = any(finding.repaired for finding in findings)
         world = after
@@ -112,11 +112,23 @@ def clean_text(text: str) -> str:
     )
 
 
-def compare_findings(before: Sequence[Finding], after: Sequence[Finding]) -> list[Finding]:
-    """Return the findings of the second look, and as repaired those of the first look that are gone."""
+def compare_findings(
+    before: Sequence[Finding], after: Sequence[Finding], suspended: frozenset[str] = frozenset()
+) -> list[Finding]:
+    """Return the findings of the second look, and as repaired those of the first look that are gone.
+
+    Of a share in *suspended* the second look does not find again that its time is up, though it is not ended.
+    """
     left = {(finding.kind, finding.subject) for finding in after}
     gone = [finding for finding in before if (finding.kind, finding.subject) not in left]
-    return [*(finding._replace(repaired=True) for finding in gone), *after]
+    held = [
+        finding for finding in gone if finding.kind == "share_past_expiry" and finding.subject in suspended
+    ]
+    done = [finding._replace(repaired=True) for finding in gone if finding not in held]
+    return [*done, *(finding._replace(detail=finding.detail + _HELD) for finding in held), *after]
+
+
+_HELD = "; it is held, since the clock of this host is in doubt now"
 
 
 def look(options: AuditOptions, units: Units) -> World:

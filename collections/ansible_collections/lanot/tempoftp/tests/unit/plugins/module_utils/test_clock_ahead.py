@@ -23,6 +23,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._host.times import 
     format_time,
     parse_time,
 )
+from ansible_collections.lanot.tempoftp.plugins.module_utils._host.units import Units
 from ansible_collections.lanot.tempoftp.plugins.module_utils._record.accounts import (
     Account,
     read_account,
@@ -194,3 +195,31 @@ def test_a_copy_that_failed_is_not_given_up_by_a_clock_in_doubt(
     assert host.tree.staging("p1").is_dir()
     manifest = read_manifest(host.tree, "p1")
     assert manifest is not None and manifest.state == "copying"
+
+
+def test_an_audit_says_that_a_share_is_held_when_the_clock_jumps_before_its_repair(
+    host: Any, goes: Path, clock: Callable[[float], None]
+) -> None:
+    """Its time is confirmed at the first look and in doubt at the second: nothing has ended the share meanwhile."""
+    host.run(host.share("p1", "goes", lifetime_days=1))
+    make_ready(host, "p1", ago=DAY + 3600)
+    mark = {"schema": 1, "time": format_time(time.time() - DAY / 2), "boot_id": "another", "uptime": 5.0}
+    host.tree.clock.write_text(json.dumps(mark))
+
+    class JumpingUnits(Units):
+        looks = 0
+
+        def list_active(self) -> set[str]:
+            JumpingUnits.looks += 1
+            if JumpingUnits.looks == 2:  # the repair's own look
+                clock(YEAR)
+            return super().list_active()
+
+    result = run_audit(AuditOptions(host.tree, None, repair=True, with_sessions=False), JumpingUnits())
+    (finding,) = [finding for finding in result["findings"] if finding["kind"] == "share_past_expiry"]
+    assert not finding["repaired"] and "it is held" in finding["detail"]
+    assert (host.tree.held("p1") / "a.nc").exists()
+    clock(0)
+    result = run_audit(AuditOptions(host.tree, None, repair=True, with_sessions=False))
+    assert ("share_past_expiry", True) in {(found["kind"], found["repaired"]) for found in result["findings"]}
+    assert not host.tree.held("p1").exists()
