@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +310,18 @@ class Ground:
             timeout=300,
         )
         assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+
+    def read_service_time(self) -> float:
+        """Return the time by the API's clock, in seconds since the epoch."""
+        said = self.api.http.get("/health").headers["Date"]
+        return parsedate_to_datetime(said).timestamp()
+
+    def wait_clocks(self, *, apart: bool) -> None:
+        """Wait until `GET /health` warns that the service's clock is ahead of the FTP host's, or warns no more."""
+        told = "ahead of the clock of this FTP host"
+        self.api.wait_for_health(
+            lambda health: apart == any(told in text for text in health["advertencias"]), seconds=180
+        )
 
     def check_neighbour(self) -> None:
         """Check that the share which belongs to no cell is unchanged."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
+from pathlib import Path
 
 from lab.host import LabHost
 from lab.nets import find_net
@@ -266,3 +267,37 @@ def set_clock_ahead(ground: Ground, subject: Subject) -> Iterator[None]:
     assert ground.stage.ftp("cat /data/.tempoftp/clock.json").count(f"{time.gmtime().tm_year + 1}-") == 0
     _put_clocks_right(ground)
     ground.stage.ftp("systemctl start tempoftp-expire.service")
+
+
+MOVED_CLOCK = Path(__file__).with_name("moved_clock")
+YEAR = 365 * 86400
+
+
+@fault
+def set_service_clock_ahead(ground: Ground, subject: Subject) -> Iterator[None]:
+    """The clock of API and worker is a year fast; at the end it jumps back while both run, as a time daemon sets it.
+
+    Ansible's processes have the right time, since the worker gives its environment to no run.
+    """
+    control = ground.stage.control
+    file = control.home / "clock"
+    file.write_text(str(YEAR))
+    control.stop()
+    control.extra_environment = {"PYTHONPATH": str(MOVED_CLOCK), "CLOCK_FILE": str(file)}
+    try:
+        control.start()
+        assert ground.read_service_time() > time.time() + YEAR / 2
+        yield
+        move_file(file, "0")
+        ground.wait_clocks(apart=False)
+    finally:
+        control.extra_environment = {}
+        control.stop()
+        control.start()
+
+
+def move_file(file: Path, text: str) -> None:
+    """Write a file anew, so that no reader finds a part of it."""
+    temporary = file.with_suffix(".new")
+    temporary.write_text(text)
+    temporary.replace(file)

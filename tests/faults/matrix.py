@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ftplib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,10 +14,13 @@ from tests.faults.bring import (
     bring_eliminando_untouched,
     bring_many_half_deleted,
     bring_many_in_mid_copy,
+    end_expirado,
 )
 from tests.faults.ground import ON_ITS_WAY, Ground, Subject
 
 Meanwhile = Callable[[Ground, Subject], str]
+SEARCHES = 15
+"""Seconds in which the worker searches several times for shares that are over."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Cell:
     """False: what had arrived is given back, so all of it is sent again."""
     in_ci: bool = False
     """Part of `make test`."""
+    end: Callable[[Ground, Subject], None] | None = None
+    """Instead of the state's own."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +152,35 @@ def expire(ground: Ground, subject: Subject) -> str:
     subject.wait_state("expirado", seconds=180)
     subject.check_refused()
     return "expired meanwhile"
+
+
+def ends_nothing(then: Meanwhile) -> Meanwhile:
+    """The service does its work, says that the clocks are apart, and ends no share by its own."""
+
+    def wait(ground: Ground, subject: Subject) -> str:
+        ground.wait_clocks(apart=True)
+        seen = then(ground, subject)
+        time.sleep(SEARCHES)
+        if subject.fetchable:
+            assert subject.look()["status"] == "listo", subject.look()
+        ground.check_neighbour()
+        return f"{seen}, clocks apart"
+
+    return wait
+
+
+def works_until_due(ground: Ground, subject: Subject) -> str:
+    """It works as before. When its time is up, the FTP host ends access, and the service waits for the right time."""
+    works(ground, subject)
+    time.sleep(SEARCHES)
+    works(ground, subject)
+    ground.age(subject)
+    subject.fetchable = False
+    ground.wait_on_ftp(f"[ ! -e {subject.access['directorio']} ]", seconds=100)
+    subject.check_refused()
+    time.sleep(SEARCHES)
+    assert subject.look()["status"] == "listo", subject.look()
+    return "fetched meanwhile, then ended by the FTP host alone"
 
 
 KILL_COPY: dict[str, Cell | str] = {
@@ -329,6 +364,18 @@ FAULTS: dict[str, Fault] = {
             "bloqueado": Cell(arrives),
             "expirando": Cell(expire),
             "eliminando": Cell(finish_deletion, bring=bring_eliminando_untouched),
+        },
+    ),
+    "service's clock a year ahead": Fault(
+        inflict.set_service_clock_ahead,
+        {
+            "recibido": Cell(ends_nothing(arrives)),
+            "preparando": Cell(ends_nothing(arrives)),
+            "traslado": Cell(ends_nothing(arrives)),
+            "listo": Cell(ends_nothing(works_until_due), end=end_expirado),
+            "bloqueado": Cell(ends_nothing(arrives)),
+            "expirando": Cell(ends_nothing(expire)),
+            "eliminando": Cell(ends_nothing(finish_deletion), bring=bring_eliminando_untouched),
         },
     ),
     "kill -9 rsync among 100,000 files": Fault(

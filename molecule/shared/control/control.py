@@ -43,6 +43,8 @@ class Control:
         self.token_file = self.home / "token"
         self.key_file = self.home / "token-key"
         self.command = str(Path(sys.executable).parent / "tempoftp")
+        # A test adds variables that are no settings, as PYTHONPATH, for programs that start from then on.
+        self.extra_environment: dict[str, str] = {}
 
     # -- settings ---------------------------------------------------------------------------------------------
 
@@ -80,6 +82,7 @@ class Control:
             "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "TEMPOFTP_LAB_NET": self.net,
             **self.read_settings(),
+            **self.extra_environment,
         }
 
     def _render_sources(self) -> None:
