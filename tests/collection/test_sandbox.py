@@ -78,6 +78,15 @@ def test_the_sweep_is_exposed_little(tmp_path: Path) -> None:
 def test_the_unit_of_the_sweep_has_the_base_of_all_sandboxes() -> None:
     lines = set(render("ftp_server", "tempoftp-expire.service.j2", "Debian").splitlines())
     base = build_sandbox(VERSION, writable=(), capabilities=(), network=True, view=View(hidden=()))
-    # It must see the processes of pure-ftpd; and it is short, so it does not step back for downloads as copies do.
-    other = ("ProtectProc=", "CapabilityBoundingSet=", "LimitNOFILE=", "Nice=", "CPUWeight=", "IOWeight=")
+    # It must see the processes of pure-ftpd, and reads no list of a source. It is short, so it does not step back for
+    # downloads as copies do.
+    other = (
+        "ProtectProc=",
+        "CapabilityBoundingSet=",
+        "LimitNOFILE=",
+        "LimitAS=",
+        "Nice=",
+        "CPUWeight=",
+        "IOWeight=",
+    )
     assert {text for text in base if not text.startswith(other)} <= lines

@@ -18,7 +18,7 @@ from typing import Callable
 
 from .._host.commands import build_environment
 from .._host.errors import TempoftpError
-from .._host.sandbox import read_systemd_version
+from .._host.sandbox import MEMORY_LIMIT, read_systemd_version
 from .._host.tree import Tree
 from .sandboxes import sandbox_measure
 from .ssh import Access
@@ -27,9 +27,6 @@ from .ssh import Access
 Confine = Callable[[Sequence[str]], "list[str]"]
 
 PREFIX = "tempoftp-measure-"
-# Bytes of memory for one program: rsync keeps a list of what the source names, and that may be without end. The second
-# bound is for hosts whose systemd cannot enforce the first.
-_MEMORY_LIMIT = 2 * 1024**3
 # With these codes systemd itself ends a unit before its program starts (systemd.exec(5)).
 _NOT_STARTED = range(200, 246)
 
@@ -48,13 +45,13 @@ def build_confine(tree: Tree, access: Access, deadline: float) -> Confine:
 
     def confine(argv: Sequence[str]) -> list[str]:
         left = max(1, math.ceil(deadline - time.monotonic()) + 1)
-        limits = [f"RuntimeMaxSec={left}", "TimeoutStopSec=2", "UMask=0077", f"MemoryMax={_MEMORY_LIMIT}"]
+        limits = [f"RuntimeMaxSec={left}", "TimeoutStopSec=2", "UMask=0077", f"MemoryMax={MEMORY_LIMIT}"]
         return [
             *("systemd-run", f"--unit={PREFIX}{secrets.token_hex(6)}"),
             *("--pipe", "--wait", "--collect", "--quiet"),
             *(f"--setenv={name}={value}" for name, value in build_environment().items()),
             *(f"--property={text}" for text in (*sandbox, *limits)),
-            *("--", "prlimit", f"--as={_MEMORY_LIMIT}", "--"),
+            "--",
             # systemd puts variables in place of $NAME and ${NAME}; a doubled sign stands for itself.
             *(word.replace("$", "$$") for word in argv),
         ]

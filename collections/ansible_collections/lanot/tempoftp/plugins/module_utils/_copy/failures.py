@@ -22,6 +22,10 @@ _EXPLANATIONS = {
         "cannot be read, since the login shell of the ssh user prints something before rsync starts",
         "let its startup files (.bashrc, .profile) print nothing when they are not at a terminal",
     ),
+    "too_large": (
+        "has more entries than this host can hold in memory",
+        "ask for less, or for fewer files in one folder",
+    ),
 }
 _COPY_EXPLANATIONS = {
     **_EXPLANATIONS,

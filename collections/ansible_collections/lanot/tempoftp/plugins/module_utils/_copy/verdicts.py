@@ -75,6 +75,8 @@ _PROGRAM = re.compile(
     r"file has vanished|ERROR: |@ERROR"
 )
 _FULL = re.compile(r"rsync: .* \((?:28|122)\)")
+# rsync's words when the list of what the source names takes more memory than it may have on this host.
+_TOO_LONG = re.compile(r"(?:ERROR: )?(?:\[(?:Receiver|receiver|generator)\] )?out of memory")
 # rsync's words when the peer sent something else than its protocol.
 _UNCLEAN = re.compile(r"protocol version mismatch|unexpected tag \d|.*is your shell clean")
 _SSH_FAILURE = re.compile(
@@ -95,6 +97,8 @@ def classify_end(rc: int, stderr: str) -> Verdict:
     reason = _pick_reason(telling, rc)
     if rc == 11 or any(_FULL.fullmatch(line) for line in telling):
         return Verdict("failed", "no_space", reason)
+    if rc == 22 and any(_TOO_LONG.match(line) for line in telling):
+        return Verdict("failed", "too_large", reason)
     if any(_UNCLEAN.match(line) for line in telling):
         return Verdict("again", "source_shell", reason)
     ssh_lines = [line for line in telling if _SSH_FAILURE.search(line)]

@@ -7,7 +7,7 @@
 The ssh stand-in runs the source's side on this machine, through the real ``rrsync -ro`` when the key is "restricted";
 a host called ``silent`` takes the connection and never says a word. The source may have a login shell (bash with a
 ``.bashrc``) and a user without root's rights.
-The systemd stand-in starts, lists and stops real processes.
+The systemd stand-in starts, lists and stops real processes, with the limit of memory of their unit.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ if [ -e "$here/unreachable" ]; then
 fi
 if [ "$master" ]; then : > "$control"; exec sleep 120; fi
 echo "$*" >> "$here/ssh.log"
+export SSH_ORIGINAL_COMMAND="$*"
 if [ -e "$here/forced" ]; then exec sh -c "$(cat "$here/forced")"; fi
 if [ -e "$here/reader" ]; then
   reader=$(cat "$here/reader")
@@ -68,7 +69,6 @@ if [ -e "$here/reader" ]; then
 fi
 command="$*"
 if [ -e "$here/restricted" ]; then
-  export SSH_ORIGINAL_COMMAND="$*"
   command="rrsync -ro '$(cat "$here/restricted")'"
 fi
 if [ -e "$here/home" ]; then
@@ -85,7 +85,12 @@ export TEMPOFTP_RUNTIME_DIRECTORY=$units/../run TEMPOFTP_CONFIGURATION_DIRECTORY
 silence=$units/../silence
 if [ -e "$silence" ]; then TEMPOFTP_SILENCE_SECONDS=$(cat "$silence"); export TEMPOFTP_SILENCE_SECONDS; fi
 for word in "$@"; do
-  case "$word" in --unit=*) name=${word#--unit=} ;; --pipe) pipe=1 ;; esac
+  case "$word" in
+    --unit=*) name=${word#--unit=} ;;
+    --pipe) pipe=1 ;;
+    # Less in a test that reaches it ("memory").
+    *LimitAS=*) ulimit -v $(($(cat "$units/../memory" 2> /dev/null || echo "${word#*LimitAS=}") / 1024)) ;;
+  esac
 done
 if [ "$pipe" ]; then
   if [ -e "$units/../no_namespaces" ]; then exit 226; fi

@@ -116,6 +116,9 @@ MODES: dict[str, Callable[[], None]] = {
 
 
 if __name__ == "__main__":
+    # rsync gives its remote shell pipes that do not block: an attack without end would end when one is full.
+    os.set_blocking(0, True)
+    os.set_blocking(1, True)
     threading.Thread(target=drain, daemon=True).start()
     try:
         asked = (

@@ -111,7 +111,7 @@ def test_every_program_that_talks_to_the_source_runs_in_a_unit_of_its_own(
     for line in units:
         assert "--unit=tempoftp-measure-" in line and "ReadWritePaths" not in line
         assert "ProtectSystem=strict" in line and "CapabilityBoundingSet= " in line
-        assert "RuntimeMaxSec=" in line and "prlimit --as=" in line
+        assert "RuntimeMaxSec=" in line and "LimitAS=" in line
 
 
 @pytest.mark.parametrize("bashrc", ["", "echo hola"])

@@ -82,6 +82,16 @@ def test_a_source_that_says_nothing_more_is_given_up(host: Any, mode: str) -> No
     assert "timeout" in bad["error"]["message"]
 
 
+def test_a_list_without_end_ends_in_bounded_memory(host: Any) -> None:
+    (host.folder / "memory").write_text(str(400 * 1024**2))
+    (host.source / "goes").mkdir()
+    force(host, "an endless list")
+    (bad,) = host.run(host.share("bad", "goes"), wait_timeout=100)
+    assert bad["error"] is not None and bad["error"]["class"] == "too_large", bad
+    assert "out of memory" in bad["error"]["message"]
+    assert not host.tree.data("bad").exists()
+
+
 @pytest.mark.parametrize("mode", [*ENDS, *ENDLESS, "silence", "silence after the opening"])
 def test_a_measurement_ends_in_time_and_in_bounded_memory(host: Any, mode: str) -> None:
     (host.source / "goes").mkdir()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 TAIL = "rsync error: some files/attrs were not transferred (see previous errors) (code 23) at main.c(1956)"
 CLOSED = "rsync: connection unexpectedly closed (0 bytes received so far) [Receiver]"
+MEMORY = "[Receiver] out of memory: my_alloc caller (file=lib/pool_alloc.c, line=169)"
 # As rsync 3.5.0, rrsync and OpenSSH 9.2 printed them.
 ENDS = [
     (0, "", "done", ""),
@@ -121,6 +122,9 @@ ENDS = [
         "file",
         "source_not_found",
     ),
+    (22, f"{MEMORY}\nrsync error: error allocating core memory buffers (code 22)", "failed", "too_large"),
+    # This host's memory, not the source's.
+    (22, MEMORY.replace("Receiver", "sender"), "failed", "copy_failed"),
     # A name or a text that somebody else printed is no message of a full disk.
     (23, 'rsync: [sender] opendir "/x/a (28)" failed: Permission denied (13)', "failed", "source_denied"),
     (12, f"Help desk: extension (122)\n{CLOSED}", "again", "copy_failed"),

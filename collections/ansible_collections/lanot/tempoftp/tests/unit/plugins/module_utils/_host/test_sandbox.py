@@ -34,6 +34,10 @@ def test_without_network_no_address_can_be_reached():
     assert "RestrictAddressFamilies=AF_UNIX" in properties
 
 
+def test_each_process_has_bounded_memory_also_without_a_memory_controller():
+    assert {"LimitAS=2147483648", "MemoryMax=50%"} <= set(build(version=0))
+
+
 @pytest.mark.parametrize(
     ("version", "name", "known"),
     [
