@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -23,13 +23,22 @@ from cryptography.fernet import Fernet
 from tests.support.api_client import ApiClient
 from tests.support.forger import list_guesses, read_link, sign_link, sign_session
 from tests.support.ftps import log_in, read_tree
+from tests.support.hostile_source import (
+    HONEST,
+    MEMORY,
+    ROOT,
+    TREE,
+    answer_by,
+    build_shares,
+    unharmed,
+    wait_less,
+)
 from tests.support.run_modules import run_modules
-from tests.support.stage import PROJECT, Stage
+from tests.support.stage import Stage
 
 pytestmark = pytest.mark.lab
 
 ADVERSARY, ANA, BETO = "malo@dominio.example", "ana@dominio.example", "beto@dominio.example"
-SENDER = PROJECT / "collections/ansible_collections/lanot/tempoftp/tests/unit/plugins/hostile_sender.py"
 # What each attack of a source ends with, also after it was tried again.
 HOSTILE = {
     "noise": {"source_shell"},
@@ -37,30 +46,32 @@ HOSTILE = {
     "noise_after_the_opening": {"source_shell", "copy_failed"},
     "endless_noise": {"source_shell"},
     "an_endless_line": {"source_shell"},
+    "an_endless_list": {"too_large"},
     "a_name_that_leads_upwards": {"copy_failed"},
     "a_name_that_leads_upwards_later": {"copy_failed"},
     "an_absolute_name": {"copy_failed"},
     "nothing": {"copy_failed", "source_shell"},
 }
 ENDLESS = ("an_endless_message", "silence_after_the_opening")
-
-
-# Everything of the FTP host but what its services write all the time.
-LOOK = r"""
-find / -xdev \( -path /proc -o -path /run -o -path /var/log -o -path /var/lib/mysql -o -path /root/.ansible \
-  -o -path /var/lib/systemd -o -path /data/.tempoftp \) -prune -o -type f -printf '%p %s %T@\n' | sort
-find /data -path /data/.tempoftp -prune -o -printf '%p %u %g %m %s\n' | sort
-"""
-# The most that each process of each running copy has had, and the bound of its unit.
-MEMORY = r"""
-for unit in $(systemctl list-units --plain --no-legend 'tempoftp-copy-*' | cut -d' ' -f1); do
-  systemctl show --property MemoryMax --value $unit
-  group=$(systemctl show --property ControlGroup --value $unit)
-  for pid in $(cat /sys/fs/cgroup/systemd/$group/cgroup.procs /sys/fs/cgroup/$group/cgroup.procs 2>/dev/null); do
-    grep VmHWM /proc/$pid/status
-  done
-done
-"""
+# What a name that nobody asked for ends with; None: it is delivered, as a part of the adversary's own share.
+NAMES = {
+    "names_upwards": {"copy_failed"},
+    "names_upwards_later": {"copy_failed"},
+    "names_absolute": {"copy_failed"},
+    "names_elsewhere": {"copy_failed"},
+    "names_keys": {"copy_failed"},
+    "names_behind_a_link": {"copy_failed", None},
+    "names_other/nombre_1": {"copy_failed"},
+}
+SEEDS = range(8)
+SURE_CLASSES = {
+    "copy_failed",
+    "source_shell",
+    "source_changing",
+    "source_unreachable",
+    "source_not_found",
+    "too_large",
+}
 
 
 class Victim(NamedTuple):
@@ -226,56 +237,46 @@ def test_an_id_that_ended_shows_nothing_of_the_share_before(
         assert scene.ana.user not in text and ANA not in text and "ajeno" not in text
 
 
-@pytest.fixture
-def hostile(stage: Stage) -> Iterator[None]:
-    """The source answers every request by the program of the adversary, as the name of the folder says."""
-    keys = "/home/lanotadm/.ssh/authorized_keys"
-    stage.source(
-        f"cp -p {keys} {keys}.honest && cat > /usr/local/bin/hostile <<'EOF'\n{SENDER.read_text()}\nEOF"
-    )
-    stage.source(
-        rf"sed -i 's#command=\"[^\"]*\"#command=\"/usr/bin/python3 /usr/local/bin/hostile\"#' {keys}"
-    )
-    # A connection that copies share keeps the command that its key was bound to.
-    stage.ftp("systemctl stop 'tempoftp-ssh-*'")
-    yield
-    stage.ftp("systemctl stop 'tempoftp-ssh-*'")
-    stage.source(f"mv {keys}.honest {keys}; rm -f /usr/local/bin/hostile; pkill -u lanotadm python3 || true")
-
-
 def test_a_hostile_source_harms_only_its_own_share(
-    api: ApiClient, stage: Stage, scene: Scene, hostile: None, tmp_path: Path
+    api: ApiClient, stage: Stage, scene: Scene, tmp_path: Path
 ) -> None:
-    root, run = "/srv/datos", time.time_ns() % 10**9
-    common = {
-        "generation": 1,
-        "ftpuser": "ftp_hostil",
-        "ssh_user": "lanotadm",
-        "ssh_key_file": "/etc/tempoftp/ssh/source1-datos",
-        "source_root": root,
-    }
-    shares: list[dict[str, Any]] = [
-        {"id": f"hostil_{run}_{number}", "source": f"lanotadm@source1:{root}/e2e/hostil/{mode}", **common}
-        for number, mode in enumerate((*HOSTILE, *ENDLESS))
-    ]
-    before = stage.ftp(LOOK)
-    try:
-        results = {result["id"]: result for result in run_modules(stage, tmp_path, *shares)}
-        for number, classes in enumerate(HOSTILE.values()):
-            result = results[f"hostil_{run}_{number}"]
+    shares = build_shares((*HOSTILE, *ENDLESS))
+    ending, endless = shares[: len(HOSTILE)], shares[len(HOSTILE) :]
+    with answer_by(stage, "hostile_sender.py"), unharmed(stage, tmp_path, shares):
+        run_modules(stage, tmp_path, *endless, wait=5)
+        results = {result["id"]: result for result in run_modules(stage, tmp_path, *ending, wait=300)}
+        for share, classes in zip(ending, HOSTILE.values(), strict=True):
+            result = results[share["id"]]
             assert result["error"] is not None and result["error"]["class"] in classes, result
         # The two that go on are still bounded; other shares are delivered beside them.
         memory = stage.ftp(MEMORY)
-        assert "infinity" not in memory
+        assert memory and "infinity" not in memory
         assert all(int(found) < 400_000 for found in re.findall(r"VmHWM:\s+(\d+) kB", memory)), memory
-    finally:
-        gone = [{"id": share["id"], "generation": 2, "state": "absent"} for share in shares]
-        ended = run_modules(stage, tmp_path, *gone)
-    assert {result["state"] for result in ended} == {"absent"}, json.dumps(ended)
-    assert stage.ftp("systemctl list-units --plain --no-legend 'tempoftp-copy-*'") == ""
-    after = stage.ftp(LOOK)
-    strange = set(before.splitlines()) ^ set(after.splitlines())
-    assert [
-        line for line in strange if "/data/ftp_hostil" not in line and not line.startswith("/data d")
-    ] == []
+    check_unharmed(api, stage, scene)
+
+
+def test_an_answer_with_other_names_or_bits_harms_only_its_own_share(
+    api: ApiClient, stage: Stage, scene: Scene, tmp_path: Path
+) -> None:
+    """A real rsync answers, and a filter changes names or flips bits behind it."""
+    modes = [*NAMES, *(f"flips_{seed}" for seed in SEEDS)]
+    for mode in modes:
+        stage.source(TREE.format(f"{ROOT}/e2e/hostil/{mode.partition('/')[0]}"))
+    stage.source(f"cd {ROOT}/e2e/hostil/names_other && rm -r nombre_1 && echo uno > nombre_1")
+    shares = build_shares(modes)
+    since = stage.ftp("date +@%s").strip()
+    with (
+        answer_by(stage, "hostile_filter.py", HONEST),
+        wait_less(stage, 5),
+        unharmed(stage, tmp_path, shares),
+    ):
+        results = {result["id"]: result for result in run_modules(stage, tmp_path, *shares, wait=150)}
+        ends = [(results[share["id"]]["error"] or {}).get("class") for share in shares]
+        for mode, end in zip(modes, ends, strict=True):
+            assert end in NAMES.get(mode, SURE_CLASSES | {None}), (mode, end)
+        # Two rsyncs may wait for each other and say that they are alive: for so long as the unit may run.
+        assert "infinity" not in stage.ftp(MEMORY)
+        assert "Traceback" not in json.dumps(results)
+    assert "Traceback" not in stage.ftp(f"journalctl --since {since} -u 'tempoftp-*' --no-pager")
+    stage.source(f"rm -rf {ROOT}/e2e/hostil")
     check_unharmed(api, stage, scene)

@@ -9,13 +9,13 @@ from typing import Any
 from tests.support.stage import Stage
 
 
-def run_modules(stage: Stage, folder: Path, *shares: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give shares to the modules as the worker does, but without the service; return the results."""
+def run_modules(stage: Stage, folder: Path, *shares: dict[str, Any], wait: int = 120) -> list[dict[str, Any]]:
+    """Give shares to the modules as the worker does, but without the service; return the results after *wait* s."""
     request = {
         "schema": 1,
         "run_id": "run-ataque",
         "ftp_host": "ftp1",
-        "wait_timeout": 120,
+        "wait_timeout": wait,
         "shares": shares,
         "users": [],
     }
