@@ -121,8 +121,18 @@ class Subject:
         if len(self.digests) > MANY:
             self._check_many()
             return
-        with closing(self.log_in()) as client:
+        with closing(self._await_server()) as client:
             assert read_tree(client, f"/{self.id}") == self.digests
+
+    def _await_server(self) -> ftplib.FTP_TLS:
+        """Log in. A host that has just been started answers ssh before its FTP server listens."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return self.log_in()
+            except ConnectionRefusedError:
+                assert time.monotonic() < deadline, "the FTP server does not listen"
+                time.sleep(0.5)
 
     def _check_many(self) -> None:
         place = self.access["directorio"]
