@@ -22,6 +22,10 @@ APT_PACKAGES := mmdebstrap systemd systemd-container iptables iproute2 openssh-c
 PURE_FTPD := var/pure-ftpd
 PURE_FTPD_PACKAGES := pure-ftpd-mysql pure-ftpd-common
 
+# The rsync of Debian 11, which is that of Rocky Linux 9, unpacked with its libraries.
+OLDER_RSYNC := var/older-rsync
+OLDER_RSYNC_PACKAGES := rsync libssl1.1 libpopt0 libxxhash0 libzstd1 liblz4-1 libacl1 zlib1g
+
 # What drives a browser: the browser itself, and letters to draw.
 BROWSER_PACKAGES := chromium fonts-dejavu-core fonts-liberation2
 
@@ -57,6 +61,11 @@ $(PURE_FTPD)/.complete:
 	@rm -rf $(@D) && mkdir -p $(@D)/packages
 	@cd $(@D)/packages && { apt-get download -q $(PURE_FTPD_PACKAGES) || { apt-get update -q && apt-get download -q $(PURE_FTPD_PACKAGES); }; }
 	@for package in $(@D)/packages/*.deb; do dpkg-deb -x $$package $(@D) || exit 1; done
+	@touch $@
+
+$(OLDER_RSYNC)/.complete: | $(VENV)/.complete
+	@rm -rf $(@D)
+	@$(BIN)/python -m tests.support.older_packages bullseye $(@D) $(OLDER_RSYNC_PACKAGES)
 	@touch $@
 
 .PHONY: lock
@@ -114,7 +123,7 @@ unit: venv ## Unit and contract tests: no root, no hosts, under two minutes
 	$(BIN)/python -m pytest -q -n 2 -m "not lab and not faults and not processes and not browser" tests $(COLLECTION)/tests/unit
 
 .PHONY: processes
-processes: system venv $(PURE_FTPD)/.complete ## Tests of real copies, playbooks and services on this machine, and of accounts in a real MariaDB
+processes: system venv $(PURE_FTPD)/.complete $(OLDER_RSYNC)/.complete ## Tests of real copies, playbooks and services on this machine, and of accounts in a real MariaDB
 	$(BIN)/python -m pytest -q -n 2 -m "processes and not lab and not faults" tests $(COLLECTION)/tests/unit
 
 .PHONY: simulation

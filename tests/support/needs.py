@@ -19,6 +19,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 # `make processes` unpacks it here, because the installed package would start a server on this machine.
 PURE_FTPD = PROJECT / "var" / "pure-ftpd"
+OLDER_RSYNC = PROJECT / "var" / "older-rsync"
 SEARCH_PATH = os.pathsep.join(
     (
         os.environ.get("PATH", os.defpath),
@@ -26,6 +27,7 @@ SEARCH_PATH = os.pathsep.join(
         "/sbin",
         f"{PURE_FTPD}/usr/sbin",
         f"{PURE_FTPD}/usr/bin",
+        f"{OLDER_RSYNC}/bin",
     )
 )
 
@@ -52,6 +54,7 @@ PROGRAMS: dict[str, dict[str, str]] = {
         "my_print_defaults": "mariadb-client-core",
     },
     "needs_nft": {"nft": "nftables", "ip": "iproute2"},
+    "needs_older_rsync": {"rsync-3.2.3": "rsync"},
     "needs_procps": {"pkill": "procps", "pgrep": "procps"},
     "needs_pureftpd": {
         "pure-ftpd-mysql": "pure-ftpd-mysql",

@@ -179,7 +179,7 @@ options:
 notes:
   - A failure is reported once. The next execution with the same options tries again, and resumes the copy.
 requirements:
-  - systemd, rsync (3.2.4 or newer) and the OpenSSH client on the FTP host
+  - systemd, rsync (3.2.3 or newer) and the OpenSSH client on the FTP host
   - sha256sum (coreutils) for O(checksums); setpriv (util-linux) for O(local)
 extends_documentation_fragment:
   - lanot.tempoftp.attributes

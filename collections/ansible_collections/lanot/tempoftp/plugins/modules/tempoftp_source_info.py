@@ -66,7 +66,7 @@ options:
     type: int
     default: 2
 requirements:
-  - rsync (3.2.4 or newer) and the OpenSSH client on the FTP host
+  - rsync (3.2.3 or newer) and the OpenSSH client on the FTP host
   - setpriv (util-linux) for O(local)
 extends_documentation_fragment:
   - lanot.tempoftp.attributes.read_only

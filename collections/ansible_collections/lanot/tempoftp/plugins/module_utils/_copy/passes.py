@@ -29,6 +29,7 @@ from .rsync import (
     build_survey_argv,
     parse_progress,
 )
+from .rsync_version import read_rsync_version
 from .ssh import (
     Access,
     await_socket,
@@ -64,6 +65,7 @@ class Passes:
         self._data = tree.data(manifest.id)
         self._holds_time = build_time_check(tree.staging(manifest.id))
         self._access: Optional[Access] = None
+        self._version: tuple[int, ...] = ()
         self._folder_reason = ""
         self.is_file = False
         self.base: Optional[Path] = None
@@ -233,6 +235,8 @@ class Passes:
     def build_plan(self, shared: bool) -> CopyPlan:
         """Return what the rsync command lines of this copy have in common. *shared*: use the shared connection."""
         manifest, access = self._manifest, self.require_access()
+        if not self._version:
+            self._version = read_rsync_version()
         return CopyPlan(
             # Without a user rsync gives its remote shell no login name, which a local shell would not understand.
             source=access.source._replace(user="") if access.local else access.source,
@@ -243,6 +247,7 @@ class Passes:
             bwlimit=manifest.bwlimit,
             link_dest=None if self.base is None else str(self.base),
             inplace=not self.linked,
+            version=self._version,
         )
 
     def choose_socket(self, shared: bool) -> Optional[str]:

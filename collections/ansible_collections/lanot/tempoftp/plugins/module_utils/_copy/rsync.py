@@ -4,7 +4,7 @@
 
 """rsync: its command lines, and what its dry runs and copies print. Everything here is pure.
 
-The formats are those of rsync 3.2.7 to 3.5.0 with ``LC_ALL=C``. Tests produce them with the real program.
+The formats are those of rsync 3.2.3 to 3.5.0 with ``LC_ALL=C``. Tests produce them with the real programs.
 """
 
 from __future__ import annotations
@@ -36,8 +36,14 @@ MAX_ENTRIES = 50_000_000
 SILENCE_LIMIT = int(os.environ.get("TEMPOFTP_SILENCE_SECONDS", "1800"))
 _CHECKSUM_FACTOR = 24
 
+# From this version on rsync escapes what its remote shell would read in an argument, and knows ``--info=nonreg``.
+# Before it, files that are not regular are always named.
+ESCAPES_SINCE = (3, 2, 4)
+_PLAIN_IN_SHELL = re.compile(r"[A-Za-z0-9_./@+,:=\x80-\U0010ffff-]")
+
 _COPY_OPTIONS = (
-    "-rltp",
+    # Before 3.2.4, --chown does nothing without -o and -g.
+    "-rltpog",
     "--delete",
     "--safe-links",
     "--no-devices",
@@ -72,6 +78,7 @@ class CopyPlan(NamedTuple):
 
     ``link_dest``: a folder on this host. Files that are the same there are linked instead of copied. ``inplace``: files
     are written in place, so that a killed copy goes on where it was. It needs a target without linked files.
+    ``version``: of the rsync on this host.
     """
 
     source: Source
@@ -82,6 +89,7 @@ class CopyPlan(NamedTuple):
     bwlimit: Optional[str] = None
     link_dest: Optional[str] = None
     inplace: bool = True
+    version: tuple[int, ...] = ESCAPES_SINCE
 
 
 class Clamped(NamedTuple):
@@ -134,6 +142,9 @@ def build_operand(plan: CopyPlan, is_file: bool) -> str:
     if plan.source_root is not None:
         relative = relativize_path(path, plan.source_root)
         path = "." if relative == "." else f"./{relative}"
+        if plan.version < ESCAPES_SINCE:
+            # rrsync reads the path as a shell does. Without a root, --protect-args keeps it from both.
+            path = "".join(letter if _PLAIN_IN_SHELL.fullmatch(letter) else f"\\{letter}" for letter in path)
     slash = "" if is_file else "/"
     login = f"{plan.source.user}@" if plan.source.user else ""
     return f"{login}{plan.source.host}:{path}{slash}"
@@ -147,7 +158,7 @@ def build_survey_argv(plan: CopyPlan, is_file: bool, target: str) -> list[str]:
         "--itemize-changes",
         SURVEY_FORMAT,
         "--stats",
-        "--info=name1,nonreg1",
+        "--info=name1,nonreg1" if plan.version >= ESCAPES_SINCE else "--info=name1",
     ]
     return ["rsync", *_COPY_OPTIONS, *report, *_build_tail(plan, is_file, target)]
 
@@ -156,7 +167,8 @@ def build_copy_argv(plan: CopyPlan, is_file: bool, target: str, checksum: bool) 
     """Return the copy itself. *checksum*: compare contents instead of size and time (after a power loss)."""
     # --sparse: runs of zeros become holes, which take no room (docs/decisions/0141-holes-stay-holes.md).
     limit = SILENCE_LIMIT * (_CHECKSUM_FACTOR if checksum else 1)
-    options = [f"--timeout={limit}", "--info=progress2,nonreg0,name0", "--sparse", f"--exclude={UNFETCHABLE}"]
+    info = "progress2,nonreg0,name0" if plan.version >= ESCAPES_SINCE else "progress2,name0"
+    options = [f"--timeout={limit}", f"--info={info}", "--sparse", f"--exclude={UNFETCHABLE}"]
     if checksum:
         options.append("--checksum")
     if plan.bwlimit:
@@ -177,8 +189,9 @@ def _build_tail(plan: CopyPlan, is_file: bool, target: str) -> list[str]:
     if plan.link_dest is not None:
         tail.append(f"--link-dest={plan.link_dest}")
     if plan.source_root is None:
-        # So no remote shell can interpret a path. rrsync refuses the option, and runs no shell.
-        tail.append("--secluded-args")
+        # So no remote shell can interpret a path. rrsync refuses the option, and runs no shell. Its newer name
+        # (--secluded-args) came with 3.2.6.
+        tail.append("--protect-args")
     return [*tail, "--", build_operand(plan, is_file), target]
 
 

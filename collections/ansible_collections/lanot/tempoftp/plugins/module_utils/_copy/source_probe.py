@@ -21,6 +21,7 @@ from .confined import Confine, build_confine, check_started
 from .failures import build_measure_error
 from .login_shell import SHELL_PAUSE, check_login_shell
 from .rsync import CopyPlan, SurveyReader, build_survey_argv
+from .rsync_version import read_rsync_version
 from .ssh import (
     Access,
     SourceOptions,
@@ -164,6 +165,7 @@ def _build_plan(options: SourceOptions, access: Access) -> CopyPlan:
         remote_shell=build_remote_shell(access, _choose_socket(access)),
         uid=os.geteuid(),
         gid=os.getegid(),
+        version=read_rsync_version(),
     )
 
 

@@ -4,8 +4,8 @@
 
 """What the end of an rsync means, read from its exit code and error output. Everything here is pure.
 
-The messages are those of rsync 3.2.7 to 3.5.0, rrsync and OpenSSH with ``LC_ALL=C``. Tests produce them with the real
-programs.
+The messages are those of rsync 3.2.3 to 3.5.0 (of a source also those of 3.1.3), rrsync and OpenSSH with
+``LC_ALL=C``. Tests produce them with the real programs.
 """
 
 from __future__ import annotations
@@ -133,11 +133,15 @@ _SOURCE_WORDS = tuple(
 )
 
 
+# Until 3.1.3 a message does not say who wrote it. The rsync on the FTP host is newer, so it is the source's.
+_UNSIGNED = re.compile(r"rsync: (?:link_stat|change_dir|opendir|send_files|readlink_stat|readlink)\b")
+
+
 def _is_about_source(line: str) -> bool:
     if "rrsync" in line:
         return True
     # A file in the tree that disappears during the copy is a change. Only the operand itself can be "not found".
-    if "[sender]" in line:
+    if "[sender]" in line or _UNSIGNED.match(line):
         return "Permission denied" in line or "change_dir " in line or "link_stat " in line
     return False
 

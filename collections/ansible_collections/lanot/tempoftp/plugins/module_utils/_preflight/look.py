@@ -98,7 +98,7 @@ def look_at_system(fresh: bool) -> list[Check]:
     python = ".".join(str(part) for part in sys.version_info[:3])
     checks.append(check_program("python", python, fresh=fresh, least="3.9", good="3.9", package="python3"))
     for name, argv, least, good, package in (
-        ("rsync", ("rsync", "--version"), "3.1.0", "3.2.7", "rsync"),
+        ("rsync", ("rsync", "--version"), "3.1.3", "3.2.3", "rsync"),
         ("ssh", ("ssh", "-V"), "7.6", "8.0", "openssh-client"),
     ):
         checks.append(

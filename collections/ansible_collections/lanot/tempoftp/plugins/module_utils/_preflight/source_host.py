@@ -90,7 +90,7 @@ def look_at_programs(source: Mapping[str, Any], rrsync: str = RRSYNC) -> list[Ch
     version = ask_program("rsync", "--version")
     checks = [
         check_distribution(parse_os_release(read_text("/etc/os-release"))),
-        check_program("rsync", version, fresh=True, least="3.1.0", good="3.2.3", package="rsync"),
+        check_program("rsync", version, fresh=True, least="3.1.0", good="3.1.3", package="rsync"),
     ]
     if any(root.get("restricted", True) for root in source.get("roots") or ()):
         checks.append(check_rrsync(rrsync, os.access(rrsync, os.X_OK), version is not None))

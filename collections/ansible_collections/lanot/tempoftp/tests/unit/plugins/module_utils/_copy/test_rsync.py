@@ -100,10 +100,10 @@ def test_operands_stand_behind_the_options() -> None:
             "--safe-links",
             "--no-devices",
             "--no-specials",
-            "--secluded-args",
+            "--protect-args",
         } <= set(argv)
     restricted = build_copy_argv(PLAN._replace(source_root="/srv", bwlimit="5M"), False, "/t/", False)
-    assert "--secluded-args" not in restricted and "--checksum" not in restricted
+    assert "--protect-args" not in restricted and "--checksum" not in restricted
     assert "--bwlimit=5M" in restricted
     assert "--checksum" in build_copy_argv(PLAN, False, "/t/", True)
 

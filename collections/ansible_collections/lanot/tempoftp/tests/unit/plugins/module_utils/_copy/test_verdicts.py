@@ -60,6 +60,24 @@ ENDS = [
         "failed",
         "source_denied",
     ),
+    # The source's rsync 3.1.3 does not sign its messages.
+    (
+        23,
+        f'rsync: change_dir "/x/no" failed: No such file or directory (2)\n{TAIL}',
+        "file",
+        "source_not_found",
+    ),
+    (23, f'rsync: change_dir "/x/a" failed: Not a directory (20)\n{TAIL}', "file", "source_not_found"),
+    (23, f'rsync: change_dir "/x" failed: Permission denied (13)\n{TAIL}', "failed", "source_denied"),
+    (23, 'rsync: link_stat "/x/no" failed: No such file or directory (2)', "failed", "source_not_found"),
+    (23, 'rsync: opendir "/x/sub" failed: Permission denied (13)', "failed", "source_denied"),
+    (23, 'rsync: send_files failed to open "/x/a": Permission denied (13)', "failed", "source_denied"),
+    (
+        23,
+        'rsync: send_files failed to open "/x/a": No such file or directory (2)',
+        "again",
+        "source_changing",
+    ),
     (24, 'file has vanished: "/x/a"', "again", "source_changing"),
     (23, 'ERROR: "a" failed verification -- update retained (will try again).', "again", "source_changing"),
     (
