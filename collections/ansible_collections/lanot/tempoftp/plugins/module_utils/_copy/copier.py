@@ -175,9 +175,8 @@ class Copier:
             follow = self._passes.follow(survey, Progress(0, None))
 
             def take_line(line: str) -> bool:
-                follow(line)
                 progress = parse_progress(line)
-                return progress is not None and progress.bytes > limit
+                return follow(line) or (progress is not None and progress.bytes > limit)
 
             with Stream(argv, take_line, partial=True) as stream:
                 return stream.read()

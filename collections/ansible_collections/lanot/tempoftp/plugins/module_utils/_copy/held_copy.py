@@ -54,7 +54,7 @@ class HeldCopy:
         self._progress = Progress(0, None)
 
     def run(self) -> Optional[Survey]:
-        """Copy; return None when rsync has ended, else the survey of a rest that is too big for it.
+        """Copy; return None when rsync has ended or was stopped, else the survey of a rest that is too big for it.
 
         A source is first taken for a folder. rsync says when it is a file, and is started again for that.
         """
@@ -71,6 +71,8 @@ class HeldCopy:
                         return survey
                     self._reserve_rest(survey)
                     ended = self._copy_rest(stream, survey)
+            if ended is None:
+                break
             verdict = self._passes.read_verdict(ended)
             if verdict.kind != "file" or self._passes.is_file:
                 break
@@ -104,12 +106,9 @@ class HeldCopy:
         with self._report.measure("space"):
             self._passes.reserve_space(survey)
 
-    def _copy_rest(self, stream: Stream, survey: Survey) -> Ended:
-        """Let rsync go on to its end, and report how far it is."""
+    def _copy_rest(self, stream: Stream, survey: Survey) -> Optional[Ended]:
+        """Let rsync go on to its end, and report how far it is; None when it moves more than was measured."""
         with self._report.measure("copy"):
             stream.take_line = self._passes.follow(survey, self._progress)
             stream.resume()
-            while True:
-                ended = stream.read()
-                if ended is not None:
-                    return ended
+            return stream.read()

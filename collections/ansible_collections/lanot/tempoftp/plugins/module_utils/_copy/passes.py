@@ -14,7 +14,7 @@ from typing import Optional
 from .._host.commands import Ended, run_command
 from .._host.errors import TempoftpError
 from .._host.space import Need, check_space, count_bytes, estimate_need, name_full, read_disk
-from .._host.stream import stream_command
+from .._host.stream import Stream, stream_command
 from .._host.tree import Tree, hold_tree
 from .._record.manifest import Manifest
 from .failures import build_copy_error
@@ -47,6 +47,8 @@ from .verdicts import Verdict, classify_end, judge_file, name_paths
 PASSES = 3
 # Smaller copies use the shared ssh connection. A bigger one gets its own, since others would slow it down there.
 SHARED_COPY_LIMIT = 128 * 1024 * 1024
+# A pass that moves more than this beyond what was measured is stopped: it would take room that is not reserved.
+_MORE_BYTES, _MORE_ENTRIES, _MORE_PART = 8 * 1024 * 1024, 1000, 20
 # Seconds.
 _DU_LIMIT = 3600.0
 
@@ -193,26 +195,33 @@ class Passes:
         self._report.check_wanted()
         plan = self.build_plan(shared=survey.bytes_left < SHARED_COPY_LIMIT)
         argv = build_copy_argv(plan, self.is_file, f"{self._data}/", checksum)
-        ended = stream_command(argv, self.follow(survey, Progress(0, None)), partial=True)
+        with Stream(argv, self.follow(survey, Progress(0, None)), partial=True) as stream:
+            ended = stream.read()
+        if ended is None:
+            return Verdict("again", "source_changing", "it sends more than it had when it was measured")
         verdict = self.read_verdict(ended)
         return verdict if verdict.kind == "again" else None
 
-    def follow(self, survey: Survey, seen: Progress) -> Callable[[str], None]:
-        """Begin a pass; return a function that reads rsync's lines.
+    def follow(self, survey: Survey, seen: Progress) -> Callable[[str], bool]:
+        """Begin a pass; return a function that reads rsync's lines, and says when it has moved more than was measured.
 
         *seen*: what this rsync process had moved when the source was surveyed.
         """
+        most_bytes = seen.bytes + survey.bytes_left + max(_MORE_BYTES, survey.bytes_left // _MORE_PART)
+        most_entries = survey.entries_total + max(_MORE_ENTRIES, survey.entries_total // _MORE_PART)
         meter = Meter(self._report.status, survey, seen)
         self._report.write(phase="copying", passes=self._report.status.passes + 1)
 
-        def take_line(line: str) -> None:
+        def take_line(line: str) -> bool:
             # rsync prints a line for every file. Only a line that leads to a write of the status is parsed.
             if time.monotonic() - self._report.written < STATUS_INTERVAL:
-                return
+                return False
             progress = parse_progress(line)
-            if progress is not None:
-                self._report.status = meter.advance(self._report.status, progress)
-                self._report.write()
+            if progress is None:
+                return False
+            self._report.status = meter.advance(self._report.status, progress)
+            self._report.write()
+            return progress.bytes > most_bytes or (progress.listed or 0) > most_entries
 
         return take_line
 
