@@ -65,7 +65,7 @@ $(PURE_FTPD)/.complete:
 
 $(OLDER_RSYNC)/.complete: | $(VENV)/.complete
 	@rm -rf $(@D)
-	@$(BIN)/python -m tests.support.older_packages bullseye $(@D) $(OLDER_RSYNC_PACKAGES)
+	@PYTHONPATH=molecule/shared $(BIN)/python -m tests.support.older_packages bullseye $(@D) $(OLDER_RSYNC_PACKAGES)
 	@touch $@
 
 .PHONY: lock

@@ -1,6 +1,7 @@
 """Unpacks packages of an older Debian: `python -m tests.support.older_packages bullseye FOLDER PACKAGE…`.
 
-Nothing is installed. The package sources are this machine's own, with the other suite in place of theirs.
+It needs PYTHONPATH=molecule/shared. Nothing is installed. The package sources are this machine's own, with the other
+suite in place of theirs.
 """
 
 from __future__ import annotations
@@ -10,10 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
-sys.path.append(str(PROJECT / "molecule" / "shared"))
-
-from lab.image import read_apt_sources  # noqa: E402 - the lab is no installed package
+from lab.image import read_apt_sources
 
 _LIMIT = 300.0
 # A program of an older Debian links with libraries that this machine may have in other versions only.
