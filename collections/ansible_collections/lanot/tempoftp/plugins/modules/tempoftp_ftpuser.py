@@ -245,7 +245,7 @@ database:
       type: int
       sample: 255
     password_schemes:
-      description: Schemes that Pure-FTPd accepts and that fit into the column, the best one first.
+      description: Schemes that this host's Pure-FTPd can read and accepts, and that fit into the column, the best one first.
       returned: when ok
       type: list
       elements: str

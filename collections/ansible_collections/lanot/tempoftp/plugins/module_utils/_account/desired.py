@@ -48,7 +48,8 @@ class AccountSite(NamedTuple):
     """The values that all accounts of an execution share. Widths are in characters.
 
     ``now``: the time by which access ends, ``confirmed``: the time by which data may go (None: the same), in seconds
-    since the epoch. ``clock_problem``: why the clock is in doubt and ahead; empty when it is not.
+    since the epoch. ``clock_problem``: why the clock is in doubt and ahead; empty when it is not. ``argon2``: whether
+    pure-ftpd can read such hashes.
     """
 
     now: float
@@ -61,6 +62,7 @@ class AccountSite(NamedTuple):
     has_expires: bool = False
     mysql_crypt: Optional[str] = None
     mysql_conf: str = "the pure-ftpd MySQL configuration"
+    argon2: bool = True
     name_width: int = 64
     password_width: int = 64
     home_width: int = 255

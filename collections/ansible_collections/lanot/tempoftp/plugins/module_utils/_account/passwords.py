@@ -53,6 +53,7 @@ _KNOWN = re.compile(
 # bcrypt ignores all bytes after this one; older libraries did so silently, newer ones refuse such a password.
 _BCRYPT_PASSWORD_BYTES = 72
 _SHORTEST_PASSWORD = 8
+_NO_ARGON2 = "this host's pure-ftpd was built without libsodium and cannot read argon2 hashes"
 
 
 class PasswordSchemeError(TempoftpError):
@@ -86,16 +87,23 @@ def read_mysql_crypt(path: Optional[str]) -> tuple[str, Optional[str]]:
     return " or ".join(names), None
 
 
-def choose_schemes(mysql_crypt: Optional[str], width: int) -> list[str]:
-    """Return the schemes that pure-ftpd accepts and whose hashes fit into the column, the best one first."""
+def choose_schemes(mysql_crypt: Optional[str], width: int, argon2: bool = True) -> list[str]:
+    """Return the schemes that pure-ftpd accepts and whose hashes fit into the column, the best one first.
+
+    *argon2*: whether this pure-ftpd can read argon2 hashes. It refuses the right password where it cannot.
+    """
     return [
-        scheme for scheme in SCHEMES if mysql_crypt in _ACCEPTED_BY[scheme] and HASH_LENGTHS[scheme] <= width
+        scheme
+        for scheme in SCHEMES
+        if mysql_crypt in _ACCEPTED_BY[scheme]
+        and HASH_LENGTHS[scheme] <= width
+        and (argon2 or scheme != ARGON2ID)
     ]
 
 
-def require_scheme(mysql_crypt: Optional[str], width: int, where: str) -> str:
+def require_scheme(mysql_crypt: Optional[str], width: int, where: str, argon2: bool = True) -> str:
     """Return the best scheme; raise PasswordSchemeError with what to change. *where*: the file with ``MYSQLCrypt``."""
-    schemes = choose_schemes(mysql_crypt, width)
+    schemes = choose_schemes(mysql_crypt, width, argon2)
     if schemes:
         return schemes[0]
     if mysql_crypt is None:
@@ -107,6 +115,10 @@ def require_scheme(mysql_crypt: Optional[str], width: int, where: str) -> str:
             f"MYSQLCrypt {mysql_crypt!r} in {where} is refused: pure-ftpd takes what it does not know for clear "
             "text, and no hash that this module makes is safe there; set 'any' (or 'argon2', 'crypt') and restart "
             "pure-ftpd"
+        )
+    if not argon2 and mysql_crypt not in _ACCEPTED_BY[BCRYPT]:
+        raise PasswordSchemeError(
+            f"MYSQLCrypt {mysql_crypt!r} in {where} lets nobody in: {_NO_ARGON2}; set 'any' or 'crypt' and restart it"
         )
     needed = min(HASH_LENGTHS[scheme] for scheme in SCHEMES if mysql_crypt in _ACCEPTED_BY[scheme])
     raise PasswordSchemeError(
@@ -136,9 +148,11 @@ def is_known_hash(stored: str) -> bool:
     return _KNOWN.fullmatch(stored) is not None
 
 
-def check_hash(password_hash: str, mysql_crypt: Optional[str], width: int, where: str) -> None:
+def check_hash(
+    password_hash: str, mysql_crypt: Optional[str], width: int, where: str, argon2: bool = True
+) -> None:
     """Raise PasswordSchemeError unless pure-ftpd accepts this hash and it fits. The message never has the hash."""
-    wanted = require_scheme(mysql_crypt, width, where)
+    wanted = require_scheme(mysql_crypt, width, where, argon2)
     scheme = identify_scheme(password_hash)
     if scheme is None:
         raise PasswordSchemeError(
@@ -150,6 +164,8 @@ def check_hash(password_hash: str, mysql_crypt: Optional[str], width: int, where
             f"the password hash is {scheme}, MYSQLCrypt {mysql_crypt!r} in {where} does not accept it: "
             f"give a hash of the scheme {wanted}"
         )
+    if scheme == ARGON2ID and not argon2:
+        raise PasswordSchemeError(f"the password hash is {scheme}: {_NO_ARGON2}; give a {wanted} hash")
     if len(password_hash) > width:
         raise PasswordSchemeError(
             f"the {scheme} hash has {len(password_hash)} characters, the password column holds {width}: give a "

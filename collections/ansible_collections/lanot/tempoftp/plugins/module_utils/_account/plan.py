@@ -232,7 +232,7 @@ def _plan_created(
         row, hash_with = _build_kept_row(desired, seen, site)
         if hash_with is None:
             # If MYSQLCrypt was changed meanwhile, the hash itself would be the password, or no login would work.
-            check_hash(row.password, site.mysql_crypt, site.password_width, site.mysql_conf)
+            check_hash(row.password, site.mysql_crypt, site.password_width, site.mysql_conf, site.argon2)
     row = row._replace(
         uid=site.default_uid if desired.uid is None else desired.uid,
         gid=site.default_gid if desired.gid is None else desired.gid,
@@ -337,10 +337,10 @@ def _build_kept_row(
 
 def _choose_password(desired: DesiredAccount, site: AccountSite) -> tuple[Optional[str], Optional[str]]:
     if desired.password_hash is not None:
-        check_hash(desired.password_hash, site.mysql_crypt, site.password_width, site.mysql_conf)
+        check_hash(desired.password_hash, site.mysql_crypt, site.password_width, site.mysql_conf, site.argon2)
         return desired.password_hash, None
     if desired.password is not None:
-        return None, require_scheme(site.mysql_crypt, site.password_width, site.mysql_conf)
+        return None, require_scheme(site.mysql_crypt, site.password_width, site.mysql_conf, site.argon2)
     return None, None
 
 

@@ -36,7 +36,7 @@ class PreparedPasswords:
             return
         # The plan refuses the account for the same reason, and says so.
         with contextlib.suppress(TempoftpError):
-            scheme = require_scheme(site.mysql_crypt, site.password_width, site.mysql_conf)
+            scheme = require_scheme(site.mysql_crypt, site.password_width, site.mysql_conf, site.argon2)
             self.hash(desired.name, desired.password, scheme)
 
     def verify(self, password: str, stored: str) -> Optional[bool]:

@@ -26,6 +26,7 @@ from .._host.errors import (
     TempoftpError,
 )
 from .._host.names import parse_ftpuser
+from .._host.pureftpd_binary import has_libsodium
 from .._host.sessions import end_sessions
 from .._host.tree import Tree, hold_tree, open_tree, prepare_tree
 from .._record.accounts import delete_account, read_account, write_account
@@ -108,10 +109,11 @@ def run_accounts(
         except TempoftpError as error:
             return outcomes, _fail_all(outcomes, error)
         conf, mysql_crypt = read_mysql_crypt(execution.mysql_conf)
-        database = _describe_database(facts, mysql_crypt)
+        argon2 = has_libsodium()
+        database = _describe_database(facts, mysql_crypt, argon2)
         try:
             if outcomes:
-                site = complete_site(execution.site, facts, conf, mysql_crypt)
+                site = complete_site(execution.site, facts, conf, mysql_crypt, argon2)
                 _look_plan_apply(connection, cursor, facts, site, execution.check_mode, outcomes)
         except DatabaseUnavailableError as error:
             database = _fail_all(outcomes, error)
@@ -141,25 +143,28 @@ def _fail_all(outcomes: list[Outcome], error: TempoftpError) -> dict[str, Any]:
     return {"ok": False, "error": error.to_dict()}
 
 
-def complete_site(site: AccountSite, facts: TableFacts, conf: str, mysql_crypt: Optional[str]) -> AccountSite:
-    """Return the site with the facts of the table and of the configuration of pure-ftpd."""
+def complete_site(
+    site: AccountSite, facts: TableFacts, conf: str, mysql_crypt: Optional[str], argon2: bool
+) -> AccountSite:
+    """Return the site with the facts of the table and of pure-ftpd: its configuration, and what it was built with."""
     return site._replace(
         has_expires=facts.has_expires,
         mysql_crypt=mysql_crypt,
         mysql_conf=conf,
+        argon2=argon2,
         name_width=facts.name_width,
         password_width=facts.password_width,
         home_width=facts.home_width,
     )
 
 
-def _describe_database(facts: TableFacts, mysql_crypt: Optional[str]) -> dict[str, Any]:
+def _describe_database(facts: TableFacts, mysql_crypt: Optional[str], argon2: bool) -> dict[str, Any]:
     return {
         "ok": True,
         "version": facts.version,
         "mysql_crypt": mysql_crypt,
         "password_width": facts.password_width,
-        "password_schemes": choose_schemes(mysql_crypt, facts.password_width),
+        "password_schemes": choose_schemes(mysql_crypt, facts.password_width, argon2),
         "has_expires": facts.has_expires,
     }
 

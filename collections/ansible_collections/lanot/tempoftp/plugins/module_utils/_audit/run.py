@@ -17,6 +17,7 @@ from .._account.users_table import TableFacts, UserRow, commit, read_rows, read_
 from .._host.errors import DatabaseUnavailableError, TempoftpError
 from .._host.facts import read_host
 from .._host.names import parse_ftpuser, parse_id
+from .._host.pureftpd_binary import has_libsodium
 from .._host.root import STATE_DIRECTORY
 from .._host.times import format_time
 from .._host.tree import Tree, open_tree
@@ -166,7 +167,9 @@ class UsersTable(NamedTuple):
         rows = {row.name: row for row in read_rows_below(self.cursor, self.facts, world.root)}
         rows.update((row.name, row) for found in seen.rows.values() for row in found)
         conf, mysql_crypt = read_mysql_crypt(self.accounts.mysql_conf)
-        site = complete_site(self.accounts.site._replace(now=world.now), self.facts, conf, mysql_crypt)
+        site = complete_site(
+            self.accounts.site._replace(now=world.now), self.facts, conf, mysql_crypt, has_libsodium()
+        )
         doubled = [row for found in seen.rows.values() for row in found[1:]]
         return world._replace(
             rows=(*(rows[name] for name in sorted(rows)), *doubled),

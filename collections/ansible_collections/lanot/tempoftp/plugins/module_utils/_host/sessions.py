@@ -42,6 +42,11 @@ _STRANGER = "?"
 _SESSION_TITLES = ("pure-ftpd (IDLE)", "pure-ftpd (DOWNLOAD)", "pure-ftpd (UPLOAD)")
 
 
+def find_service_program(name: str) -> Optional[str]:
+    """Return the path of a program of the FTP server's packages; None when it is not installed."""
+    return shutil.which(name, path=_SERVICE_PATH)
+
+
 def parse_who(text: str, names: Optional[Collection[str]] = None) -> dict[int, str]:
     """Return process id → account from the lines ``pid|account|…`` of ``pure-ftpwho -s``, for *names* or for all."""
     sessions = {}
@@ -147,7 +152,7 @@ def end_sessions(
 
 
 def _run_who() -> str:
-    program = shutil.which("pure-ftpwho", path=_SERVICE_PATH)
+    program = find_service_program("pure-ftpwho")
     if program is None:
         raise TempoftpError(
             "pure-ftpwho is missing on the FTP host, so open sessions cannot be found: install it (part of pure-ftpd)"

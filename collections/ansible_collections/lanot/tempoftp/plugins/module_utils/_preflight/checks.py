@@ -184,16 +184,17 @@ def check_table(facts: TableFacts, foreign: Sequence[str]) -> list[Check]:
     return checks
 
 
-def check_passwords(mysql_crypt: Optional[str], width: int, conf: str) -> list[Check]:
-    """Check whether a safe hash fits into the column and is accepted by pure-ftpd."""
-    schemes = choose_schemes(mysql_crypt, width)
+def check_passwords(mysql_crypt: Optional[str], width: int, conf: str, argon2: bool = True) -> list[Check]:
+    """Check whether a safe hash fits into the column and is accepted by pure-ftpd. *argon2*: it can read them."""
+    schemes = choose_schemes(mysql_crypt, width, argon2)
     checks = [Check("password_width", OK if width >= 60 else FAIL, f"{width} characters")]
     if width < 60:
         checks = [checks[0]._replace(todo="bcrypt needs 60, argon2id 97: widen the column")]
     if schemes:
-        return [*checks, Check("mysql_crypt", OK, f"MYSQLCrypt {mysql_crypt}: {schemes[0]}")]
+        built = "" if argon2 else ", since this pure-ftpd was built without libsodium"
+        return [*checks, Check("mysql_crypt", OK, f"MYSQLCrypt {mysql_crypt}: {schemes[0]}{built}")]
     try:
-        require_scheme(mysql_crypt, width, conf)
+        require_scheme(mysql_crypt, width, conf, argon2)
     except TempoftpError as error:
         return [*checks, Check("mysql_crypt", FAIL, f"MYSQLCrypt {mysql_crypt}", error.message)]
     raise AssertionError("unreachable")

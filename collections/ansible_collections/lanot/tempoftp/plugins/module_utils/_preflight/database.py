@@ -23,6 +23,7 @@ from .._account.mysql_login import (
 from .._account.passwords import read_mysql_crypt
 from .._account.users_table import TableFacts, quote_identifier, read_table
 from .._host.errors import TempoftpError
+from .._host.pureftpd_binary import has_libsodium
 from .._host.pureftpd_config import PureftpdConfig
 from .._host.tree import Tree
 from .._record.accounts import read_account
@@ -111,7 +112,7 @@ def _look_at_table(cursor: Any, wanted: PreflightOptions, config: PureftpdConfig
     checks += check_table(facts, foreign)
     if config.found:
         mysql_crypt = read_mysql_crypt(config.mysql_conf)[1] if config.mysql_conf else None
-        checks += check_passwords(mysql_crypt, facts.password_width, config.mysql_conf)
+        checks += check_passwords(mysql_crypt, facts.password_width, config.mysql_conf, has_libsodium())
         collation = next((row[1] for row in columns if row[0] == facts.columns["name"]), None)
         checks += check_login_query(config, database, facts, collation)
     checks.append(check_skew("database_clock", time.time() - float(now), "the database"))

@@ -76,17 +76,37 @@ def test_the_scheme_follows_width_and_mysql_crypt(mysql_crypt, width, schemes):
     assert choose_schemes(mysql_crypt, width) == schemes
 
 
-@given(st.one_of(st.none(), st.text(max_size=20), st.sampled_from(SAFE)), st.integers(0, 300))
-def test_a_chosen_scheme_is_always_accepted_and_fits(mysql_crypt, width):
+@pytest.mark.parametrize(
+    ("mysql_crypt", "schemes"), [("any", [BCRYPT]), ("crypt", [BCRYPT]), ("argon2", []), ("md5", [])]
+)
+def test_a_pure_ftpd_without_libsodium_gets_no_argon2(mysql_crypt, schemes):
+    assert choose_schemes(mysql_crypt, 255, argon2=False) == schemes
+
+
+def test_where_only_argon2_is_allowed_and_cannot_be_read_it_says_so():
+    with pytest.raises(PasswordSchemeError, match=r"without libsodium.*set 'any' or 'crypt'"):
+        require_scheme("argon2", 255, CONF, argon2=False)
+
+
+def test_an_argon2_hash_that_nobody_could_use_is_refused():
+    with pytest.raises(PasswordSchemeError, match=r"without libsodium.*give a bcrypt hash") as caught:
+        check_hash(ARGON2ID_HASH, "any", 255, CONF, argon2=False)
+    assert ARGON2ID_HASH not in caught.value.message
+    check_hash(BCRYPT_HASH, "any", 255, CONF, argon2=False)
+
+
+@given(st.one_of(st.none(), st.text(max_size=20), st.sampled_from(SAFE)), st.integers(0, 300), st.booleans())
+def test_a_chosen_scheme_is_always_accepted_and_fits(mysql_crypt, width, argon2):
     try:
-        scheme = require_scheme(mysql_crypt, width, CONF)
+        scheme = require_scheme(mysql_crypt, width, CONF, argon2)
     except PasswordSchemeError as error:
-        assert choose_schemes(mysql_crypt, width) == []
+        assert choose_schemes(mysql_crypt, width, argon2) == []
         assert error.error_class == "password_scheme"
         assert "column" in error.message or CONF in error.message
         return
     assert mysql_crypt in SAFE
     assert HASH_LENGTHS[scheme] <= width
+    assert argon2 or scheme != ARGON2ID
 
 
 @pytest.mark.parametrize(

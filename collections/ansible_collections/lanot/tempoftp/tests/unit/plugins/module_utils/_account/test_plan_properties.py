@@ -128,6 +128,7 @@ SITES = build(
     min_uid=st.just(1000),
     has_expires=mostly(True, False),
     mysql_crypt=mostly("any", "md5"),
+    argon2=mostly(True, False),
     mysql_conf=st.just("mysql.conf"),
     name_width=st.just(64),
     password_width=st.just(255),

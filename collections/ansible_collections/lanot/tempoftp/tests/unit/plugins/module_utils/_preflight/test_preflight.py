@@ -169,6 +169,17 @@ def test_passwords(crypt, width, expected):
     assert statuses(preflight.check_passwords(crypt, width, "/etc/x")) == expected
 
 
+def test_a_server_without_libsodium_gets_bcrypt_and_it_is_said():
+    (_width, found) = preflight.check_passwords("any", 255, "/etc/x", argon2=False)
+    assert (found.status, found.what) == (
+        "ok",
+        "MYSQLCrypt any: bcrypt, since this pure-ftpd was built without libsodium",
+    )
+    (_width, found) = preflight.check_passwords("argon2", 255, "/etc/x", argon2=False)
+    assert found.status == "fail"
+    assert "libsodium" in found.todo
+
+
 def test_a_column_without_default_needs_an_extra_value():
     assert statuses(preflight.check_table(SEED, ["comment"]))["table_columns"] == "fail"
     assert "table_columns" not in statuses(
