@@ -43,7 +43,7 @@ ERROR_MESSAGES: dict[str, str] = {
     "source_denied": "El origen no permite leer toda la ruta; pida permiso de lectura y vuelva a pedirla.",
     "source_shell": "La sesión de ssh en el origen imprime texto que estorba a rsync; avise al operador.",
     "source_changing": "El origen cambiaba mientras se copiaba; pida otra vez cuando nadie escriba ahí.",
-    "too_large": "Los datos no caben en el disco del servidor FTP ni aun vacío; pida menos.",
+    "too_large": "Los datos no caben en el servidor FTP ni aun vacío, o son demasiados archivos; pida menos.",
     "account_conflict": "Ya existe una cuenta FTP con ese nombre y no se puede usar; avise al operador.",
     "destination_occupied": "Hay algo ajeno en el lugar de la entrega; avise al operador o elija otro id.",
     "invalid": "El servidor FTP rechazó la solicitud por inválida; avise al operador.",
@@ -93,6 +93,7 @@ PREVIEW_ERRORS: dict[str, str] = {
     "source_denied": "El origen no permite leer toda la ruta; pida permiso de lectura.",
     "source_shell": "La sesión de ssh en el origen imprime texto que estorba a rsync; avise al operador.",
     "source_changing": "El origen cambia mientras se mide; intente otra vez cuando nadie escriba ahí.",
+    "too_large": "Son más archivos de los que el servidor FTP puede manejar; pida menos.",
     "invalid": "El servidor FTP rechazó la ruta por inválida; avise al operador.",
 }
 PREVIEW_FAILED = "No se pudo medir; intente otra vez."

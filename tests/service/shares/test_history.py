@@ -57,7 +57,8 @@ def test_every_code_has_a_text_and_every_text_is_said() -> None:
         (Phrase("verbatim", text="100 % of it"), "100 % of it"),
         (
             describe_error(ShareError.of("too_large", "1 TB")),
-            "too_large: Los datos no caben en el disco del servidor FTP ni aun vacío; pida menos. Detalle: 1 TB",
+            "too_large: Los datos no caben en el servidor FTP ni aun vacío, o son demasiados archivos; pida menos. "
+            "Detalle: 1 TB",
         ),
     ],
 )
