@@ -15,10 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy import ssh as _ssh
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.rsync import ESCAPES_SINCE
-from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.rsync_version import (
-    parse_rsync_version,
-    read_rsync_version,
-)
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.rsync_version import read_rsync_version
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.source_probe import measure_source
 from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.source_run import SourceQuestion
 
@@ -134,16 +131,3 @@ def test_the_version_is_read(mixed: Any) -> None:
     expected = (3, 2, 3) if (mixed.folder / "bin" / "rsync").exists() else ESCAPES_SINCE
     assert read_rsync_version()[:3] >= expected
     assert (read_rsync_version() == (3, 2, 3)) is (mixed.folder / "bin" / "rsync").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "version"),
-    [
-        ("rsync  version 3.5.0  protocol version 32", (3, 5, 0)),
-        ("rsync  version v3.2.4pre1  protocol version 31", (3, 2, 4)),
-        ("openrsync: protocol version 29", ESCAPES_SINCE),
-        ("", ESCAPES_SINCE),
-    ],
-)
-def test_an_unknown_rsync_counts_as_new(text: str, version: tuple[int, ...]) -> None:
-    assert parse_rsync_version(text) == version
