@@ -35,6 +35,7 @@ def write_interpreter(root: Path) -> Path:
     path = root.parent / "python-of-the-host"
     path.write_text(
         f"#!/bin/sh\nexport TEMPOFTP_CONFIGURATION_DIRECTORY={shlex.quote(str(root.parent / 'etc'))}\n"
+        f"PATH={shlex.quote(str(root.parent / 'bin'))}:$PATH\n"
         f'exec {shlex.quote(sys.executable)} "$@"\n'
     )
     path.chmod(0o755)

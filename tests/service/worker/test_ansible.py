@@ -276,12 +276,29 @@ def test_an_audit_of_an_unreachable_host_is_classified(
     wait_until_swept(ansible_settings)
 
 
+def write_stand_in(folder: Path, name: str, script: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
 @pytest.mark.needs_rsync
 def test_a_preview_is_measured_beside_what_stands_by(
     ansible_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The real playbook and module, on this machine as its own FTP host; a local source needs no ssh."""
+    """The real playbook and module, on this machine as its own FTP host; a local source needs no ssh.
+
+    Here is no systemd: a stand-in runs what a unit would run. The lab's hosts have the real one.
+    """
     root = record_root(tmp_path / "data", monkeypatch).root
+    # systemd reads $$ as $.
+    run = "import os, sys; words = [word.replace('$$', '$') for word in sys.argv[1:]]; os.execvp(words[0], words)"
+    write_stand_in(
+        tmp_path / "bin",
+        "systemd-run",
+        f'while [ "$1" != -- ]; do shift; done; shift\nexec python3 -c "{run.replace("$", chr(92) + "$")}" "$@"',
+    )
+    write_stand_in(tmp_path / "bin", "systemctl", "echo 'systemd 252 (stand-in)'")
     before = sorted(root.rglob("*"))
     source = tmp_path / "source"
     source.mkdir()
@@ -314,7 +331,7 @@ def test_a_preview_is_measured_beside_what_stands_by(
     outcome = provisioner.preview(request, lambda: False)
     assert outcome.run_id == request.run_id
     measured, missing = outcome.sources
-    assert (measured.bytes, measured.files, measured.fits, measured.error) == (5, 1, True, None)
+    assert (measured.bytes, measured.files, measured.fits, measured.error) == (5, 1, True, None), measured
     assert missing.error is not None and missing.error.error_class == "source_not_found"
     assert "{{ 7 }}" in missing.error.message, "what a client wrote is no template"
     assert outcome.host.space_available > 0

@@ -27,6 +27,12 @@ from .ssh import Access
 Confine = Callable[[Sequence[str]], "list[str]"]
 
 PREFIX = "tempoftp-measure-"
+# How systemd-run begins when it could not ask systemd for a unit; it ends with 1 then.
+_REFUSED = (
+    "System has not been booted with systemd",
+    "Failed to connect to bus",
+    "Failed to start transient",
+)
 # With these codes systemd itself ends a unit before its program starts (systemd.exec(5)).
 _NOT_STARTED = range(200, 246)
 
@@ -61,9 +67,13 @@ def build_confine(tree: Tree, access: Access, deadline: float) -> Confine:
 
 def check_started(rc: int, stderr: str) -> None:
     """Raise TempoftpError when systemd could not start the program of a unit that ended with *rc*."""
-    if rc in _NOT_STARTED and not stderr.strip():
-        raise TempoftpError(
-            f"the FTP host could not start the unit that measures a source (code {rc} of systemd): "
-            "preflight.yml says what this host does not allow",
-            "run_failed",
-        )
+    said = stderr.strip()
+    if rc in _NOT_STARTED and not said:
+        said = f"code {rc} of systemd"
+    elif rc != 1 or not said.startswith(_REFUSED):
+        return
+    raise TempoftpError(
+        f"the FTP host could not start the unit that measures a source ({said.splitlines()[0]}): "
+        "preflight.yml says what this host does not allow",
+        "run_failed",
+    )

@@ -115,13 +115,16 @@ def test_every_program_that_talks_to_the_source_runs_in_a_unit_of_its_own(
 
 
 @pytest.mark.parametrize("bashrc", ["", "echo hola"])
-def test_no_program_runs_where_its_unit_cannot_start(host: Any, run: Run, goes: str, bashrc: str) -> None:
+@pytest.mark.parametrize(("fault", "said"), [("no_namespaces", "226"), ("systemd_broken", "connect to bus")])
+def test_no_program_runs_where_its_unit_cannot_start(
+    host: Any, run: Run, goes: str, bashrc: str, fault: str, said: str
+) -> None:
     """Also not the one that asks what the login shell prints."""
     host.use_login_shell(bashrc)
-    (host.folder / "no_namespaces").touch()
+    (host.folder / fault).touch()
     error = read_one(run(source=goes))["error"]
     assert (error["class"], error["transient"]) == ("run_failed", True)
-    assert "226" in error["message"] and "preflight.yml" in error["message"]
+    assert said in error["message"] and "preflight.yml" in error["message"]
     assert host.log("ssh") == ""
 
 
@@ -313,15 +316,15 @@ def test_time_is_up_before_anything_was_counted(run: Run, goes: str) -> None:
 def test_time_is_up_in_the_middle(host: Any, run: Run, goes: str) -> None:
     program = host.folder / "bin" / "rsync"
     program.write_text(
-        '#!/bin/sh\necho ">f+++++++++ 5000 2026/11/29-16:00:00 a.nc"\n'
+        '#!/bin/sh\n[ "$1" = --version ] && exit\necho ">f+++++++++ 5000 2026/11/29-16:00:00 a.nc"\n'
         'echo "cd+++++++++ 4096 2026/11/29-16:00:00 sub/"\n'
         'echo ">f+++++++++ 2 2026/11/29-16:00:00 sub/b c"\nexec sleep 60\n'
     )
     program.chmod(0o755)
-    found = read_one(run(source=goes, time_limit=1))
+    found = read_one(run(source=goes, time_limit=3))
     assert (found["timed_out"], found["bytes"], found["files"], found["entries"]) == (True, 5002, 2, 3)
     assert found["fits"] is None, "there may be more"
-    found = read_one(run(source=goes, time_limit=1, reserve_bytes=read_disk(host.root).bytes_total))
+    found = read_one(run(source=goes, time_limit=3, reserve_bytes=read_disk(host.root).bytes_total))
     assert found["fits"] is False, "so much is certain"
 
 
