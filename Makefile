@@ -168,6 +168,10 @@ e2e: system venv ## End to end on the lab: requests, copies, ways of delivery, F
 faults: system venv ## Every fault in every state on real hosts, and a table of what became of each (about an hour)
 	TEMPOFTP_STAGE_NET=faults $(BIN)/python -m pytest -q -m faults tests/faults
 
+.PHONY: platforms
+platforms: system venv ## The ways of delivery on hosts with Debian 11, whose programs are of the age of Rocky Linux 9's
+	TEMPOFTP_STAGE_NET=deb11 $(BIN)/python -m pytest -q -m lab tests/end_to_end -k "smoke or delivery"
+
 .PHONY: test
 test: system venv check unit processes ## Everything CI runs: check, unit, processes, then Molecule and the tests on real hosts
 	@# Both wait most of the time, so side by side they take little longer than one. What each says comes when it has ended.

@@ -20,6 +20,7 @@ from tests.support.stage import Stage
 NETS: dict[str, dict[str, Any]] = {
     "test": {"subnet": "10.117.2", "port": 19043},
     "faults": {"subnet": "10.117.5", "port": 19045},
+    "deb11": {"subnet": "10.117.7", "port": 19046},
 }
 # Nobody need wait as long as in production: for transfers to be counted, for a dead worker's lease, for an answer
 # while the host is paused.

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from lab.image import select_sources
 
 STANZA = "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm bookworm-updates\nComponents: main"
@@ -27,6 +28,21 @@ def test_disabled_stanzas_and_foreign_sources_are_left_out() -> None:
         Path("x.list"): "deb http://x.example ./\n",
     }
     assert select_sources(files, codename="bookworm", suite="bookworm") == ""
+
+
+@pytest.mark.parametrize("name", ["debian.sources", "sources.list"])
+def test_an_old_release_has_its_main_archive_only(name: str) -> None:
+    """Its security archive loses packages that its list still names."""
+    security = STANZA.replace("/debian", "/debian-security").replace(
+        "bookworm bookworm-updates", "bookworm-security"
+    )
+    main, other = (
+        "deb http://mirror.example/debian bookworm main",
+        "deb http://x.example bookworm-security main",
+    )
+    text = f"{STANZA}\n\n{security}\n" if name.endswith(".sources") else f"{main}\n{other}\n"
+    chosen = select_sources({Path(name): text}, codename="bookworm", suite="bullseye")
+    assert chosen == (STANZA if name.endswith(".sources") else main).replace("bookworm", "bullseye") + "\n"
 
 
 def test_a_machine_without_a_release_name_contributes_nothing() -> None:

@@ -87,7 +87,7 @@ def test_any_other_text_is_refused_or_a_valid_host(text: str) -> None:
         ("ftp9=1", "last octet"),
         ("ftp9=x", "write NAME=OCTET"),
         ("ftp9=9,disk=3", "is not suite or data_mb"),
-        ("ftp9=9,suite=sarge", "not one of bookworm, trixie"),
+        ("ftp9=9,suite=sarge", "not one of bullseye, bookworm, trixie"),
         ("ftp9=9,data_mb=1", "8 to 65536"),
         ("toolongname=9", "1 to 7 characters"),
         ("../x=9", "1 to 7 characters"),

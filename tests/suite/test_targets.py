@@ -24,7 +24,7 @@ DISJOINT = ("unit", "processes", "e2e", "faults")
 # `make e2e` says that it runs some of the faults: those cells have both marks.
 OVERLAPS = {("e2e", "faults"): ("lab", "faults")}
 # Targets that run a part of the tests of others, to be called alone.
-PARTS = {"browser": ("e2e",), "simulation": ("unit", "processes")}
+PARTS = {"browser": ("e2e",), "platforms": ("e2e",), "simulation": ("unit", "processes")}
 
 COLLECT = """
 import json, sys

@@ -36,6 +36,8 @@ PACKAGES = (
     ),
     *("python3", "python3-apt", "python3-venv", "ca-certificates", "curl", "less"),
 )
+# Releases whose updates disappear from the mirrors one by one, while their lists still name them.
+WITHOUT_SECURITY = ("bullseye",)
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 LOCAL_CAS = Path("/usr/local/share/ca-certificates")
 PIP_CONF = Path("/etc/pip.conf")
@@ -107,6 +109,9 @@ def select_sources(files: Mapping[Path, str], *, codename: str, suite: str) -> s
             lines += [
                 line for line in text.splitlines() if line.startswith("deb ") and f" {codename}" in line
             ]
+    if suite in WITHOUT_SECURITY:
+        stanzas = [stanza for stanza in stanzas if "-security" not in stanza]
+        lines = [line for line in lines if "-security" not in line]
     chosen = "\n\n".join(stanzas) if stanzas else "\n".join(lines)  # one file of the image holds one format
     return chosen.replace(codename, suite) + "\n" if chosen else ""
 

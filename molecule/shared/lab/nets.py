@@ -16,7 +16,7 @@ from lab.run import LabError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LAB_DIR = REPOSITORY / "var" / "lab"
-SUITES = ("bookworm", "trixie")
+SUITES = ("bullseye", "bookworm", "trixie")
 DEFAULT_NET = "demo"
 # An interface name has 15 characters, "vb-" + tag (4) + "-" leaves 7.
 HOST_NAME = re.compile(r"[a-z][a-z0-9]{0,6}")
@@ -58,6 +58,9 @@ FTP1_IN_MEMORY = Host("ftp1", 11, data_mb=4096, in_memory=True)
 # for tests that fill the disk or use up the inodes; 100,000 files and a big share just fit
 FTP1_SMALL_DISK = Host("ftp1", 11, data_mb=2048)
 SOURCE1 = Host("source1", 21)
+# rsync, Python, MariaDB, OpenSSH, systemd and pure-ftpd of the generation of Rocky Linux 9
+FTP1_DEBIAN_11 = Host("ftp1", 11, suite="bullseye", data_mb=3072)
+SOURCE1_DEBIAN_11 = Host("source1", 21, suite="bullseye")
 SEED12 = Host("seed12", 31)
 SEED13 = Host("seed13", 32, suite="trixie")
 # hosts that were in use before tempoftp comes
@@ -127,6 +130,7 @@ NETS = {
         Net("bench", "benc", 4, hosts=(FTP1_IN_MEMORY, SOURCE1)),
         Net("faults", "falt", 5, hosts=(FTP1_SMALL_DISK, SOURCE1)),
         Net("demotest", "dtst", 6),
+        Net("deb11", "de11", 7, hosts=(FTP1_DEBIAN_11, SOURCE1_DEBIAN_11)),
         Net("labtest", "labt", 9, hosts=(FTP1,)),
     )
 }

@@ -28,7 +28,7 @@ NAME_LENGTH = 32
 # Seconds.
 SKEW_WARN, SKEW_FAIL = 5.0, 60.0
 LISTING_ENOUGH = 100_000
-_TESTED = {("debian", "12"), ("debian", "13")}
+_TESTED = {("debian", "11"), ("debian", "12"), ("debian", "13")}
 _RENDERED = ("rhel", "rocky", "almalinux", "centos")
 _LOCAL_FILESYSTEMS = ("ext4", "xfs", "btrfs", "ext3", "zfs", "f2fs")
 _POOR_FILESYSTEMS = ("vfat", "exfat", "ntfs", "ntfs3", "cifs", "smb3", "fuseblk", "9p", "squashfs", "iso9660")
@@ -54,7 +54,7 @@ def check_distribution(os_release: Mapping[str, str]) -> Check:
             "distribution", WARN, what, "the roles' RHEL side is rendered in tests, not run: try it first"
         )
     return Check(
-        "distribution", WARN, what, "the roles know Debian 12 and 13; the modules may work all the same"
+        "distribution", WARN, what, "the roles know Debian 11 to 13; the modules may work all the same"
     )
 
 
