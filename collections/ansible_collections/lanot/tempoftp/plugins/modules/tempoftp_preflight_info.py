@@ -17,7 +17,8 @@ description:
     gid, the delivery root, free space, the users table, the configuration of Pure-FTPd and its query at a login, the
     sources with their keys, and the clocks. It has systemd run C(true) in the sandbox of each kind of unit that copies and
     removes shares, since a container may not allow that.
-  - It changes nothing, neither on the host nor on the sources. It needs root.
+  - It changes nothing, neither on the host nor on the sources. It needs root. Only on a network filesystem it makes an empty folder and removes it at
+    once, to see whose it is.
 author:
   - LANOT (@lanot)
 extends_documentation_fragment:

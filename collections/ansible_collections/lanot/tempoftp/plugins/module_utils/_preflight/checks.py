@@ -31,6 +31,7 @@ LISTING_ENOUGH = 100_000
 _TESTED = {("debian", "11"), ("debian", "12"), ("debian", "13")}
 _RENDERED = ("rhel", "rocky", "almalinux", "centos")
 _LOCAL_FILESYSTEMS = ("ext4", "xfs", "btrfs", "ext3", "zfs", "f2fs")
+NETWORK_FILESYSTEMS = ("nfs", "nfs4")
 _POOR_FILESYSTEMS = ("vfat", "exfat", "ntfs", "ntfs3", "cifs", "smb3", "fuseblk", "9p", "squashfs", "iso9660")
 
 
@@ -128,12 +129,25 @@ def check_root(path: str, kind: Optional[str], uid: int, mode: int) -> Check:
     return Check("root_owner", OK, f"root's, mode {mode:04o}")
 
 
-def check_filesystem(kind: str, options: Sequence[str]) -> Check:
-    """Check the filesystem that holds the shares."""
+def check_filesystem(kind: str, options: Sequence[str], maker: Optional[int] = None) -> Check:
+    """Check the filesystem that holds the shares.
+
+    *maker*: whose a folder is there that root has made; None when that was not tried, -1 when root may make none.
+    """
     if "ro" in options:
         return Check("root_filesystem", FAIL, f"{kind}, read-only", "mount it read-write")
     if kind in _POOR_FILESYSTEMS:
         return Check("root_filesystem", FAIL, kind, "owners, modes and hard links are needed: ext4 or xfs")
+    if kind in NETWORK_FILESYSTEMS and maker not in (None, 0):
+        what = (
+            f"{kind}, on which root may write nothing" if maker == -1 else f"{kind}, on which root is {maker}"
+        )
+        return Check(
+            "root_filesystem",
+            FAIL,
+            what,
+            "every share needs files of other owners: export it with no_root_squash, or use a disk of this host",
+        )
     if kind in _LOCAL_FILESYSTEMS:
         return Check("root_filesystem", OK, kind)
     return Check("root_filesystem", WARN, kind, "not tested; ext4, xfs or btrfs is what it is made for")

@@ -15,6 +15,7 @@ import pwd
 import re
 import stat
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ from .._host.pureftpd_config import CONFIGURATION, PureftpdConfig, read_pureftpd
 from .._host.space import read_disk
 from .checks import (
     FAIL,
+    NETWORK_FILESYSTEMS,
     OK,
     SITE,
     WARN,
@@ -169,8 +171,18 @@ def look_at_root(wanted: PreflightOptions) -> list[Check]:
     while not there.exists():
         there = there.parent
     filesystem, options = find_filesystem(Path("/proc/self/mountinfo").read_bytes(), str(there.resolve()))
-    checks.append(check_filesystem(filesystem, options))
+    maker = find_maker(there) if filesystem in NETWORK_FILESYSTEMS else None
+    checks.append(check_filesystem(filesystem, options, maker))
     return [*checks, *check_space(read_disk(there), wanted.reserve)]
+
+
+def find_maker(folder: Path) -> int:
+    """Return whose a new folder in *folder* is; -1 when none can be made. A server may take root for somebody else."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=".tempoftp-preflight-", dir=folder) as made:
+            return Path(made).stat().st_uid
+    except OSError:
+        return -1
 
 
 def look_at_pureftpd(config: PureftpdConfig, wanted: PreflightOptions) -> list[Check]:
@@ -181,7 +193,7 @@ def look_at_pureftpd(config: PureftpdConfig, wanted: PreflightOptions) -> list[C
         version,
         fresh=not config.found,
         least="1.0.47",
-        good="1.0.50",
+        good="1.0.49",
         package="pure-ftpd with MySQL",
     )
     if not config.found:

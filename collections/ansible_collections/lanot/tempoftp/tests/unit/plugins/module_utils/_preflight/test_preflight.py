@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from ansible_collections.lanot.tempoftp.plugins.module_utils._account.users_table import (
     TableFacts,
@@ -20,6 +22,7 @@ from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight import (
 from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.database import is_above
 from ansible_collections.lanot.tempoftp.plugins.module_utils._preflight.look import (
     find_filesystem,
+    find_maker,
     is_generated,
     is_rotated,
     look_at_locale,
@@ -224,6 +227,19 @@ def test_root(kind, uid, mode, status):
 )
 def test_filesystem(kind, options, status):
     assert preflight.check_filesystem(kind, options).status == status
+
+
+@pytest.mark.parametrize(("maker", "status"), [(0, "warn"), (65534, "fail"), (-1, "fail"), (None, "warn")])
+def test_a_network_filesystem_that_takes_root_for_somebody_else_is_refused(maker, status):
+    found = preflight.check_filesystem("nfs4", ["rw"], maker)
+    assert found.status == status
+    assert status == "warn" or "no_root_squash" in found.todo
+
+
+def test_whose_a_new_folder_is_is_tried_and_nothing_is_left(tmp_path):
+    assert find_maker(tmp_path) == os.geteuid()
+    assert find_maker(tmp_path / "missing") == -1
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
