@@ -41,6 +41,7 @@ SHARES = [
     ("viirs_incendios", "luis.vega@geo.example", "viirs/incendios", 10),
     ("modis_ndvi", "m.perez@agro.example", "modis/ndvi/2025", 12),
     ("abi_bloqueada", "m.perez@agro.example", "goes16/revision", 9),
+    ("npp_terminada", "m.perez@agro.example", "npp/junio", 4),
     ("radar_sin_permiso", "k.tanaka@ocean.example", "radar/falla-source_denied", 10),
     ("goes19_completo", "ana.ruiz@inst.example", "goes19/tarda-900", 10),
 ]
@@ -54,6 +55,8 @@ PAGES = {
     "new-password": "/portal/solicitudes/goes16_abril/password",
     "block": "/portal/solicitudes/goes16_abril/bloquear",
     "delete": "/portal/solicitudes/goes16_abril/eliminar",
+    "ended": "/portal/solicitudes/npp_terminada",
+    "restore": "/portal/solicitudes/npp_terminada/restaurar",
     "extensions": "/portal/prorrogas",
     "overview": "/portal/resumen",
     "audit": "/portal/auditoria",
@@ -155,7 +158,8 @@ def ask_for_shares(url: str, token: str) -> None:
                 break
             time.sleep(0.5)
         client.post("/tmpftp/abi_bloqueada/bloquear", json={"razon": "se revisa la licencia de los datos"})
-        client.get("/tmpftp/auditoria?ahora=1")
+        client.delete("/tmpftp/npp_terminada")
+        client.post("/tmpftp/auditoria", json={})
 
 
 def ask_for_days(url: str, token: str) -> dict[str, str]:
