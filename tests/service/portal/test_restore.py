@@ -46,6 +46,16 @@ def test_what_ended_is_restored_after_a_question(request, end, read_row, state: 
     assert read_row("uno").state == State.RECIBIDO
 
 
+def test_the_state_says_that_the_data_is_kept_and_names_no_end_to_come(operator, end) -> None:
+    end(State.ELIMINADO)
+    page = operator.open(PAGE).text
+    assert "El servidor FTP todavía guarda los datos: se pueden restaurar hasta el" in page
+    assert "<dt>Vence</dt>" not in page
+    end(State.EXPIRADO, None)
+    page = operator.open(PAGE).text
+    assert "todavía guarda los datos" not in page and "<dt>Vence</dt>" in page
+
+
 def test_in_english(operator, end) -> None:
     end()
     page = operator.open(PAGE, **{"Accept-Language": "en"}).text
