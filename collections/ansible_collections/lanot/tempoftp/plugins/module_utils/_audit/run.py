@@ -113,6 +113,9 @@ def clean_text(text: str) -> str:
     )
 
 
+_HELD = "; it is held, since the clock of this host is in doubt now"
+
+
 def compare_findings(
     before: Sequence[Finding], after: Sequence[Finding], suspended: frozenset[str] = frozenset()
 ) -> list[Finding]:
@@ -127,9 +130,6 @@ def compare_findings(
     ]
     done = [finding._replace(repaired=True) for finding in gone if finding not in held]
     return [*done, *(finding._replace(detail=finding.detail + _HELD) for finding in held), *after]
-
-
-_HELD = "; it is held, since the clock of this host is in doubt now"
 
 
 def look(options: AuditOptions, units: Units) -> World:
