@@ -47,10 +47,18 @@ from .verdicts import Verdict, classify_end, judge_file, name_paths
 PASSES = 3
 # Smaller copies use the shared ssh connection. A bigger one gets its own, since others would slow it down there.
 SHARED_COPY_LIMIT = 128 * 1024 * 1024
-# A pass that moves more than this beyond what was measured is stopped: it would take room that is not reserved.
-_MORE_BYTES, _MORE_ENTRIES, _MORE_PART = 8 * 1024 * 1024, 1000, 20
+# How far a pass may go beyond what was measured (a part of it, at least and at most) before it is stopped: it takes
+# room that is not reserved. Not at once, since a file that arrives damaged is sent twice.
+_MORE_PART = 20
+_MORE_BYTES, _MORE_ENTRIES = (8 * 1024**2, 1024**3), (1000, 100_000)
 # Seconds.
 _DU_LIMIT = 3600.0
+
+
+def add_margin(measured: int, bounds: tuple[int, int]) -> int:
+    """Return how far a pass may go that was measured with *measured*. *bounds*: the least and the most beyond that."""
+    least, most = bounds
+    return measured + min(max(least, measured // _MORE_PART), most)
 
 
 class Passes:
@@ -207,8 +215,8 @@ class Passes:
 
         *seen*: what this rsync process had moved when the source was surveyed.
         """
-        most_bytes = seen.bytes + survey.bytes_left + max(_MORE_BYTES, survey.bytes_left // _MORE_PART)
-        most_entries = survey.entries_total + max(_MORE_ENTRIES, survey.entries_total // _MORE_PART)
+        most_bytes = seen.bytes + add_margin(survey.bytes_left, _MORE_BYTES)
+        most_entries = add_margin(survey.entries_total, _MORE_ENTRIES)
         meter = Meter(self._report.status, survey, seen)
         self._report.write(phase="copying", passes=self._report.status.passes + 1)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+from ansible_collections.lanot.tempoftp.plugins.module_utils._copy.passes import add_margin
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.space import read_disk
 from ansible_collections.lanot.tempoftp.plugins.module_utils._host.tree import prepare_tree
 
@@ -63,3 +65,8 @@ def test_a_source_that_never_ends_is_given_up(host: Any) -> None:
     (result,) = host.run(share(host), bwlimit="10m")
     assert result["error"]["class"] == "source_changing", str(result)
     assert "it sends more than it had when it was measured" in result["error"]["message"]
+
+
+@pytest.mark.parametrize(("measured", "most"), [(0, 8), (100, 108), (1000, 1050), (10**6, 10**6 + 1024)])
+def test_a_large_share_has_no_large_margin(measured: int, most: int) -> None:
+    assert add_margin(measured, (8, 1024)) == most
